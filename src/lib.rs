@@ -1,0 +1,25 @@
+//! A crypto index portfolio rebalancer as a serverless batch job.
+//!
+//! Data flows one way:
+//!
+//! ```text
+//! event ─▶ preparation ─▶ planning (pure) ─▶ execution: commit ─▶ emit ─▶ settle ─▶ report
+//! ```
+//!
+//! # Layout, in reading order
+//! * [`model`]: value types with checked constructors. No I/O, no clock.
+//! * [`preparation`]: the only reader of the outside world; ends in one validated [`model::PlanningInput`].
+//! * [`planning`]: [`planning::plan`], a pure function from input to verified, keyed plan.
+//! * [`ports`]: narrow traits that execution needs: store, venue, clock.
+//! * [`execution`]: claim, commit, emit, settle over those ports.
+//! * [`adapters`]: one folder per outside system.
+//! * [`report`]: explains a plan or a run; decides nothing.
+//!
+//! # Features
+//! * `dynamodb`: the store adapter for DynamoDB.
+//! * `local`: the embedded store that speaks the DynamoDB API in this process.
+//! * `cli` (default): the command line `rebalance`, with `local`.
+
+pub mod model;
+pub mod planning;
+pub mod ports;

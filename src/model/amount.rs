@@ -1,0 +1,292 @@
+//! Amounts: decimals that know what they count.
+//!
+//! Bounds are chosen so that every product and sum the planner forms stays inside `Decimal`'s 7.9e28:
+//! price ≤ 1e9, quantity ≤ 1e18, money ≤ 1e18. A value outside is refused where it enters.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
+
+use rust_decimal::RoundingStrategy;
+use rust_decimal::prelude::*;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::number::{InvalidNumber, NumberFault, parse_exact};
+
+macro_rules! amount {
+    ($(#[$doc:meta])* $name:ident, min $min:expr, max $max:expr, $expected:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        pub struct $name(Decimal);
+
+        impl $name {
+            pub const ZERO: Self = Self(Decimal::ZERO);
+
+            /// # Errors
+            /// When the value is outside the type's bounds.
+            pub fn new(value: Decimal) -> Result<Self, InvalidNumber> {
+                let fault = |fault| InvalidNumber::new(&value.to_string(), fault, $expected);
+                let min: Option<Decimal> = $min;
+                if min.is_some_and(|min| value < min) {
+                    return Err(fault(NumberFault::BelowMinimum));
+                }
+                if value > Decimal::from($max) || value < -Decimal::from($max) {
+                    return Err(fault(NumberFault::AboveMaximum));
+                }
+                Ok(Self(value.normalize()))
+            }
+
+            /// Parses with [`parse_exact`] and checks the bounds.
+            ///
+            /// # Errors
+            /// As [`parse_exact`] and [`Self::new`].
+            pub fn parse(text: &str) -> Result<Self, InvalidNumber> {
+                Self::new(parse_exact(text)?)
+            }
+
+            #[must_use]
+            pub const fn get(self) -> Decimal {
+                self.0
+            }
+
+            #[must_use]
+            pub fn is_zero(self) -> bool {
+                self.0.is_zero()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.0)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(&self.0.normalize())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = Cow::<'de, str>::deserialize(deserializer)?;
+                Self::parse(&text).map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({ "type": "string", "pattern": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$", "description": $expected })
+            }
+        }
+    };
+}
+
+/// Sums and differences for the types where they mean something. The bounds above keep them inside `Decimal`.
+macro_rules! additive {
+    ($name:ident) => {
+        impl Add for $name {
+            type Output = Self;
+            fn add(self, other: Self) -> Self {
+                Self(self.0 + other.0)
+            }
+        }
+        impl Sub for $name {
+            type Output = Self;
+            fn sub(self, other: Self) -> Self {
+                Self(self.0 - other.0)
+            }
+        }
+        impl AddAssign for $name {
+            fn add_assign(&mut self, other: Self) {
+                self.0 += other.0;
+            }
+        }
+        impl SubAssign for $name {
+            fn sub_assign(&mut self, other: Self) {
+                self.0 -= other.0;
+            }
+        }
+        impl Sum for $name {
+            fn sum<I: Iterator<Item = Self>>(iter: I) -> Self {
+                iter.fold(Self::ZERO, Add::add)
+            }
+        }
+    };
+}
+
+amount!(
+    /// Quote currency per unit of the asset; above zero, at most 1e9.
+    Price, min Some(Decimal::new(1, 28)), max 1_000_000_000_u64, "a price above 0 and at most 1e9"
+);
+amount!(
+    /// Units of an asset; never negative, at most 1e18.
+    Quantity, min Some(Decimal::ZERO), max 1_000_000_000_000_000_000_u64, "a quantity from 0 to 1e18"
+);
+amount!(
+    /// An amount of the quote currency; may be negative (a difference), at most 1e18 in size.
+    Money, min None, max 1_000_000_000_000_000_000_u64, "an amount of money of at most 1e18"
+);
+amount!(
+    /// A fraction of net asset value before trading: 0.25 is a quarter. May be negative (a difference).
+    Weight, min None, max 1_000_u64, "a fraction such as 0.25"
+);
+amount!(
+    /// A fraction of a notional or of a volume, never negative: a fee, half a spread, a collar, a participation.
+    Rate, min Some(Decimal::ZERO), max 1_000_u64, "a fraction from 0, such as 0.001"
+);
+
+amount!(
+    /// The step of a limit price, in quote currency; zero where the venue takes any price.
+    Tick, min Some(Decimal::ZERO), max 1_000_000_000_u64, "a price step from 0 to 1e9"
+);
+
+additive!(Quantity);
+additive!(Money);
+additive!(Weight);
+additive!(Rate);
+
+impl Neg for Money {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self(-self.0)
+    }
+}
+
+impl Price {
+    /// What a quantity is worth at this price. At most 1e27, so it cannot overflow.
+    #[must_use]
+    pub fn value_of(self, quantity: Quantity) -> Money {
+        Money((self.0 * quantity.0).normalize())
+    }
+
+    /// Rounded down to a multiple of the tick; `None` when that is zero.
+    #[must_use]
+    pub fn floor_to(self, tick: Decimal) -> Option<Self> {
+        let value = floor_to_step(self.0, tick);
+        (value > Decimal::ZERO).then(|| Self(value.normalize()))
+    }
+
+    /// Rounded up to a multiple of the tick.
+    #[must_use]
+    pub fn ceil_to(self, tick: Decimal) -> Self {
+        Self(ceil_to_step(self.0, tick).normalize())
+    }
+}
+
+impl Quantity {
+    /// Rounded down to a multiple of the lot.
+    #[must_use]
+    pub fn floor_to(self, lot: Decimal) -> Self {
+        Self(floor_to_step(self.0, lot).normalize())
+    }
+
+    /// Rounded up to a multiple of the lot.
+    #[must_use]
+    pub fn ceil_to(self, lot: Decimal) -> Self {
+        Self(ceil_to_step(self.0, lot).normalize())
+    }
+
+    #[must_use]
+    pub fn is_multiple_of(self, lot: Decimal) -> bool {
+        lot.is_zero() || (self.0 % lot).is_zero()
+    }
+}
+
+impl Money {
+    /// The same amount times a rate: a fee on a notional.
+    #[must_use]
+    pub fn times(self, rate: Rate) -> Self {
+        Self((self.0 * rate.0).normalize())
+    }
+
+    /// The amount as a fraction of another; zero over anything not positive is zero.
+    #[must_use]
+    pub fn fraction_of(self, whole: Self) -> Weight {
+        if whole.0 <= Decimal::ZERO {
+            return Weight::ZERO;
+        }
+        Weight((self.0 / whole.0).normalize())
+    }
+}
+
+impl Weight {
+    pub const ONE: Self = Self(Decimal::ONE);
+
+    /// The money this fraction of `whole` is.
+    #[must_use]
+    pub fn of(self, whole: Money) -> Money {
+        Money((self.0 * whole.0).normalize())
+    }
+
+    #[must_use]
+    pub fn abs(self) -> Self {
+        Self(self.0.abs())
+    }
+}
+
+/// The largest multiple of `step` that is not above `value`; `value` itself when the step is zero.
+#[must_use]
+pub fn floor_to_step(value: Decimal, step: Decimal) -> Decimal {
+    if step.is_zero() {
+        return value;
+    }
+    // Division may round up at the 28th digit, so the product is checked rather than trusted.
+    let count = (value / step).round_dp_with_strategy(0, RoundingStrategy::ToNegativeInfinity);
+    let candidate = count * step;
+    if candidate > value { candidate - step } else { candidate }
+}
+
+/// The smallest multiple of `step` that is not below `value`; `value` itself when the step is zero.
+#[must_use]
+pub fn ceil_to_step(value: Decimal, step: Decimal) -> Decimal {
+    let floor = floor_to_step(value, step);
+    if floor < value { floor + step } else { floor }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dec(text: &str) -> Decimal {
+        parse_exact(text).expect(text)
+    }
+
+    #[test]
+    fn bounds_are_enforced() {
+        assert!(Price::parse("0").is_err());
+        assert!(Price::parse("1000000000.1").is_err());
+        assert!(Quantity::parse("-0.1").is_err());
+        assert!(Money::parse("-5").is_ok());
+        assert!(Money::parse("1000000000000000000.1").is_err());
+        assert!(Rate::parse("-0.1").is_err());
+    }
+
+    #[test]
+    fn steps_round_towards_the_stated_side() {
+        assert_eq!(floor_to_step(dec("0.0007856509959147719"), dec("0.00001")), dec("0.00078"));
+        assert_eq!(ceil_to_step(dec("0.0007856509959147719"), dec("0.00001")), dec("0.00079"));
+        assert_eq!(floor_to_step(dec("3"), dec("3")), dec("3"));
+        assert_eq!(ceil_to_step(dec("3"), dec("3")), dec("3"));
+        assert_eq!(floor_to_step(dec("2.9999999999999999999999999999"), dec("3")), dec("0"));
+        assert_eq!(floor_to_step(dec("7"), dec("0")), dec("7"));
+    }
+
+    #[test]
+    fn serialised_amounts_are_normal_text() {
+        let price = Price::parse("1.500").expect("valid");
+        assert_eq!(serde_json::to_string(&price).expect("serialises"), "\"1.5\"");
+        assert!(serde_json::from_str::<Price>("1.5").is_err(), "a JSON float is refused: text only");
+    }
+}

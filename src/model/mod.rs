@@ -1,0 +1,27 @@
+//! Value types with checked constructors.
+//!
+//! Everything the planner reads or writes is one of these. Each type refuses what it cannot mean: a
+//! [`Price`] is positive, an [`AssetId`] is lower-case ASCII, a [`Quantity`] is never negative. There is no
+//! floating point, clock, environment or I/O here, and a test reads the source to keep it so.
+
+pub mod account;
+pub mod amount;
+pub mod asset;
+pub mod grade;
+pub mod identifier;
+pub mod input;
+pub mod number;
+pub mod order;
+pub mod policy;
+pub mod schedule;
+
+pub use account::{AccountSnapshot, Holding};
+pub use amount::{Money, Price, Quantity, Rate, Tick, Weight};
+pub use asset::{AssetRecord, Listing, ListingStatus};
+pub use grade::{Grade, GradeRecord, Signal};
+pub use identifier::{AccountId, AssetId, CategoryId, InstrumentId, PortfolioId, VenueId};
+pub use input::{Flow, PlanningInput, PortfolioState, RegimeObservation, RunIdentity, Trigger};
+pub use number::{Decimal, InvalidNumber, NumberFault};
+pub use order::{Order, Side};
+pub use policy::Policy;
+pub use schedule::Environment;

@@ -1,0 +1,328 @@
+//! A policy: everything a person decides about an index, in one TOML file.
+//!
+//! Amounts are written as strings (`"0.25"`), so that no digit passes through binary floating point. Fractions
+//! are fractions: a quarter is `"0.25"`, ten basis points are `"0.001"`. Unknown keys are refused. The JSON
+//! Schema is generated from these types (`rebalance policy schema`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{AssetId, CategoryId, Grade, Money, Rate, Weight};
+
+/// The version of the policy format that this build reads.
+pub const POLICY_SCHEMA: u32 = 1;
+
+/// One index and the rules by which a portfolio follows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// The format's version; 1.
+    pub schema: u32,
+    /// What reports call the index.
+    pub name: String,
+    pub index: IndexKind,
+    /// What prices, cash and fees are counted in, such as `USDT`. Text of 1 to 12 letters and digits.
+    pub quote_currency: String,
+    pub eligibility: Eligibility,
+    pub ranking: Ranking,
+    pub reference_weights: ReferenceWeights,
+    #[serde(default)]
+    pub regime: Option<RegimePolicy>,
+    pub drift_band: DriftBand,
+    pub objective: Objective,
+    pub limits: Limits,
+    pub costs: Costs,
+    pub orders: OrderPolicy,
+    pub guards: Guards,
+}
+
+/// The two kinds of index. The kind names the product; every rule stands in the policy itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IndexKind {
+    /// Large, liquid, long held.
+    BlueChip,
+    /// Small caps picked by grade.
+    Moonshot,
+}
+
+/// Which assets may be constituents. Stable legs and what is merely held are not asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Eligibility {
+    #[serde(default)]
+    pub min_market_cap: Option<Money>,
+    /// Moonshots: nothing larger than this.
+    #[serde(default)]
+    pub max_market_cap: Option<Money>,
+    /// Quote currency a day.
+    #[serde(default)]
+    pub min_average_daily_volume: Option<Money>,
+    /// Days since first seen; an asset whose first day is unknown is not eligible when this is set.
+    #[serde(default)]
+    pub min_age_days: Option<u32>,
+    /// Refuse assets with any of these categories.
+    #[serde(default)]
+    pub excluded_categories: BTreeSet<CategoryId>,
+    #[serde(default)]
+    pub excluded_assets: BTreeSet<AssetId>,
+    /// Must a constituent have the grade named by `ranking.grade`?
+    #[serde(default)]
+    pub require_grade: bool,
+    #[serde(default)]
+    pub min_grade: Option<Grade>,
+}
+
+/// How the eligible are ordered, and who is in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ranking {
+    pub by: RankBy,
+    /// The grade that scores assets: for ranking by grade, for grade-tilted weights and for the tilt.
+    pub grade: GradeKind,
+    /// How many constituents the index has.
+    pub members: u32,
+    /// A newcomer enters only at this rank or better; at most `members`.
+    pub enter_rank: u32,
+    /// A member stays until its rank is worse than this; at least `members`.
+    pub exit_rank: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RankBy {
+    MarketCap,
+    Grade,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GradeKind {
+    Trader,
+    Investor,
+}
+
+/// How the index itself is weighted, before regime and trading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceWeights {
+    pub method: WeightMethod,
+    /// Caps by rank of weight, the first tier for the largest: `[{ top = 1, max_weight = "0.3" }]`. Excess is
+    /// handed on pro rata until nobody is over. Relative to the invested part of the index.
+    #[serde(default)]
+    pub cap_tiers: Vec<CapTier>,
+    /// The cap of everyone not in a tier; absent: none.
+    #[serde(default)]
+    pub max_weight: Option<Weight>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightMethod {
+    MarketCap,
+    SqrtMarketCap,
+    Equal,
+    /// In proportion to the grade.
+    Grade,
+    /// Market cap times grade.
+    MarketCapGrade,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CapTier {
+    /// How many assets, counted on from the tier before.
+    pub top: u32,
+    pub max_weight: Weight,
+}
+
+/// Bullish or bearish, and what that means for the stable share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegimePolicy {
+    /// At or above this share of members with a bullish signal an observation is bullish.
+    pub bullish_at: Weight,
+    /// At or below this share it is bearish; between the two it confirms nothing.
+    pub bearish_at: Weight,
+    /// How many distinct signal dates in a row must agree before the regime changes; at least 1.
+    pub confirmations: u32,
+    /// The share of net asset value in stable legs and cash while bullish.
+    pub bullish_stable_share: Weight,
+    /// The same while bearish.
+    pub bearish_stable_share: Weight,
+    /// While bearish, no constituent is bought.
+    #[serde(default)]
+    pub no_buy_when_bearish: bool,
+    /// What holds the stable share, in equal parts; empty: cash does.
+    #[serde(default)]
+    pub stable_legs: BTreeSet<AssetId>,
+    /// The run ends when a stable leg's price is further than this from 1 quote unit.
+    pub max_depeg: Rate,
+}
+
+/// When drift is large enough to trade at all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DriftBand {
+    pub kind: BandKind,
+    /// Points of weight for `absolute`, a fraction of the target for `relative`; unused otherwise.
+    #[serde(default)]
+    pub width: Option<Weight>,
+    #[serde(default)]
+    pub on_breach: OnBreach,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BandKind {
+    /// No band: every run may trade.
+    None,
+    Absolute,
+    Relative,
+    /// Five points for targets of 20 % and more, a quarter of the target below that.
+    FiveTwentyFive,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBreach {
+    #[default]
+    ToTarget,
+    ToBandEdge,
+}
+
+/// The weights of the three terms, in fractions of net asset value. See the allocation program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Objective {
+    /// Reward of a whole portfolio at grade 100; 0 for a pure tracker.
+    #[serde(default)]
+    pub grade_tilt: Rate,
+    /// Price of deviating from the reference weights; 0 for a pure tilt.
+    #[serde(default)]
+    pub tracking_aversion: Rate,
+    /// Multiplies fees, spread and impact; above 0, so that nothing is bought and sold at once.
+    pub cost_aversion: Rate,
+}
+
+/// What the portfolio must keep to. Every limit that has a `soft` table may give way, in order of priority.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Least cash after the run, as a fraction of net asset value.
+    #[serde(default)]
+    pub cash_buffer: Option<Limit>,
+    /// Most of one constituent.
+    #[serde(default)]
+    pub max_weight: Option<Limit>,
+    /// Exceptions to `max_weight` by asset, under the same softness.
+    #[serde(default)]
+    pub max_weight_of: BTreeMap<AssetId, Weight>,
+    /// Least and most of all assets in a category.
+    #[serde(default)]
+    pub categories: Vec<CategoryLimit>,
+    /// Half of buys plus sells, as a fraction of net asset value.
+    #[serde(default)]
+    pub turnover: Option<Limit>,
+    /// Most of an asset's average daily volume that one run may trade. Never gives way.
+    #[serde(default)]
+    pub participation: Option<Rate>,
+    /// When the regime's stable share cannot be met. Absent: the stable share is hard.
+    #[serde(default)]
+    pub stable_share: Option<Soft>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    pub bound: Weight,
+    #[serde(default)]
+    pub soft: Option<Soft>,
+}
+
+/// How a soft limit gives way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Soft {
+    /// 1 is kept longest. Limits of one priority give way in the order of their names.
+    pub priority: u32,
+    /// Never beyond this. Absent: as far as it must.
+    #[serde(default)]
+    pub hard_bound: Option<Weight>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CategoryLimit {
+    pub category: CategoryId,
+    #[serde(default)]
+    pub min_weight: Option<Weight>,
+    #[serde(default)]
+    pub max_weight: Option<Weight>,
+    #[serde(default)]
+    pub soft: Option<Soft>,
+}
+
+/// What trading is expected to cost, as fractions of notional.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Costs {
+    pub fee: Rate,
+    pub half_spread: Rate,
+    /// Market impact by traded share of average daily volume, rising: the part of a trade up to `up_to` costs
+    /// `cost`. Empty: none. The last piece also prices what is beyond it.
+    #[serde(default)]
+    pub impact: Vec<ImpactPiece>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImpactPiece {
+    /// Traded share of average daily volume.
+    pub up_to: Rate,
+    /// Fraction of notional.
+    pub cost: Rate,
+}
+
+/// What an order looks like and what no order may pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrderPolicy {
+    /// How far the limit price may be from the reference price.
+    pub collar: Rate,
+    /// Minutes after the planning time at which orders not yet sent expire.
+    pub valid_minutes: u32,
+    /// Smallest trade worth making, in quote currency; the venue's own minimum applies besides. A full exit is
+    /// exempt from this one.
+    #[serde(default)]
+    pub min_trade: Money,
+    /// A run whose turnover would be below this fraction trades nothing, unless membership, regime or policy
+    /// changed or a limit is broken. Absent: collar plus the dearest trading cost.
+    #[serde(default)]
+    pub min_turnover: Option<Weight>,
+    /// Pre-trade controls, checked again at the last step before the venue.
+    pub max_order_notional: Money,
+    pub max_run_notional: Money,
+    pub max_orders: u32,
+}
+
+/// When data is too old, too sparse or too strange to trade on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Guards {
+    pub max_price_age_hours: u32,
+    pub max_grade_age_hours: u32,
+    /// Hours by which the sources' dates may differ.
+    pub max_snapshot_skew_hours: u32,
+    /// Most of the members (by count) whose grade may be missing; fewer are held, not bought, and named.
+    pub max_missing_grades: Weight,
+    /// Most of the assets graded in both runs whose signal may turn from bullish to bearish or back at once.
+    pub max_signal_flips: Weight,
+    /// A price may be at most this many times, and at least this part of, the one of the run before.
+    pub max_price_jump: Rate,
+    /// Holdings that nobody needs to price: airdrops, dust. Valued at 0 and named.
+    #[serde(default)]
+    pub unmanaged_assets: BTreeSet<AssetId>,
+}

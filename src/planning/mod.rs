@@ -1,0 +1,6 @@
+//! Planning: a pure function from [`PlanningInput`](crate::model::PlanningInput) to a verified, keyed plan.
+
+pub mod idempotency;
+pub mod plan;
+
+pub use plan::RebalancePlan;

@@ -1,0 +1,222 @@
+//! The plan: what a run will do, why, and the proof that it may.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::model::{AssetId, Flow, Money, Order, PortfolioState, Price, Quantity, RunIdentity, Weight};
+
+/// The version of the stored plan.
+pub const PLAN_SCHEMA: u32 = 1;
+
+/// An immutable plan. Execution has no choices left: quantities, limit prices, order and keys are all here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RebalancePlan {
+    pub schema: u32,
+    pub run_id: Uuid,
+    pub run: RunIdentity,
+    pub flow: Flow,
+    /// SHA-256 of the planning input, in hex.
+    pub input_digest: String,
+    pub policy_digest: String,
+    pub policy_name: String,
+    pub quote_currency: String,
+    pub as_of: Timestamp,
+    pub valid_until: Timestamp,
+    pub solver: SolverRecord,
+    /// Cash plus holdings at reference prices before trading.
+    pub net_asset_value: Money,
+    pub outcome: Outcome,
+    pub regime: Regime,
+    pub cash: CashLine,
+    /// Every asset that is held or is a constituent, by reference weight falling, then id.
+    pub positions: Vec<Position>,
+    /// Sells first, each side by notional falling, then instrument.
+    pub orders: Vec<Order>,
+    /// Candidates that are not constituents, and why; by id.
+    pub exclusions: Vec<Exclusion>,
+    pub relaxations: Vec<Relaxation>,
+    pub certificate: Certificate,
+    /// Half of buys plus sells, as a fraction of net asset value.
+    pub turnover: Weight,
+    pub estimated_cost: Money,
+    pub notices: Vec<String>,
+    /// What the portfolio remembers once this plan has settled.
+    pub next_state: PortfolioState,
+}
+
+/// Which solver made the plan; recorded because another one may break ties differently.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SolverRecord {
+    pub backend: String,
+    pub version: String,
+    /// How many programs were solved: 0 in band, 1 for a plain plan, more when limits gave way.
+    pub programs: u32,
+    /// Objective of the last program, in fractions of net asset value, as text; empty when none was solved.
+    pub objective: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// There are orders.
+    Rebalance,
+    /// Every member and cash is inside its band, every limit holds, nothing else changed.
+    InBand,
+    /// Out of band, but no trade is worth making or possible; the sentence says why.
+    NothingToTrade(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Regime {
+    pub bearish: bool,
+    pub changed: bool,
+    /// Share of members with a bullish signal on the newest signal date, where known.
+    pub bullish_share: Option<Weight>,
+    pub stable_share: Weight,
+    /// One sentence for people.
+    pub why: String,
+}
+
+/// Cash before, targeted and after, counting full fills at reference prices and estimated costs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CashLine {
+    pub before: Money,
+    pub after: Money,
+    pub weight_before: Weight,
+    pub reference_weight: Weight,
+    /// Of net asset value before trading, like all weights.
+    pub weight_after: Weight,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Position {
+    pub asset: AssetId,
+    pub symbol: String,
+    pub role: Role,
+    pub price: Price,
+    pub quantity_before: Quantity,
+    pub quantity_after: Quantity,
+    pub weight_before: Weight,
+    pub reference_weight: Weight,
+    pub weight_after: Weight,
+    /// Rank among the eligible, from 1; absent for what is not eligible.
+    pub rank: Option<u32>,
+    /// Why it is traded, or why not.
+    pub reason: Reason,
+}
+
+/// What an asset is to the portfolio. Exactly one each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Constituent,
+    StableLeg,
+    /// Held, and no longer wanted: sold as far as the limits allow.
+    MustExit,
+    /// Held, and nobody prices it: valued at 0.
+    Unmanaged,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Constituent => "constituent",
+            Self::StableLeg => "stable leg",
+            Self::MustExit => "exit",
+            Self::Unmanaged => "unmanaged",
+        })
+    }
+}
+
+/// Why an asset is traded or left alone: a machine-readable code, the limits that bind, one sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reason {
+    pub code: ReasonCode,
+    /// Names of limits whose bound holds this asset where it is.
+    pub binding: Vec<String>,
+    pub sentence: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReasonCode {
+    // Traded.
+    Enter,
+    TopUp,
+    Trim,
+    Exit,
+    OverLimit,
+    RaiseCash,
+    // Not traded.
+    InBand,
+    OnTarget,
+    Halted,
+    NotListed,
+    NoBuy,
+    LimitBinds,
+    CostExceedsBenefit,
+    BelowMinimum,
+    Stranded,
+    Unmanaged,
+    Locked,
+}
+
+/// A candidate that is not in the index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exclusion {
+    pub asset: AssetId,
+    pub symbol: String,
+    /// One sentence naming the rule, the value and the bound.
+    pub why: String,
+}
+
+/// A soft limit that gave way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relaxation {
+    /// As in the certificate: `max_weight(bitcoin)`, `turnover`, `category(meme)`.
+    pub limit: String,
+    pub priority: u32,
+    pub bound: Weight,
+    /// By how much the bound had to move so that the program has a solution; the least possible.
+    pub amount: Weight,
+}
+
+/// Every limit re-checked on the rounded orders, in `Decimal`, by code that shares nothing with the program.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    pub checks: Vec<LimitCheck>,
+}
+
+/// One limit: `left_side ≤ bound + relaxation + lot_allowance` (or `≥` with the signs turned).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitCheck {
+    pub limit: String,
+    pub sense: Sense,
+    pub left_side: Weight,
+    pub bound: Weight,
+    pub relaxation: Weight,
+    pub lot_allowance: Weight,
+    /// Room left: never negative in a plan that is emitted.
+    pub slack: Weight,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sense {
+    AtMost,
+    AtLeast,
+    Equal,
+}
