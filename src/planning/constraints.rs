@@ -230,7 +230,7 @@ fn category_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Ve
     }
     for limit in &input.policy.limits.categories {
         let (weight, lots) = weights.get(&limit.category).copied().unwrap_or_default();
-        if let Some(most) = limit.max_weight.map(|most| most.get()) {
+        if let Some(most) = limit.max_weight.map(super::super::model::amount::Weight::get) {
             rows.push(LimitRow {
                 name: format!("category_max({})", limit.category),
                 kind: RowKind::CategoryMax(limit.category.clone()),
@@ -240,7 +240,7 @@ fn category_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Ve
                 soft: softness(limit.soft.as_ref(), most),
             });
         }
-        if let Some(least) = limit.min_weight.map(|least| least.get()) {
+        if let Some(least) = limit.min_weight.map(super::super::model::amount::Weight::get) {
             rows.push(LimitRow {
                 name: format!("category_min({})", limit.category),
                 kind: RowKind::CategoryMin(limit.category.clone()),

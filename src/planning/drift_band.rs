@@ -23,7 +23,7 @@ impl Changes {
 
 /// How far a weight may be from its reference without a trade; absent where the policy has no band.
 pub(crate) fn band(rule: &DriftBand, reference: Decimal) -> Option<Decimal> {
-    let width = rule.width.map(|width| width.get()).unwrap_or_default();
+    let width = rule.width.map(super::super::model::amount::Weight::get).unwrap_or_default();
     match rule.kind {
         BandKind::None => None,
         BandKind::Absolute => Some(width),
@@ -38,7 +38,7 @@ pub(crate) fn band(rule: &DriftBand, reference: Decimal) -> Option<Decimal> {
 /// unspent, so less than this would chase its own tail.
 pub(crate) fn min_turnover(input: &PlanningInput) -> Decimal {
     let derived = input.policy.orders.collar.get() + super::valuation::dearest_rate(&input.policy.costs);
-    input.policy.orders.min_turnover.map_or(derived, |least| least.get())
+    input.policy.orders.min_turnover.map_or(derived, super::super::model::amount::Weight::get)
 }
 
 /// Whether nothing needs to be done: a full run, nothing changed, every limit holds, nothing left to exit, and

@@ -136,7 +136,8 @@ pub(crate) fn lay_out<'a>(
                 held: holding.total(),
                 weight: weight_of(holding.total(), record.price, net_asset_value),
                 reference: references.assets.get(asset).copied().unwrap_or_default(),
-                score: grade_of(record, input.policy.ranking.grade).map_or(Decimal::ZERO, |grade| grade.score()),
+                score: grade_of(record, input.policy.ranking.grade)
+                    .map_or(Decimal::ZERO, super::super::model::grade::Grade::score),
                 buy_box: Decimal::ZERO,
                 sell_box: Decimal::ZERO,
                 buy_barred: None,
@@ -277,7 +278,7 @@ pub(crate) fn max_weight(input: &PlanningInput, line: &Line<'_>) -> Option<Decim
     }
     let limits = &input.policy.limits;
     let general = limits.max_weight.as_ref().map(|limit| limit.bound);
-    limits.max_weight_of.get(line.asset).copied().or(general).map(|cap| cap.get())
+    limits.max_weight_of.get(line.asset).copied().or(general).map(super::super::model::amount::Weight::get)
 }
 
 /// Rounds a weight of an asset down to whole lots, as a quantity; a value within a millionth of a lot of a whole

@@ -392,7 +392,7 @@ fn allocation(
     };
     let binding = rows.iter().enumerate().filter(|(_, row)| row.bound - used(row) <= RELAXATION_NOISE);
     let binding = binding.map(|(index, _)| index).collect();
-    let mut allocation = Allocation { objective, programs, binding, ..Allocation::default() };
+    let mut allocation = Allocation { objective, binding, programs, ..Allocation::default() };
     for (column, value) in columns.iter().zip(values).filter(|(_, value)| !value.is_zero()) {
         let side = match column.side {
             Side::Buy => &mut allocation.buys,

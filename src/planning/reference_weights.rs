@@ -87,7 +87,8 @@ fn pinned(
 fn raw_weight(input: &PlanningInput, asset: &AssetId, method: WeightMethod) -> Decimal {
     let Some(record) = input.assets.get(asset) else { return Decimal::ZERO };
     let cap = record.market_cap.map_or(Decimal::ZERO, Money::get);
-    let score = grade_of(record, input.policy.ranking.grade).map_or(Decimal::ZERO, |grade| grade.score());
+    let score =
+        grade_of(record, input.policy.ranking.grade).map_or(Decimal::ZERO, super::super::model::grade::Grade::score);
     match method {
         WeightMethod::MarketCap => cap,
         WeightMethod::SqrtMarketCap => cap.sqrt().unwrap_or_default(),
@@ -136,7 +137,7 @@ pub(crate) fn capped(raw: &[Decimal], rules: &ReferenceWeights) -> Vec<Decimal> 
 }
 
 fn caps_by_rank(raw: &[Decimal], rules: &ReferenceWeights) -> Vec<Option<Decimal>> {
-    let rest = rules.max_weight.map(|cap| cap.get());
+    let rest = rules.max_weight.map(super::super::model::amount::Weight::get);
     let mut order: Vec<usize> = (0..raw.len()).collect();
     // A stable sort: equal weights keep the order of rank they came in.
     order.sort_by_key(|index| std::cmp::Reverse(raw.get(*index).copied()));
