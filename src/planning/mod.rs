@@ -23,6 +23,11 @@ mod solver;
 mod universe;
 mod valuation;
 
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
+
 pub use error::{Conflict, PlanError, Repair};
 pub use plan::RebalancePlan;
 pub use solver::{BACKEND, BACKEND_VERSION, SolverFault};

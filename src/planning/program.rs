@@ -113,10 +113,13 @@ impl<'a> Program<'a> {
         let columns = self.columns(Bounds::Exact, barred);
         let rows = self.rows(&columns, Bounds::Exact);
         let slacks = Slacks::new(&self.limits.rows, columns.len());
+        if slacks.entries.is_empty() {
+            return Err(PlanError::Conflict(self.conflict(barred)?));
+        }
         let mut fixed: Vec<AtMostRow> = Vec::new();
         let mut amounts: BTreeMap<String, Decimal> = BTreeMap::new();
         for (family, members) in slacks.by_priority() {
-            let mut all = boxes(&columns);
+            let mut all = without_reward(&columns);
             all.extend(slacks.columns(Some(&members)));
             let mut rows = slacks.extend(rows.clone());
             rows.extend(fixed.iter().cloned());
@@ -164,7 +167,7 @@ impl<'a> Program<'a> {
         let subset = |kept: &[usize]| -> Vec<AtMostRow> {
             kept.iter().filter_map(|index| furthest.get(*index)).cloned().collect()
         };
-        let all = boxes(&columns);
+        let all = without_reward(&columns);
         for candidate in kept.clone() {
             let without: Vec<usize> = kept.iter().copied().filter(|index| *index != candidate).collect();
             if maximise(&all, &subset(&without))? == Verdict::Infeasible {
@@ -194,8 +197,7 @@ impl<'a> Program<'a> {
         if matches!(limit.kind, RowKind::Budget | RowKind::CashAtLimitPrices { .. }) {
             return Ok(None);
         }
-        let mut columns: Vec<BoxedColumn> =
-            columns.iter().map(|column| BoxedColumn { reward: Decimal::ZERO, ..*column }).collect();
+        let mut columns = columns.to_vec();
         let mut row = row.clone();
         row.terms.push((columns.len(), Decimal::NEGATIVE_ONE));
         columns.push(BoxedColumn { upper: Decimal::TEN, reward: Decimal::NEGATIVE_ONE });
@@ -374,6 +376,11 @@ fn tracking_loss(weight: Decimal, anchor: Decimal, reference: Decimal) -> Decima
         }
     }
     loss
+}
+
+/// For programs that only ask how far a limit must give way.
+fn without_reward(columns: &[Column]) -> Vec<BoxedColumn> {
+    columns.iter().map(|column| BoxedColumn { upper: column.upper, reward: Decimal::ZERO }).collect()
 }
 
 fn boxes(columns: &[Column]) -> Vec<BoxedColumn> {
