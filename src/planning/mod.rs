@@ -2,5 +2,6 @@
 
 pub mod idempotency;
 pub mod plan;
+pub mod verification;
 
 pub use plan::RebalancePlan;
