@@ -1,0 +1,3 @@
+use super::PreparationError;
+use crate::model::PlanningInput;
+pub fn enforce(input: PlanningInput) -> Result<PlanningInput, PreparationError> { Ok(input) }
