@@ -116,7 +116,8 @@ fn remove_unmanaged(
         let _ = assets.remove(unmanaged);
         if let Some(holding) = account.holdings.remove(unmanaged) {
             let units = holding.total();
-            notices.push(format!("unmanaged: {units} {unmanaged} held, valued at 0 and left alone, as the policy says"));
+            notices
+                .push(format!("unmanaged: {units} {unmanaged} held, valued at 0 and left alone, as the policy says"));
         }
     }
 }

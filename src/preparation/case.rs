@@ -250,7 +250,8 @@ impl Case {
     #[must_use]
     pub fn opening_state(&self) -> PortfolioState {
         let StateEntry { members, bearish, observations } = &self.file.state;
-        let observation = |entry: &Observation| RegimeObservation { date: entry.date, bullish_share: entry.bullish_share };
+        let observation =
+            |entry: &Observation| RegimeObservation { date: entry.date, bullish_share: entry.bullish_share };
         PortfolioState {
             members: members.iter().cloned().collect(),
             bearish: *bearish,
@@ -337,7 +338,9 @@ impl Case {
 /// A path of the case, relative to its directory.
 fn inside(directory: &Path, key: &str, path: &str) -> Result<PathBuf, BadInput> {
     let relative = Path::new(path);
-    let plain = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::ParentDir | Component::CurDir));
+    let plain = relative
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::ParentDir | Component::CurDir));
     if path.is_empty() || !plain {
         let remedy = "write a path relative to the directory of case.toml";
         return Err(BadInput::new("case.toml", key, path, "not a relative path", remedy));
@@ -387,7 +390,12 @@ impl CaseFile {
         }
         for (earlier, later) in self.days.iter().zip(self.days.iter().skip(1)) {
             if earlier.at >= later.at {
-                refuse("days.at".to_owned(), &later.at.to_string(), "not later than the day before it", "sort the days");
+                refuse(
+                    "days.at".to_owned(),
+                    &later.at.to_string(),
+                    "not later than the day before it",
+                    "sort the days",
+                );
             }
         }
         faults

@@ -28,7 +28,13 @@ impl BadInput {
         problem: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self { place: place.to_owned(), field: field.into(), value: cut(value), problem: problem.into(), remedy: remedy.into() }
+        Self {
+            place: place.to_owned(),
+            field: field.into(),
+            value: cut(value),
+            problem: problem.into(),
+            remedy: remedy.into(),
+        }
     }
 
     /// From a refused number; its own text says what was expected.
@@ -37,12 +43,24 @@ impl BadInput {
         let (problem, expected) = text.split_once("; ").unwrap_or((&text, ""));
         let quoted = format!("{:?} ", error.text);
         let problem = problem.strip_prefix(&quoted).unwrap_or(problem);
-        Self::new(place, field, &error.text, format!("it {problem}"), format!("write {}", expected.trim_start_matches("expected ")))
+        Self::new(
+            place,
+            field,
+            &error.text,
+            format!("it {problem}"),
+            format!("write {}", expected.trim_start_matches("expected ")),
+        )
     }
 
     /// From a refused identifier.
     pub fn id(place: &str, field: impl Into<String>, error: &InvalidId) -> Self {
-        Self::new(place, field, &error.text, format!("not a valid {}: {}", error.kind, error.fault), format!("use {}", error.expected))
+        Self::new(
+            place,
+            field,
+            &error.text,
+            format!("not a valid {}: {}", error.kind, error.fault),
+            format!("use {}", error.expected),
+        )
     }
 }
 
@@ -122,9 +140,8 @@ fn visible(text: &str) -> String {
     let escaped: String = text
         .chars()
         .flat_map(|character| match character {
-            '…' => vec![character],
             '"' | '\\' => vec!['\\', character],
-            ' '..='~' => vec![character],
+            '…' | ' '..='~' => vec![character],
             other => other.escape_unicode().collect(),
         })
         .collect();

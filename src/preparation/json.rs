@@ -72,7 +72,8 @@ fn build(place: &str, path: &str, text: &str, depth: usize) -> Result<Json, BadI
         }
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(text).map_err(bad)?;
-            let build = |(index, raw): (usize, &RawValue)| build(place, &format!("{path}[{index}]"), raw.get(), depth + 1);
+            let build =
+                |(index, raw): (usize, &RawValue)| build(place, &format!("{path}[{index}]"), raw.get(), depth + 1);
             Json::List(items.into_iter().enumerate().map(build).collect::<Result<_, _>>()?)
         }
         Some(b'"') => Json::Text(serde_json::from_str(text).map_err(bad)?),
@@ -174,9 +175,11 @@ impl<'a> Node<'a> {
     /// When this is not an object.
     pub fn optional(&self, key: &str) -> Result<Option<Self>, BadInput> {
         let found = self.entries()?.iter().find(|(name, _)| name == key);
-        Ok(found
-            .filter(|(_, json)| *json != Json::Null)
-            .map(|(name, json)| Self { place: self.place, path: join(&self.path, name), json }))
+        Ok(found.filter(|(_, json)| *json != Json::Null).map(|(name, json)| Self {
+            place: self.place,
+            path: join(&self.path, name),
+            json,
+        }))
     }
 
     /// # Errors

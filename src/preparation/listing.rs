@@ -42,10 +42,17 @@ pub fn listings(
             (_, unmapped, _) => ambiguous.extend(unmapped.iter().map(|asset| format!("{asset} ({symbol})"))),
         }
     }
-    let absent: Vec<&str> = explicit.keys().filter(|id| !market.assets.contains_key(*id)).map(AssetId::as_str).collect();
+    let absent: Vec<&str> =
+        explicit.keys().filter(|id| !market.assets.contains_key(*id)).map(AssetId::as_str).collect();
     let mut notices = Vec::new();
-    notices.extend(summary(&ambiguous, "without a listing: the symbol is not unique, so give each an entry in [instruments]"));
-    notices.extend(summary(&unlisted, &format!("without a listing: the venue has no market of the symbol in {quote_currency}")));
+    notices.extend(summary(
+        &ambiguous,
+        "without a listing: the symbol is not unique, so give each an entry in [instruments]",
+    ));
+    notices.extend(summary(
+        &unlisted,
+        &format!("without a listing: the venue has no market of the symbol in {quote_currency}"),
+    ));
     notices.extend(summary(&absent, "in [instruments] but not in the market data of the day"));
     Ok((listings, notices))
 }

@@ -73,12 +73,15 @@ pub fn apply(
 fn convert(migration: &Migration, quantity: Quantity) -> Result<Quantity, PreparationError> {
     let (units, ratio) = (quantity.get(), migration.ratio.get());
     // A product that keeps every digit has the two scales added; one that had to be rounded has fewer.
-    let exact = units.checked_mul(ratio).filter(|product| product.scale() == units.scale() + ratio.scale() || product.is_zero());
+    let exact = units
+        .checked_mul(ratio)
+        .filter(|product| product.scale() == units.scale() + ratio.scale() || product.is_zero());
     exact.and_then(|product| Quantity::new(product).ok()).ok_or_else(|| inexact(migration, quantity))
 }
 
 fn add(migration: &Migration, left: Quantity, right: Quantity) -> Result<Quantity, PreparationError> {
-    let sum = left.get().checked_add(right.get()).filter(|sum| sum.scale() >= left.get().scale().max(right.get().scale()));
+    let sum =
+        left.get().checked_add(right.get()).filter(|sum| sum.scale() >= left.get().scale().max(right.get().scale()));
     sum.and_then(|sum| Quantity::new(sum).ok()).ok_or_else(|| inexact(migration, right))
 }
 

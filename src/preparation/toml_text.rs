@@ -9,7 +9,7 @@ use crate::adapters::files::reading::text_of;
 ///
 /// # Errors
 /// When the text is not UTF-8 or not TOML, or does not fit the type.
-pub fn read<T: DeserializeOwned>(place: &str, bytes: &[u8]) -> Result<T, BadInput> {
+pub(super) fn read<T: DeserializeOwned>(place: &str, bytes: &[u8]) -> Result<T, BadInput> {
     let text = text_of(place, bytes)?;
     toml::from_str(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);
@@ -21,6 +21,12 @@ pub fn read<T: DeserializeOwned>(place: &str, bytes: &[u8]) -> Result<T, BadInpu
         let key = line.split('=').next().unwrap_or(line).trim();
         let field = if key.is_empty() { format!("line {line_number}") } else { format!("{key} (line {line_number})") };
         let message = error.message().trim_end_matches('.').replace('\n', "; ");
-        BadInput::new(place, field, value, message, "mend this line; amounts are text such as \"0.25\", and keys not in the schema are refused")
+        BadInput::new(
+            place,
+            field,
+            value,
+            message,
+            "mend this line; amounts are text such as \"0.25\", and keys not in the schema are refused",
+        )
     })
 }

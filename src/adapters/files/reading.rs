@@ -21,7 +21,8 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, PreparationError> {
     };
     let mut bytes = Vec::new();
     // One byte more than allowed is enough to know; a file that grows meanwhile cannot exhaust the memory.
-    let _ = File::open(path).map_err(unreadable)?.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let _ =
+        File::open(path).map_err(unreadable)?.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE_SIZE {
         return Err(BadInput::new(
             &path.display().to_string(),

@@ -89,8 +89,13 @@ impl Record {
     fn read(node: &Node<'_>, endpoint: Endpoint) -> Result<Self, BadInput> {
         let date = required(node, DATE)?;
         let at = parse_moment_or_day(date.text()?).map_err(|problem| date.bad(problem, "fetch the grades again"))?;
-        let mut record =
-            Self { token_id: required(node, TOKEN_ID)?.whole_number()?, at, trader: None, investor: None, signal: None };
+        let mut record = Self {
+            token_id: required(node, TOKEN_ID)?.whole_number()?,
+            at,
+            trader: None,
+            investor: None,
+            signal: None,
+        };
         match endpoint {
             Endpoint::TraderGrades => record.trader = Some(grade(&required(node, TRADER_GRADE)?)?),
             Endpoint::InvestorGrades => record.investor = Some(grade(&required(node, INVESTOR_GRADE)?)?),
@@ -125,7 +130,8 @@ fn required<'a>(node: &Node<'a>, names: &[&str]) -> Result<Node<'a>, BadInput> {
 
 fn grade(node: &Node<'_>) -> Result<Grade, BadInput> {
     let value = node.number()?;
-    Grade::new(value).map_err(|_| node.bad("a grade is from 0 to 100", "fetch the grades again; do not trade on this set"))
+    Grade::new(value)
+        .map_err(|_| node.bad("a grade is from 0 to 100", "fetch the grades again; do not trade on this set"))
 }
 
 fn signal(node: &Node<'_>) -> Result<Signal, BadInput> {
@@ -193,7 +199,13 @@ pub fn read_daily_trader_grades(place: &str, bytes: &[u8]) -> Result<BTreeMap<Ti
 pub fn read_token_ids(place: &str, bytes: &[u8]) -> Result<std::collections::BTreeSet<u64>, BadInput> {
     let table = CsvTable::read(place, bytes)?;
     if table.header() != "token_id" {
-        return Err(BadInput::new(place, "line 1", &table.header(), "not a list of token ids", "use the header token_id"));
+        return Err(BadInput::new(
+            place,
+            "line 1",
+            &table.header(),
+            "not a list of token ids",
+            "use the header token_id",
+        ));
     }
     let mut ids = std::collections::BTreeSet::new();
     for row in table.rows() {

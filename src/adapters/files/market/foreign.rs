@@ -16,15 +16,15 @@ use crate::preparation::time::{day_of, parse_day, parse_moment_or_day, start_of}
 pub(super) const CMC_SNAPSHOT: &str =
     "date,rank,symbol,name,price_usd,market_cap_usd,circulating_supply,volume_24h_usd,pct_24h,pct_7d";
 pub(super) const CMC_MARKET_CAPS: &str = "date,rank,symbol,market_cap_usd";
-pub(super) const CMC_TAGGED: &str =
-    "cmc_id,symbol,name,cmc_rank,price_usd,market_cap_usd,volume_24h_usd,circulating_supply,pct_7d,pct_30d,platform,tags";
+pub(super) const CMC_TAGGED: &str = "cmc_id,symbol,name,cmc_rank,price_usd,market_cap_usd,volume_24h_usd,circulating_supply,pct_7d,pct_30d,platform,tags";
 pub(super) const COINGECKO: &str = "coingecko_id,symbol,name,market_cap_rank,price_usd,market_cap_usd,fdv_usd,\
                                     volume_24h_usd,circulating_supply,max_supply,asset_platform,genesis_date,as_of,categories";
 
 /// One day of a file of many.
 pub(super) fn snapshot(table: &CsvTable<'_>, moment: Timestamp, id_column: &str) -> Result<MarketData, BadInput> {
     let day = day_of(moment);
-    let observed_at = start_of(day).map_err(|problem| BadInput::new(table.place(), "date", "", problem, "ask for another day"))?;
+    let observed_at =
+        start_of(day).map_err(|problem| BadInput::new(table.place(), "date", "", problem, "ask for another day"))?;
     let mut days = BTreeSet::new();
     for row in table.rows() {
         let date = parse_day(row.get("date")).map_err(|problem| row.bad("date", problem, "mend or remove the row"))?;
@@ -48,13 +48,13 @@ pub(super) fn snapshot(table: &CsvTable<'_>, moment: Timestamp, id_column: &str)
 }
 
 /// A listing without dates.
-pub(super) fn tagged(table: &CsvTable<'_>, moment: Timestamp) -> Result<MarketData, BadInput> {
+pub(super) fn tagged(table: &CsvTable<'_>, moment: Timestamp) -> MarketData {
     let ambiguous = ambiguous_slugs(table.rows(), "name", |_| String::new());
     let mut reader = Reader::default();
     for row in table.rows() {
         reader.take(&row, slug_id(&row, "name", &ambiguous), moment);
     }
-    Ok(reader.finish())
+    reader.finish()
 }
 
 /// A listing with ids and a date on each row.
@@ -134,7 +134,10 @@ impl Reader {
                 // Neither can be trusted to be the one that is meant.
                 (last, _) => {
                     let names = records.into_iter().chain(last).map(|(name, _)| name);
-                    self.dropped.entry(format!("the id {id} appears more than once on one day")).or_default().extend(names);
+                    self.dropped
+                        .entry(format!("the id {id} appears more than once on one day"))
+                        .or_default()
+                        .extend(names);
                 }
             }
         }

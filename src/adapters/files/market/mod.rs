@@ -39,7 +39,7 @@ pub fn read(place: &str, bytes: &[u8], moment: Timestamp) -> Result<MarketData, 
         own::HEADER => own::read(&table),
         foreign::CMC_SNAPSHOT => foreign::snapshot(&table, moment, "name"),
         foreign::CMC_MARKET_CAPS => foreign::snapshot(&table, moment, "symbol"),
-        foreign::CMC_TAGGED => foreign::tagged(&table, moment),
+        foreign::CMC_TAGGED => Ok(foreign::tagged(&table, moment)),
         foreign::COINGECKO => foreign::coingecko(&table),
         header => Err(BadInput::new(
             place,

@@ -11,7 +11,8 @@ use crate::preparation::sources::{MarketData, MarketRecord};
 use crate::preparation::time::{parse_day, parse_moment};
 
 /// The header, exactly.
-pub const HEADER: &str = "asset_id,symbol,name,token_id,price_usd,market_cap_usd,average_daily_volume_usd,categories,first_seen,observed_at";
+pub const HEADER: &str =
+    "asset_id,symbol,name,token_id,price_usd,market_cap_usd,average_daily_volume_usd,categories,first_seen,observed_at";
 
 pub(super) fn read(table: &CsvTable<'_>) -> Result<MarketData, BadInput> {
     let mut collected = Collected::new();

@@ -20,7 +20,11 @@ fn instrument(product: &Node<'_>) -> Result<InstrumentRules, BadInput> {
     Ok(InstrumentRules {
         base: either("base_currency", "base_currency_id")?.text()?.to_owned(),
         quote: either("quote_currency", "quote_currency_id")?.text()?.to_owned(),
-        dated: product.optional("product_type")?.map(|node| node.text()).transpose()?.is_some_and(|kind| kind != "SPOT"),
+        dated: product
+            .optional("product_type")?
+            .map(|node| node.text())
+            .transpose()?
+            .is_some_and(|kind| kind != "SPOT"),
         listing: Listing {
             instrument: either("id", "product_id")?.id()?,
             status: status(product)?,

@@ -1,4 +1,4 @@
-//! Kraken's AssetPairs.
+//! Kraken's `AssetPairs`.
 
 use super::{Collected, money, quantity, tick};
 use crate::model::{Decimal, Listing, ListingStatus, Quantity};

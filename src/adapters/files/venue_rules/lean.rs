@@ -11,7 +11,13 @@ const HEADER: &str = "market,symbol,type,description,quote_currency,contract_mul
 pub(super) fn read(place: &str, bytes: &[u8]) -> Result<VenueRules, BadInput> {
     let table = CsvTable::read(place, bytes)?;
     if table.header() != HEADER {
-        return Err(BadInput::new(place, "line 1", &table.header(), "not lean's symbol properties", format!("use {HEADER}")));
+        return Err(BadInput::new(
+            place,
+            "line 1",
+            &table.header(),
+            "not lean's symbol properties",
+            format!("use {HEADER}"),
+        ));
     }
     let mut rules = VenueRules::default();
     for row in table.rows() {
