@@ -40,6 +40,11 @@ run: ## Rebalance both fixture portfolios on the embedded store; again: nothing 
 	$(CARGO) build --bin rebalance
 	$(REBALANCE) run $(CASES) --store $(STORE)
 
+.PHONY: next
+next: ## The same on the next scheduled day, from the holdings that the first one settled; DAY=3 for a later one
+	$(CARGO) build --bin rebalance
+	$(REBALANCE) run $(CASES) --day $(if $(filter 1,$(DAY)),2,$(DAY)) --store $(STORE)
+
 .PHONY: plan
 plan: ## Show what `make run` would do; writes nothing
 	$(CARGO) build --bin rebalance
@@ -48,6 +53,10 @@ plan: ## Show what `make run` would do; writes nothing
 .PHONY: reset
 reset: ## Delete the local store; the next `make run` makes the same keys again
 	rm -rf $(STORE)
+
+.PHONY: install
+install: ## Install `rebalance` for this user, optimised
+	$(CARGO) install --path .
 
 ##@ Develop
 
@@ -82,6 +91,10 @@ advisories: $(CARGO_DENY) ## Dependencies: security advisories. Needs the networ
 $(CARGO_DENY):
 	CARGO_PROFILE_DEV_DEBUG=false cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --debug \
 	  --root .tools/cargo-deny-$(CARGO_DENY_VERSION)
+
+.PHONY: readme-output
+readme-output: ## Renew the outputs that README.md shows
+	REBALANCE_BLESS=1 $(CARGO) test --test readme
 
 .PHONY: doc
 doc: ## Build the documentation of this crate
