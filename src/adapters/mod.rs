@@ -1,0 +1,8 @@
+//! Adapters: one file or folder per outside system, each behind a port.
+
+pub mod clock;
+#[cfg(feature = "dynamodb")]
+pub mod dynamodb;
+#[cfg(feature = "local")]
+pub mod embedded_store;
+pub mod paper_venue;
