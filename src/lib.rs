@@ -21,7 +21,9 @@
 //! * `terminal`: reports as text, with tables.
 //! * `cli` (default): the command line `rebalance`, with `local`.
 
+pub mod adapters;
 pub mod model;
 pub mod planning;
 pub mod ports;
+pub mod preparation;
 pub mod report;
