@@ -18,6 +18,7 @@
 //! # Features
 //! * `dynamodb`: the store adapter for DynamoDB.
 //! * `local`: the embedded store that speaks the DynamoDB API in this process.
+//! * `terminal`: reports as text, with tables.
 //! * `cli` (default): the command line `rebalance`, with `local`.
 
 pub mod adapters;
@@ -26,3 +27,4 @@ pub mod model;
 pub mod planning;
 pub mod ports;
 pub mod preparation;
+pub mod report;
