@@ -2,5 +2,7 @@
 
 pub mod idempotency;
 pub mod plan;
+pub mod slicing;
+pub mod units;
 
 pub use plan::RebalancePlan;
