@@ -20,6 +20,8 @@
 //! * `local`: the embedded store that speaks the DynamoDB API in this process.
 //! * `cli` (default): the command line `rebalance`, with `local`.
 
+pub mod adapters;
 pub mod model;
 pub mod planning;
 pub mod ports;
+pub mod preparation;

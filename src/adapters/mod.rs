@@ -1,0 +1,3 @@
+//! Adapters: one folder per outside system.
+
+pub mod files;
