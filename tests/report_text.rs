@@ -17,11 +17,7 @@ fn check(name: &str, actual: &str) {
         std::fs::write(&path, actual).expect("the expected file can be written");
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        expected == actual,
-        "{} differs; UPDATE_EXPECTED=1 rewrites it. Actual:\n{actual}",
-        path.display()
-    );
+    assert!(expected == actual, "{} differs; UPDATE_EXPECTED=1 rewrites it. Actual:\n{actual}", path.display());
 }
 
 fn executed() -> RunReport {

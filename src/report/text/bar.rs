@@ -25,7 +25,8 @@ impl Scale {
     /// The number of cells up to a weight, to the nearest.
     fn cells_to(self, weight: Weight) -> usize {
         let share = weight.get().max(Decimal::ZERO) / self.full.get();
-        let cells = (share * Decimal::from(self.cells)).round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero);
+        let cells =
+            (share * Decimal::from(self.cells)).round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero);
         cells.to_usize().unwrap_or(0).min(self.cells)
     }
 
@@ -33,11 +34,8 @@ impl Scale {
     pub(super) fn bar(self, canvas: &Canvas, before: Weight, reference: Weight, after: Weight) -> Line {
         let kept_weight = before.min(after);
         let (kept, reach) = (self.cells_to(kept_weight), self.cells_to(before.max(after)));
-        let traded = if after > before {
-            (Tone::Buy, canvas.pick("▓", "+"))
-        } else {
-            (Tone::Sell, canvas.pick("░", "-"))
-        };
+        let traded =
+            if after > before { (Tone::Buy, canvas.pick("▓", "+")) } else { (Tone::Sell, canvas.pick("░", "-")) };
         let mark = if reference.is_zero() { None } else { Some(self.cells_to(reference)) };
         let mut line = Line::default();
         for cell in 0..=self.cells {

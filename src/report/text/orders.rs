@@ -38,7 +38,12 @@ pub(super) fn keys(report: &RunReport, canvas: &Canvas) -> String {
     let mut out = heading(canvas, "Keys", "idempotency keys; venues get them without hyphens");
     let mut grid = Grid::new([Column::right("#"), Column::left("side"), Column::left("instrument"), Column::left(KEY)]);
     for order in &report.orders {
-        grid.row([priority(order), side(order), Line::plain(order.instrument.as_str()), Line::plain(order.key.to_string())]);
+        grid.row([
+            priority(order),
+            side(order),
+            Line::plain(order.instrument.as_str()),
+            Line::plain(order.key.to_string()),
+        ]);
     }
     out.push_str(&grid.render(canvas));
     out
@@ -122,7 +127,9 @@ fn remarks(report: &RunReport, canvas: &Canvas) -> String {
     });
     noted
         .map(|(order, note)| {
-            let first = Line::plain("  ").and(Tone::Warn, format!("{} {}", order.side, order.instrument)).and(Tone::Plain, "  ");
+            let first = Line::plain("  ")
+                .and(Tone::Warn, format!("{} {}", order.side, order.instrument))
+                .and(Tone::Plain, "  ");
             canvas.fill(&first, Tone::Plain, note)
         })
         .collect()

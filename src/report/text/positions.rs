@@ -144,10 +144,10 @@ pub(super) fn not_traded(report: &RunReport, canvas: &Canvas) -> String {
 /// One line of names for the ordinary reasons; a sentence each where something is in the way.
 fn group(report: &RunReport, canvas: &Canvas, reason: ReasonCode, positions: &[&PositionReport]) -> String {
     let tone = positions.first().map_or(Tone::Plain, |position| reason_tone(position));
-    let title = Line::plain("  ").and(tone, format!("{} ({})", reason_words(reason), positions.len())).and(Tone::Plain, "  ");
+    let title =
+        Line::plain("  ").and(tone, format!("{} ({})", reason_words(reason), positions.len())).and(Tone::Plain, "  ");
     if matches!(reason, ReasonCode::InBand | ReasonCode::OnTarget) {
-        let names: Vec<String> =
-            positions.iter().map(|it| canvas.clean(report.label(&it.asset, &it.symbol))).collect();
+        let names: Vec<String> = positions.iter().map(|it| canvas.clean(report.label(&it.asset, &it.symbol))).collect();
         return canvas.fill(&title, Tone::Plain, &canvas.list(&names, MOST_NAMES * canvas.columns() / 80));
     }
     let mut out = format!("{}\n", title.render(canvas).trim_end());
