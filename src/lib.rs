@@ -22,6 +22,7 @@
 //! * `cli` (default): the command line `rebalance`, with `local`.
 
 pub mod adapters;
+pub mod execution;
 pub mod model;
 pub mod planning;
 pub mod ports;

@@ -3,11 +3,12 @@
 //! Per-asset limits that only bound one trade (long only, participation, no-buy, frozen, the cap of a holding that
 //! is below it) are the columns' boxes, set in `portfolio`. Every row is satisfied or not by the *room* alone when
 //! nothing is traded: negative room means that doing nothing breaks the limit.
-
-use std::collections::BTreeMap;
+//!
+//! No limit asks for what nobody can sell: where a halt, a lock or the flow makes part of a holding immovable, the
+//! bound is at least that part (for a least amount of cash or stable assets: at most what the rest can become).
 
 use crate::model::policy::{Costs, Soft};
-use crate::model::{CategoryId, Decimal, Flow, PlanningInput, Side};
+use crate::model::{CategoryId, Decimal, Flow, PlanningInput, Side, Weight};
 
 use super::plan::{Regime, Role};
 use super::portfolio::{Line, Portfolio, max_weight};
@@ -146,7 +147,9 @@ fn cash_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Vec<Li
     rows.push(plain("cash_at_limit_prices", at_limit_prices(input), Decimal::ZERO, free, None));
     let buffer = input.policy.limits.cash_buffer.as_ref();
     let floor = buffer.map_or(Decimal::ZERO, |limit| limit.bound.get());
+    let reachable = reachable_cash(portfolio, |_| true);
     if let Some(limit) = buffer {
+        let floor = floor.min(reachable);
         let soft = softness(limit.soft.as_ref(), floor);
         rows.push(plain("cash_buffer", RowKind::CashBuffer, floor, total - floor, soft));
     }
@@ -155,6 +158,14 @@ fn cash_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Vec<Li
         let soft = Some(Softness { priority: 0, most: None });
         rows.push(plain("withdraw", RowKind::Withdraw, goal, total - goal, soft));
     }
+}
+
+/// What cash (and, by `counts`, whatever is not asked to be sold) can become at most: everything but the immovable
+/// part of the lines that count, less the cost of a round trip.
+fn reachable_cash(portfolio: &Portfolio<'_>, counts: impl Fn(&Line<'_>) -> bool) -> Decimal {
+    let lines = portfolio.lines.iter().filter(|line| counts(line));
+    let immovable: Decimal = lines.map(|line| line.immovable(portfolio.net_asset_value)).sum();
+    (Decimal::ONE - immovable) * (Decimal::ONE - portfolio.round_trip)
 }
 
 fn at_limit_prices(input: &PlanningInput) -> RowKind {
@@ -208,6 +219,7 @@ fn stable_row(input: &PlanningInput, portfolio: &Portfolio<'_>, regime: &Regime,
     }
     let legs: Decimal =
         portfolio.lines.iter().filter(|line| line.role == Role::StableLeg).map(|line| line.weight).sum();
+    let share = share.min(reachable_cash(portfolio, |line| line.role != Role::StableLeg));
     let room = legs + portfolio.cash_free + portfolio.cash_locked - share;
     rows.push(LimitRow {
         name: "stable_share".to_owned(),
@@ -220,17 +232,15 @@ fn stable_row(input: &PlanningInput, portfolio: &Portfolio<'_>, regime: &Regime,
 }
 
 fn category_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Vec<LimitRow>) {
-    let mut weights: BTreeMap<&CategoryId, (Decimal, Decimal)> = BTreeMap::new();
-    for line in &portfolio.lines {
-        for category in line.categories() {
-            let entry = weights.entry(category).or_default();
-            entry.0 += line.weight;
-            entry.1 += line.lot;
-        }
-    }
     for limit in &input.policy.limits.categories {
-        let (weight, lots) = weights.get(&limit.category).copied().unwrap_or_default();
-        if let Some(most) = limit.max_weight.map(super::super::model::amount::Weight::get) {
+        let (mut weight, mut lots, mut immovable) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
+        for line in portfolio.lines.iter().filter(|line| line.categories().contains(&limit.category)) {
+            weight += line.weight;
+            lots += line.lot;
+            immovable += line.immovable(portfolio.net_asset_value);
+        }
+        if let Some(most) = limit.max_weight.map(Weight::get) {
+            let most = most.max(immovable);
             rows.push(LimitRow {
                 name: format!("category_max({})", limit.category),
                 kind: RowKind::CategoryMax(limit.category.clone()),
@@ -240,7 +250,7 @@ fn category_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Ve
                 soft: softness(limit.soft.as_ref(), most),
             });
         }
-        if let Some(least) = limit.min_weight.map(super::super::model::amount::Weight::get) {
+        if let Some(least) = limit.min_weight.map(Weight::get) {
             rows.push(LimitRow {
                 name: format!("category_min({})", limit.category),
                 kind: RowKind::CategoryMin(limit.category.clone()),
@@ -255,9 +265,9 @@ fn category_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Ve
 
 fn max_weight_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Vec<LimitRow>) {
     for (index, line) in portfolio.lines.iter().enumerate() {
-        let Some(cap) = max_weight(input, line).filter(|cap| line.weight > *cap) else { continue };
-        // What cannot be sold at all is named and stands outside the limits.
-        if line.sell_barred.is_some() {
+        let Some(cap) = max_weight(input, line) else { continue };
+        let cap = cap.max(line.immovable(portfolio.net_asset_value));
+        if line.weight <= cap {
             continue;
         }
         rows.push(LimitRow {

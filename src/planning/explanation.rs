@@ -42,6 +42,9 @@ fn traded(decision: &Decision<'_>, index: usize, line: &Line<'_>, trade: &Trade)
     let goal = percent(line.reference);
     let cap = max_weight(decision.input, line);
     let (code, sentence) = match (trade.side, line.role) {
+        (Side::Buy, Role::StableLeg) => {
+            (ReasonCode::TopUp, format!("the stable share asks for {goal}; {} is held", percent(line.weight)))
+        }
         (Side::Buy, _) if line.held.is_zero() => {
             (ReasonCode::Enter, format!("enters the index; {} of a reference weight of {goal}", percent(after)))
         }

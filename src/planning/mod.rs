@@ -6,6 +6,8 @@
 
 pub mod idempotency;
 pub mod plan;
+pub mod slicing;
+pub mod units;
 pub mod verification;
 
 mod allocation;

@@ -87,6 +87,12 @@ impl Line<'_> {
         }
     }
 
+    /// The weight that nobody can sell in this run: all of it where selling is barred, else what is locked or less
+    /// than a lot. No limit can ask for it to go.
+    pub(crate) fn immovable(&self, net_asset_value: Money) -> Decimal {
+        (self.weight - self.exit_weight(net_asset_value)).max(Decimal::ZERO)
+    }
+
     /// The free holding rounded down to whole lots.
     pub(crate) fn sellable(&self) -> Quantity {
         self.listing().map_or(Quantity::ZERO, |listing| self.free.floor_to(listing.lot_size.get()))

@@ -1,7 +1,7 @@
 //! The allocation program by segments, and its solution with limits that give way in order.
 //!
 //! Each asset's buy and sell is a run of boxed pieces: the objective along a trade is concave and piecewise linear
-//! (tracking gets dearer in three segments, impact rises), so a better piece always comes before a worse one and no
+//! (tracking gets dearer in segments, impact rises), so a better piece always comes before a worse one and no
 //! row per asset is needed. Only the limits of `constraints` are rows.
 //!
 //! Maximise, in fractions of net asset value:
@@ -19,13 +19,19 @@ use super::plan::Role;
 use super::portfolio::{Line, Portfolio};
 use super::solver::{AtMostRow, BoxedColumn, SolverFault, Verdict, maximise};
 
-/// φ: slope 1 up to a tenth of the reference weight, 1.5 up to a half, 2 beyond. With one slope a corner would
-/// serve some members fully and others not at all; so a shortfall spreads over the index.
-const TRACKING_SEGMENTS: [(Option<Decimal>, Decimal); 3] = [
-    (Some(Decimal::from_parts(1, 0, 0, false, 1)), Decimal::ONE),
-    (Some(Decimal::from_parts(5, 0, 0, false, 1)), Decimal::from_parts(15, 0, 0, false, 1)),
-    (None, Decimal::TWO),
+/// φ: the slope rises from 1 near the reference weight to 2 beyond three quarters of it. With one slope a corner
+/// would serve some members fully and others not at all; so a shortfall spreads over the index.
+const TRACKING_SEGMENTS: [(Option<Decimal>, Decimal); 5] = [
+    (Some(hundredths(10)), hundredths(100)),
+    (Some(hundredths(25)), hundredths(125)),
+    (Some(hundredths(50)), hundredths(150)),
+    (Some(hundredths(75)), hundredths(175)),
+    (None, hundredths(200)),
 ];
+
+const fn hundredths(count: u32) -> Decimal {
+    Decimal::from_parts(count, 0, 0, false, 2)
+}
 
 /// Breaks ties: a hundredth of a basis point per unit of weight between the first and the last line, by id.
 const TIE_BREAK: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
