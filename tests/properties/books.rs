@@ -96,9 +96,9 @@ impl<'a> Books<'a> {
     }
 
     pub(crate) fn cash_after(&self) -> Decimal {
-        self.lines.iter().fold(self.cash_before(), |cash, line| {
-            cash + (line.sold - line.bought) * line.price() - self.cost(line)
-        })
+        self.lines
+            .iter()
+            .fold(self.cash_before(), |cash, line| cash + (line.sold - line.bought) * line.price() - self.cost(line))
     }
 
     pub(crate) fn cost(&self, line: &Line<'_>) -> Decimal {

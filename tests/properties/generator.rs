@@ -228,14 +228,8 @@ fn limits() -> impl Strategy<Value = LimitsDraw> {
         option::weighted(0.5, 1..=100_u32),
         softness(),
     )
-        .prop_map(|(cash_buffer, max_weight, own_cap, categories, turnover, participation, stable_share)| LimitsDraw {
-            cash_buffer,
-            max_weight,
-            own_cap,
-            categories,
-            turnover,
-            participation,
-            stable_share,
+        .prop_map(|(cash_buffer, max_weight, own_cap, categories, turnover, participation, stable_share)| {
+            LimitsDraw { cash_buffer, max_weight, own_cap, categories, turnover, participation, stable_share }
         })
 }
 
@@ -370,9 +364,9 @@ fn record(as_of: Timestamp, account: &AccountDraw, index: usize, draw: &AssetDra
             draw.market_cap.map(|cap| money(value(cap)))
         },
         // Volumes are drawn for an account worth a million.
-        average_daily_volume: draw
-            .volume
-            .map(|volume| money((value(volume) * worth(account) / Decimal::from(1_000_000)).round_sf(5).expect("fits"))),
+        average_daily_volume: draw.volume.map(|volume| {
+            money((value(volume) * worth(account) / Decimal::from(1_000_000)).round_sf(5).expect("fits"))
+        }),
         observed_at: at,
         grades: GradeRecord {
             trader: grade.map(|value| Dated { value, at }),
@@ -479,11 +473,7 @@ fn build_state(
     }
 }
 
-fn build_policy(
-    draw: &PolicyDraw,
-    records: &BTreeMap<AssetId, AssetRecord>,
-    stable_legs: BTreeSet<AssetId>,
-) -> Policy {
+fn build_policy(draw: &PolicyDraw, records: &BTreeMap<AssetId, AssetRecord>, stable_legs: BTreeSet<AssetId>) -> Policy {
     let (by_grade, trader, members, enter_less, exit_more) = draw.ranking;
     let members = members.min(u32::try_from(records.len()).expect("few") + 2);
     let (min_rules, require_grade, excluded) = draw.eligibility;

@@ -51,7 +51,8 @@ pub(crate) fn limits(books: &Books<'_>) -> Vec<Limit> {
     let policy = &books.input.policy.limits;
     let mut all = Vec::new();
     let mut add = |name: &str, kind: Kind, bound: Decimal, softness| {
-        let family = name.split_once('(').filter(|(family, _)| *family == "max_weight").map_or(name, |(family, _)| family);
+        let family =
+            name.split_once('(').filter(|(family, _)| *family == "max_weight").map_or(name, |(family, _)| family);
         all.push(Limit { name: name.to_owned(), family: family.to_owned(), kind, bound, softness });
     };
     let buffer = policy.cash_buffer.as_ref();
@@ -139,9 +140,7 @@ impl Limit {
         let money: Decimal = match &self.kind {
             Kind::CashAtLeast => lines.map(dropped_sale).sum(),
             Kind::StableShare => lines.filter(|line| line.role != Role::StableLeg).map(dropped_sale).sum(),
-            Kind::CategoryAtMost(category) => {
-                lines.filter(|line| line.has_category(category)).map(dropped_sale).sum()
-            }
+            Kind::CategoryAtMost(category) => lines.filter(|line| line.has_category(category)).map(dropped_sale).sum(),
             Kind::MaxWeight(index) => dropped_sale(&books.lines[*index]),
             Kind::MustExit => lines.filter(|line| line.role == Role::MustExit).map(dropped_sale).sum(),
             Kind::CategoryAtLeast(category) => lines
