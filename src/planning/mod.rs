@@ -66,7 +66,8 @@ pub fn plan(input: &PlanningInput) -> Result<RebalancePlan, PlanError> {
     let changes = Changes {
         membership: universe.member_set() != input.state.members,
         regime: decision.regime.changed,
-        policy: input.state.policy_digest.as_ref() != Some(&policy_digest),
+        // A case's opening state does not know the policy of the run before: unknown is not changed.
+        policy: input.state.policy_digest.as_ref().is_some_and(|before| *before != policy_digest),
     };
     let decided = if net_asset_value <= Money::ZERO {
         Decided::idle(Outcome::NothingToTrade("the account holds nothing".to_owned()), ReasonCode::OnTarget)

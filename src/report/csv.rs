@@ -4,15 +4,46 @@ use super::run::{OrderReport, RunReport};
 
 /// Columns of the order table.
 pub const ORDER_COLUMNS: [&str; 22] = [
-    "run_id", "priority", "side", "instrument", "asset_id", "symbol", "quantity", "limit_price", "reference_price",
-    "notional", "estimated_cost", "reason", "key", "client_order_id", "payload_digest", "valid_until", "state",
-    "filled_quantity", "average_price", "filled_notional", "fee", "note",
+    "run_id",
+    "priority",
+    "side",
+    "instrument",
+    "asset_id",
+    "symbol",
+    "quantity",
+    "limit_price",
+    "reference_price",
+    "notional",
+    "estimated_cost",
+    "reason",
+    "key",
+    "client_order_id",
+    "payload_digest",
+    "valid_until",
+    "state",
+    "filled_quantity",
+    "average_price",
+    "filled_notional",
+    "fee",
+    "note",
 ];
 
 /// Columns of the position table. Weights are fractions of net asset value before trading.
 pub const POSITION_COLUMNS: [&str; 14] = [
-    "run_id", "asset_id", "symbol", "role", "rank", "price", "quantity_before", "quantity_after", "weight_before",
-    "reference_weight", "weight_after", "traded", "reason", "sentence",
+    "run_id",
+    "asset_id",
+    "symbol",
+    "role",
+    "rank",
+    "price",
+    "quantity_before",
+    "quantity_after",
+    "weight_before",
+    "reference_weight",
+    "weight_after",
+    "traded",
+    "reason",
+    "sentence",
 ];
 
 /// One line per order, in the order of emission. The last six columns are empty for a dry run.

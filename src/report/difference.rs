@@ -172,7 +172,8 @@ fn order_changes(before: &RunReport, after: &RunReport) -> Vec<OrderChange> {
         .into_iter()
         .filter_map(|place| {
             let (old, new) = (old.get(place), new.get(place));
-            let same = matches!((old, new), (Some(a), Some(b)) if a.quantity == b.quantity && a.limit_price == b.limit_price);
+            let same =
+                matches!((old, new), (Some(a), Some(b)) if a.quantity == b.quantity && a.limit_price == b.limit_price);
             let shown = new.or(old)?;
             (!same).then(|| OrderChange {
                 instrument: shown.instrument.clone(),

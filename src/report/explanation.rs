@@ -9,7 +9,9 @@ use uuid::Uuid;
 use super::certificate::{Check, subject_of};
 use super::published::{Day, UtcTime, UuidText};
 use super::run::{ExclusionReport, OrderReport, PositionReport, RunReport};
-use crate::model::{AssetId, CategoryId, Grade, InstrumentId, ListingStatus, Money, PlanningInput, Price, Quantity, Signal, Tick};
+use crate::model::{
+    AssetId, CategoryId, Grade, InstrumentId, ListingStatus, Money, PlanningInput, Price, Quantity, Signal, Tick,
+};
 
 /// The reasons of one run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -117,7 +119,8 @@ fn limits_of(report: &RunReport, asset: &AssetId) -> Vec<Check> {
 
 /// No room left: a slack below a ten-thousandth of net asset value. Equations always have none and tell nothing.
 fn binds(check: &Check) -> bool {
-    check.sense != super::published::Sense::Equal && check.slack.get() < crate::model::Decimal::new(1, 4)
+    check.sense != super::published::Sense::Equal
+        && check.slack.get() < crate::model::Decimal::new(1, 4)
         && !check.left_side.is_zero()
 }
 

@@ -261,12 +261,7 @@ impl RunReport {
         Some(Self::build(mode, plan, record.input.as_ref(), Some(record)))
     }
 
-    fn build(
-        mode: Mode,
-        plan: &RebalancePlan,
-        input: Option<&PlanningInput>,
-        record: Option<&RunRecord>,
-    ) -> Self {
+    fn build(mode: Mode, plan: &RebalancePlan, input: Option<&PlanningInput>, record: Option<&RunRecord>) -> Self {
         let traded: BTreeSet<&AssetId> = plan.orders.iter().map(|order| &order.asset).collect();
         Self {
             mode,
@@ -401,7 +396,12 @@ impl OutcomeReport {
             Outcome::Rebalance => {
                 let sells = plan.orders.iter().filter(|order| order.side == Side::Sell).count();
                 let buys = plan.orders.len() - sells;
-                let sentence = format!("{}: {}, then {}", count(plan.orders.len(), "order"), count(sells, "sell"), count(buys, "buy"));
+                let sentence = format!(
+                    "{}: {}, then {}",
+                    count(plan.orders.len(), "order"),
+                    count(sells, "sell"),
+                    count(buys, "buy")
+                );
                 Self { kind: OutcomeKind::Rebalance, sentence }
             }
             Outcome::InBand => Self {

@@ -2,8 +2,8 @@
 //! gave way, some assets in the way of things. Prices are of 2025-04-16, rounded.
 
 use index_rebalancer::model::{
-    AccountId, AccountSnapshot, AssetId, Decimal, Environment, Flow, Holding, InstrumentId, Money, Order,
-    PortfolioId, PortfolioState, Price, Quantity, Rate, RunIdentity, Side, Trigger, VenueId, Weight,
+    AccountId, AccountSnapshot, AssetId, Decimal, Environment, Flow, Holding, InstrumentId, Money, Order, PortfolioId,
+    PortfolioState, Price, Quantity, Rate, RunIdentity, Side, Trigger, VenueId, Weight,
 };
 use index_rebalancer::planning::RebalancePlan;
 use index_rebalancer::planning::idempotency::{digest_of, order_key, payload_digest, run_id};
@@ -172,7 +172,10 @@ fn check(limit: &str, sense: Sense, left: &str, bound: &str, relaxation: &str, l
 }
 
 fn certificate(positions: &[Position], turnover: Weight) -> Certificate {
-    let mut checks = vec![check("budget", Sense::Equal, "1", "1", "0", "0"), check("cash_buffer", Sense::AtLeast, "0.0103", "0.01", "0", "0")];
+    let mut checks = vec![
+        check("budget", Sense::Equal, "1", "1", "0", "0"),
+        check("cash_buffer", Sense::AtLeast, "0.0103", "0.01", "0", "0"),
+    ];
     checks.extend(positions.iter().filter(|it| it.role == Role::Constituent).map(|it| {
         let (relaxation, lots) = if it.asset.as_str() == "bitcoin" { ("0.0005", "0.0001") } else { ("0", "0") };
         let limit = format!("max_weight({})", it.asset);
@@ -187,13 +190,21 @@ fn certificate(positions: &[Position], turnover: Weight) -> Certificate {
 }
 
 fn exclusions() -> Vec<Exclusion> {
-    let why = |id: &str, symbol: &str, why: &str| Exclusion { asset: asset(id), symbol: symbol.to_owned(), why: why.to_owned() };
+    let why = |id: &str, symbol: &str, why: &str| Exclusion {
+        asset: asset(id),
+        symbol: symbol.to_owned(),
+        why: why.to_owned(),
+    };
     vec![
         why("bitcoin-cash", "BCH", "ranked 21, while a newcomer enters at rank 15 or better"),
         why("dai", "DAI", "category stablecoin is excluded by eligibility.excluded_categories"),
         why("eos", "EOS", "market cap 398,112,004 is below eligibility.min_market_cap of 500,000,000"),
         why("leo-token", "LEO", "not listed at binance in USDT"),
-        why("mantra-dao", "OM", "average daily volume 812,000 is below eligibility.min_average_daily_volume of 5,000,000"),
+        why(
+            "mantra-dao",
+            "OM",
+            "average daily volume 812,000 is below eligibility.min_average_daily_volume of 5,000,000",
+        ),
         why("pepe", "PEPE", "first seen 2025-02-01, 74 days ago: younger than eligibility.min_age_days of 180"),
         why("shiba-inu", "SHIB", "Investor Grade 11.4 is below eligibility.min_grade of 20"),
         why("staked-ether", "STETH", "category staked is excluded by eligibility.excluded_categories"),
@@ -255,7 +266,12 @@ pub(crate) fn plan() -> RebalancePlan {
         exclusions: exclusions(),
         relaxations: vec![
             Relaxation { limit: "turnover".to_owned(), priority: 3, bound: weight("0.1"), amount: weight("0.0375") },
-            Relaxation { limit: "max_weight(bitcoin)".to_owned(), priority: 2, bound: weight("0.3"), amount: weight("0.0005") },
+            Relaxation {
+                limit: "max_weight(bitcoin)".to_owned(),
+                priority: 2,
+                bound: weight("0.3"),
+                amount: weight("0.0005"),
+            },
         ],
         turnover,
         estimated_cost,
@@ -298,8 +314,14 @@ fn result(order: &Order) -> OrderRecord {
     let worse = if order.side == Side::Buy { Decimal::new(10004, 4) } else { Decimal::new(9996, 4) };
     let average = Price::new((order.reference_price.get() * worse).round_dp(6)).expect("a price");
     let (state, filled, note) = match order.instrument.as_str() {
-        "DOGEUSDT" => (OrderState::PartiallyFilled, quantity("6000"), "the rest was cancelled: no more sellers within the limit"),
-        "USDCUSDT" => (OrderState::Skipped, Quantity::ZERO, "free cash 3311.08 less the buffer of 2500 does not cover it at its limit price"),
+        "DOGEUSDT" => {
+            (OrderState::PartiallyFilled, quantity("6000"), "the rest was cancelled: no more sellers within the limit")
+        }
+        "USDCUSDT" => (
+            OrderState::Skipped,
+            Quantity::ZERO,
+            "free cash 3311.08 less the buffer of 2500 does not cover it at its limit price",
+        ),
         _ => (OrderState::Filled, order.quantity, ""),
     };
     OrderRecord {

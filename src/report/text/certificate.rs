@@ -20,7 +20,8 @@ pub(super) fn relaxations(report: &RunReport, canvas: &Canvas) -> String {
         Column::right("met at"),
     ]);
     for it in &report.relaxations {
-        let at_least = report.certificate.checks.iter().any(|check| check.limit == it.limit && check.sense == Sense::AtLeast);
+        let at_least =
+            report.certificate.checks.iter().any(|check| check.limit == it.limit && check.sense == Sense::AtLeast);
         let met = if at_least { it.bound - it.amount } else { it.bound + it.amount };
         grid.row([
             Line::new(Tone::Warn, canvas.clean(&it.limit)),
@@ -69,7 +70,10 @@ fn families(canvas: &Canvas, families: &[LimitFamily]) -> Grid {
             verdict(canvas, family.violated == 0, family.relaxed > 0),
             Line::plain(canvas.clean(&family.family)),
             Line::plain(family.checks.to_string()),
-            Line::new(Tone::Faint, if family.checks > 1 || !tightest.is_empty() { canvas.clean(tightest) } else { String::new() }),
+            Line::new(
+                Tone::Faint,
+                if family.checks > 1 || !tightest.is_empty() { canvas.clean(tightest) } else { String::new() },
+            ),
         ];
         row.extend(figures(canvas, &family.tightest));
         row.push(Line::new(Tone::Warn, gave_way(family)));

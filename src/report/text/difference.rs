@@ -46,7 +46,8 @@ fn summary(difference: &Difference, canvas: &Canvas) -> String {
 fn membership(difference: &Difference, canvas: &Canvas) -> String {
     let mut out = heading(canvas, "Membership", "");
     let names = |assets: &[NamedAsset]| -> String {
-        let names: Vec<String> = assets.iter().map(|it| format!("{} ({})", canvas.clean(&it.symbol), it.asset)).collect();
+        let names: Vec<String> =
+            assets.iter().map(|it| format!("{} ({})", canvas.clean(&it.symbol), it.asset)).collect();
         if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
     };
     out.push_str(&canvas.fill(&Line::new(Tone::Buy, "  entered "), Tone::Plain, &names(&difference.entered)));
@@ -151,7 +152,11 @@ pub(super) fn field_changes(changes: &[FieldChange], canvas: &Canvas) -> String 
         .iter()
         .map(|it| {
             let first = Line::plain("  ").and(Tone::Strong, canvas.clean(&it.path)).and(Tone::Plain, "  ");
-            canvas.fill(&first, Tone::Plain, &format!("{} {} {}", shown(&it.before), canvas.pick("→", "->"), shown(&it.after)))
+            canvas.fill(
+                &first,
+                Tone::Plain,
+                &format!("{} {} {}", shown(&it.before), canvas.pick("→", "->"), shown(&it.after)),
+            )
         })
         .collect()
 }

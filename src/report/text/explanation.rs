@@ -39,7 +39,10 @@ fn orders(orders: &[OrderReport], canvas: &Canvas) -> String {
     for order in orders {
         let what = side(order)
             .and(Tone::Plain, format!(" {} {}", number::quantity(order.quantity), canvas.clean(&order.symbol)))
-            .and(Tone::Faint, format!(" at {} or better: {}", number::price(order.limit_price), reason_words(order.reason)));
+            .and(
+                Tone::Faint,
+                format!(" at {} or better: {}", number::price(order.limit_price), reason_words(order.reason)),
+            );
         let _ = writeln!(out, "  {}", what.render(canvas));
         out.push_str(&canvas.fill(&Line::plain("    "), Tone::Plain, &order.sentence));
         out.push_str(&binding(&order.binding, canvas));
@@ -66,7 +69,11 @@ fn not_traded(positions: &[PositionReport], canvas: &Canvas) -> String {
             .and(reason_tone(position), reason_words(position.reason))
             .and(
                 Tone::Faint,
-                format!(", {} held, {} wanted", number::percent(position.weight_after), number::percent(position.reference_weight)),
+                format!(
+                    ", {} held, {} wanted",
+                    number::percent(position.weight_after),
+                    number::percent(position.reference_weight)
+                ),
             );
         let _ = writeln!(out, "{}", what.render(canvas));
         out.push_str(&canvas.fill(&Line::plain("    "), Tone::Plain, &position.sentence));
@@ -128,7 +135,13 @@ fn facts(known: &KnownAsset, canvas: &Canvas) -> String {
     say("name", &format!("{} ({})", known.name, known.symbol));
     say("price", &format!("{}, observed {}", number::price(known.price), time(known.observed_at)));
     let volume = known.average_daily_volume.map_or_else(unknown, number::magnitude);
-    say("market", &format!("market cap {}, average daily volume {volume}", known.market_cap.map_or_else(unknown, number::magnitude)));
+    say(
+        "market",
+        &format!(
+            "market cap {}, average daily volume {volume}",
+            known.market_cap.map_or_else(unknown, number::magnitude)
+        ),
+    );
     say("grades", &grades(known));
     let categories: Vec<&str> = known.categories.iter().map(crate::model::CategoryId::as_str).collect();
     say("category", if categories.is_empty() { "unknown".to_owned() } else { categories.join(", ") }.as_str());
@@ -146,7 +159,11 @@ fn grades(known: &KnownAsset) -> String {
         Some(Signal::Neutral) => "neutral",
         Some(Signal::Bullish) => "bullish",
     };
-    format!("Trader Grade {}, Investor Grade {}, signal {signal}", grade(known.trader_grade), grade(known.investor_grade))
+    format!(
+        "Trader Grade {}, Investor Grade {}, signal {signal}",
+        grade(known.trader_grade),
+        grade(known.investor_grade)
+    )
 }
 
 fn listing(known: &KnownAsset) -> String {

@@ -15,9 +15,9 @@ pub(super) fn header(report: &RunReport, canvas: &Canvas) -> String {
         let label = Line::new(Tone::Faint, format!("  {label:<width$}", width = LABEL - 2));
         out.push_str(&canvas.fill(&label, tone, text));
     };
-    say("run", Tone::Plain, &format!("{}, {}", report.run_id, occasion(report)));
+    say("run", Tone::Plain, &report.run_id.to_string());
     say("account", Tone::Plain, &format!("{} at {}, {}", report.account, report.venue, report.environment));
-    say("as of", Tone::Plain, &format!("{}, orders valid until {}", time(report.as_of), time(report.valid_until)));
+    say("when", Tone::Plain, &when(report));
     say("value", Tone::Plain, &value(report));
     if let Some(loaded) = &report.loaded {
         say("loaded", Tone::Plain, &loaded_sentence(loaded, report));
@@ -57,11 +57,17 @@ fn title(report: &RunReport, canvas: &Canvas) -> String {
     format!("{}\n{}\n", line.render(canvas), canvas.paint(Tone::Faint, &rule))
 }
 
-fn occasion(report: &RunReport) -> String {
-    match &report.occasion {
-        Occasion::Scheduled(at) => format!("scheduled for {}", time(*at)),
-        Occasion::Manual(label) => format!("manual, labelled {label}"),
+fn when(report: &RunReport) -> String {
+    let as_of = time(report.as_of);
+    let occasion = match &report.occasion {
+        Occasion::Scheduled(at) if *at == report.as_of => format!("scheduled for {as_of}"),
+        Occasion::Scheduled(at) => format!("scheduled for {}, planned as of {as_of}", time(*at)),
+        Occasion::Manual(label) => format!("by hand, labelled {label}, planned as of {as_of}"),
+    };
+    if report.orders.is_empty() {
+        return occasion;
     }
+    format!("{occasion}; orders valid until {}", time(report.valid_until))
 }
 
 fn value(report: &RunReport) -> String {
@@ -81,7 +87,8 @@ fn loaded_sentence(loaded: &Loaded, report: &RunReport) -> String {
         GradeKind::Trader => "Trader Grade",
         GradeKind::Investor => "Investor Grade",
     };
-    let notices = if report.notices.is_empty() { String::new() } else { format!("; {}", count(report.notices.len(), "notice")) };
+    let notices =
+        if report.notices.is_empty() { String::new() } else { format!("; {}", count(report.notices.len(), "notice")) };
     format!(
         "{}: {} listed, {} with {grade}, {} with signal; {} held{notices}",
         count(loaded.assets, "asset"),
@@ -127,8 +134,11 @@ fn result_tone(execution: &ExecutionReport) -> Tone {
 }
 
 fn result(execution: &ExecutionReport) -> String {
-    let states: Vec<String> =
-        execution.orders_by_state.iter().map(|(state, number)| format!("{number} {}", state.replace('_', " "))).collect();
+    let states: Vec<String> = execution
+        .orders_by_state
+        .iter()
+        .map(|(state, number)| format!("{number} {}", state.replace('_', " ")))
+        .collect();
     let states = if states.is_empty() { "no orders".to_owned() } else { states.join(", ") };
     let reason = if execution.reason.is_empty() { String::new() } else { format!("; {}", execution.reason) };
     let attention = match execution.needs_attention {
@@ -143,7 +153,11 @@ fn settled(execution: &ExecutionReport, report: &RunReport) -> String {
     let mut parts = vec![
         format!("bought {}, sold {}", number::money(execution.bought), number::money(execution.sold)),
         format!("fees {}", number::money(execution.fees)),
-        format!("slippage {} ({})", number::money(execution.slippage), number::basis_points(execution.slippage, traded)),
+        format!(
+            "slippage {} ({})",
+            number::money(execution.slippage),
+            number::basis_points(execution.slippage, traded)
+        ),
     ];
     if let Some(cash) = execution.cash_after {
         parts.push(format!("cash now {}", number::money(cash)));
@@ -161,7 +175,11 @@ pub(super) fn notices(report: &RunReport, canvas: &Canvas) -> String {
     let most = if canvas.full { usize::MAX } else { 8 };
     let mut out = heading(canvas, "Notices", "");
     for notice in report.notices.iter().take(most) {
-        out.push_str(&canvas.fill(&Line::new(Tone::Warn, format!("  {} ", canvas.pick("•", "*"))), Tone::Plain, notice));
+        out.push_str(&canvas.fill(
+            &Line::new(Tone::Warn, format!("  {} ", canvas.pick("•", "*"))),
+            Tone::Plain,
+            notice,
+        ));
     }
     if report.notices.len() > most {
         let more = format!("  {} and {} more; --full shows all", canvas.pick("…", "..."), report.notices.len() - most);
@@ -175,10 +193,14 @@ pub(super) fn closing(report: &RunReport, canvas: &Canvas) -> String {
     let id = report.run_id.to_string();
     let short = id.get(..8).unwrap_or(&id);
     let (tone, text) = match report.mode {
-        Mode::DryRun => (Tone::Warn, "Dry run: nothing was written or sent. `rebalance run` sends these orders under these keys.".to_owned()),
-        Mode::AlreadyDone => {
-            (Tone::Warn, format!("Already done: this is the stored result; 0 new orders. `rebalance show {short}` shows all of it."))
-        }
+        Mode::DryRun => (
+            Tone::Warn,
+            "Dry run: nothing was written or sent. `rebalance run` sends these orders under these keys.".to_owned(),
+        ),
+        Mode::AlreadyDone => (
+            Tone::Warn,
+            format!("Already done: this is the stored result; 0 new orders. `rebalance show {short}` shows all of it."),
+        ),
         Mode::Executed => executed(report, short),
         Mode::Stored => return String::new(),
     };
@@ -189,17 +211,27 @@ fn executed(report: &RunReport, short: &str) -> (Tone, String) {
     let Some(execution) = &report.execution else { return (Tone::Plain, String::new()) };
     let more = format!("`rebalance explain {short}` tells why.");
     if execution.needs_attention > 0 {
-        return (Tone::Bad, format!("A person must look: {} with an unknown fate. {more}", count(execution.needs_attention, "order")));
+        return (
+            Tone::Bad,
+            format!("A person must look: {} with an unknown fate. {more}", count(execution.needs_attention, "order")),
+        );
     }
     match execution.state {
         RunState::Done if report.orders.is_empty() => (Tone::Good, format!("Done: 0 new orders. {more}")),
         RunState::Done => {
             let traded = execution.bought + execution.sold;
             let quote = &report.quote_currency;
-            let text = format!("Done: {}, {} {quote} traded. {more}", count(report.orders.len(), "new order"), number::money(traded));
+            let text = format!(
+                "Done: {}, {} {quote} traded. {more}",
+                count(report.orders.len(), "new order"),
+                number::money(traded)
+            );
             (if traded > Money::ZERO { Tone::Good } else { Tone::Warn }, text)
         }
         RunState::Aborted => (Tone::Bad, format!("Aborted: {}", execution.reason)),
-        state => (Tone::Warn, format!("Not finished: the run is {state}. `rebalance run` again takes it up where it stopped.")),
+        state => (
+            Tone::Warn,
+            format!("Not finished: the run is {state}. `rebalance run` again takes it up where it stopped."),
+        ),
     }
 }

@@ -75,7 +75,9 @@ pub fn replay(report: &ReplayReport, canvas: &Canvas) -> String {
 #[must_use]
 pub fn policy_check(check: &PolicyCheck, canvas: &Canvas) -> String {
     let mark = Line::new(Tone::Good, format!("{} ", canvas.pick("✓", "+")));
-    let limits = if check.limits.is_empty() { "no limits".to_owned() } else { format!("limits: {}", check.limits.join(", ")) };
-    let text = format!("{}: {} with {} members; {limits}; digest {}", check.file, check.name, check.members, check.digest);
+    let limits =
+        if check.limits.is_empty() { "no limits".to_owned() } else { format!("limits: {}", check.limits.join(", ")) };
+    let text =
+        format!("{}: {} with {} members; {limits}; digest {}", check.file, check.name, check.members, check.digest);
     canvas.fill(&mark, Tone::Plain, &text)
 }

@@ -5,8 +5,8 @@
 //! * [`run_report`]: a plan or a run; [`explanation`], [`difference`], [`listing`]: the other views.
 
 mod bar;
-mod certificate;
 pub mod canvas;
+mod certificate;
 mod difference;
 mod explanation;
 mod header;
@@ -48,7 +48,11 @@ pub fn run_report(report: &RunReport, canvas: &Canvas) -> String {
 /// A section's title, with a remark.
 fn heading(canvas: &Canvas, title: &str, remark: &str) -> String {
     let line = Line::new(Tone::Strong, title);
-    let text = if remark.is_empty() { line.render(canvas) } else { canvas.fill(&line.and(Tone::Plain, "  "), Tone::Faint, remark) };
+    let text = if remark.is_empty() {
+        line.render(canvas)
+    } else {
+        canvas.fill(&line.and(Tone::Plain, "  "), Tone::Faint, remark)
+    };
     format!("\n{}\n", text.trim_end_matches('\n'))
 }
 
