@@ -13,13 +13,13 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use super::sources::{Grades, VenueRules};
 use super::time::parse_moment;
 use super::{BadInput, Migration, Occasion, PreparationError, Sources, assemble, policy, toml_text};
-use crate::adapters::files::reading::read_file;
-use crate::adapters::files::token_metrics::{self, Endpoint};
-use crate::adapters::files::{market, venue_rules};
 use crate::model::{
     AccountId, AccountSnapshot, AssetId, Environment, Flow, Holding, InstrumentId, Money, PlanningInput, Policy,
     PortfolioId, PortfolioState, Quantity, RegimeObservation, RunIdentity, Trigger, VenueId, Weight,
 };
+use crate::preparation::files::reading::read_file;
+use crate::preparation::files::token_metrics::{self, Endpoint};
+use crate::preparation::files::{market, venue_rules};
 
 /// The version of the case format that this build reads.
 pub const CASE_SCHEMA: u32 = 1;

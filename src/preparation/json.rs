@@ -12,9 +12,9 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::BadInput;
-use crate::adapters::files::reading::text_of;
 use crate::model::Decimal;
 use crate::model::number::parse_market;
+use crate::preparation::files::reading::text_of;
 
 /// The deepest nesting that is read.
 pub const MAX_DEPTH: usize = 32;

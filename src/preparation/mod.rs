@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! event ──▶ event.rs ─┐
-//! files ──▶ adapters/files ─▶ sources.rs ─▶ assemble.rs ─▶ guards.rs ─▶ PlanningInput
+//! recorded files ──▶ files ─▶ sources.rs ─▶ assemble.rs ─▶ guards.rs ─▶ PlanningInput
 //! case.toml, policy.toml ─▶ case.rs, policy.rs ─┘
 //! ```
 //!
@@ -15,6 +15,7 @@ pub mod assemble;
 pub mod case;
 pub mod error;
 pub mod event;
+pub mod files;
 pub mod guards;
 pub mod json;
 pub mod listing;

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::BadInput;
-use crate::adapters::files::reading::text_of;
+use crate::preparation::files::reading::text_of;
 
 /// Reads a TOML document. Repeated keys are TOML errors; unknown keys are errors where the type says so.
 ///

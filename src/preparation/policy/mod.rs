@@ -7,8 +7,8 @@ use std::path::Path;
 use schemars::Schema;
 
 use super::{PreparationError, toml_text};
-use crate::adapters::files::reading::read_file;
 use crate::model::Policy;
+use crate::preparation::files::reading::read_file;
 
 /// Reads and checks a policy file.
 ///
