@@ -24,6 +24,7 @@ REBALANCE = $(CARGO) run --quiet --bin rebalance --
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+LONG := --profile long --no-default-features --test properties
 SKIP_LOG := $(CURDIR)/target/skipped-tests.txt
 
 ##@ Use
@@ -94,7 +95,7 @@ $(CARGO_DENY):
 
 .PHONY: readme-output
 readme-output: ## Renew the outputs that README.md shows
-	REBALANCE_BLESS=1 $(CARGO) test --test readme
+	UPDATE_EXPECTED=1 $(CARGO) test --test readme
 
 .PHONY: doc
 doc: ## Build the documentation of this crate
@@ -134,7 +135,7 @@ test-shared: shared-present
 
 .PHONY: ci-long
 ci-long: ## Every property with REBALANCE_CASES cases, then a summary. One alone: make long-NAME
-	@properties=$$($(CARGO) test --quiet --no-default-features --test properties -- --list --format terse \
+	@properties=$$($(CARGO) test --quiet $(LONG) -- --list --format terse \
 	  | sed -n 's/: test$$//p'); \
 	test -n "$$properties" || { echo 'ci-long: tests/properties.rs has no tests' >&2; exit 1; }; \
 	failed=0; summary=; \
@@ -146,5 +147,5 @@ ci-long: ## Every property with REBALANCE_CASES cases, then a summary. One alone
 	printf '\nci-long: %s cases for each property\n%s' "$(REBALANCE_CASES)" "$$summary"; exit $$failed
 
 long-%:
-	REBALANCE_CASES=$(REBALANCE_CASES) timeout $(LONG_LIMIT_SECONDS) $(CARGO) test --quiet --no-default-features \
-	  --test properties -- --exact '$*' --nocapture
+	REBALANCE_CASES=$(REBALANCE_CASES) timeout $(LONG_LIMIT_SECONDS) \
+	  $(CARGO) test --quiet $(LONG) -- --exact '$*' --nocapture

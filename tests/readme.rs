@@ -1,6 +1,6 @@
 //! README.md shows what the program prints, and names the commands that it has.
 //!
-//! `REBALANCE_BLESS=1` writes the output into README.md instead of comparing it (`make readme-output`).
+//! `UPDATE_EXPECTED=1` writes the output into README.md instead of comparing it (`make readme-output`).
 
 #![cfg(feature = "cli")]
 #![expect(
@@ -62,7 +62,7 @@ fn readme_shows_what_the_program_prints() {
     let readme = fs::read_to_string(readme_path()).expect("README.md");
     let (blocks, rest) = split_blocks(&readme);
     assert!(!blocks.is_empty(), "README.md shows no output");
-    let bless = env::var_os("REBALANCE_BLESS").is_some();
+    let update = env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1");
     let mut renewed = String::new();
     for block in &blocks {
         let store = tempfile::tempdir().expect("a temporary folder");
@@ -71,12 +71,12 @@ fn readme_shows_what_the_program_prints() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "`rebalance {}`: {stderr}", block.command);
         let expected = fenced(&String::from_utf8(output.stdout).expect("output is UTF-8"));
-        if !bless {
+        if !update {
             assert_eq!(block.text, expected, "README.md is behind `rebalance {}`: make readme-output", block.command);
         }
         renewed += &format!("{}{OUTPUT_START}{} -->\n{expected}{OUTPUT_END}", block.before, block.command);
     }
-    if bless {
+    if update {
         fs::write(readme_path(), renewed + rest).expect("README.md can be written");
     }
 }

@@ -76,7 +76,10 @@ fn build(place: &str, path: &str, text: &str, depth: usize) -> Result<Json, BadI
                 |(index, raw): (usize, &RawValue)| build(place, &format!("{path}[{index}]"), raw.get(), depth + 1);
             Json::List(items.into_iter().enumerate().map(build).collect::<Result<_, _>>()?)
         }
-        Some(b'"') => Json::Text(serde_json::from_str(text).map_err(bad)?),
+        Some(b'"') => Json::Text(serde_json::from_str(text).map_err(|error| {
+            let problem = format!("the text is broken off or has an escape such as a lone surrogate: {error}");
+            BadInput::new(place, field, text, problem, "send the characters themselves, in UTF-8")
+        })?),
         Some(b't') => Json::Bool(true),
         Some(b'f') => Json::Bool(false),
         Some(b'n') => Json::Null,

@@ -23,6 +23,11 @@ pub fn parse_moment(text: &str) -> Result<Timestamp, String> {
     if !matches!(zone, b"Z" | b"+00:00" | b"-00:00") {
         return Err(refused());
     }
+    // RFC 3339's offsets end at 23:59; jiff takes 25:59.
+    let offset_hours = text.len().checked_sub(5).and_then(|start| text.get(start..start + 2));
+    if !text.ends_with('Z') && offset_hours > Some("23") {
+        return Err(refused());
+    }
     text.parse().map_err(|error| format!("not a moment ({error}); write {EXPECTED}"))
 }
 

@@ -58,6 +58,22 @@ pub(crate) fn rust_files(folders: &[&str]) -> Vec<Source> {
     files(folders, |path| path.extension().is_some_and(|extension| extension == "rs"))
 }
 
+/// The Rust files of `src/` that are compiled into the product: those of `#[cfg(test)] mod name;` are not.
+pub(crate) fn product_files() -> Vec<Source> {
+    let mut sources = rust_files(&["src"]);
+    let test_places: Vec<String> = sources.iter().flat_map(test_places).collect();
+    sources.retain(|source| !test_places.iter().any(|place| source.path.starts_with(place)));
+    sources
+}
+
+/// Where the test modules that this file declares may be: `src/planning/tests.rs` and `src/planning/tests/`.
+fn test_places(source: &Source) -> Vec<String> {
+    let own = source.path.trim_end_matches(".rs");
+    let folder = own.strip_suffix("/mod").or_else(|| own.strip_suffix("/lib")).unwrap_or(own);
+    let names = tokens::read(source).test_modules;
+    names.iter().flat_map(|name| [format!("{folder}/{name}.rs"), format!("{folder}/{name}/")]).collect()
+}
+
 /// Every file under the given folders or files that `wanted` accepts, by path.
 pub(crate) fn files(places: &[&str], wanted: impl Fn(&Path) -> bool) -> Vec<Source> {
     let mut paths = Vec::new();
@@ -110,4 +126,13 @@ pub(crate) fn assert_caught(rule: impl Fn(&Source) -> Vec<Finding>, path: &str, 
 pub(crate) fn assert_passes(rule: impl Fn(&Source) -> Vec<Finding>, path: &str, text: &str) {
     let findings = rule(&Source::snippet(path, text));
     assert!(findings.is_empty(), "in `{text}`: {findings:?}");
+}
+
+#[test]
+fn test_modules_are_found_beside_their_declaration() {
+    let declaration = "#[cfg(test)] mod tests;";
+    assert_eq!(test_places(&Source::snippet("src/a/mod.rs", declaration)), ["src/a/tests.rs", "src/a/tests/"]);
+    assert_eq!(test_places(&Source::snippet("src/a/b.rs", declaration)), ["src/a/b/tests.rs", "src/a/b/tests/"]);
+    assert_eq!(test_places(&Source::snippet("src/lib.rs", declaration)), ["src/tests.rs", "src/tests/"]);
+    assert!(product_files().iter().any(|source| source.path == "src/planning/idempotency.rs"));
 }

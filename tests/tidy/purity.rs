@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use crate::tokens::{NamePath, read};
-use crate::{Finding, Source, assert_caught, assert_clean, assert_passes, root, rust_files};
+use crate::{Finding, Source, assert_caught, assert_clean, assert_passes, product_files, root};
 
 const PURE_FOLDERS: [&str; 2] = ["src/model/", "src/planning/"];
 const SOLVER: &str = "src/planning/solver.rs";
@@ -151,12 +151,12 @@ fn dependencies() -> BTreeSet<String> {
 fn model_and_planning_are_pure() {
     let dependencies = dependencies();
     assert!(dependencies.contains("tokio") && dependencies.contains("aws_sdk_dynamodb"), "{dependencies:?}");
-    assert_clean(&rust_files(&["src/model", "src/planning"]), |source| pure_code(source, &dependencies));
+    assert_clean(&product_files(), |source| pure_code(source, &dependencies));
 }
 
 #[test]
 fn floating_point_lives_in_the_solver_file() {
-    assert_clean(&rust_files(&["src"]), floats_in_the_solver_only);
+    assert_clean(&product_files(), floats_in_the_solver_only);
 }
 
 #[test]

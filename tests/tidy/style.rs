@@ -104,6 +104,24 @@ fn not_too_long(source: &Source) -> Vec<Finding> {
     vec![Finding { path: source.path.clone(), line: lines, what }]
 }
 
+/// The one file that looks for the shared data, and skips and counts the test where it is missing.
+const SHARED_DATA: &str = "tests/common/shared.rs";
+
+/// Whoever looked for the shared data by themselves would skip without being counted by `make test`.
+fn shared_data_is_asked_for_in_one_place(source: &Source) -> Vec<Finding> {
+    if source.path == SHARED_DATA {
+        return Vec::new();
+    }
+    let folder = [concat!("\"../", "shared"), concat!("join(\"", "shared\")"), concat!("SKI", "PPED:")];
+    lines_containing(source, &folder)
+        .map(|(line, _)| Finding {
+            path: source.path.clone(),
+            line,
+            what: format!("ask `shared_data` in {SHARED_DATA} for the shared data"),
+        })
+        .collect()
+}
+
 /// Everything a person wrote, in any language. `Cargo.lock` is the one file that no person wrote.
 fn written_files() -> Vec<Source> {
     let places = [
@@ -148,6 +166,14 @@ fn nothing_names_a_place_on_one_machine() {
     for place in MACHINE_PLACES {
         assert_caught(no_machine_places, "README.md", &format!("see {place}x"), place);
     }
+}
+
+#[test]
+fn shared_data_has_one_door() {
+    assert_clean(&rust_files(&CODE), shared_data_is_asked_for_in_one_place);
+    let snippet = concat!("fn f() { root.join(\"../", "shared/data\") }");
+    assert_caught(shared_data_is_asked_for_in_one_place, "tests/a.rs", snippet, "ask `shared_data`");
+    assert_passes(shared_data_is_asked_for_in_one_place, SHARED_DATA, snippet);
 }
 
 #[test]

@@ -47,6 +47,8 @@ pub(crate) struct Tokens {
     pub(crate) words: Vec<Word>,
     pub(crate) floats: Vec<Word>,
     pub(crate) attributes: Vec<Attribute>,
+    /// Names of `#[cfg(test)] mod name;`: their files are tests, although nothing in them says so.
+    pub(crate) test_modules: Vec<String>,
 }
 
 pub(crate) fn read(source: &Source) -> Tokens {
@@ -64,6 +66,7 @@ fn walk(stream: TokenStream, inline_modules: usize, out: &mut Tokens) {
         if let Some((attribute, next)) = attribute_at(&trees, at) {
             if is_test_only(&attribute) {
                 at = end_of_item(&trees, next);
+                out.test_modules.extend(declared_module(&trees[next..at]));
                 continue;
             }
             note_attribute(&attribute, inline_modules, out);
@@ -172,6 +175,18 @@ fn opens_module(trees: &[TokenTree], at: usize) -> bool {
         && matches!(&trees[at - 2], TokenTree::Ident(ident) if *ident == "mod")
 }
 
+/// The name in `mod name;`.
+fn declared_module(item: &[TokenTree]) -> Option<String> {
+    match item {
+        [.., TokenTree::Ident(keyword), TokenTree::Ident(name), TokenTree::Punct(end)]
+            if *keyword == "mod" && end.as_char() == ';' =>
+        {
+            Some(name.to_string())
+        }
+        _ => None,
+    }
+}
+
 fn position_of_semicolon(trees: &[TokenTree], from: usize) -> usize {
     (from..trees.len()).find(|&at| is_punct(trees.get(at), ';')).unwrap_or(trees.len())
 }
@@ -265,6 +280,13 @@ fn test_items_are_left_out_and_what_follows_them_is_not() {
     let paths = paths_of(text);
     assert!(!paths.iter().any(|path| ["a::b", "c::d", "e::f"].contains(&path.as_str())), "{paths:?}");
     assert!(paths.contains(&"h::i".to_owned()), "{paths:?}");
+}
+
+#[test]
+fn modules_of_tests_are_named() {
+    let text =
+        "#[cfg(test)] mod tests; #[cfg(test)] mod inline { fn f() {} } #[cfg(test)] pub(crate) mod sample; mod code;";
+    assert_eq!(read(&Source::snippet("src/x.rs", text)).test_modules, ["tests", "sample"]);
 }
 
 #[test]

@@ -59,6 +59,7 @@ fn check_budget(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Find
     let whole = books.net_asset_value;
     let conserved = calculator.same_money(total, whole, whole);
     findings.require(conserved, "budget", || {
+        let (total, whole) = (total.normalize(), whole.normalize());
         format!("positions, cash and cost after trading are stated to be worth {total}, before it was {whole}")
     });
     if conserved && books.has_value() {
@@ -78,6 +79,7 @@ fn check_cash_at_limit_prices(
     let name = "cash_at_limit_prices";
     let enough = cash >= Decimal::ZERO;
     findings.require(enough, name, || {
+        let cash = cash.normalize();
         format!("free cash would be {cash} with every order filled at its limit price; it must be at least 0")
     });
     if enough {
@@ -287,7 +289,8 @@ fn check_participation(context: Context<'_>, judge: &mut Judge<'_>, findings: &m
         let volume = line.record.and_then(|record| record.average_daily_volume);
         let volume = volume.map(Money::get).filter(|volume| *volume > Decimal::ZERO);
         findings.require(volume.is_some() || !line.has_order, &limit, || {
-            format!("{} {asset} would be traded, and its average daily volume is unknown or zero", line.traded_value)
+            let worth = line.traded_value.normalize();
+            format!("{asset} worth {worth} would be traded, and its average daily volume is unknown or zero")
         });
         let left_side = volume.map_or(Ok(Decimal::ZERO), |volume| fraction(line.traded_value, volume))?;
         judge.judge(&Row::hard(limit, Sense::AtMost, left_side, most.get()), findings)?;
@@ -347,7 +350,7 @@ fn check_controls(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Fi
     ];
     for (limit, left, most, subject) in controls {
         let within = left <= most;
-        findings.require(within, limit, || format!("{subject}{left}; the policy allows at most {most}"));
+        findings.require(within, limit, || format!("{subject}{}; the policy allows at most {most}", left.normalize()));
         if within {
             let used = if most.is_zero() { Decimal::ZERO } else { fraction(left, most)? };
             judge.judge(&Row::hard(limit.to_owned(), Sense::AtMost, used, Decimal::ONE), findings)?;

@@ -89,11 +89,16 @@ fn check_figures(books: &Books<'_>, trade: &Trade<'_>, findings: &mut Findings) 
     });
     let same_notional = books.calculator.same_money(order.notional.get(), *notional, *notional);
     findings.require_of(same_notional, "notional", asset, || {
-        format!("order {} states notional {}, its quantity gives {notional}", order.key, order.notional)
+        format!("order {} states notional {}, its quantity gives {}", order.key, order.notional, notional.normalize())
     });
     let same_cost = books.calculator.same_money(order.estimated_cost.get(), *cost, *notional);
     findings.require_of(same_cost, "order_cost", asset, || {
-        format!("order {} states cost {}, the policy's rates give {cost}", order.key, order.estimated_cost)
+        format!(
+            "order {} states cost {}, the policy's rates give {}",
+            order.key,
+            order.estimated_cost,
+            cost.normalize()
+        )
     });
 }
 
@@ -132,13 +137,15 @@ fn check_notional(
     let lower_price = order.limit_price.get().min(trade.record.price.get());
     let least_worth = order.quantity.get().checked_mul(lower_price).ok_or(OutOfRange)?;
     findings.require_of(least_worth >= listing.min_notional.get(), "min_notional", &order.asset, || {
-        format!("order {} is worth {least_worth}, the venue takes {} and more", order.key, listing.min_notional)
+        let worth = least_worth.normalize();
+        format!("order {} is worth {worth} at least, the venue takes {} and more", order.key, listing.min_notional)
     });
     let sellable = whole_lots(line.holding.free.get(), listing.lot_size.get())?;
     let full_exit = order.side == Side::Sell && line.sold == sellable;
     let min_trade = input.policy.orders.min_trade;
     findings.require_of(full_exit || trade.notional >= min_trade.get(), "min_trade", &order.asset, || {
-        format!("order {} is worth {}, the policy trades {min_trade} and more", order.key, trade.notional)
+        let worth = trade.notional.normalize();
+        format!("order {} is worth {worth}, the policy trades {min_trade} and more", order.key)
     });
     Ok(())
 }

@@ -188,9 +188,10 @@ impl<'a> Judge<'a> {
         findings.require(within, limit, || {
             format!("it is relaxed to {relaxed}, beyond its hard bound {}", hard_bound.unwrap_or_default())
         });
-        let used = excess.max(Decimal::ZERO).checked_add(self.blur).ok_or(OutOfRange)?;
+        let used = excess.checked_add(self.blur).ok_or(OutOfRange)?;
         findings.require(amount <= used, limit, || {
-            format!("it is relaxed by {amount}; the orders use {excess}, and lots explain no more than {}", self.blur)
+            let (excess, blur) = (excess.normalize(), self.blur.normalize());
+            format!("it is relaxed by {amount}; the orders use {excess}, and lots explain no more than {blur}")
         });
         self.check_need(row, priority, amount, excess, findings)
     }
@@ -209,9 +210,10 @@ impl<'a> Judge<'a> {
         match row.nature {
             Nature::State { .. } => {
                 findings.require(amount <= before, &row.limit, || {
-                    format!("it is relaxed by {amount}; doing nothing would violate it by {before} only")
+                    format!("it is relaxed by {amount}; doing nothing would violate it by {} only", before.normalize())
                 });
                 findings.require(excess <= before, &row.limit, || {
+                    let (before, excess) = (before.normalize(), excess.normalize());
                     format!("it is relaxed, and the orders raise its violation from {before} to {excess}")
                 });
             }
@@ -246,9 +248,9 @@ fn exceeded(row: &Row, given: Decimal) -> String {
     };
     format!(
         "it is {}, and must be {sense} {} with relaxation {given} and lot allowance up to {}{}{}",
-        row.left_side,
-        row.bound,
-        row.max_allowance,
+        row.left_side.normalize(),
+        row.bound.normalize(),
+        row.max_allowance.normalize(),
         if row.detail.is_empty() { "" } else { ": " },
         row.detail,
     )

@@ -75,7 +75,7 @@ pub(super) fn check_totals(plan: &RebalancePlan, books: &Books<'_>, findings: &m
 }
 
 fn differs(what: &str, stated: Decimal, recomputed: Decimal) -> String {
-    format!("the plan states {what} {stated}; the input and the orders give {recomputed}")
+    format!("the plan states {what} {stated}; the input and the orders give {}", recomputed.normalize())
 }
 
 /// Every held asset has its position, and every position says what the books say.

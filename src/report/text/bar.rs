@@ -30,10 +30,17 @@ impl Scale {
         cells.to_usize().unwrap_or(0).min(self.cells)
     }
 
+    /// Whether a trade is worth a cell of its own: a quarter of one, and more.
+    fn shows(self, before: Weight, after: Weight) -> bool {
+        let cell = self.full.get() / Decimal::from(self.cells.max(1));
+        (after - before).abs().get() * Decimal::from(4) >= cell
+    }
+
     /// Kept, then bought or sold, with the reference weight as a mark over it.
     pub(super) fn bar(self, canvas: &Canvas, before: Weight, reference: Weight, after: Weight) -> Line {
         let kept_weight = before.min(after);
-        let (kept, reach) = (self.cells_to(kept_weight), self.cells_to(before.max(after)));
+        let kept = self.cells_to(kept_weight);
+        let reach = self.cells_to(before.max(after)).max(if self.shows(before, after) { kept + 1 } else { 0 });
         let traded =
             if after > before { (Tone::Buy, canvas.pick("▓", "+")) } else { (Tone::Sell, canvas.pick("░", "-")) };
         let mark = if reference.is_zero() { None } else { Some(self.cells_to(reference)) };
@@ -58,9 +65,10 @@ impl Scale {
 }
 
 /// What the bars mean.
-pub(super) fn legend(canvas: &Canvas, scale: Scale) -> Line {
+pub(super) fn legend(canvas: &Canvas, scale: Scale) -> String {
     let percent = (scale.full.get() * Decimal::ONE_HUNDRED).normalize();
-    Line::new(Tone::Faint, "  ")
+    let full = format!("a full bar is {percent} %");
+    let glyphs = Line::new(Tone::Faint, "  ")
         .and(Tone::Plain, canvas.pick("█", "#"))
         .and(Tone::Faint, " kept  ")
         .and(Tone::Buy, canvas.pick("▓", "+"))
@@ -68,7 +76,9 @@ pub(super) fn legend(canvas: &Canvas, scale: Scale) -> Line {
         .and(Tone::Sell, canvas.pick("░", "-"))
         .and(Tone::Faint, " sold  ")
         .and(Tone::Strong, canvas.pick("┃", "|"))
-        .and(Tone::Faint, format!(" reference; a full bar is {percent} % of net asset value"))
+        .and(Tone::Faint, " reference  ")
+        .and(Tone::Faint, full);
+    format!("{}\n", glyphs.render(canvas))
 }
 
 #[cfg(test)]
@@ -93,6 +103,7 @@ mod tests {
         assert_eq!(drawn("0.06", "0.2", "0.06"), "###       |");
         assert_eq!(drawn("0.001", "0", "0.001"), ".          ");
         assert_eq!(drawn("0", "0", "0"), "           ");
+        assert_eq!(drawn("0.021", "0", "0.012"), "#-         ", "a small trade is seen");
     }
 
     #[test]

@@ -15,9 +15,9 @@ pub(super) fn header(report: &RunReport, canvas: &Canvas) -> String {
         let label = Line::new(Tone::Faint, format!("  {label:<width$}", width = LABEL - 2));
         out.push_str(&canvas.fill(&label, tone, text));
     };
-    say("run", Tone::Plain, &format!("{}, {}", report.run_id, occasion(report)));
+    say("run", Tone::Plain, &report.run_id.to_string());
     say("account", Tone::Plain, &format!("{} at {}, {}", report.account, report.venue, report.environment));
-    say("as of", Tone::Plain, &format!("{}, orders valid until {}", time(report.as_of), time(report.valid_until)));
+    say("when", Tone::Plain, &when(report));
     say("value", Tone::Plain, &value(report));
     if let Some(loaded) = &report.loaded {
         say("loaded", Tone::Plain, &loaded_sentence(loaded, report));
@@ -57,11 +57,17 @@ fn title(report: &RunReport, canvas: &Canvas) -> String {
     format!("{}\n{}\n", line.render(canvas), canvas.paint(Tone::Faint, &rule))
 }
 
-fn occasion(report: &RunReport) -> String {
-    match &report.occasion {
-        Occasion::Scheduled(at) => format!("scheduled for {}", time(*at)),
-        Occasion::Manual(label) => format!("manual, labelled {label}"),
+fn when(report: &RunReport) -> String {
+    let as_of = time(report.as_of);
+    let occasion = match &report.occasion {
+        Occasion::Scheduled(at) if *at == report.as_of => format!("scheduled for {as_of}"),
+        Occasion::Scheduled(at) => format!("scheduled for {}, planned as of {as_of}", time(*at)),
+        Occasion::Manual(label) => format!("by hand, labelled {label}, planned as of {as_of}"),
+    };
+    if report.orders.is_empty() {
+        return occasion;
     }
+    format!("{occasion}; orders valid until {}", time(report.valid_until))
 }
 
 fn value(report: &RunReport) -> String {

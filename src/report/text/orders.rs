@@ -18,10 +18,10 @@ pub(super) fn orders(report: &RunReport, canvas: &Canvas) -> String {
     let remark = format!("{}, sells first; amounts in {}", count(report.orders.len(), "order"), report.quote_currency);
     let mut out = heading(canvas, "Orders", &remark);
     if report.execution.is_some() {
-        out.push_str(&executed(report, canvas).render(canvas));
+        out.push_str(&executed(report).render(canvas));
         out.push_str(&remarks(report, canvas));
     } else {
-        out.push_str(&planned(report).render(canvas));
+        out.push_str(&planned(report, canvas).render(canvas));
     }
     out
 }
@@ -31,7 +31,7 @@ pub(super) fn keys(report: &RunReport, canvas: &Canvas) -> String {
     if report.orders.is_empty() {
         return String::new();
     }
-    let grid = if report.execution.is_some() { executed(report, canvas) } else { planned(report) };
+    let grid = if report.execution.is_some() { executed(report) } else { planned(report, canvas) };
     if grid.shows(canvas, KEY) {
         return String::new();
     }
@@ -49,7 +49,7 @@ pub(super) fn keys(report: &RunReport, canvas: &Canvas) -> String {
     out
 }
 
-fn planned(report: &RunReport) -> Grid {
+fn planned(report: &RunReport, canvas: &Canvas) -> Grid {
     let mut grid = Grid::new([
         Column::right("#").or_drop(3),
         Column::left("side"),
@@ -73,13 +73,13 @@ fn planned(report: &RunReport) -> Grid {
             Line::plain(number::money(order.estimated_cost)),
             Line::plain(reason_words(order.reason)),
             Line::plain(order.key.to_string()),
-            Line::new(Tone::Faint, order.sentence.as_str()),
+            Line::new(Tone::Faint, canvas.clean(&order.sentence)),
         ]);
     }
     grid
 }
 
-fn executed(report: &RunReport, canvas: &Canvas) -> Grid {
+fn executed(report: &RunReport) -> Grid {
     let mut grid = Grid::new([
         Column::right("#").or_drop(3),
         Column::left("side"),
@@ -97,7 +97,7 @@ fn executed(report: &RunReport, canvas: &Canvas) -> Grid {
     for order in &report.orders {
         let Some(result) = &order.result else { continue };
         let filled = if result.filled_quantity == order.quantity {
-            Line::plain(canvas.pick("all", "all"))
+            Line::plain("all")
         } else {
             Line::new(Tone::Warn, number::quantity(result.filled_quantity))
         };

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use unicode_width::UnicodeWidthStr;
+
 use super::bar::{Scale, legend};
 use super::canvas::{Canvas, Line, Tone};
 use super::table::{Column, Grid};
 use super::{heading, number};
 use crate::model::Weight;
 use crate::report::published::{ReasonCode, Role};
-use crate::report::run::{PositionReport, RunReport, count};
+use crate::report::run::{ExclusionReport, PositionReport, RunReport, count};
 
 /// Rows shown unless all are wanted.
 const MOST_ROWS: usize = 40;
@@ -19,8 +21,7 @@ const BAR_MIN: usize = 24;
 const BAR_MAX: usize = 60;
 
 pub(super) fn weights(report: &RunReport, canvas: &Canvas) -> String {
-    let remark = format!("{} of net asset value: before, reference, after", canvas.pick("%", "%"));
-    let mut out = heading(canvas, "Weights", &remark);
+    let mut out = heading(canvas, "Weights", "of net asset value before trading");
     let shown = if canvas.full { report.positions.len() } else { MOST_ROWS };
     let scale = scale(report, canvas);
     let mut grid = Grid::new([
@@ -53,7 +54,7 @@ pub(super) fn weights(report: &RunReport, canvas: &Canvas) -> String {
         );
         out.push_str(&format!("{}\n", canvas.paint(Tone::Faint, &more)));
     }
-    out.push_str(&format!("{}\n", legend(canvas, scale).render(canvas)));
+    out.push_str(&legend(canvas, scale));
     out
 }
 
@@ -152,9 +153,14 @@ fn group(report: &RunReport, canvas: &Canvas, reason: ReasonCode, positions: &[&
     }
     let mut out = format!("{}\n", title.render(canvas).trim_end());
     let most = if canvas.full { usize::MAX } else { MOST_SENTENCES };
+    let name = |it: &PositionReport| canvas.clean(report.label(&it.asset, &it.symbol));
+    let width = positions.iter().take(most).map(|it| name(it).width()).max().unwrap_or(0);
     for position in positions.iter().take(most) {
-        let name = canvas.clean(report.label(&position.asset, &position.symbol));
-        out.push_str(&canvas.fill(&Line::plain(format!("    {name:<8} ")), Tone::Plain, &position.sentence));
+        out.push_str(&canvas.fill(
+            &Line::plain(format!("    {}  ", padded(&name(position), width))),
+            Tone::Plain,
+            &position.sentence,
+        ));
     }
     if positions.len() > most {
         out.push_str(&more(canvas, positions.len() - most, report));
@@ -169,14 +175,23 @@ pub(super) fn not_in_the_index(report: &RunReport, canvas: &Canvas) -> String {
     }
     let most = if canvas.full { usize::MAX } else { MOST_SENTENCES };
     let mut out = heading(canvas, "Not in the index", &count(report.exclusions.len(), "candidate"));
+    let name = |it: &ExclusionReport| canvas.clean(report.label(&it.asset, &it.symbol));
+    let width = report.exclusions.iter().take(most).map(|it| name(it).width()).max().unwrap_or(0);
     for exclusion in report.exclusions.iter().take(most) {
-        let name = canvas.clean(report.label(&exclusion.asset, &exclusion.symbol));
-        out.push_str(&canvas.fill(&Line::plain(format!("  {name:<10} ")), Tone::Plain, &exclusion.why));
+        out.push_str(&canvas.fill(
+            &Line::plain(format!("  {}  ", padded(&name(exclusion), width))),
+            Tone::Plain,
+            &exclusion.why,
+        ));
     }
     if report.exclusions.len() > most {
         out.push_str(&more(canvas, report.exclusions.len() - most, report));
     }
     out
+}
+
+fn padded(name: &str, width: usize) -> String {
+    format!("{name}{}", " ".repeat(width.saturating_sub(name.width())))
 }
 
 fn more(canvas: &Canvas, number: usize, report: &RunReport) -> String {

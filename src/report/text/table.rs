@@ -86,10 +86,11 @@ impl Grid {
         }
         for (place, (index, width)) in layout.iter().enumerate() {
             let Some(column) = table.column_mut(place) else { continue };
+            // The junction of the header's rule is one column of the gap.
             let last = place + 1 == layout.len();
-            let gap = if last { 0 } else { GAP };
-            column.set_padding((0, to_u16(gap)));
-            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(to_u16(width + gap))));
+            let padding = if last { 0 } else { GAP - 1 };
+            column.set_padding((0, to_u16(padding)));
+            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(to_u16(width + padding))));
             if self.columns.get(*index).is_some_and(|column| column.right) {
                 column.set_cell_alignment(CellAlignment::Right);
             }

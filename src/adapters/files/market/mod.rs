@@ -11,6 +11,7 @@
 //! Our own file is refused as a whole when one row is wrong: somebody can mend it. A foreign file is as it is, so
 //! a row that cannot be used is dropped and a notice says which and why. All figures count as quote currency.
 
+mod categories;
 mod foreign;
 mod own;
 mod slug;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+pub use categories::read_categories;
 pub use own::HEADER as OWN_HEADER;
 pub use slug::{asset_slug, category_slug};
 

@@ -1,0 +1,8 @@
+//! Preparation: from outside files and events to one validated planning input, and every refusal on the way.
+
+mod bad_inputs;
+mod cases;
+mod events;
+mod policies;
+mod shared_data;
+mod workspace;
