@@ -139,7 +139,7 @@ fn result(execution: &ExecutionReport) -> String {
     let reason = if execution.reason.is_empty() { String::new() } else { format!("; {}", execution.reason) };
     let attention = match execution.needs_attention {
         0 => String::new(),
-        number => format!("; the fate of {} is unknown: look at the venue", count(number, "order")),
+        number => format!("; look at {} at the venue", count(number, "order")),
     };
     format!("{}: {states}{reason}{attention}", execution.state)
 }
@@ -195,7 +195,7 @@ fn executed(report: &RunReport, short: &str) -> (Tone, String) {
     let Some(execution) = &report.execution else { return (Tone::Plain, String::new()) };
     let more = format!("`rebalance explain {short}` tells why.");
     if execution.needs_attention > 0 {
-        return (Tone::Bad, format!("A person must look: {} with an unknown fate. {more}", count(execution.needs_attention, "order")));
+        return (Tone::Bad, format!("A person must look at {} at the venue. {more}", count(execution.needs_attention, "order")));
     }
     match execution.state {
         RunState::Done if report.orders.is_empty() => (Tone::Good, format!("Done: 0 new orders. {more}")),
