@@ -246,7 +246,7 @@ pub struct Limit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Soft {
-    /// 1 is kept longest. Limits of one priority give way in the order of their names.
+    /// 1 is kept longest. Of limits with one priority the first by name is kept longest.
     pub priority: u32,
     /// Never beyond this. Absent: as far as it must.
     #[serde(default)]

@@ -82,18 +82,16 @@ fn observe(input: &PlanningInput, universe: &Universe) -> Option<RegimeObservati
     Some(RegimeObservation { date, bullish_share: Weight::new(share.round_dp(12)).ok()? })
 }
 
+/// The observation behind the decision; the report names the regime itself beside it.
 fn why(policy: &RegimePolicy, before: Option<bool>, bearish: bool, observations: &[RegimeObservation]) -> String {
-    let name = if bearish { "bearish" } else { "bullish" };
     let Some(newest) = observations.last() else {
-        return format!("{name}: no member has a signal, so nothing changes");
+        return "no member has a signal, so nothing changes".to_owned();
     };
     let percent = (newest.bullish_share.get() * Decimal::ONE_HUNDRED).round_dp(1).normalize();
     let seen = format!("{percent} % of members had a bullish signal on {}", newest.date);
     match before {
-        None => format!("{name}: {seen}; the first observation decides"),
-        Some(before) if before != bearish => {
-            format!("turned {name}: {seen}; confirmed on {} signal dates", policy.confirmations)
-        }
-        Some(_) => format!("stays {name}: {seen}; turns after {} agreeing signal dates", policy.confirmations),
+        None => format!("{seen}; the first observation decides"),
+        Some(before) if before != bearish => format!("{seen}; confirmed on {} signal dates", policy.confirmations),
+        Some(_) => format!("{seen}; turns after {} agreeing signal dates", policy.confirmations),
     }
 }

@@ -98,6 +98,8 @@ struct Scope {
     before: Decimal,
     after: Decimal,
     smallest_orders: Decimal,
+    /// The lots of its lines with an order, where a buy rounded down and a sell rounded up work against the limit.
+    rounding: Decimal,
 }
 
 impl Scope {
@@ -109,6 +111,12 @@ impl Scope {
 
     fn allow(&mut self, smallest_order: Decimal) -> Result<(), OutOfRange> {
         self.smallest_orders = add(self.smallest_orders, smallest_order)?;
+        Ok(())
+    }
+
+    fn round(&mut self, line: &Line<'_>) -> Result<(), OutOfRange> {
+        let lot = line.tradable().filter(|_| line.has_order).map_or(Decimal::ZERO, |listing| listing.lot_size.get());
+        self.rounding = add(self.rounding, times(lot, line.price)?)?;
         Ok(())
     }
 
@@ -127,6 +135,7 @@ impl Scope {
             nature: Nature::State { before: books.weight_of(self.before)? },
             softness,
             max_allowance: books.weight_of(self.smallest_orders)?,
+            rounding: books.weight_of(self.rounding)?,
             detail: String::new(),
         })
     }
@@ -149,7 +158,7 @@ fn state_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
 /// `cash_buffer` and `withdraw`: least cash after the run.
 fn cash_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
     let Context { input, books, .. } = context;
-    let mut cash = Scope { before: books.cash_before, after: books.cash_after, smallest_orders: Decimal::ZERO };
+    let mut cash = Scope { before: books.cash_before, after: books.cash_after, ..Scope::default() };
     for line in books.lines.values() {
         cash.allow(unfinished(input, line)?)?;
     }
@@ -174,7 +183,7 @@ fn stable_share(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
     if input.policy.regime.is_none() {
         return Ok(None);
     }
-    let mut stable = Scope { before: books.cash_before, after: books.cash_after, smallest_orders: Decimal::ZERO };
+    let mut stable = Scope { before: books.cash_before, after: books.cash_after, ..Scope::default() };
     for (asset, line) in &books.lines {
         if is_stable_leg(input, asset) {
             stable.include(line)?;
@@ -258,6 +267,7 @@ fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>
             at_least.include(line)?;
             at_most.include(line)?;
             at_least.allow(smallest_order(input, line)?)?;
+            at_least.round(line)?;
             at_most.allow(unfinished(input, line)?)?;
             stays = add(stays, immovable(input, line)?)?;
         }
@@ -294,6 +304,7 @@ fn max_weights(context: Context<'_>, limit: &Limit) -> Result<Vec<Row>, OutOfRan
             nature: Nature::State { before: line.weight_before },
             softness,
             max_allowance: books.weight_of(unfinished(input, line)?)?,
+            rounding: Decimal::ZERO,
             detail: String::new(),
         });
     }
@@ -314,6 +325,7 @@ fn turnover(context: Context<'_>, limit: &Limit) -> Result<Row, OutOfRange> {
         nature: Nature::Flow,
         softness: Softness::of(limit.soft.as_ref()),
         max_allowance: books.weight_of(fraction(smallest_orders, Decimal::TWO)?)?,
+        rounding: Decimal::ZERO,
         detail: String::new(),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::arithmetic::{OutOfRange, same_weight};
+use super::arithmetic::{OutOfRange, at_most, same_weight};
 use super::findings::Findings;
 use crate::model::policy::Soft;
 use crate::model::{Decimal, InvalidNumber, Weight};
@@ -22,6 +22,8 @@ pub(super) struct Row {
     pub(super) softness: Softness,
     /// The most that lots and smallest orders may explain.
     pub(super) max_allowance: Decimal,
+    /// By how much rounding orders to lots may raise a violation that stays; zero where it only ever lowers it.
+    pub(super) rounding: Decimal,
     /// Who is at fault, for the sentence; may be empty.
     pub(super) detail: String,
 }
@@ -62,6 +64,7 @@ impl Row {
             nature: Nature::Flow,
             softness: Softness::Hard,
             max_allowance: Decimal::ZERO,
+            rounding: Decimal::ZERO,
             detail: String::new(),
         }
     }
@@ -117,7 +120,7 @@ impl<'a> Judge<'a> {
 
         let given = relaxation.map_or(Decimal::ZERO, |relaxation| relaxation.amount.get());
         let beyond = excess.checked_sub(given).ok_or(OutOfRange)?;
-        findings.require(beyond <= row.max_allowance, &row.limit, || exceeded(row, given));
+        findings.require(at_most(beyond, row.max_allowance), &row.limit, || exceeded(row, given));
         self.certify(row, given, beyond, findings);
         Ok(())
     }
@@ -196,8 +199,8 @@ impl<'a> Judge<'a> {
         self.check_need(row, priority, amount, excess, findings)
     }
 
-    /// A state limit gives way by no more than doing nothing would violate it, and no trade makes it worse. Turnover
-    /// gives way only for a limit that outranks it.
+    /// A state limit gives way by no more than doing nothing would violate it, and no trade makes it worse by more
+    /// than its rounding to lots. Turnover gives way only for a limit that outranks it: of one priority it is the last.
     fn check_need(
         &self,
         row: &Row,
@@ -209,19 +212,20 @@ impl<'a> Judge<'a> {
         let before = row.violation_before()?;
         match row.nature {
             Nature::State { .. } => {
-                findings.require(amount <= before, &row.limit, || {
+                findings.require(at_most(amount, before), &row.limit, || {
                     format!("it is relaxed by {amount}; doing nothing would violate it by {} only", before.normalize())
                 });
-                findings.require(excess <= before, &row.limit, || {
+                let most = before.checked_add(row.rounding).ok_or(OutOfRange)?;
+                findings.require(at_most(excess, most), &row.limit, || {
                     let (before, excess) = (before.normalize(), excess.normalize());
                     format!("it is relaxed, and the orders raise its violation from {before} to {excess}")
                 });
             }
             Nature::Flow => {
-                let outranked = self.pressing.is_some_and(|pressing| pressing < priority);
+                let outranked = self.pressing.is_some_and(|pressing| pressing <= priority);
                 findings.require(outranked, &row.limit, || {
                     format!(
-                        "it is relaxed by {amount}, and without trading no limit above priority {priority} is violated"
+                        "it is relaxed by {amount}, and without trading no limit of priority {priority} or above is violated"
                     )
                 });
             }
