@@ -4,5 +4,7 @@ mod bad_inputs;
 mod cases;
 mod events;
 mod policies;
+#[path = "../common/shared.rs"]
+mod shared;
 mod shared_data;
 mod workspace;
