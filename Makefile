@@ -12,7 +12,7 @@ SHARED := $(CURDIR)/../shared
 # Where the local store lives, and which portfolios `make run` rebalances.
 STORE ?= .rebalance
 CASES ?= fixtures/blue-chip fixtures/moonshot
-# The fixture day to run on: 1 is the first, and so on.
+# The fixtures' day to run on, from 1.
 DAY ?= 1
 # Cases for each property in `make ci-long`, and the longest that one property may take.
 REBALANCE_CASES ?= 10000
@@ -39,21 +39,20 @@ help: ## Show this list
 .PHONY: run
 run: ## Rebalance both fixture portfolios on the embedded store; again: nothing is placed twice
 	$(CARGO) build --bin rebalance
-	$(REBALANCE) run $(CASES) --store $(STORE)
+	$(REBALANCE) run $(CASES) --day $(DAY) --store $(STORE)
 
 .PHONY: next
-next: ## The same on the next scheduled day, from the holdings that the first one settled; DAY=3 for a later one
-	$(CARGO) build --bin rebalance
-	$(REBALANCE) run $(CASES) --day $(if $(filter 1,$(DAY)),2,$(DAY)) --store $(STORE)
+next: DAY = 2
+next: run ## The same on the fixtures' second day, from the holdings that the first one settled
 
 .PHONY: plan
 plan: ## Show what `make run` would do; writes nothing
 	$(CARGO) build --bin rebalance
-	$(REBALANCE) plan $(CASES)
+	$(REBALANCE) plan $(CASES) --day $(DAY) --store $(STORE)
 
 .PHONY: reset
 reset: ## Delete the local store; the next `make run` makes the same keys again
-	rm -rf $(STORE)
+	rm -f '$(STORE)'/store.db*
 
 .PHONY: install
 install: ## Install `rebalance` for this user, optimised

@@ -28,6 +28,8 @@ fn rebalance(arguments: &[&str], store: &Path) -> Output {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("REBALANCE_STORE", store)
         .env("NO_COLOR", "1")
+        .env_remove("CLICOLOR_FORCE")
+        .env("LC_ALL", "C.UTF-8")
         .output()
         .expect("the program starts")
 }
@@ -118,6 +120,28 @@ fn readme_names_the_commands_that_the_program_has() {
     for command in commands.iter().filter(|command| *command != "help") {
         let is_documented = documented.iter().any(|words| words.first() == Some(&command.as_str()));
         assert!(is_documented, "README.md's table of commands lacks `rebalance {command}`");
+    }
+}
+
+/// The lines `  3  an input was refused` under `Exit codes:` in a help text.
+fn exit_codes_in_help(help: &str) -> Vec<(&str, &str)> {
+    let lines = help.lines().map(str::trim).skip_while(|line| *line != "Exit codes:").skip(1);
+    let codes = lines.map_while(|line| line.split_once("  "));
+    codes.filter(|(code, _)| code.parse::<u8>().is_ok()).collect()
+}
+
+#[test]
+fn readme_lists_the_exit_codes_that_the_program_documents() {
+    let store = tempfile::tempdir().expect("a temporary folder");
+    let readme = fs::read_to_string(readme_path()).expect("README.md");
+    let help = rebalance(&["--help"], store.path());
+    let help = String::from_utf8_lossy(&help.stdout);
+    let codes = exit_codes_in_help(&help);
+    assert!(codes.len() > 3, "cannot read the exit codes from the help text: {codes:?}");
+    for (code, meaning) in codes {
+        // Help lines may be wrapped: what stands on the first is enough to tell codes apart.
+        let row = format!("| {code} | {meaning}");
+        assert!(readme.contains(&row), "README.md's table of exit codes lacks `{row}`");
     }
 }
 

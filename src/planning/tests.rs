@@ -250,6 +250,36 @@ fn two_plans_of_one_input_are_the_same_bytes() {
     assert!((0..20).all(|_| bytes(&planned(&input)) == first));
 }
 
+#[test]
+fn no_limit_asks_for_what_nobody_can_sell() {
+    let meme = CategoryId::new("meme").expect("category");
+    let policy = policy(|policy| {
+        policy.limits.max_weight = hard("0.5");
+        policy.limits.categories.push(CategoryLimit {
+            category: meme.clone(),
+            min_weight: None,
+            max_weight: Some(weight("0.4")),
+            soft: None,
+        });
+    });
+    let mut halted = input(policy, &["600", "300", "100"], &[("a", "7000"), ("b", "1000")], "2000");
+    let a = halted.assets.get_mut(&id("a")).expect("a");
+    a.categories.insert(meme);
+    a.listing.as_mut().expect("listed").status = ListingStatus::Halted;
+    let plan = planned(&halted);
+    assert!(plan.orders.iter().all(|order| order.asset != id("a")));
+    assert!(plan.orders.iter().any(|order| order.asset == id("b")), "the rest is rebalanced all the same");
+    let cap = plan.certificate.checks.iter().find(|check| check.limit == "max_weight(a)").expect("certified");
+    assert_eq!((cap.bound, cap.left_side), (weight("0.7"), weight("0.7")));
+
+    // A deposit cannot mend a cap that drift has broken, and must not be refused for it.
+    let mut deposit = halted.clone();
+    deposit.assets.get_mut(&id("a")).expect("a").listing.as_mut().expect("listed").status = ListingStatus::Trading;
+    deposit.flow = Flow::DepositOnly;
+    let plan = planned(&deposit);
+    assert!(!plan.orders.is_empty() && plan.orders.iter().all(|order| order.asset != id("a")));
+}
+
 // Regime.
 
 fn regime_policy() -> RegimePolicy {

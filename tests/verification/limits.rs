@@ -89,15 +89,6 @@ const BOUNDED: &[Bounded] = &[
         at_least: false,
     },
     Bounded {
-        limit: "max_weight(ripple)",
-        set: |s, bound| {
-            s.input.policy.limits.max_weight_of.insert(id("ripple"), weight(bound));
-        },
-        left: "0.01",
-        allowance: "0", // halted: no lot explains anything
-        at_least: false,
-    },
-    Bounded {
         limit: "turnover",
         set: |s, bound| s.input.policy.limits.turnover.as_mut().unwrap().bound = weight(bound),
         left: "0.085",
@@ -171,14 +162,33 @@ fn a_smallest_order_is_whatever_is_worth_most() {
     assert!(!explained(|s| listing(s).min_notional = money("9.99")));
     assert!(explained(|s| s.input.policy.orders.min_trade = money("10")));
     assert!(!explained(|s| s.input.policy.orders.min_trade = money("9.99")));
-    assert!(
-        !explained(|s| {
-            listing(s).min_notional = money("10");
-            let holding = s.holding("solana");
-            (holding.free, holding.locked) = (Quantity::ZERO, holding.free);
-        }),
-        "locked: no order was dropped"
-    );
+}
+
+/// Bounds move out of the way of what cannot be sold, and no further.
+#[test]
+fn no_limit_asks_for_what_nobody_can_sell() {
+    let cap = |asset: &'static str, bound: &'static str, change: fn(&mut Sample)| {
+        let mut sample = Sample::clean();
+        sample.input.policy.limits.max_weight_of.insert(id(asset), weight(bound));
+        change(&mut sample);
+        sample.restate();
+        sample
+    };
+    // Ripple, 1 %, is halted.
+    assert_eq!(certified(&cap("ripple", "0.005", |_| {}), "max_weight(ripple)"), "0.01 0.01 0 0 0");
+    assert_eq!(certified(&cap("ripple", "0.02", |_| {}), "max_weight(ripple)"), "0.01 0.02 0 0 0.01");
+    // Solana, 9 %, is held and not traded: free it is too much, locked it is what it is.
+    let beyond = cap("solana", "0.05", |_| {});
+    assert_eq!(violations(&beyond).first().map(|found| found.limit.clone()), Some("max_weight(solana)".to_owned()));
+    let locked = cap("solana", "0.05", |s| {
+        let holding = s.holding("solana");
+        (holding.free, holding.locked) = (Quantity::ZERO, holding.free);
+    });
+    assert_eq!(certified(&locked, "max_weight(solana)"), "0.09 0.09 0 0 0");
+    let stranded = cap("solana", "0.05", |s| {
+        s.asset("solana").listing.as_mut().unwrap().min_notional = money("1000000");
+    });
+    assert_eq!(certified(&stranded, "max_weight(solana)"), "0.09 0.09 0 0 0");
 }
 
 #[test]

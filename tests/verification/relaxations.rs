@@ -178,16 +178,18 @@ fn a_relaxation_is_the_least_possible() {
 /// Ripple is halted at 0.01, over a cap of 0.005.
 #[test]
 fn a_state_limit_gives_way_by_no_more_than_doing_nothing_would() {
-    fn halted(s: &mut Sample, amount: &str) {
-        s.input.policy.limits.max_weight_of.insert(id("ripple"), weight("0.005"));
+    // Solana is held at 9 % and not traded; its smallest order is worth 0.0002.
+    fn held(s: &mut Sample, amount: &str) {
+        s.input.policy.limits.max_weight_of.insert(id("solana"), weight("0.085"));
         s.input.policy.limits.max_weight.as_mut().unwrap().soft = soft(1, None);
         s.restate();
-        s.relax("max_weight(ripple)", 1, "0.005", amount);
+        s.relax("max_weight(solana)", 1, "0.085", amount);
     }
     check(&[
-        Case("as much", |s| halted(s, "0.005"), &[]),
-        Case("more", |s| halted(s, "0.00500000000000000001"), &["max_weight(ripple)"]),
-        Case("less", |s| halted(s, "0.00499999999999999999"), &["max_weight(ripple)"]),
+        Case("as much", |s| held(s, "0.005"), &[]),
+        Case("more", |s| held(s, "0.00500000000000000001"), &["max_weight(solana)"]),
+        Case("less, by its lots", |s| held(s, "0.0048"), &[]),
+        Case("less", |s| held(s, "0.00479999999999999999"), &["max_weight(solana)"]),
     ]);
 }
 

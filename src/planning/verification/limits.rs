@@ -1,11 +1,14 @@
 //! Every limit as a row: left side before and after, bound, softness, and what lots may explain.
+//!
+//! A bound never asks for what nobody can sell: caps are at least the immovable part, least shares of cash and stable
+//! assets at most what the rest can become.
 
 use std::collections::BTreeMap;
 
 use super::arithmetic::{OutOfRange, fraction};
 use super::books::{Books, Line};
 use super::findings::Findings;
-use super::orders::whole_lots;
+use super::orders::{next_multiple, whole_lots};
 use super::permission::is_stable_leg;
 use super::relaxation::{Judge, Nature, Row, Softness};
 use crate::model::policy::{CategoryLimit, Limit};
@@ -154,7 +157,8 @@ fn cash_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
     let mut rows = Vec::new();
     if let Some(limit) = buffer {
         let softness = Softness::of(limit.soft.as_ref());
-        rows.push(cash.row(books, "cash_buffer".to_owned(), (Sense::AtLeast, limit.bound.get()), softness)?);
+        let bound = limit.bound.get().min(reachable(context, books.lines.values())?);
+        rows.push(cash.row(books, "cash_buffer".to_owned(), (Sense::AtLeast, bound), softness)?);
     }
     if let Flow::Withdraw(amount) = &input.flow {
         let kept = buffer.map_or(Decimal::ZERO, |limit| limit.bound.get());
@@ -179,7 +183,8 @@ fn stable_share(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
         }
     }
     let softness = Softness::of(input.policy.limits.stable_share.as_ref());
-    let bound = plan.regime.stable_share.get();
+    let others = books.lines.iter().filter(|(asset, _)| !is_stable_leg(input, asset)).map(|(_, line)| line);
+    let bound = plan.regime.stable_share.get().min(reachable(context, others)?);
     stable.row(books, "stable_share".to_owned(), (Sense::AtLeast, bound), softness).map(Some)
 }
 
@@ -208,20 +213,45 @@ fn must_exit(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
     Ok(Some(row))
 }
 
-/// Units of an exit position that the venue would take: free, whole lots, and worth its minimum even at the
-/// collar's price. The rest is stranded.
+/// Units that can be sold in this run: free, whole lots, and worth the venue's minimum at the lowest limit price.
+/// None where the flow sells nothing, the venue takes no orders, or a participation limit meets an unknown volume.
 fn sellable(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
     let Some(listing) = line.tradable() else { return Ok(Decimal::ZERO) };
+    let unknown_volume = line.record.is_none_or(|record| record.average_daily_volume.is_none());
+    if input.flow == Flow::DepositOnly || (input.policy.limits.participation.is_some() && unknown_volume) {
+        return Ok(Decimal::ZERO);
+    }
     let quantity = whole_lots(line.holding.free.get(), listing.lot_size.get())?;
-    let discount = subtract(Decimal::ONE, input.policy.orders.collar.get())?;
-    let least_worth = times(times(quantity, line.price)?, discount)?;
-    let enough = quantity >= listing.min_quantity.get() && least_worth >= listing.min_notional.get();
+    let lowest = times(line.price, subtract(Decimal::ONE, input.policy.orders.collar.get())?)?;
+    let lowest = next_multiple(lowest, listing.tick_size.get())?;
+    let enough = quantity >= listing.min_quantity.get() && times(quantity, lowest)? >= listing.min_notional.get();
     Ok(if enough { quantity } else { Decimal::ZERO })
+}
+
+/// What nobody can sell in this run, in quote currency. No limit can ask for it to go.
+fn immovable(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
+    let movable = times(sellable(input, line)?, line.price)?;
+    Ok(subtract(line.value_before, movable)?.max(Decimal::ZERO))
+}
+
+/// The most that cash can become when the immovable part of some lines stays: the rest, less what a round trip costs.
+fn reachable<'a>(context: Context<'_>, lines: impl Iterator<Item = &'a Line<'a>>) -> Result<Decimal, OutOfRange> {
+    let Context { input, books, .. } = context;
+    let mut stays = Decimal::ZERO;
+    for line in lines {
+        stays = add(stays, immovable(input, line)?)?;
+    }
+    let costs = &input.policy.costs;
+    let impact = costs.impact.last().map_or(Decimal::ZERO, |piece| piece.cost.get());
+    let dearest = add(add(costs.fee.get(), costs.half_spread.get())?, impact)?;
+    let rest = subtract(Decimal::ONE, books.weight_of(stays)?)?;
+    times(rest, subtract(Decimal::ONE, times(dearest, Decimal::TWO)?)?)
 }
 
 fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>, OutOfRange> {
     let Context { input, books, .. } = context;
     let (mut at_least, mut at_most) = (Scope::default(), Scope::default());
+    let mut stays = Decimal::ZERO;
     let category = &limit.category;
     for line in books.lines.values() {
         if line.record.is_some_and(|record| record.categories.contains(category)) {
@@ -229,6 +259,7 @@ fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>
             at_most.include(line)?;
             at_least.allow(smallest_order(input, line)?)?;
             at_most.allow(unfinished(input, line)?)?;
+            stays = add(stays, immovable(input, line)?)?;
         }
     }
     let softness = Softness::of(limit.soft.as_ref());
@@ -237,7 +268,8 @@ fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>
         rows.push(at_least.row(books, format!("category_min({category})"), (Sense::AtLeast, bound.get()), softness)?);
     }
     if let Some(bound) = limit.max_weight {
-        rows.push(at_most.row(books, format!("category_max({category})"), (Sense::AtMost, bound.get()), softness)?);
+        let bound = bound.get().max(books.weight_of(stays)?);
+        rows.push(at_most.row(books, format!("category_max({category})"), (Sense::AtMost, bound), softness)?);
     }
     Ok(rows)
 }
@@ -253,7 +285,12 @@ fn max_weights(context: Context<'_>, limit: &Limit) -> Result<Vec<Row>, OutOfRan
             limit: format!("max_weight({asset})"),
             sense: Sense::AtMost,
             left_side: line.weight_after,
-            bound: exceptions.get(*asset).copied().unwrap_or(limit.bound).get(),
+            bound: exceptions
+                .get(*asset)
+                .copied()
+                .unwrap_or(limit.bound)
+                .get()
+                .max(books.weight_of(immovable(input, line)?)?),
             nature: Nature::State { before: line.weight_before },
             softness,
             max_allowance: books.weight_of(unfinished(input, line)?)?,

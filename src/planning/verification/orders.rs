@@ -154,6 +154,12 @@ fn is_multiple(value: Decimal, step: Decimal) -> Result<bool, OutOfRange> {
     Ok(whole_lots(value, step)? == value)
 }
 
+/// The smallest multiple of the step that is not below the value; the value itself where any will do.
+pub(super) fn next_multiple(value: Decimal, step: Decimal) -> Result<Decimal, OutOfRange> {
+    let below = whole_lots(value, step)?;
+    if below < value { below.checked_add(step).ok_or(OutOfRange) } else { Ok(value) }
+}
+
 /// The largest multiple of the lot that is not above the quantity; the quantity itself where any will do.
 pub(super) fn whole_lots(quantity: Decimal, lot: Decimal) -> Result<Decimal, OutOfRange> {
     if lot.is_zero() {
