@@ -18,10 +18,13 @@
 //! # Features
 //! * `dynamodb`: the store adapter for DynamoDB.
 //! * `local`: the embedded store that speaks the DynamoDB API in this process.
+//! * `terminal`: reports as text, with tables.
 //! * `cli` (default): the command line `rebalance`, with `local`.
 
 pub mod adapters;
+pub mod execution;
 pub mod model;
 pub mod planning;
 pub mod ports;
 pub mod preparation;
+pub mod report;

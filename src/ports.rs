@@ -1,4 +1,8 @@
 //! Ports: what execution needs from the outside, as narrow traits. Adapters implement them.
+//!
+//! * [`Clock`]: the time, and waiting.
+//! * [`store::RunStore`]: runs, plans, orders and locks, each call one atomic step.
+//! * [`venue::Venue`]: balances, placing, finding.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,9 +11,26 @@ use uuid::Uuid;
 use crate::model::{AccountSnapshot, Money, PlanningInput, Price, Quantity};
 use crate::planning::RebalancePlan;
 
+pub mod store;
+pub mod venue;
+
+pub use store::{RunStore, StoreError};
+pub use venue::{Venue, VenueError};
+
 /// The time. A port, so that tests own it.
+#[expect(async_fn_in_trait, reason = "callers are generic over the clock, and auto traits of the future follow it")]
 pub trait Clock {
+    /// The time of the market that is traded in: validity, deadlines and days are measured by it.
     fn now(&self) -> Timestamp;
+
+    /// The time that leases are measured by. Differs from [`Self::now`] only where a case runs in a time of its
+    /// own: a lease left by a killed process must end all the same.
+    fn lease_now(&self) -> Timestamp {
+        self.now()
+    }
+
+    /// Waits this long before looking again at something that is not settled yet.
+    async fn pause(&self, milliseconds: u64);
 }
 
 /// A run as the store knows it: what reports, `show`, `explain`, `replay` and `diff` read.
@@ -30,7 +51,8 @@ pub struct RunRecord {
     pub account_after: Option<AccountSnapshot>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// States of a run; the legal moves are in [`execution::transition`](crate::execution::transition).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     Claimed,
@@ -38,6 +60,27 @@ pub enum RunState {
     Emitting,
     Done,
     Aborted,
+}
+
+impl RunState {
+    pub const ALL: [Self; 5] = [Self::Claimed, Self::Planned, Self::Emitting, Self::Done, Self::Aborted];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Claimed => "claimed",
+            Self::Planned => "planned",
+            Self::Emitting => "emitting",
+            Self::Done => "done",
+            Self::Aborted => "aborted",
+        }
+    }
+
+    /// Nothing more can happen to the run.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Done | Self::Aborted)
+    }
 }
 
 /// What became of one order.
@@ -55,7 +98,10 @@ pub struct OrderRecord {
     pub note: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// States of an order; the legal moves are in [`execution::transition`](crate::execution::transition).
+///
+/// `Cancelled` with a filled quantity is the usual end of an immediate-or-cancel order that found too little.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrderState {
     Planned,
@@ -69,4 +115,37 @@ pub enum OrderState {
     Rejected,
     Unknown,
     NotPlaced,
+}
+
+impl OrderState {
+    pub const ALL: [Self; 11] = [
+        Self::Planned,
+        Self::Sending,
+        Self::Skipped,
+        Self::Expired,
+        Self::Acknowledged,
+        Self::PartiallyFilled,
+        Self::Filled,
+        Self::Cancelled,
+        Self::Rejected,
+        Self::Unknown,
+        Self::NotPlaced,
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Sending => "sending",
+            Self::Skipped => "skipped",
+            Self::Expired => "expired",
+            Self::Acknowledged => "acknowledged",
+            Self::PartiallyFilled => "partially_filled",
+            Self::Filled => "filled",
+            Self::Cancelled => "cancelled",
+            Self::Rejected => "rejected",
+            Self::Unknown => "unknown",
+            Self::NotPlaced => "not_placed",
+        }
+    }
 }

@@ -1,0 +1,115 @@
+//! Primary keys, in one place.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::civil::Date;
+use uuid::Uuid;
+
+use super::{Item, text};
+use crate::model::{AccountId, Environment, PortfolioId, VenueId};
+use crate::ports::store::{AccountKey, BlobOwner, ChunkAddress, MIN_RUN_PREFIX, PortfolioKey, StoreError, SwitchScope};
+
+/// Attributes that exist for keys and indexes only.
+pub(super) const OWN_ATTRIBUTES: [&str; 5] = ["pk", "sk", "portfolio_key", "unsettled", "created_at_ms"];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Key {
+    pk: String,
+    sk: String,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "item {} / {}", self.pk, self.sk)
+    }
+}
+
+impl Key {
+    pub(super) fn attributes(&self) -> Item {
+        Item::from([("pk".to_owned(), text(&self.pk)), ("sk".to_owned(), text(&self.sk))])
+    }
+
+    /// The key of an item that was read.
+    pub(super) fn of(item: &Item) -> Self {
+        let read = |name| item.get(name).and_then(|value: &AttributeValue| value.as_s().ok()).cloned();
+        Self { pk: read("pk").unwrap_or_default(), sk: read("sk").unwrap_or_default() }
+    }
+}
+
+pub(super) fn run(run_id: Uuid) -> Key {
+    let sk = run_id.simple().to_string();
+    let shard: String = sk.chars().take(MIN_RUN_PREFIX).collect();
+    Key { pk: format!("run#{shard}"), sk }
+}
+
+/// Partition and beginning of the sort key of all runs with this prefix.
+pub(super) fn run_prefix(prefix: &str) -> Result<(String, String), StoreError> {
+    let digits = prefix.replace('-', "").to_ascii_lowercase();
+    let valid = (MIN_RUN_PREFIX..=32).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !valid {
+        let expected = "4 to 32 hex digits of a run id";
+        return Err(StoreError::Invalid { field: "run", value: prefix.to_owned(), expected });
+    }
+    let shard: String = digits.chars().take(MIN_RUN_PREFIX).collect();
+    Ok((format!("run#{shard}"), digits))
+}
+
+pub(super) fn chunk(address: &ChunkAddress<'_>) -> Key {
+    let pk = match address.owner {
+        BlobOwner::Run(run_id) => format!("blob#run#{}", run_id.simple()),
+        BlobOwner::Portfolio(key) => format!("blob#{}", portfolio(key).pk),
+    };
+    Key { pk, sk: format!("{}#{:05}", address.digest, address.chunk) }
+}
+
+pub(super) fn orders(run_id: Uuid) -> String {
+    format!("orders#{}", run_id.simple())
+}
+
+pub(super) fn order(run_id: Uuid, key: Uuid) -> Key {
+    Key { pk: orders(run_id), sk: key.simple().to_string() }
+}
+
+fn account(key: &AccountKey) -> String {
+    format!("account#{}#{}#{}", key.environment, key.venue, key.account)
+}
+
+pub(super) fn lock(key: &AccountKey) -> Key {
+    Key { pk: account(key), sk: "lock".to_owned() }
+}
+
+pub(super) fn day(key: &AccountKey, day: Date) -> Key {
+    Key { pk: account(key), sk: format!("day#{day}") }
+}
+
+pub(super) fn portfolio(key: &PortfolioKey) -> Key {
+    let AccountKey { environment, venue, account } = &key.account;
+    let pk = format!("portfolio#{environment}#{venue}#{account}#{}", key.portfolio);
+    Key { pk, sk: "state".to_owned() }
+}
+
+/// Partition of the index of a portfolio's runs, on all its accounts.
+pub(super) fn portfolio_runs(environment: Environment, portfolio: &PortfolioId) -> String {
+    format!("{environment}#{portfolio}")
+}
+
+pub(super) fn switch(scope: &SwitchScope) -> Key {
+    let sk = match scope {
+        SwitchScope::Everything => "everything".to_owned(),
+        SwitchScope::Portfolio(environment, portfolio) => format!("portfolio#{environment}#{portfolio}"),
+    };
+    Key { pk: "switch".to_owned(), sk }
+}
+
+fn paper(venue: &VenueId, account: &AccountId) -> String {
+    format!("paper#{venue}#{account}")
+}
+
+pub(super) fn paper_account(venue: &VenueId, account: &AccountId) -> Key {
+    Key { pk: paper(venue, account), sk: "account".to_owned() }
+}
+
+pub(super) fn paper_order(venue: &VenueId, account: &AccountId, client_order_id: &str) -> Key {
+    Key { pk: paper(venue, account), sk: format!("order#{client_order_id}") }
+}

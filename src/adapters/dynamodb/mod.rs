@@ -1,0 +1,228 @@
+//! The store on DynamoDB: one table, the same code on AWS and on the embedded store.
+//!
+//! # Items and how they are reached
+//!
+//! | item | `pk` | `sk` | reached by |
+//! |---|---|---|---|
+//! | run | `run#` first 4 hex digits of its id | the id, 32 hex digits | id; prefix of the id (`begins_with`) |
+//! | run, sparse index `runs_by_portfolio` | `portfolio_key` | `created_at_ms` | runs of a portfolio, oldest first |
+//! | run, sparse index `unsettled_runs` | `unsettled` (only while not terminal) | `created_at_ms` | recovery |
+//! | chunk | `blob#run#`id or `blob#`portfolio | digest`#`chunk | owner, digest, number |
+//! | order | `orders#` run id | the key, 32 hex digits | run; run and key |
+//! | lock | `account#`environment`#`venue`#`account | `lock` | account |
+//! | day | the same | `day#`date | account and day |
+//! | portfolio | `portfolio#`environment`#`venue`#`account`#`portfolio | `state` | portfolio on an account |
+//! | kill switch | `switch` | `everything` or `portfolio#`environment`#`portfolio | scope |
+//! | paper account, paper order | `paper#`venue`#`account | `account`, `order#`client order id | account; client order id |
+//!
+//! No identifier contains `#`, so no two keys run into each other. Every item but chunks and days carries `schema`.
+//! `expires_at_s` is the table's TTL attribute; only terminal runs and orders, and chunks of such runs, have it.
+//!
+//! # Conditions, and the timeline behind each
+//!
+//! ```text
+//! claim         worker A puts run + lock ─┬─ both absent: A has it
+//!               worker B puts run + lock ─┘  refused: B reads A's run, and never half a claim (one transaction)
+//!
+//! update, commit, finish: state = what I read AND epoch = mine AND lease_until = what I read
+//!               A reads epoch 1 … freezes … B takes over with epoch 2 … A thaws and writes: refused by the epoch
+//!               A renews its lease … B, who read the old lease as over, takes over: refused by the lease
+//!
+//! create_order  order absent AND run: state = Emitting, epoch = mine (one transaction)
+//!               A passes its checks … freezes … B takes over, expires the order … A thaws and puts: refused
+//!
+//! update_order  revision = what I read AND payload_digest = the plan's
+//!               A and B settle the same order: one write wins, the other reads and takes it over
+//!
+//! commit's day  reserved_notional ≤ limit − mine, in the same transaction: two commits cannot both fit in one gap
+//! ```
+//!
+//! A write that is refused may have been refused by its own earlier success, whose answer was lost and which the SDK
+//! repeated. The caller tells the two apart by reading (claim token, attempt id, equality), so the SDK's own retries
+//! may stay on here. They are off where an order is sent to a venue.
+
+mod keys;
+mod paper_ledger;
+mod run_store;
+pub mod table;
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::ports::store::{ITEM_SCHEMA, StoreError};
+use keys::Key;
+
+/// Attributes of an item.
+type Item = HashMap<String, AttributeValue>;
+
+/// The store. Cheap to clone: the client is shared.
+#[derive(Debug, Clone)]
+pub struct DynamoStore {
+    client: Client,
+    table: String,
+}
+
+impl DynamoStore {
+    /// A store on a table that exists; see [`table::create`] for one that does not.
+    #[must_use]
+    pub fn new(client: Client, table: &str) -> Self {
+        Self { client, table: table.to_owned() }
+    }
+
+    /// Strongly consistent read of one item.
+    async fn get(&self, key: &Key, step: &'static str) -> Result<Option<Item>, StoreError> {
+        let read = self.client.get_item().table_name(&self.table).set_key(Some(key.attributes())).consistent_read(true);
+        Ok(read.send().await.map_err(|error| unavailable(step, error))?.item)
+    }
+
+    async fn get_as<T: DeserializeOwned>(&self, key: &Key, step: &'static str) -> Result<Option<T>, StoreError> {
+        self.get(key, step).await?.map(|item| decode(key, item)).transpose()
+    }
+
+    fn put(&self, key: &Key, item: Item, condition: Condition) -> Result<Put, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(with_key(key, item)))
+            .set_condition_expression(condition.expression)
+            .set_expression_attribute_names(condition.names)
+            .set_expression_attribute_values(condition.values);
+        put.build().map_err(|error| unavailable("building a request", error))
+    }
+
+    /// One transaction. `Err(positions)` when conditions failed, with the positions of the actions that did.
+    async fn transact(
+        &self,
+        actions: Vec<TransactWriteItem>,
+        step: &'static str,
+    ) -> Result<Result<(), Vec<usize>>, StoreError> {
+        let answer = self.client.transact_write_items().set_transact_items(Some(actions)).send().await;
+        let Err(error) = answer else {
+            return Ok(Ok(()));
+        };
+        match refused_positions(&error) {
+            Some(positions) => Ok(Err(positions)),
+            None => Err(unavailable(step, error)),
+        }
+    }
+
+    /// One conditional put; whether it took place.
+    async fn put_if(
+        &self,
+        key: &Key,
+        item: Item,
+        condition: Condition,
+        step: &'static str,
+    ) -> Result<bool, StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(with_key(key, item)))
+            .set_condition_expression(condition.expression)
+            .set_expression_attribute_names(condition.names)
+            .set_expression_attribute_values(condition.values);
+        match put.send().await {
+            Ok(_) => Ok(true),
+            Err(error)
+                if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(unavailable(step, error)),
+        }
+    }
+}
+
+/// The positions whose conditions failed; `None` when the transaction failed for any other reason (a conflict, a
+/// throttle, no answer), after which nothing is known.
+fn refused_positions(error: &SdkError<TransactWriteItemsError, HttpResponse>) -> Option<Vec<usize>> {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+        return None;
+    };
+    let reasons = cancelled.cancellation_reasons().iter().enumerate();
+    let refused: Vec<usize> =
+        reasons.filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed")).map(|(at, _)| at).collect();
+    (!refused.is_empty()).then_some(refused)
+}
+
+/// A condition with its names and values.
+#[derive(Debug, Default)]
+struct Condition {
+    expression: Option<String>,
+    names: Option<HashMap<String, String>>,
+    values: Option<Item>,
+}
+
+impl Condition {
+    const NONE: Self = Self { expression: None, names: None, values: None };
+
+    fn absent() -> Self {
+        Self { expression: Some("attribute_not_exists(pk)".to_owned()), ..Self::NONE }
+    }
+
+    /// All of these attributes have these values.
+    fn all_equal(pairs: impl IntoIterator<Item = (&'static str, AttributeValue)>) -> Self {
+        let (mut parts, mut names, mut values) = (Vec::new(), HashMap::new(), HashMap::new());
+        for (name, value) in pairs {
+            parts.push(format!("#{name} = :{name}"));
+            names.insert(format!("#{name}"), name.to_owned());
+            values.insert(format!(":{name}"), value);
+        }
+        Self { expression: Some(parts.join(" AND ")), names: Some(names), values: Some(values) }
+    }
+
+    fn or_absent(self) -> Self {
+        let expression = self.expression.map(|expression| format!("attribute_not_exists(pk) OR ({expression})"));
+        Self { expression, ..self }
+    }
+}
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn with_key(key: &Key, mut item: Item) -> Item {
+    item.extend(key.attributes());
+    item
+}
+
+/// A value as attributes: its fields by name, absent ones left out.
+fn encode<T: Serialize>(value: &T) -> Result<Item, StoreError> {
+    let mut item: Item = serde_dynamo::to_item(value).map_err(|error| unavailable_text("encoding an item", &error))?;
+    item.retain(|_, value| !value.is_null());
+    Ok(item)
+}
+
+/// The reverse. Attributes that only keys and indexes need are taken off; anything else unknown is refused.
+fn decode<T: DeserializeOwned>(key: &Key, mut item: Item) -> Result<T, StoreError> {
+    for name in keys::OWN_ATTRIBUTES {
+        item.remove(name);
+    }
+    if let Some(schema) = item.get("schema")
+        && schema != &number(ITEM_SCHEMA)
+    {
+        let cause = format!("its schema is {schema:?} and this program reads {ITEM_SCHEMA}");
+        return Err(StoreError::Corrupt { item: key.to_string(), cause });
+    }
+    serde_dynamo::from_item(item)
+        .map_err(|error| StoreError::Corrupt { item: key.to_string(), cause: error.to_string() })
+}
+
+fn unavailable(step: &'static str, error: impl std::error::Error) -> StoreError {
+    StoreError::Unavailable { step, cause: DisplayErrorContext(error).to_string() }
+}
+
+fn unavailable_text(step: &'static str, error: &impl ToString) -> StoreError {
+    StoreError::Unavailable { step, cause: error.to_string() }
+}

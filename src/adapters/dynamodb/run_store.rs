@@ -1,0 +1,289 @@
+//! The store port, step by step. The conditions are explained in the parent module.
+
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, TransactWriteItem, Update};
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::keys::{self, Key};
+use super::table::{RUNS_BY_PORTFOLIO, TTL_ATTRIBUTE, UNSETTLED_RUNS};
+use super::{Condition, DynamoStore, Item, decode, encode, number, text, unavailable};
+use crate::model::number::parse_market;
+use crate::model::{Environment, Money, PortfolioId};
+use crate::ports::store::{
+    AccountKey, ChunkAddress, CommitAnswer, DayReservation, ITEM_SCHEMA, KillSwitch, LockItem, OrderItem,
+    PortfolioItem, PortfolioKey, RunItem, RunStore, StoreError, SwitchScope, Written,
+};
+
+/// A run's attributes, with those of its indexes.
+fn run_attributes(run: &RunItem) -> Result<Item, StoreError> {
+    let mut item = encode(run)?;
+    let portfolio = keys::portfolio_runs(run.identity.environment, &run.identity.portfolio);
+    item.insert("portfolio_key".to_owned(), text(portfolio));
+    item.insert("created_at_ms".to_owned(), number(run.created_at.as_millisecond()));
+    if !run.state.is_terminal() {
+        item.insert("unsettled".to_owned(), text("unsettled"));
+    }
+    Ok(item)
+}
+
+/// The run is still as it was read: the fence against workers that were thought dead.
+fn still(run: &RunItem) -> Condition {
+    Condition::all_equal([
+        ("state", text(run.state.as_str())),
+        ("epoch", number(run.epoch)),
+        ("lease_until", text(run.lease_until.to_string())),
+    ])
+}
+
+fn written(took_place: bool) -> Written {
+    if took_place { Written::Done } else { Written::Refused }
+}
+
+fn put_action(put: aws_sdk_dynamodb::types::Put) -> TransactWriteItem {
+    TransactWriteItem::builder().put(put).build()
+}
+
+impl DynamoStore {
+    async fn collect<T: DeserializeOwned>(
+        &self,
+        query: QueryFluentBuilder,
+        step: &'static str,
+    ) -> Result<Vec<T>, StoreError> {
+        let items = query.table_name(&self.table).into_paginator().items().send();
+        let items: Vec<Item> = items.try_collect().await.map_err(|error| unavailable(step, error))?;
+        items.into_iter().map(|item| decode(&Key::of(&item), item)).collect()
+    }
+
+    async fn indexed_runs(
+        &self,
+        index: &str,
+        attribute: &str,
+        value: String,
+        step: &'static str,
+    ) -> Result<Vec<RunItem>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .index_name(index)
+            .key_condition_expression("#partition = :partition")
+            .expression_attribute_names("#partition", attribute)
+            .expression_attribute_values(":partition", text(value));
+        self.collect(query, step).await
+    }
+
+    fn put_run(&self, run: &RunItem, condition: Condition) -> Result<TransactWriteItem, StoreError> {
+        Ok(put_action(self.put(&keys::run(run.run_id), run_attributes(run)?, condition)?))
+    }
+
+    /// Raises the day's sum, if it then stays within the limit.
+    fn reserve(&self, day: &DayReservation) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(keys::day(&day.account, day.day).attributes()))
+            .update_expression("ADD reserved_notional :notional")
+            .expression_attribute_values(":notional", number(day.notional));
+        let update = match day.limit {
+            None => update,
+            Some(limit) => update
+                .condition_expression("attribute_not_exists(reserved_notional) OR reserved_notional <= :room")
+                .expression_attribute_values(":room", number(limit - day.notional)),
+        };
+        let update = update.build().map_err(|error| unavailable("building a request", error))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+impl RunStore for DynamoStore {
+    async fn load_run(&self, run_id: Uuid) -> Result<Option<RunItem>, StoreError> {
+        self.get_as(&keys::run(run_id), "reading a run").await
+    }
+
+    async fn find_runs(&self, prefix: &str) -> Result<Vec<RunItem>, StoreError> {
+        let (partition, begin) = keys::run_prefix(prefix)?;
+        let query = self
+            .client
+            .query()
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :begin)")
+            .expression_attribute_values(":pk", text(partition))
+            .expression_attribute_values(":begin", text(begin));
+        self.collect(query, "finding runs").await
+    }
+
+    async fn list_runs(&self, environment: Environment, portfolio: &PortfolioId) -> Result<Vec<RunItem>, StoreError> {
+        let partition = keys::portfolio_runs(environment, portfolio);
+        self.indexed_runs(RUNS_BY_PORTFOLIO, "portfolio_key", partition, "listing runs").await
+    }
+
+    async fn unsettled_runs(&self) -> Result<Vec<RunItem>, StoreError> {
+        self.indexed_runs(UNSETTLED_RUNS, "unsettled", "unsettled".to_owned(), "listing unsettled runs").await
+    }
+
+    async fn load_lock(&self, account: &AccountKey) -> Result<Option<LockItem>, StoreError> {
+        self.get_as(&keys::lock(account), "reading a lock").await
+    }
+
+    async fn claim(&self, run: &RunItem) -> Result<Written, StoreError> {
+        let account = AccountKey::from(&run.identity);
+        let lock =
+            LockItem { schema: ITEM_SCHEMA, account: account.clone(), run_id: run.run_id, taken_at: run.created_at };
+        let free_or_mine = Condition::all_equal([("run_id", text(run.run_id.to_string()))]).or_absent();
+        let actions = vec![
+            self.put_run(run, Condition::absent())?,
+            put_action(self.put(&keys::lock(&account), encode(&lock)?, free_or_mine)?),
+        ];
+        Ok(written(self.transact(actions, "claiming a run").await?.is_ok()))
+    }
+
+    async fn update_run(&self, before: &RunItem, after: &RunItem) -> Result<Written, StoreError> {
+        let item = run_attributes(after)?;
+        Ok(written(self.put_if(&keys::run(after.run_id), item, still(before), "updating a run").await?))
+    }
+
+    async fn put_chunk(&self, address: &ChunkAddress<'_>, bytes: &[u8]) -> Result<(), StoreError> {
+        let item = Item::from([("bytes".to_owned(), AttributeValue::B(Blob::new(bytes)))]);
+        self.put_if(&keys::chunk(address), item, Condition::absent(), "storing a chunk").await?;
+        Ok(())
+    }
+
+    async fn load_chunk(&self, address: &ChunkAddress<'_>) -> Result<Option<Vec<u8>>, StoreError> {
+        let key = keys::chunk(address);
+        let Some(item) = self.get(&key, "reading a chunk").await? else {
+            return Ok(None);
+        };
+        match item.get("bytes") {
+            Some(AttributeValue::B(bytes)) => Ok(Some(bytes.as_ref().to_vec())),
+            _ => Err(StoreError::Corrupt { item: key.to_string(), cause: "it has no bytes".to_owned() }),
+        }
+    }
+
+    async fn expire_chunk(&self, address: &ChunkAddress<'_>, expires_at_s: i64) -> Result<(), StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keys::chunk(address).attributes()))
+            // Never recreate what was purged already.
+            .condition_expression("attribute_exists(pk)")
+            .update_expression("SET #ttl = :at")
+            .expression_attribute_names("#ttl", TTL_ATTRIBUTE)
+            .expression_attribute_values(":at", number(expires_at_s));
+        update.send().await.map_err(|error| unavailable("marking a chunk", error))?;
+        Ok(())
+    }
+
+    async fn commit(
+        &self,
+        before: &RunItem,
+        after: &RunItem,
+        day: &DayReservation,
+    ) -> Result<CommitAnswer, StoreError> {
+        // The condition below cannot see this one: an absent sum has room for anything.
+        if day.limit.is_some_and(|limit| day.notional > limit) {
+            return Ok(CommitAnswer::OverDayLimit);
+        }
+        let actions = vec![self.put_run(after, still(before))?, self.reserve(day)?];
+        Ok(match self.transact(actions, "committing a plan").await? {
+            Ok(()) => CommitAnswer::Done,
+            Err(refused) if refused.contains(&0) => CommitAnswer::Refused,
+            Err(_) => CommitAnswer::OverDayLimit,
+        })
+    }
+
+    async fn reserved_notional(&self, account: &AccountKey, day: Date) -> Result<Money, StoreError> {
+        let key = keys::day(account, day);
+        let Some(item) = self.get(&key, "reading a day").await? else {
+            return Ok(Money::ZERO);
+        };
+        let corrupt = |cause: String| StoreError::Corrupt { item: key.to_string(), cause };
+        let Some(AttributeValue::N(digits)) = item.get("reserved_notional") else {
+            return Err(corrupt("it has no reserved_notional".to_owned()));
+        };
+        let value: Decimal = parse_market(digits).map_err(|error| corrupt(error.to_string()))?;
+        Money::new(value).map_err(|error| corrupt(error.to_string()))
+    }
+
+    async fn create_order(&self, fence: &RunItem, order: &OrderItem) -> Result<Written, StoreError> {
+        // The lease is left out of the fence: a renewal by this very worker must not refuse its own order.
+        let fence_holds = Condition::all_equal([("state", text(fence.state.as_str())), ("epoch", number(fence.epoch))]);
+        let check = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(keys::run(fence.run_id).attributes()))
+            .set_condition_expression(fence_holds.expression)
+            .set_expression_attribute_names(fence_holds.names)
+            .set_expression_attribute_values(fence_holds.values)
+            .build()
+            .map_err(|error| unavailable("building a request", error))?;
+        let key = keys::order(order.run_id, order.key);
+        let actions = vec![
+            TransactWriteItem::builder().condition_check(check).build(),
+            put_action(self.put(&key, encode(order)?, Condition::absent())?),
+        ];
+        Ok(written(self.transact(actions, "creating an order").await?.is_ok()))
+    }
+
+    async fn update_order(&self, before: &OrderItem, after: &OrderItem) -> Result<Written, StoreError> {
+        let unchanged = Condition::all_equal([
+            ("revision", number(before.revision)),
+            ("payload_digest", text(&before.payload_digest)),
+        ]);
+        let key = keys::order(after.run_id, after.key);
+        Ok(written(self.put_if(&key, encode(after)?, unchanged, "updating an order").await?))
+    }
+
+    async fn load_order(&self, run_id: Uuid, key: Uuid) -> Result<Option<OrderItem>, StoreError> {
+        self.get_as(&keys::order(run_id, key), "reading an order").await
+    }
+
+    async fn load_orders(&self, run_id: Uuid) -> Result<Vec<OrderItem>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(keys::orders(run_id)));
+        self.collect(query, "reading a run's orders").await
+    }
+
+    async fn finish(
+        &self,
+        before: &RunItem,
+        after: &RunItem,
+        portfolio: Option<&PortfolioItem>,
+    ) -> Result<Written, StoreError> {
+        let mine = Condition::all_equal([("run_id", text(after.run_id.to_string()))]);
+        let release = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(keys::lock(&AccountKey::from(&after.identity)).attributes()))
+            .set_condition_expression(mine.expression)
+            .set_expression_attribute_names(mine.names)
+            .set_expression_attribute_values(mine.values)
+            .build()
+            .map_err(|error| unavailable("building a request", error))?;
+        let mut actions =
+            vec![self.put_run(after, still(before))?, TransactWriteItem::builder().delete(release).build()];
+        if let Some(portfolio) = portfolio {
+            let key = keys::portfolio(&portfolio.key);
+            actions.push(put_action(self.put(&key, encode(portfolio)?, Condition::NONE)?));
+        }
+        Ok(written(self.transact(actions, "finishing a run").await?.is_ok()))
+    }
+
+    async fn load_portfolio(&self, key: &PortfolioKey) -> Result<Option<PortfolioItem>, StoreError> {
+        self.get_as(&keys::portfolio(key), "reading a portfolio").await
+    }
+
+    async fn kill_switch(&self, scope: &SwitchScope) -> Result<KillSwitch, StoreError> {
+        let found = self.get_as(&keys::switch(scope), "reading a kill switch").await?;
+        Ok(found.unwrap_or(KillSwitch::UNSET))
+    }
+
+    async fn set_kill_switch(&self, scope: &SwitchScope, switch: &KillSwitch) -> Result<(), StoreError> {
+        self.put_if(&keys::switch(scope), encode(switch)?, Condition::NONE, "setting a kill switch").await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! The table, for local use and tests. On AWS the infrastructure template makes it, with the same keys and indexes.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType, TimeToLiveSpecification,
+};
+
+use super::unavailable;
+use crate::ports::store::StoreError;
+
+/// Index of a portfolio's runs.
+pub const RUNS_BY_PORTFOLIO: &str = "runs_by_portfolio";
+/// Index of the runs that are neither Done nor Aborted.
+pub const UNSETTLED_RUNS: &str = "unsettled_runs";
+/// Unix seconds after which DynamoDB may delete an item.
+pub const TTL_ATTRIBUTE: &str = "expires_at_s";
+
+/// Creates the table, unless it exists.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn create(client: &Client, table: &str) -> Result<(), StoreError> {
+    const STEP: &str = "creating the table";
+    let request = definition(client, table).map_err(|error| unavailable(STEP, error))?;
+    match request.send().await {
+        Ok(_) => {}
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => {
+            return Ok(());
+        }
+        Err(error) => return Err(unavailable(STEP, error)),
+    }
+    let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(TTL_ATTRIBUTE).build();
+    let ttl = ttl.map_err(|error| unavailable(STEP, error))?;
+    let request = client.update_time_to_live().table_name(table).time_to_live_specification(ttl);
+    request.send().await.map_err(|error| unavailable(STEP, error))?;
+    Ok(())
+}
+
+fn definition(
+    client: &Client,
+    table: &str,
+) -> Result<aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder, BuildError> {
+    use ScalarAttributeType::{N, S};
+    let mut request = client
+        .create_table()
+        .table_name(table)
+        .billing_mode(BillingMode::PayPerRequest)
+        .key_schema(key("pk", KeyType::Hash)?)
+        .key_schema(key("sk", KeyType::Range)?);
+    for (name, kind) in [("pk", S), ("sk", S), ("portfolio_key", S), ("unsettled", S), ("created_at_ms", N)] {
+        let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build()?;
+        request = request.attribute_definitions(attribute);
+    }
+    for (name, hash) in [(RUNS_BY_PORTFOLIO, "portfolio_key"), (UNSETTLED_RUNS, "unsettled")] {
+        let index = GlobalSecondaryIndex::builder()
+            .index_name(name)
+            .key_schema(key(hash, KeyType::Hash)?)
+            .key_schema(key("created_at_ms", KeyType::Range)?)
+            .projection(Projection::builder().projection_type(ProjectionType::All).build());
+        request = request.global_secondary_indexes(index.build()?);
+    }
+    Ok(request)
+}
+
+fn key(name: &str, kind: KeyType) -> Result<KeySchemaElement, BuildError> {
+    KeySchemaElement::builder().attribute_name(name).key_type(kind).build()
+}

@@ -1,0 +1,96 @@
+//! Immutable bytes in chunks, addressed by owner, digest and chunk number.
+//!
+//! A store item holds 400 KB, a plan with its input may be larger. What is read back is checked against the digest
+//! before it is believed.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use crate::planning::idempotency::digest_of;
+use crate::ports::store::{BlobOwner, BlobRef, ChunkAddress, RunStore, StoreError};
+
+/// Bytes in one chunk: room for keys and attribute names below the store's 400 KB.
+pub const CHUNK_BYTES: usize = 350_000;
+
+/// A value as canonical JSON, ready to be stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob {
+    pub reference: BlobRef,
+    bytes: Vec<u8>,
+}
+
+impl Blob {
+    /// Encodes a value, and makes sure that it will read back as the same value.
+    ///
+    /// # Errors
+    /// When it would not: a number with more digits than the stored form keeps, for example.
+    pub fn of<T: Serialize + DeserializeOwned + PartialEq>(value: &T) -> Result<Self, String> {
+        let bytes = serde_json::to_vec(value).map_err(|error| error.to_string())?;
+        let read_back: T = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+        if read_back != *value {
+            return Err("it reads back as another value".to_owned());
+        }
+        let reference = BlobRef {
+            digest: digest_of(value),
+            bytes: bytes.len() as u64,
+            chunks: u32::try_from(bytes.len().div_ceil(CHUNK_BYTES)).map_err(|error| error.to_string())?,
+        };
+        Ok(Self { reference, bytes })
+    }
+
+    /// Stores all chunks. Safe to repeat.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn put<S: RunStore>(&self, store: &S, owner: BlobOwner<'_>) -> Result<(), StoreError> {
+        for (chunk, bytes) in (0..).zip(self.bytes.chunks(CHUNK_BYTES)) {
+            let address = ChunkAddress { owner, digest: &self.reference.digest, chunk };
+            store.put_chunk(&address, bytes).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads a blob and checks its digest.
+///
+/// # Errors
+/// When a chunk is missing, the bytes do not have the digest, or they are not such a value.
+pub async fn load<S: RunStore, T: DeserializeOwned>(
+    store: &S,
+    owner: BlobOwner<'_>,
+    reference: &BlobRef,
+    what: &str,
+) -> Result<T, StoreError> {
+    let corrupt = |cause: String| StoreError::Corrupt { item: format!("{what} {}", reference.digest), cause };
+    let mut bytes = Vec::new();
+    for chunk in 0..reference.chunks {
+        let address = ChunkAddress { owner, digest: &reference.digest, chunk };
+        let Some(part) = store.load_chunk(&address).await? else {
+            return Err(corrupt(format!("chunk {chunk} of {} is missing", reference.chunks)));
+        };
+        bytes.extend_from_slice(&part);
+    }
+    let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    if found != reference.digest {
+        return Err(corrupt(format!("its bytes have the digest {found}")));
+    }
+    serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))
+}
+
+/// Lets a blob's chunks be purged at that time.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn expire<S: RunStore>(
+    store: &S,
+    owner: BlobOwner<'_>,
+    reference: &BlobRef,
+    expires_at_s: i64,
+) -> Result<(), StoreError> {
+    for chunk in 0..reference.chunks {
+        let address = ChunkAddress { owner, digest: &reference.digest, chunk };
+        store.expire_chunk(&address, expires_at_s).await?;
+    }
+    Ok(())
+}

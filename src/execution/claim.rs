@@ -1,0 +1,201 @@
+//! Claiming: one run per occasion, one unsettled run per venue account.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::request::{self, ExecutionError, Ports, RunRequest};
+use crate::model::{RunIdentity, Trigger};
+use crate::planning::idempotency;
+use crate::ports::store::{AccountKey, ITEM_SCHEMA, RunItem, Written};
+use crate::ports::{Clock, RunState, RunStore, Venue};
+
+/// What came of a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The run is this worker's, in whatever state it was left.
+    Won(Box<RunItem>),
+    Settled(Box<RunItem>),
+    Elsewhere {
+        run_id: Uuid,
+        lease_until: Timestamp,
+    },
+    /// Another run holds the account.
+    Busy {
+        holder: Uuid,
+    },
+}
+
+/// How a stored run stands to a worker that wants it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Stored by this very worker: an earlier write of its own whose answer was lost.
+    Mine,
+    Settled,
+    /// About something else than this request.
+    OtherOccasion,
+    Elsewhere,
+    LeaseOver,
+}
+
+/// Judges a stored run. Pure.
+#[must_use]
+pub fn judge(stored: &RunItem, event_digest: &str, claim_token: Uuid, now: Timestamp) -> Standing {
+    if stored.event_digest != event_digest {
+        Standing::OtherOccasion
+    } else if stored.state.is_terminal() {
+        Standing::Settled
+    } else if stored.claim_token == claim_token {
+        Standing::Mine
+    } else if now <= stored.lease_until {
+        Standing::Elsewhere
+    } else {
+        Standing::LeaseOver
+    }
+}
+
+/// The run as its next owner writes it: the same, with a higher epoch and a new lease. Pure.
+#[must_use]
+pub fn taken_over(stored: &RunItem, claim_token: Uuid, now: Timestamp, lease_until: Timestamp) -> RunItem {
+    RunItem { epoch: stored.epoch.saturating_add(1), claim_token, lease_until, updated_at: now, ..stored.clone() }
+}
+
+/// Digest of what a run is about, the same for every delivery of one event.
+#[must_use]
+pub fn event_digest(request: &RunRequest) -> String {
+    #[derive(serde::Serialize)]
+    struct Event<'a> {
+        schema: u32,
+        identity: &'a RunIdentity,
+        flow: &'a crate::model::Flow,
+    }
+    idempotency::digest_of(&Event { schema: ITEM_SCHEMA, identity: &request.identity, flow: &request.flow })
+}
+
+/// Claims the request's run, or finds out who has it.
+///
+/// # Errors
+/// When the request is refused or the store does not answer.
+pub(super) async fn claim<S: RunStore, V: Venue, C: Clock>(
+    ports: &Ports<'_, S, V, C>,
+    request: &RunRequest,
+) -> Result<Claim, ExecutionError> {
+    check_venue(&request.identity, ports.venue)?;
+    let run_id = idempotency::run_id(&request.identity);
+    let digest = event_digest(request);
+    // Every round ends in an answer unless somebody else moved in between, who then has made progress.
+    loop {
+        if let Some(stored) = ports.store.load_run(run_id).await? {
+            match judge(&stored, &digest, request.claim_token, ports.clock.lease_now()) {
+                Standing::Mine => return Ok(Claim::Won(Box::new(stored))),
+                Standing::Settled => return Ok(Claim::Settled(Box::new(stored))),
+                Standing::OtherOccasion => return Err(ExecutionError::OtherOccasion { run_id }),
+                Standing::Elsewhere => return Ok(Claim::Elsewhere { run_id, lease_until: stored.lease_until }),
+                Standing::LeaseOver => match take_over(ports, &stored, request.claim_token).await? {
+                    Some(run) => return Ok(Claim::Won(Box::new(run))),
+                    None => continue,
+                },
+            }
+        }
+        check_window(ports, request)?;
+        let run = fresh(ports, request, run_id, &digest);
+        if ports.store.claim(&run).await? == Written::Done {
+            return Ok(Claim::Won(Box::new(run)));
+        }
+        if ports.store.load_run(run_id).await?.is_none()
+            && let Some(lock) = ports.store.load_lock(&AccountKey::from(&request.identity)).await?
+        {
+            return Ok(Claim::Busy { holder: lock.run_id });
+        }
+    }
+}
+
+/// Takes a run over whose lease is over; `None` when somebody else was quicker.
+pub(super) async fn take_over<S: RunStore, V: Venue, C: Clock>(
+    ports: &Ports<'_, S, V, C>,
+    stored: &RunItem,
+    claim_token: Uuid,
+) -> Result<Option<RunItem>, ExecutionError> {
+    check_venue(&stored.identity, ports.venue)?;
+    let run = taken_over(stored, claim_token, ports.clock.now(), lease_end(ports));
+    Ok((ports.store.update_run(stored, &run).await? == Written::Done).then_some(run))
+}
+
+/// Replaces the run. A refusal is checked against the store: it may be this worker's own earlier write.
+pub(super) async fn write_run<S: RunStore, V: Venue, C: Clock>(
+    ports: &Ports<'_, S, V, C>,
+    before: &RunItem,
+    after: RunItem,
+) -> Result<RunItem, ExecutionError> {
+    match ports.store.update_run(before, &after).await? {
+        Written::Done => Ok(after),
+        Written::Refused => confirm_own(ports, after).await,
+    }
+}
+
+/// After a refused write: the run if the store has it exactly so, else the lease is lost.
+pub(super) async fn confirm_own<S: RunStore, V: Venue, C: Clock>(
+    ports: &Ports<'_, S, V, C>,
+    after: RunItem,
+) -> Result<RunItem, ExecutionError> {
+    let stored = ports.store.load_run(after.run_id).await?;
+    if stored.as_ref() == Some(&after) { Ok(after) } else { Err(ExecutionError::LostLease { run_id: after.run_id }) }
+}
+
+/// Renews the lease when half of it is gone.
+pub(super) async fn renew<S: RunStore, V: Venue, C: Clock>(
+    ports: &Ports<'_, S, V, C>,
+    run: RunItem,
+) -> Result<RunItem, ExecutionError> {
+    if request::after(ports.clock.lease_now(), ports.settings.lease_ms / 2) < run.lease_until {
+        return Ok(run);
+    }
+    let renewed = RunItem { lease_until: lease_end(ports), updated_at: ports.clock.now(), ..run.clone() };
+    write_run(ports, &run, renewed).await
+}
+
+fn lease_end<S, V, C: Clock>(ports: &Ports<'_, S, V, C>) -> Timestamp {
+    request::after(ports.clock.lease_now(), ports.settings.lease_ms)
+}
+
+fn fresh<S, V, C: Clock>(ports: &Ports<'_, S, V, C>, request: &RunRequest, run_id: Uuid, digest: &str) -> RunItem {
+    let now = ports.clock.now();
+    RunItem {
+        schema: ITEM_SCHEMA,
+        run_id,
+        identity: request.identity.clone(),
+        flow: request.flow.clone(),
+        event_digest: digest.to_owned(),
+        state: RunState::Claimed,
+        reason: String::new(),
+        epoch: 1,
+        lease_until: lease_end(ports),
+        claim_token: request.claim_token,
+        created_at: now,
+        updated_at: now,
+        commitment: None,
+        settlement: None,
+        expires_at_s: None,
+    }
+}
+
+fn check_venue<V: Venue>(identity: &RunIdentity, venue: &V) -> Result<(), ExecutionError> {
+    if venue.id() == &identity.venue {
+        return Ok(());
+    }
+    Err(ExecutionError::WrongVenue { asked: identity.venue.clone(), at_hand: venue.id().clone() })
+}
+
+/// A record that was purged must never let an old event run again: without a stored run, only a fresh event may.
+fn check_window<S, V, C: Clock>(ports: &Ports<'_, S, V, C>, request: &RunRequest) -> Result<(), ExecutionError> {
+    let Trigger::Scheduled(scheduled) = request.identity.trigger else {
+        return Ok(());
+    };
+    let (now, window_hours) = (ports.clock.now(), ports.settings.window_hours);
+    if scheduled > now {
+        return Err(ExecutionError::NotYetDue { scheduled, now });
+    }
+    if request::after(scheduled, u64::from(window_hours) * 3_600_000) < now {
+        return Err(ExecutionError::PastWindow { scheduled, window_hours, now });
+    }
+    Ok(())
+}

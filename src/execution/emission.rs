@@ -1,0 +1,372 @@
+//! Emission: two phases, one conditional write and one send per order.
+//!
+//! ```text
+//! all sells ─▶ wait until each is terminal, or the phase is over ─▶ buys by priority, as far as cash goes ─▶ wait
+//!
+//! one order:  switch, plan, validity, limits, cash ─▶ put item (Sending, attempt, deadline) ─▶ send ─▶ take over
+//! ```
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::claim;
+use super::commitment;
+use super::conclusion;
+use super::gate::{self, View};
+use super::request::{self, ExecutionError, Ports};
+use super::settlement::{self, Finding, Verdict, other_digest};
+use super::transition::{order_counts_as_sent, order_is_terminal, order_transition, run_transition};
+use crate::model::{Money, Order, PlanningInput, Side};
+use crate::planning::RebalancePlan;
+use crate::planning::idempotency::{NAMESPACE, client_order_id};
+use crate::ports::store::{Attempt, ITEM_SCHEMA, OrderItem, RunItem, Written};
+use crate::ports::venue::{OrderRequest, PlaceError};
+use crate::ports::{Clock, OrderState, RunState, RunStore, Venue};
+
+/// Carries a committed run to its end, or to where an order's fate is not known. Safe to repeat from any state.
+///
+/// # Errors
+/// When an outside system does not answer, the lease is lost or what is stored contradicts itself.
+pub(super) async fn carry_out<S: RunStore, V: Venue, C: Clock>(
+    ports: &Ports<'_, S, V, C>,
+    run: RunItem,
+) -> Result<RunItem, ExecutionError> {
+    if run.state.is_terminal() {
+        return Ok(run);
+    }
+    let (input, plan) = commitment::load(ports.store, &run).await?;
+    if plan.orders.is_empty() {
+        return conclusion::conclude(ports, run, &input, &plan).await;
+    }
+    let run = if run.state == RunState::Planned { begin(ports, run, &plan).await? } else { run };
+    let orders = stored_orders(ports.store, &run, &plan).await?;
+    let mut emission = Emission { ports, run, input, plan, orders };
+    emission.phase(Side::Sell).await?;
+    emission.phase(Side::Buy).await?;
+    // A sell of unclear fate may have been left behind by its phase: one more look, now that there is nothing to do.
+    emission.wait_for(None).await?;
+    if emission.is_settled(None) {
+        let Emission { run, input, plan, .. } = emission;
+        return conclusion::conclude(ports, run, &input, &plan).await;
+    }
+    Ok(emission.run)
+}
+
+async fn begin<S: RunStore, V: Venue, C: Clock>(
+    ports: &Ports<'_, S, V, C>,
+    run: RunItem,
+    plan: &RebalancePlan,
+) -> Result<RunItem, ExecutionError> {
+    let order_count = u32::try_from(plan.orders.len()).unwrap_or(u32::MAX);
+    let state = run_transition(run.state, RunState::Emitting, order_count)?;
+    let emitting = RunItem { state, updated_at: ports.clock.now(), ..run.clone() };
+    claim::write_run(ports, &run, emitting).await
+}
+
+/// The order items there are, each checked against the plan: same keys, same payloads.
+async fn stored_orders<S: RunStore>(
+    store: &S,
+    run: &RunItem,
+    plan: &RebalancePlan,
+) -> Result<BTreeMap<Uuid, OrderItem>, ExecutionError> {
+    let planned: BTreeMap<Uuid, &str> =
+        plan.orders.iter().map(|order| (order.key, order.payload_digest.as_str())).collect();
+    let halted = |cause| ExecutionError::Halted { run_id: run.run_id, cause };
+    let mut orders = BTreeMap::new();
+    for item in store.load_orders(run.run_id).await? {
+        match planned.get(&item.key) {
+            Some(digest) if *digest == item.payload_digest => {}
+            Some(digest) => return Err(halted(other_digest(item.key, &item, digest))),
+            None => return Err(halted(format!("order {} is stored and not in the plan", item.key))),
+        }
+        orders.insert(item.key, item);
+    }
+    Ok(orders)
+}
+
+/// One run while its orders go out. The map holds every order item there is.
+struct Emission<'a, 'p, S, V, C> {
+    ports: &'a Ports<'p, S, V, C>,
+    run: RunItem,
+    input: PlanningInput,
+    plan: RebalancePlan,
+    orders: BTreeMap<Uuid, OrderItem>,
+}
+
+/// Whether an order may leave now.
+enum Leave {
+    Send,
+    /// It ends here, in this state and for this reason.
+    End(OrderState, String),
+}
+
+impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
+    /// Sends what is still Planned on one side, in the committed sequence, and waits for that side.
+    async fn phase(&mut self, side: Side) -> Result<(), ExecutionError> {
+        let orders: Vec<Order> = self.plan.orders.iter().filter(|order| order.side == side).cloned().collect();
+        for order in &orders {
+            if self.orders.contains_key(&order.key) {
+                continue;
+            }
+            self.renew().await?;
+            let item = match self.may_leave(order).await? {
+                Leave::Send => self.send_first(order).await?,
+                Leave::End(state, note) => self.end_unsent(order, state, note).await?,
+            };
+            self.orders.insert(order.key, item);
+        }
+        self.wait_for(Some(side)).await
+    }
+
+    /// Looks at every order of a side (or of both) until each is terminal or the time for it is over.
+    async fn wait_for(&mut self, side: Option<Side>) -> Result<(), ExecutionError> {
+        let orders: Vec<Order> = self.of_side(side).cloned().collect();
+        let until = request::after(self.ports.clock.now(), self.ports.settings.phase_timeout_ms);
+        loop {
+            for order in &orders {
+                self.renew().await?;
+                self.settle(order).await?;
+            }
+            if self.is_settled(side) || self.ports.clock.now() >= until {
+                return Ok(());
+            }
+            self.ports.clock.pause(self.ports.settings.poll_interval_ms).await;
+        }
+    }
+
+    fn of_side(&self, side: Option<Side>) -> impl Iterator<Item = &Order> {
+        self.plan.orders.iter().filter(move |order| side.is_none_or(|side| order.side == side))
+    }
+
+    fn is_settled(&self, side: Option<Side>) -> bool {
+        self.of_side(side).all(|order| self.orders.get(&order.key).is_some_and(|item| order_is_terminal(item.state)))
+    }
+
+    async fn renew(&mut self) -> Result<(), ExecutionError> {
+        self.run = claim::renew(self.ports, self.run.clone()).await?;
+        Ok(())
+    }
+
+    /// The gate, then the cash. A stop is written into the run before anything else happens, so that nobody who
+    /// takes the run over goes on sending.
+    async fn may_leave(&mut self, order: &Order) -> Result<Leave, ExecutionError> {
+        if !self.run.reason.is_empty() {
+            return Ok(Leave::End(OrderState::Skipped, self.run.reason.clone()));
+        }
+        match self.gate(order).await {
+            gate::Verdict::Pass => {}
+            gate::Verdict::Expired(note) => return Ok(Leave::End(OrderState::Expired, note)),
+            gate::Verdict::Stop(reason) => {
+                let stopped =
+                    RunItem { reason: reason.clone(), updated_at: self.ports.clock.now(), ..self.run.clone() };
+                self.run = claim::write_run(self.ports, &self.run, stopped).await?;
+                return Ok(Leave::End(OrderState::Skipped, reason));
+            }
+        }
+        Ok(match self.cash(order).await? {
+            Ok(()) => Leave::Send,
+            Err(note) => Leave::End(OrderState::Skipped, note),
+        })
+    }
+
+    async fn gate(&self, order: &Order) -> gate::Verdict {
+        let switch = gate::read_switch(self.ports.store, &self.run.identity).await;
+        let others = self.plan.orders.iter().filter(|other| {
+            let item = self.orders.get(&other.key);
+            other.key != order.key && item.is_some_and(|item| order_counts_as_sent(item.state))
+        });
+        let (sent_count, sent_notional) = others.fold((0_u32, Money::ZERO), |(count, notional), other| {
+            (count.saturating_add(1), notional + other.reference_price.value_of(other.quantity))
+        });
+        gate::judge(&View {
+            run_id: self.run.run_id,
+            run: &self.run.identity,
+            policy: &self.input.policy.orders,
+            order,
+            switch,
+            sent_count,
+            sent_notional,
+            now: self.ports.clock.now(),
+        })
+    }
+
+    /// Whether the cash that is there now covers a buy. Planned proceeds count for nothing.
+    async fn cash(&self, order: &Order) -> Result<Result<(), String>, ExecutionError> {
+        if order.side == Side::Sell {
+            return Ok(Ok(()));
+        }
+        let free = self.ports.venue.account(&order.venue_account).await?.cash_free;
+        let keep = gate::cash_to_keep(&self.input, &self.plan);
+        Ok(gate::cash_covers(order, self.input.policy.costs.fee, free, keep))
+    }
+
+    fn purge_at_s(&self) -> i64 {
+        request::purge_time(self.ports.clock.now(), self.ports.settings)
+    }
+
+    fn item(&self, order: &Order, state: OrderState, attempt: Option<Attempt>, note: String) -> OrderItem {
+        OrderItem {
+            schema: ITEM_SCHEMA,
+            run_id: self.run.run_id,
+            key: order.key,
+            payload_digest: order.payload_digest.clone(),
+            state,
+            revision: 1,
+            attempt,
+            venue_order_id: None,
+            filled_quantity: crate::model::Quantity::ZERO,
+            average_price: None,
+            fee: Money::ZERO,
+            note,
+            updated_at: self.ports.clock.now(),
+            expires_at_s: order_is_terminal(state).then(|| self.purge_at_s()),
+        }
+    }
+
+    fn attempt(&self, order: &Order, number: u32) -> Attempt {
+        let signed_at = self.ports.clock.now();
+        let deadline = request::after(signed_at, self.ports.settings.send_window_ms).min(order.valid_until);
+        let name = format!("attempt/1 {} {} {} {number}", self.run.claim_token, self.run.epoch, order.key);
+        Attempt { id: Uuid::new_v5(&NAMESPACE, name.as_bytes()), number, signed_at, deadline }
+    }
+
+    /// Skipped or Expired: an order that never leaves.
+    async fn end_unsent(&self, order: &Order, state: OrderState, note: String) -> Result<OrderItem, ExecutionError> {
+        let item = self.item(order, order_transition(OrderState::Planned, state)?, None, note);
+        match self.ports.store.create_order(&self.run, &item).await? {
+            Written::Done => Ok(item),
+            Written::Refused => self.stored_instead(order).await,
+        }
+    }
+
+    /// Journal first, then send.
+    ///
+    /// The put is refused when the item exists or the run is another worker's by now. An item with this attempt's
+    /// id is this worker's own put, whose answer was lost: nothing was sent under it yet, because sending comes
+    /// after this line and each attempt passes here once. Anybody else's item is theirs to send and ours to settle.
+    async fn send_first(&self, order: &Order) -> Result<OrderItem, ExecutionError> {
+        let attempt = self.attempt(order, 1);
+        let state = order_transition(OrderState::Planned, OrderState::Sending)?;
+        let item = self.item(order, state, Some(attempt), String::new());
+        if self.ports.store.create_order(&self.run, &item).await? == Written::Refused {
+            let stored = self.stored_instead(order).await?;
+            if stored != item {
+                return Ok(stored);
+            }
+        }
+        self.send(order, item).await
+    }
+
+    async fn stored_instead(&self, order: &Order) -> Result<OrderItem, ExecutionError> {
+        let run_id = self.run.run_id;
+        match self.ports.store.load_order(run_id, order.key).await? {
+            // No item and a refused put: the fence did it.
+            None => Err(ExecutionError::LostLease { run_id }),
+            Some(stored) if stored.payload_digest == order.payload_digest => Ok(stored),
+            Some(stored) => {
+                let cause = other_digest(order.key, &stored, &order.payload_digest);
+                Err(ExecutionError::Halted { run_id, cause })
+            }
+        }
+    }
+
+    /// Sends one persisted attempt, once, and takes over what came of it.
+    async fn send(&self, order: &Order, item: OrderItem) -> Result<OrderItem, ExecutionError> {
+        let Some(attempt) = &item.attempt else {
+            let cause = format!("order {} has no attempt to send", order.key);
+            return Err(ExecutionError::Halted { run_id: self.run.run_id, cause });
+        };
+        let now = self.ports.clock.now();
+        if now >= attempt.deadline {
+            let note = format!("not sent in this attempt: at {now} its deadline {} was over", attempt.deadline);
+            return self.unknown(&item, note).await;
+        }
+        let request = OrderRequest {
+            client_order_id: client_order_id(order.key),
+            venue_account: order.venue_account.clone(),
+            instrument: order.instrument.clone(),
+            side: order.side,
+            quantity: order.quantity,
+            limit_price: order.limit_price,
+            signed_at: attempt.signed_at,
+            deadline: attempt.deadline,
+        };
+        match self.ports.venue.place(&request).await {
+            Err(PlaceError::Refused(reason)) => {
+                let moved = settlement::moved(&item, OrderState::Rejected, self.ports.clock.now(), self.purge_at_s())?;
+                let rejected = OrderItem { note: reason, ..moved };
+                settlement::write_order(self.ports, &self.run, &item, rejected).await
+            }
+            Err(PlaceError::Unclear(cause)) => self.unknown(&item, cause).await,
+            Ok(placed) => {
+                let item = OrderItem { venue_order_id: Some(placed.venue_order_id), ..item };
+                let finding = settlement::look_up(self.ports.venue, order).await;
+                let (promise, now) = (self.ports.venue.promise(), self.ports.clock.now());
+                match settlement::judge(order, &item, &finding, promise, now, false) {
+                    verdict @ (Verdict::Adopt(_) | Verdict::Halt(_)) => self.apply(&item, verdict).await,
+                    Verdict::Wait(_) | Verdict::Resend | Verdict::NotPlaced(_) => self.acknowledged(&item).await,
+                }
+            }
+        }
+    }
+
+    /// The venue said yes and shows nothing yet.
+    async fn acknowledged(&self, item: &OrderItem) -> Result<OrderItem, ExecutionError> {
+        let moved = settlement::moved(item, OrderState::Acknowledged, self.ports.clock.now(), self.purge_at_s())?;
+        settlement::write_order(self.ports, &self.run, item, OrderItem { note: String::new(), ..moved }).await
+    }
+
+    async fn unknown(&self, item: &OrderItem, note: String) -> Result<OrderItem, ExecutionError> {
+        let moved = settlement::moved(item, OrderState::Unknown, self.ports.clock.now(), self.purge_at_s())?;
+        settlement::write_order(self.ports, &self.run, item, OrderItem { note, ..moved }).await
+    }
+
+    async fn apply(&self, item: &OrderItem, verdict: Verdict) -> Result<OrderItem, ExecutionError> {
+        settlement::apply(self.ports, &self.run, item, verdict).await
+    }
+
+    /// One look at one order, if it is not terminal.
+    async fn settle(&mut self, order: &Order) -> Result<(), ExecutionError> {
+        let Some(item) = self.orders.get(&order.key).filter(|item| !order_is_terminal(item.state)).cloned() else {
+            return Ok(());
+        };
+        // Left behind by a worker that ended between its journal and the answer.
+        let item = if item.state == OrderState::Sending {
+            self.unknown(&item, "its worker ended before the venue's answer was stored".to_owned()).await?
+        } else {
+            item
+        };
+        let finding = settlement::look_up(self.ports.venue, order).await;
+        let may_resend = finding == Finding::Absent && self.may_resend(order, &item).await?;
+        let (promise, now) = (self.ports.venue.promise(), self.ports.clock.now());
+        let settled = match settlement::judge(order, &item, &finding, promise, now, may_resend) {
+            Verdict::Resend => self.resend(order, &item).await?,
+            verdict => self.apply(&item, verdict).await?,
+        };
+        self.orders.insert(order.key, settled);
+        Ok(())
+    }
+
+    /// A further attempt passes the same gate as the first one.
+    async fn may_resend(&self, order: &Order, item: &OrderItem) -> Result<bool, ExecutionError> {
+        let attempts = item.attempt.as_ref().map_or(0, |attempt| attempt.number);
+        Ok(self.run.reason.is_empty()
+            && attempts < self.ports.settings.max_attempts
+            && self.gate(order).await == gate::Verdict::Pass
+            && self.cash(order).await?.is_ok())
+    }
+
+    /// The next attempt under the same key, persisted with its own deadline before it is sent.
+    async fn resend(&self, order: &Order, item: &OrderItem) -> Result<OrderItem, ExecutionError> {
+        let number = item.attempt.as_ref().map_or(1, |attempt| attempt.number.saturating_add(1));
+        let moved = settlement::moved(item, item.state, self.ports.clock.now(), self.purge_at_s())?;
+        let next = OrderItem { attempt: Some(self.attempt(order, number)), ..moved };
+        let stored = settlement::write_order(self.ports, &self.run, item, next.clone()).await?;
+        // Somebody else's version: theirs to send.
+        if stored != next {
+            return Ok(stored);
+        }
+        self.send(order, stored).await
+    }
+}

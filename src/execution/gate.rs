@@ -1,0 +1,146 @@
+//! The gate: what is checked at the last step before the venue, on the order that is about to leave.
+//!
+//! The planner keeps to the same limits and the verifier has certified them. They are checked here again because
+//! this is the last place where a mistake of all the others can still be stopped.
+
+use jiff::Timestamp;
+
+use super::commitment::check_order;
+use crate::model::policy::OrderPolicy;
+use crate::model::{Money, Order, PlanningInput, Rate, RunIdentity, Side};
+use crate::planning::RebalancePlan;
+use crate::ports::RunStore;
+use crate::ports::store::{KillSwitch, SwitchScope};
+
+/// The kill switch as read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Switch {
+    Off,
+    /// On, or unreadable; the sentence says which.
+    On(String),
+}
+
+/// Reads the switches that concern a run. Unreadable means on.
+pub async fn read_switch<S: RunStore>(store: &S, run: &RunIdentity) -> Switch {
+    let scopes = [
+        (SwitchScope::Everything, "everything".to_owned()),
+        (SwitchScope::Portfolio(run.environment, run.portfolio.clone()), format!("portfolio {}", run.portfolio)),
+    ];
+    for (scope, name) in scopes {
+        match store.kill_switch(&scope).await {
+            Ok(KillSwitch { on: false, .. }) => {}
+            Ok(KillSwitch { note, .. }) => return Switch::On(format!("the kill switch of {name} is on: {note}")),
+            Err(error) => {
+                return Switch::On(format!("the kill switch of {name} is unreadable, which means on: {error}"));
+            }
+        }
+    }
+    Switch::Off
+}
+
+/// What the gate looks at.
+#[derive(Debug, Clone)]
+pub struct View<'a> {
+    pub run_id: uuid::Uuid,
+    pub run: &'a RunIdentity,
+    pub policy: &'a OrderPolicy,
+    pub order: &'a Order,
+    pub switch: Switch,
+    /// Orders of this run that were sent or may have been, and what they are worth at reference prices.
+    pub sent_count: u32,
+    pub sent_notional: Money,
+    pub now: Timestamp,
+}
+
+/// The gate's word on one order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Pass,
+    /// Too late for this order.
+    Expired(String),
+    /// Something is wrong with the run: neither this order nor any later one may leave.
+    Stop(String),
+}
+
+/// Judges one order. Pure.
+#[must_use]
+pub fn judge(view: &View<'_>) -> Verdict {
+    if let Switch::On(reason) = &view.switch {
+        return Verdict::Stop(reason.clone());
+    }
+    if let Err(reason) = check_order(view.run, view.run_id, view.order) {
+        return Verdict::Stop(format!("what is to be sent is not what was planned: {reason}"));
+    }
+    if view.now >= view.order.valid_until {
+        return Verdict::Expired(format!("not sent before {}", view.order.valid_until));
+    }
+    match limit_passed(view) {
+        Some(reason) => Verdict::Stop(reason),
+        None => Verdict::Pass,
+    }
+}
+
+/// The first limit that this order would pass.
+fn limit_passed(view: &View<'_>) -> Option<String> {
+    let (order, policy) = (view.order, view.policy);
+    // Recomputed: the order's own figure is what is being checked.
+    let notional = order.reference_price.value_of(order.quantity);
+    if notional > policy.max_order_notional {
+        return Some(format!(
+            "order {} has a notional of {notional}, over max_order_notional {}",
+            order.key, policy.max_order_notional
+        ));
+    }
+    let run_notional = view.sent_notional + notional;
+    if run_notional > policy.max_run_notional {
+        return Some(format!(
+            "order {} would bring the run's notional to {run_notional}, over max_run_notional {}",
+            order.key, policy.max_run_notional
+        ));
+    }
+    if view.sent_count >= policy.max_orders {
+        return Some(format!("order {} would be one more than max_orders {}", order.key, policy.max_orders));
+    }
+    let (reference, limit) = (order.reference_price.get(), order.limit_price.get());
+    if (limit - reference).abs() > reference * policy.collar.get() {
+        return Some(format!(
+            "order {} has a limit price of {limit}, outside the collar {} of {reference}",
+            order.key, policy.collar
+        ));
+    }
+    None
+}
+
+/// The cash that must be left after every buy: the policy's buffer less what the plan's relaxation gave up, and
+/// what a withdrawal is to take out.
+#[must_use]
+pub fn cash_to_keep(input: &PlanningInput, plan: &RebalancePlan) -> Money {
+    let buffer = input.policy.limits.cash_buffer.as_ref().map_or(Money::ZERO, |limit| {
+        let relaxed = plan.relaxations.iter().filter(|relaxation| relaxation.limit == "cash_buffer");
+        let given_up = relaxed.map(|relaxation| relaxation.amount).sum();
+        (limit.bound - given_up).of(plan.net_asset_value)
+    });
+    let withdrawal = match input.flow {
+        crate::model::Flow::Withdraw(amount) => amount,
+        _ => Money::ZERO,
+    };
+    buffer.max(Money::ZERO) + withdrawal
+}
+
+/// Whether free cash covers a buy at its limit price, with its fee, and leaves the rest. Sells need no cash.
+///
+/// # Errors
+/// A sentence with the figures.
+pub fn cash_covers(order: &Order, fee: Rate, free: Money, keep: Money) -> Result<(), String> {
+    if order.side == Side::Sell {
+        return Ok(());
+    }
+    let cost = order.limit_price.value_of(order.quantity);
+    let needed = cost + cost.times(fee);
+    if free - needed >= keep {
+        return Ok(());
+    }
+    Err(format!(
+        "insufficient proceeds: {needed} needed at the limit price, {free} free, of which {keep} stays as cash"
+    ))
+}

@@ -1,0 +1,223 @@
+//! Execution: claim, commit, emit, settle. Everything that makes an order leave at most once stands here.
+//!
+//! ```text
+//! claim ─▶ prepare + plan ─▶ commit ─▶ emit sells ─▶ settle ─▶ emit buys ─▶ settle ─▶ conclude
+//!   │                          │            every order: journal first (Sending), then send
+//!   └ a stored run is answered └ from here on only the stored plan counts; nobody solves again
+//!     or taken over
+//! ```
+//!
+//! # Layout, in reading order
+//! * [`transition`]: the two state machines, as tables. Pure.
+//! * [`request`]: what is asked, how patient execution is, what comes out.
+//! * [`claim`]: one run per occasion, one unsettled run per venue account; takeover of a worker that died. Its
+//!   verdict on a stored run is pure.
+//! * [`blob`]: immutable bytes in chunks, by digest.
+//! * [`commitment`]: the checks on a plan, the one conditional update that commits it, and reading it back.
+//! * [`gate`]: the controls at the last step before the venue. Pure.
+//! * [`emission`]: two phases, one conditional write and one send per order.
+//! * [`settlement`]: what became of an order; its verdict is pure.
+//! * [`conclusion`]: the account after the run, the portfolio's memory and the release of the lock, in one step.
+//! * [`record`]: a run as reports read it.
+//!
+//! Safety rests on conditional writes of states and on persisted deadlines; leases only keep two workers from
+//! wasting each other's time.
+
+use std::fmt::Display;
+
+use uuid::Uuid;
+
+use crate::model::PlanningInput;
+use crate::planning::{RebalancePlan, idempotency};
+use crate::ports::store::{PortfolioKey, RunItem};
+use crate::ports::{Clock, RunState, RunStore, Venue};
+
+pub mod blob;
+pub mod claim;
+pub mod commitment;
+pub mod conclusion;
+pub mod emission;
+pub mod gate;
+pub mod record;
+pub mod request;
+pub mod settlement;
+pub mod transition;
+
+pub use record::{find_run, load_run, load_settlement};
+pub use request::{ExecutionError, Opening, Ports, PreparationFailure, RunOutcome, RunRequest, Settings};
+
+use claim::Claim;
+
+/// Runs one occasion to its end: claims it, has it prepared and planned, commits the plan, emits and settles it. A
+/// run that is stored already is answered or finished from its stored plan; then neither `prepare` nor `plan` is
+/// called.
+///
+/// `prepare` gets what earlier runs left behind and returns the planning input; `plan` is the planner.
+///
+/// # Errors
+/// When the request is refused, an outside system does not answer, or what is stored contradicts itself. Nothing is
+/// sent twice by calling again.
+pub async fn execute<S, V, C, E>(
+    request: &RunRequest,
+    ports: &Ports<'_, S, V, C>,
+    prepare: impl AsyncFnOnce(Opening) -> Result<PlanningInput, PreparationFailure>,
+    plan: impl FnOnce(&PlanningInput) -> Result<RebalancePlan, E>,
+) -> Result<RunOutcome, ExecutionError>
+where
+    S: RunStore,
+    V: Venue,
+    C: Clock,
+    E: Display,
+{
+    let run_id = idempotency::run_id(&request.identity);
+    match run_occasion(request, ports, prepare, plan).await {
+        Err(ExecutionError::LostLease { .. }) => {
+            let stored = ports.store.load_run(run_id).await?;
+            let lease_until = stored.map_or_else(|| ports.clock.lease_now(), |run| run.lease_until);
+            Ok(RunOutcome::InProgressElsewhere { run_id, lease_until })
+        }
+        answer => answer,
+    }
+}
+
+async fn run_occasion<S, V, C, E>(
+    request: &RunRequest,
+    ports: &Ports<'_, S, V, C>,
+    prepare: impl AsyncFnOnce(Opening) -> Result<PlanningInput, PreparationFailure>,
+    plan: impl FnOnce(&PlanningInput) -> Result<RebalancePlan, E>,
+) -> Result<RunOutcome, ExecutionError>
+where
+    S: RunStore,
+    V: Venue,
+    C: Clock,
+    E: Display,
+{
+    let run = match claim_or_recover(request, ports).await? {
+        Claim::Won(run) => *run,
+        Claim::Settled(run) => return Ok(RunOutcome::AlreadyDone(record::of(ports.store, *run).await?)),
+        Claim::Elsewhere { run_id, lease_until } => {
+            return Ok(RunOutcome::InProgressElsewhere { run_id, lease_until });
+        }
+        Claim::Busy { holder } => return Ok(RunOutcome::Busy { holder }),
+    };
+    let run = match run.state {
+        RunState::Claimed => match commit_new_plan(ports, run, prepare, plan).await? {
+            Ok(committed) => committed,
+            Err(aborted) => return outcome(ports, aborted).await,
+        },
+        _ => run,
+    };
+    let run = emission::carry_out(ports, run).await?;
+    outcome(ports, run).await
+}
+
+/// Claims; when another run holds the account, finishes that one first, if its worker is gone, and claims again.
+async fn claim_or_recover<S: RunStore, V: Venue, C: Clock>(
+    request: &RunRequest,
+    ports: &Ports<'_, S, V, C>,
+) -> Result<Claim, ExecutionError> {
+    let first = claim::claim(ports, request).await?;
+    let Claim::Busy { holder } = first else {
+        return Ok(first);
+    };
+    recover(ports, holder, request.claim_token, Unplanned::Abort).await?;
+    claim::claim(ports, request).await
+}
+
+/// What recovery does with a run that has no plan yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unplanned {
+    /// Its event will be delivered again: leave it.
+    Leave,
+    /// Another run waits for the account, and this one has sent nothing: end it.
+    Abort,
+}
+
+/// Finishes a stored run without its event, if its lease is over: expires what was not sent in time, settles,
+/// releases the account. Answers with the run as it then is; `None` when there is no such run.
+///
+/// # Errors
+/// As [`execute`].
+pub async fn recover<S: RunStore, V: Venue, C: Clock>(
+    ports: &Ports<'_, S, V, C>,
+    run_id: Uuid,
+    claim_token: Uuid,
+    unplanned: Unplanned,
+) -> Result<Option<RunItem>, ExecutionError> {
+    let Some(stored) = ports.store.load_run(run_id).await? else {
+        return Ok(None);
+    };
+    let event_digest = stored.event_digest.clone();
+    let run = match claim::judge(&stored, &event_digest, claim_token, ports.clock.lease_now()) {
+        claim::Standing::Mine => stored,
+        claim::Standing::LeaseOver => match claim::take_over(ports, &stored, claim_token).await? {
+            Some(run) => run,
+            None => return Ok(ports.store.load_run(run_id).await?),
+        },
+        _ => return Ok(Some(stored)),
+    };
+    match (run.state, unplanned) {
+        (RunState::Claimed, Unplanned::Leave) => Ok(Some(run)),
+        (RunState::Claimed, Unplanned::Abort) => {
+            let reason = "its worker ended before a plan was made, and a later run needed the account".to_owned();
+            Ok(Some(conclusion::abort_unplanned(ports, run, reason).await?))
+        }
+        _ => Ok(Some(emission::carry_out(ports, run).await?)),
+    }
+}
+
+/// From Claimed to Planned, or to Aborted when there is nothing to commit. The inner error is the aborted run.
+async fn commit_new_plan<S, V, C, E>(
+    ports: &Ports<'_, S, V, C>,
+    run: RunItem,
+    prepare: impl AsyncFnOnce(Opening) -> Result<PlanningInput, PreparationFailure>,
+    plan: impl FnOnce(&PlanningInput) -> Result<RebalancePlan, E>,
+) -> Result<Result<RunItem, RunItem>, ExecutionError>
+where
+    S: RunStore,
+    V: Venue,
+    C: Clock,
+    E: Display,
+{
+    // Checked again before every order; here it saves making a plan that could not be sent.
+    if let gate::Switch::On(reason) = gate::read_switch(ports.store, &run.identity).await {
+        return Ok(Err(conclusion::abort_unplanned(ports, run, reason).await?));
+    }
+    let opening = Opening {
+        run_id: run.run_id,
+        account: ports.venue.account(&run.identity.venue_account).await?,
+        settled: load_settlement(ports.store, &PortfolioKey::from(&run.identity)).await?,
+    };
+    let input = match prepare(opening).await {
+        Ok(input) => input,
+        Err(PreparationFailure::Transient(cause)) => {
+            let until = request::window_end(&run, ports.settings);
+            if ports.clock.now() < until {
+                return Err(ExecutionError::TryAgain { cause, until });
+            }
+            let reason = format!("the input was not to be had until {until}: {cause}");
+            return Ok(Err(conclusion::abort_unplanned(ports, run, reason).await?));
+        }
+        Err(PreparationFailure::Refused(reason)) => {
+            return Ok(Err(conclusion::abort_unplanned(ports, run, reason).await?));
+        }
+    };
+    let planned = plan(&input).map_err(|error| error.to_string());
+    match planned.and_then(|plan| commitment::check(&run, &input, &plan).map(|()| plan)) {
+        Ok(plan) => commitment::commit(ports, run, &input, &plan).await,
+        Err(reason) => Ok(Err(conclusion::abort_unplanned(ports, run, reason).await?)),
+    }
+}
+
+async fn outcome<S: RunStore, V: Venue, C: Clock>(
+    ports: &Ports<'_, S, V, C>,
+    run: RunItem,
+) -> Result<RunOutcome, ExecutionError> {
+    let state = run.state;
+    let record = record::of(ports.store, run).await?;
+    Ok(match state {
+        RunState::Done => RunOutcome::Completed(record),
+        RunState::Aborted => RunOutcome::Aborted(record),
+        RunState::Claimed | RunState::Planned | RunState::Emitting => RunOutcome::Unsettled(record),
+    })
+}

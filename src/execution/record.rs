@@ -1,0 +1,102 @@
+//! A run as reports read it, put together from its items.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::blob;
+use super::request::ExecutionError;
+use crate::model::{Money, PlanningInput, Quantity};
+use crate::planning::RebalancePlan;
+use crate::ports::store::{BlobOwner, OrderItem, PortfolioKey, RunItem, RunStore, Settlement};
+use crate::ports::{OrderRecord, OrderState, RunRecord};
+
+/// Loads a run with its input, plan and orders; `None` when there is no such run.
+///
+/// # Errors
+/// When the store does not answer, or what it holds does not have the committed digests.
+pub async fn load_run<S: RunStore>(store: &S, run_id: Uuid) -> Result<Option<RunRecord>, ExecutionError> {
+    match store.load_run(run_id).await? {
+        Some(run) => Ok(Some(*of(store, run).await?)),
+        None => Ok(None),
+    }
+}
+
+/// Loads the one run whose id begins with these hex digits (at least four, hyphens ignored).
+///
+/// # Errors
+/// As [`load_run`]; when the prefix is not valid; when it fits several runs.
+pub async fn find_run<S: RunStore>(store: &S, prefix: &str) -> Result<Option<RunRecord>, ExecutionError> {
+    let mut runs = store.find_runs(prefix).await?;
+    match (runs.pop(), runs.len()) {
+        (None, _) => Ok(None),
+        (Some(run), 0) => Ok(Some(*of(store, run).await?)),
+        (Some(_), others) => Err(ExecutionError::Ambiguous { prefix: prefix.to_owned(), count: others + 1 }),
+    }
+}
+
+/// What a portfolio remembers: its state and account after its last settled run; `None` before the first.
+///
+/// # Errors
+/// As [`load_run`].
+pub async fn load_settlement<S: RunStore>(store: &S, key: &PortfolioKey) -> Result<Option<Settlement>, ExecutionError> {
+    match store.load_portfolio(key).await? {
+        Some(item) => Ok(Some(blob::load(store, BlobOwner::Portfolio(key), &item.settlement, "settlement").await?)),
+        None => Ok(None),
+    }
+}
+
+/// The record of a run whose item is at hand.
+pub(super) async fn of<S: RunStore>(store: &S, run: RunItem) -> Result<Box<RunRecord>, ExecutionError> {
+    let owner = BlobOwner::Run(run.run_id);
+    let (input, plan, plan_digest) = match &run.commitment {
+        Some(commitment) => {
+            let input: PlanningInput = blob::load(store, owner, &commitment.input, "planning input").await?;
+            let plan: RebalancePlan = blob::load(store, owner, &commitment.plan, "plan").await?;
+            (Some(input), Some(plan), Some(commitment.plan.digest.clone()))
+        }
+        None => (None, None, None),
+    };
+    let items = store.load_orders(run.run_id).await?.into_iter().map(|item| (item.key, item)).collect();
+    let account_after = match &run.settlement {
+        Some(reference) => {
+            let key = PortfolioKey::from(&run.identity);
+            let owner = BlobOwner::Portfolio(&key);
+            let settlement: Settlement = blob::load(store, owner, reference, "settlement").await?;
+            Some(settlement.account)
+        }
+        None => None,
+    };
+    Ok(Box::new(RunRecord {
+        run_id: run.run_id,
+        state: run.state,
+        reason: run.reason,
+        orders: plan.as_ref().map(|plan| order_records(plan, items)).unwrap_or_default(),
+        input,
+        plan,
+        plan_digest,
+        account_after,
+    }))
+}
+
+fn order_records(plan: &RebalancePlan, mut items: BTreeMap<Uuid, OrderItem>) -> Vec<OrderRecord> {
+    let record = |key| match items.remove(&key) {
+        Some(item) => OrderRecord {
+            key,
+            state: item.state,
+            filled_quantity: item.filled_quantity,
+            average_price: item.average_price,
+            fee: item.fee,
+            note: item.note,
+        },
+        None => OrderRecord {
+            key,
+            state: OrderState::Planned,
+            filled_quantity: Quantity::ZERO,
+            average_price: None,
+            fee: Money::ZERO,
+            note: String::new(),
+        },
+    };
+    plan.orders.iter().map(|order| order.key).map(record).collect()
+}

@@ -1,0 +1,484 @@
+//! The allocation program by segments, and its solution with limits that give way in order.
+//!
+//! Each asset's buy and sell is a run of boxed pieces: the objective along a trade is concave and piecewise linear
+//! (tracking gets dearer in segments, impact rises), so a better piece always comes before a worse one and no
+//! row per asset is needed. Only the limits of `constraints` are rows.
+//!
+//! Maximise, in fractions of net asset value:
+//! `grade_tilt · Σ gᵢ wᵢ − tracking_aversion · Σ tᵢ φ(|wᵢ − tᵢ| / tᵢ) − cost_aversion · Σ cost`.
+
+use std::collections::BTreeMap;
+
+use crate::model::policy::OnBreach;
+use crate::model::{Decimal, PlanningInput, Side};
+
+use super::constraints::{LimitRow, Limits, RowKind, Softness, tight_buy_box};
+use super::drift_band::{Changes, band};
+use super::error::{Conflict, PlanError, Repair};
+use super::plan::Role;
+use super::portfolio::{Line, Portfolio};
+use super::solver::{AtMostRow, BoxedColumn, SolverFault, Verdict, maximise};
+
+/// φ: the slope rises from 1 near the reference weight to 2 beyond three quarters of it. With one slope a corner
+/// would serve some members fully and others not at all; so a shortfall spreads over the index.
+const TRACKING_SEGMENTS: [(Option<Decimal>, Decimal); 5] = [
+    (Some(hundredths(10)), hundredths(100)),
+    (Some(hundredths(25)), hundredths(125)),
+    (Some(hundredths(50)), hundredths(150)),
+    (Some(hundredths(75)), hundredths(175)),
+    (None, hundredths(200)),
+];
+
+const fn hundredths(count: u32) -> Decimal {
+    Decimal::from_parts(count, 0, 0, false, 2)
+}
+
+/// Breaks ties: a hundredth of a basis point per unit of weight between the first and the last line, by id.
+const TIE_BREAK: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
+
+/// Relaxations below this are rounding of the solver, not a need.
+const RELAXATION_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+
+/// One piece of one side of one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) line: usize,
+    pub(crate) side: Side,
+    pub(crate) upper: Decimal,
+    pub(crate) reward: Decimal,
+    pub(crate) cost_rate: Decimal,
+}
+
+/// A solution in weights, before rounding.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Allocation {
+    /// Bought minus sold by line index; lines without a trade are absent.
+    pub(crate) buys: BTreeMap<usize, Decimal>,
+    pub(crate) sells: BTreeMap<usize, Decimal>,
+    pub(crate) objective: Decimal,
+    /// By row name: how far it had to give way.
+    pub(crate) relaxed: Vec<RelaxedRow>,
+    /// Indices of the rows without slack.
+    pub(crate) binding: Vec<usize>,
+    pub(crate) programs: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RelaxedRow {
+    pub(crate) name: String,
+    pub(crate) priority: u32,
+    pub(crate) bound: Decimal,
+    pub(crate) amount: Decimal,
+}
+
+/// The program of one run.
+#[derive(Debug)]
+pub(crate) struct Program<'a> {
+    input: &'a PlanningInput,
+    portfolio: &'a Portfolio<'a>,
+    limits: &'a Limits,
+    anchors: Vec<Decimal>,
+}
+
+/// Which bounds a solve uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bounds {
+    /// Tightened by the worst rounding.
+    Tight,
+    /// The policy's own.
+    Exact,
+}
+
+impl<'a> Program<'a> {
+    pub(crate) fn formulate(
+        input: &'a PlanningInput,
+        portfolio: &'a Portfolio<'a>,
+        limits: &'a Limits,
+        changes: Changes,
+    ) -> Self {
+        let anchors = portfolio.lines.iter().map(|line| anchor(input, portfolio, line, changes)).collect();
+        Self { input, portfolio, limits, anchors }
+    }
+
+    /// Solves. First with bounds tightened for rounding, then with the policy's own, then lets soft limits give
+    /// way: in order of priority, each by the least that those before it allow.
+    pub(crate) fn solve(&self, barred: &dyn Fn(usize, Side) -> bool) -> Result<Allocation, PlanError> {
+        let mut programs = 0;
+        for bounds in [Bounds::Tight, Bounds::Exact] {
+            let columns = self.columns(bounds, barred);
+            let rows = self.rows(&columns, bounds);
+            programs += 1;
+            if let Verdict::Optimal { values, objective } = maximise(&boxes(&columns), &rows)? {
+                return Ok(allocation(&columns, &rows, &values, objective, programs));
+            }
+        }
+        self.solve_elastic(barred, programs)
+    }
+
+    fn solve_elastic(&self, barred: &dyn Fn(usize, Side) -> bool, mut programs: u32) -> Result<Allocation, PlanError> {
+        let columns = self.columns(Bounds::Exact, barred);
+        let rows = self.rows(&columns, Bounds::Exact);
+        let slacks = Slacks::new(&self.limits.rows, columns.len());
+        if slacks.entries.is_empty() {
+            return Err(PlanError::Conflict(self.conflict(barred)?));
+        }
+        let mut fixed: Vec<AtMostRow> = Vec::new();
+        let mut amounts: BTreeMap<String, Decimal> = BTreeMap::new();
+        for (family, members) in slacks.by_priority() {
+            let mut all = without_reward(&columns);
+            all.extend(slacks.columns(Some(&members)));
+            let mut rows = slacks.extend(rows.clone());
+            rows.extend(fixed.iter().cloned());
+            programs += 1;
+            let Verdict::Optimal { objective, .. } = maximise(&all, &rows)? else {
+                return Err(PlanError::Conflict(self.conflict(barred)?));
+            };
+            let least = (-objective).max(Decimal::ZERO);
+            let least = if least <= RELAXATION_NOISE { Decimal::ZERO } else { least };
+            let terms = members.iter().map(|slack| (*slack, Decimal::ONE)).collect();
+            fixed.push(AtMostRow { terms, bound: least + RELAXATION_NOISE });
+            amounts.insert(family, least);
+        }
+        let mut all = boxes(&columns);
+        all.extend(slacks.columns(None));
+        let mut rows = slacks.extend(rows);
+        rows.extend(fixed);
+        programs += 1;
+        let Verdict::Optimal { values, objective } = maximise(&all, &rows)? else {
+            // The last pass found a solution with these very bounds: only rounding can have lost it.
+            return Err(SolverFault::NotProved.into());
+        };
+        let mut allocation = allocation(&columns, &rows, &values, objective, programs);
+        allocation.relaxed = slacks.relaxed(&self.limits.rows, &values, &amounts);
+        Ok(allocation)
+    }
+
+    /// A minimal set of limits that cannot all be met (deletion filter), and what would mend it.
+    fn conflict(&self, barred: &dyn Fn(usize, Side) -> bool) -> Result<Conflict, PlanError> {
+        let columns = self.columns(Bounds::Exact, barred);
+        let rows = self.rows(&columns, Bounds::Exact);
+        // Every limit at the furthest it may go; those that may go anywhere cannot be part of a conflict.
+        let mut kept: Vec<usize> = Vec::new();
+        let mut furthest = rows;
+        for (index, (limit, row)) in self.limits.rows.iter().zip(&mut furthest).enumerate() {
+            match limit.soft {
+                Some(Softness { most: None, .. }) => {}
+                Some(Softness { most: Some(most), .. }) => {
+                    row.bound += most;
+                    kept.push(index);
+                }
+                None => kept.push(index),
+            }
+        }
+        let subset = |kept: &[usize]| -> Vec<AtMostRow> {
+            kept.iter().filter_map(|index| furthest.get(*index)).cloned().collect()
+        };
+        let all = without_reward(&columns);
+        for candidate in kept.clone() {
+            let without: Vec<usize> = kept.iter().copied().filter(|index| *index != candidate).collect();
+            if maximise(&all, &subset(&without))? == Verdict::Infeasible {
+                kept = without;
+            }
+        }
+        let mut repairs = Vec::new();
+        for index in &kept {
+            let others: Vec<usize> = kept.iter().copied().filter(|other| other != index).collect();
+            repairs.extend(self.repair(*index, &all, &furthest, subset(&others))?);
+        }
+        let limits = kept.iter().filter_map(|index| self.limits.rows.get(*index));
+        let mut names: Vec<String> = limits.map(|row| row.name.clone()).collect();
+        names.extend(self.boxes_at_fault(&kept));
+        Ok(Conflict { limits: names, repairs })
+    }
+
+    /// The least by which moving this row alone would end the conflict.
+    fn repair(
+        &self,
+        index: usize,
+        columns: &[BoxedColumn],
+        furthest: &[AtMostRow],
+        mut others: Vec<AtMostRow>,
+    ) -> Result<Option<Repair>, PlanError> {
+        let (Some(limit), Some(row)) = (self.limits.rows.get(index), furthest.get(index)) else { return Ok(None) };
+        if matches!(limit.kind, RowKind::Budget | RowKind::CashAtLimitPrices { .. }) {
+            return Ok(None);
+        }
+        let mut columns = columns.to_vec();
+        let mut row = row.clone();
+        row.terms.push((columns.len(), Decimal::NEGATIVE_ONE));
+        columns.push(BoxedColumn { upper: Decimal::TEN, reward: Decimal::NEGATIVE_ONE });
+        others.push(row);
+        let Verdict::Optimal { objective, .. } = maximise(&columns, &others)? else { return Ok(None) };
+        let lower = matches!(
+            limit.kind,
+            RowKind::CashBuffer | RowKind::CategoryMin(_) | RowKind::StableShare | RowKind::Withdraw
+        );
+        let already = limit.soft.and_then(|soft| soft.most).unwrap_or_default();
+        let by = (already - objective).round_dp_with_strategy(6, rust_decimal::RoundingStrategy::AwayFromZero);
+        let to = if lower { limit.bound - by } else { limit.bound + by };
+        let weight = |value: Decimal| crate::model::Weight::new(value).unwrap_or_default();
+        Ok(Some(Repair { limit: limit.name.clone(), from: weight(limit.bound), to: weight(to) }))
+    }
+
+    /// Participation limits of the lines whose cap cannot be met: a box is no row, but it has a name.
+    fn boxes_at_fault(&self, kept: &[usize]) -> Vec<String> {
+        let rows = kept.iter().filter_map(|index| self.limits.rows.get(*index));
+        let lines = rows.filter_map(|row| match row.kind {
+            RowKind::MaxWeight(line) => self.portfolio.lines.get(line),
+            _ => None,
+        });
+        lines
+            .filter(|line| line.participation.is_some_and(|most| most < line.weight))
+            .map(|line| format!("participation({})", line.asset))
+            .collect()
+    }
+
+    fn columns(&self, bounds: Bounds, barred: &dyn Fn(usize, Side) -> bool) -> Vec<Column> {
+        let mut columns = Vec::with_capacity(self.portfolio.lines.len() * 4);
+        for (index, (line, anchor)) in self.portfolio.lines.iter().zip(&self.anchors).enumerate() {
+            if !barred(index, Side::Buy) {
+                let most = match bounds {
+                    Bounds::Tight => tight_buy_box(self.input, self.portfolio, line),
+                    Bounds::Exact => line.buy_box,
+                };
+                self.pieces(index, line, *anchor, Side::Buy, most, &mut columns);
+            }
+            if !barred(index, Side::Sell) {
+                self.pieces(index, line, *anchor, Side::Sell, line.sell_box, &mut columns);
+            }
+        }
+        columns
+    }
+
+    /// Cuts one side of one line where the slope of tracking or the rate of cost changes.
+    fn pieces(&self, index: usize, line: &Line<'_>, anchor: Decimal, side: Side, most: Decimal, out: &mut Vec<Column>) {
+        if most <= Decimal::ZERO {
+            return;
+        }
+        let tracks = !self.input.policy.objective.tracking_aversion.is_zero();
+        let mut cuts: Vec<Decimal> = line.costs.iter().filter_map(|piece| piece.up_to).collect();
+        if tracks {
+            cuts.extend(kinks(anchor, line.reference).map(|kink| match side {
+                Side::Buy => kink - line.weight,
+                Side::Sell => line.weight - kink,
+            }));
+        }
+        cuts.retain(|cut| *cut > Decimal::ZERO && *cut < most);
+        cuts.push(most);
+        cuts.sort_unstable();
+        let needed = side == Side::Sell || self.buy_may_be_needed(line);
+        let mut from = Decimal::ZERO;
+        for to in cuts {
+            if to <= from {
+                continue;
+            }
+            let column = self.piece(index, line, anchor, side, from, to);
+            // A buy that loses and that no limit can ask for is left out of the program.
+            if needed || column.reward > Decimal::ZERO {
+                out.push(column);
+            }
+            from = to;
+        }
+    }
+
+    fn piece(&self, index: usize, line: &Line<'_>, anchor: Decimal, side: Side, from: Decimal, to: Decimal) -> Column {
+        let objective = &self.input.policy.objective;
+        let middle = (from + to) / Decimal::TWO;
+        let rate = line.costs.iter().find(|piece| piece.up_to.is_none_or(|end| middle < end));
+        let cost_rate = rate.map_or(Decimal::ZERO, |piece| piece.rate);
+        let (direction, at) = match side {
+            Side::Buy => (Decimal::ONE, line.weight + middle),
+            Side::Sell => (Decimal::NEGATIVE_ONE, line.weight - middle),
+        };
+        // d/dw of grade_tilt·g·w − tracking_aversion·t·φ(|w−t|/t).
+        let slope = objective.grade_tilt.get() * line.score
+            - objective.tracking_aversion.get() * tracking_slope(at, anchor, line.reference);
+        let tie = TIE_BREAK * Decimal::from(index) / Decimal::from(self.portfolio.lines.len());
+        let reward = direction * (slope - tie) - objective.cost_aversion.get() * cost_rate;
+        Column { line: index, side, upper: to - from, reward, cost_rate }
+    }
+
+    fn buy_may_be_needed(&self, line: &Line<'_>) -> bool {
+        self.limits.rows.iter().any(|row| match &row.kind {
+            RowKind::CategoryMin(category) => line.categories().contains(category),
+            RowKind::StableShare => line.role == Role::StableLeg,
+            _ => false,
+        })
+    }
+
+    fn rows(&self, columns: &[Column], bounds: Bounds) -> Vec<AtMostRow> {
+        let row = |limit: &LimitRow| AtMostRow {
+            terms: columns
+                .iter()
+                .enumerate()
+                .map(|(index, column)| (index, limit.kind.coefficient(self.portfolio, column)))
+                .filter(|(_, coefficient)| !coefficient.is_zero())
+                .collect(),
+            bound: match bounds {
+                Bounds::Tight => limit.tight_room,
+                Bounds::Exact => limit.room,
+            },
+        };
+        self.limits.rows.iter().map(row).collect()
+    }
+
+    /// The objective of a portfolio reached by given trades: for comparing rounded plans.
+    pub(crate) fn value(&self, weights: &[Decimal], cost: Decimal) -> Decimal {
+        let objective = &self.input.policy.objective;
+        let mut total = -objective.cost_aversion.get() * cost;
+        for ((line, anchor), weight) in self.portfolio.lines.iter().zip(&self.anchors).zip(weights) {
+            total += objective.grade_tilt.get() * line.score * *weight;
+            total -= objective.tracking_aversion.get() * tracking_loss(*weight, *anchor, line.reference);
+        }
+        total
+    }
+}
+
+/// Where tracking pulls a line to: its reference weight, unless it is close enough already or the policy only
+/// trades back to the band's edge.
+fn anchor(input: &PlanningInput, portfolio: &Portfolio<'_>, line: &Line<'_>, changes: Changes) -> Decimal {
+    let gap = (line.weight - line.reference).abs();
+    // Paying costs shrinks every weight's base; within that much the line counts as on target, or a later run
+    // would sell back what an earlier one bought.
+    if gap <= line.reference * portfolio.round_trip {
+        return line.weight;
+    }
+    let edge = input.policy.drift_band.on_breach == OnBreach::ToBandEdge && !changes.any();
+    match band(&input.policy.drift_band, line.reference) {
+        Some(width) if edge && gap <= width => line.weight,
+        Some(width) if edge && line.weight > line.reference => line.reference + width,
+        Some(width) if edge => line.reference - width,
+        _ => line.reference,
+    }
+}
+
+/// The weights at which the slope of tracking changes.
+fn kinks(anchor: Decimal, reference: Decimal) -> impl Iterator<Item = Decimal> {
+    let steps = TRACKING_SEGMENTS.iter().filter_map(move |(up_to, _)| up_to.map(|up_to| up_to * reference));
+    std::iter::once(anchor).chain(steps.flat_map(move |step| [anchor - step, anchor + step]))
+}
+
+/// The derivative of `t·φ(|w−a|/t)` by `w`; of the plain deviation where the reference is zero.
+fn tracking_slope(at: Decimal, anchor: Decimal, reference: Decimal) -> Decimal {
+    let gap = (at - anchor).abs();
+    let segment = TRACKING_SEGMENTS.iter().find(|(up_to, _)| up_to.is_none_or(|up_to| gap <= up_to * reference));
+    let slope = if reference.is_zero() { Decimal::ONE } else { segment.map_or(Decimal::ONE, |(_, slope)| *slope) };
+    if at >= anchor { slope } else { -slope }
+}
+
+/// `t·φ(|w−a|/t)`.
+fn tracking_loss(weight: Decimal, anchor: Decimal, reference: Decimal) -> Decimal {
+    let gap = (weight - anchor).abs();
+    if reference.is_zero() {
+        return gap;
+    }
+    let mut loss = Decimal::ZERO;
+    let mut from = Decimal::ZERO;
+    for (up_to, slope) in TRACKING_SEGMENTS {
+        let to = up_to.map_or(gap, |up_to| gap.min(up_to * reference));
+        if to > from {
+            loss += (to - from) * slope;
+            from = to;
+        }
+    }
+    loss
+}
+
+/// For programs that only ask how far a limit must give way.
+fn without_reward(columns: &[Column]) -> Vec<BoxedColumn> {
+    columns.iter().map(|column| BoxedColumn { upper: column.upper, reward: Decimal::ZERO }).collect()
+}
+
+fn boxes(columns: &[Column]) -> Vec<BoxedColumn> {
+    columns.iter().map(|column| BoxedColumn { upper: column.upper, reward: column.reward }).collect()
+}
+
+fn allocation(
+    columns: &[Column],
+    rows: &[AtMostRow],
+    values: &[Decimal],
+    objective: Decimal,
+    programs: u32,
+) -> Allocation {
+    let used = |row: &AtMostRow| -> Decimal {
+        row.terms.iter().filter_map(|(column, by)| Some(*values.get(*column)? * *by)).sum()
+    };
+    let binding = rows.iter().enumerate().filter(|(_, row)| row.bound - used(row) <= RELAXATION_NOISE);
+    let binding = binding.map(|(index, _)| index).collect();
+    let mut allocation = Allocation { objective, binding, programs, ..Allocation::default() };
+    for (column, value) in columns.iter().zip(values).filter(|(_, value)| !value.is_zero()) {
+        let side = match column.side {
+            Side::Buy => &mut allocation.buys,
+            Side::Sell => &mut allocation.sells,
+        };
+        *side.entry(column.line).or_default() += *value;
+    }
+    allocation
+}
+
+/// The extra columns by which soft rows may be broken.
+#[derive(Debug)]
+struct Slacks {
+    /// (row index, column index, softness, family)
+    entries: Vec<(usize, usize, Softness, String)>,
+}
+
+impl Slacks {
+    fn new(rows: &[LimitRow], first_column: usize) -> Self {
+        let soft = rows.iter().enumerate().filter_map(|(index, row)| Some((index, row.soft?, row.kind.family())));
+        let entries = soft.zip(first_column..).map(|((row, soft, family), column)| (row, column, soft, family));
+        Self { entries: entries.collect() }
+    }
+
+    /// Families with their columns, the most important first; one priority goes by name.
+    fn by_priority(&self) -> Vec<(String, Vec<usize>)> {
+        let mut families: BTreeMap<(u32, String), Vec<usize>> = BTreeMap::new();
+        for (_, column, soft, family) in &self.entries {
+            families.entry((soft.priority, family.clone())).or_default().push(*column);
+        }
+        families.into_iter().map(|((_, family), columns)| (family, columns)).collect()
+    }
+
+    /// The columns; those in `minimised` cost one each, all others nothing.
+    fn columns(&self, minimised: Option<&[usize]>) -> Vec<BoxedColumn> {
+        let reward = |column: &usize| match minimised {
+            Some(minimised) if minimised.contains(column) => Decimal::NEGATIVE_ONE,
+            _ => Decimal::ZERO,
+        };
+        let entries = self.entries.iter();
+        entries
+            .map(|(_, column, soft, _)| BoxedColumn {
+                upper: soft.most.unwrap_or(Decimal::TEN),
+                reward: reward(column),
+            })
+            .collect()
+    }
+
+    fn extend(&self, mut rows: Vec<AtMostRow>) -> Vec<AtMostRow> {
+        for (row, column, _, _) in &self.entries {
+            if let Some(row) = rows.get_mut(*row) {
+                row.terms.push((*column, Decimal::NEGATIVE_ONE));
+            }
+        }
+        rows
+    }
+
+    fn relaxed(&self, rows: &[LimitRow], values: &[Decimal], least: &BTreeMap<String, Decimal>) -> Vec<RelaxedRow> {
+        let mut relaxed = Vec::new();
+        for (row, column, soft, family) in &self.entries {
+            let (Some(limit), Some(value)) = (rows.get(*row), values.get(*column)) else { continue };
+            let total = least.get(family).copied().unwrap_or_default();
+            if total.is_zero() || *value <= RELAXATION_NOISE {
+                continue;
+            }
+            // A family of one gave way by exactly the least; never further than doing nothing would break it.
+            let alone = self.entries.iter().filter(|entry| entry.3 == *family).count() == 1;
+            let amount = if alone { total } else { *value };
+            let state = !matches!(limit.kind, RowKind::Turnover);
+            let amount = if state { amount.min(-limit.room) } else { amount };
+            let (name, bound) = (limit.name.clone(), limit.bound);
+            relaxed.push(RelaxedRow { name, priority: soft.priority, bound, amount });
+        }
+        relaxed
+    }
+}

@@ -1,0 +1,316 @@
+//! The store port: items of the exactly-once protocol, and one method per atomic step.
+//!
+//! Every write states what it expects to find. A write whose expectation fails answers [`Written::Refused`] and
+//! changes nothing; the caller reads what is there and decides. The decisions are pure functions of `execution`.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{OrderState, RunState};
+use crate::model::{
+    AccountId, AccountSnapshot, Environment, Flow, Money, PortfolioId, PortfolioState, Price, Quantity, RunIdentity,
+    VenueId,
+};
+
+/// The version of every stored item.
+pub const ITEM_SCHEMA: u32 = 1;
+
+/// Runs, plans, orders, locks and switches. Each method is one atomic step: a read, a conditional write or one
+/// transaction. Reads are strongly consistent unless the method says otherwise.
+#[expect(async_fn_in_trait, reason = "callers are generic over the store, and auto traits of the future follow it")]
+pub trait RunStore {
+    async fn load_run(&self, run_id: Uuid) -> Result<Option<RunItem>, StoreError>;
+
+    /// The runs whose id begins with these hex digits (at least [`MIN_RUN_PREFIX`], hyphens ignored).
+    async fn find_runs(&self, prefix: &str) -> Result<Vec<RunItem>, StoreError>;
+
+    /// The runs of a portfolio on all its accounts, oldest first. May lag behind writes by a moment.
+    async fn list_runs(&self, environment: Environment, portfolio: &PortfolioId) -> Result<Vec<RunItem>, StoreError>;
+
+    /// The runs that are neither Done nor Aborted, oldest first. May lag behind writes by a moment.
+    async fn unsettled_runs(&self) -> Result<Vec<RunItem>, StoreError>;
+
+    async fn load_lock(&self, account: &AccountKey) -> Result<Option<LockItem>, StoreError>;
+
+    /// One transaction: the run, if there is none; the account's lock, if nobody has it or this run has.
+    async fn claim(&self, run: &RunItem) -> Result<Written, StoreError>;
+
+    /// Replaces the run, if it is still as `before` says in state, epoch and lease.
+    async fn update_run(&self, before: &RunItem, after: &RunItem) -> Result<Written, StoreError>;
+
+    /// Puts one chunk of immutable bytes. A chunk that exists already is left as it is: its address is its digest.
+    async fn put_chunk(&self, address: &ChunkAddress<'_>, bytes: &[u8]) -> Result<(), StoreError>;
+
+    async fn load_chunk(&self, address: &ChunkAddress<'_>) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Lets the chunks be purged at `expires_at_s` (Unix seconds). For runs that are terminal.
+    async fn expire_chunk(&self, address: &ChunkAddress<'_>, expires_at_s: i64) -> Result<(), StoreError>;
+
+    /// The commit. One transaction: replaces the run, if it is still as `before` says; raises the day's reserved
+    /// notional, if the sum stays within the limit.
+    async fn commit(&self, before: &RunItem, after: &RunItem, day: &DayReservation)
+    -> Result<CommitAnswer, StoreError>;
+
+    /// Notional reserved on that day so far; zero when there is none.
+    async fn reserved_notional(&self, account: &AccountKey, day: jiff::civil::Date) -> Result<Money, StoreError>;
+
+    /// One transaction: the order, if there is none; only while the run is still as `fence` says in state and epoch.
+    async fn create_order(&self, fence: &RunItem, order: &OrderItem) -> Result<Written, StoreError>;
+
+    /// Replaces the order, if its revision and payload digest are still those of `before`.
+    async fn update_order(&self, before: &OrderItem, after: &OrderItem) -> Result<Written, StoreError>;
+
+    async fn load_order(&self, run_id: Uuid, key: Uuid) -> Result<Option<OrderItem>, StoreError>;
+
+    /// All order items of a run, by key.
+    async fn load_orders(&self, run_id: Uuid) -> Result<Vec<OrderItem>, StoreError>;
+
+    /// One transaction: replaces the run (now terminal), if it is still as `before` says; puts the portfolio, if
+    /// given; releases the account's lock, which must be this run's.
+    async fn finish(
+        &self,
+        before: &RunItem,
+        after: &RunItem,
+        portfolio: Option<&PortfolioItem>,
+    ) -> Result<Written, StoreError>;
+
+    async fn load_portfolio(&self, key: &PortfolioKey) -> Result<Option<PortfolioItem>, StoreError>;
+
+    /// The kill switch of everything, or of one portfolio. A switch that was never set is off; one that cannot be
+    /// read is an error, which callers take as on.
+    async fn kill_switch(&self, scope: &SwitchScope) -> Result<KillSwitch, StoreError>;
+
+    async fn set_kill_switch(&self, scope: &SwitchScope, switch: &KillSwitch) -> Result<(), StoreError>;
+}
+
+/// The least hex digits by which a run can be looked for.
+pub const MIN_RUN_PREFIX: usize = 4;
+
+/// Whether a conditional write took place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Written {
+    Done,
+    /// What is stored is not what the write expected. Nothing changed.
+    Refused,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum CommitAnswer {
+    Done,
+    /// The run is not as expected. Nothing changed.
+    Refused,
+    /// The day's limit would be passed. Nothing changed.
+    OverDayLimit,
+}
+
+/// A venue account in an environment: what a lock is taken on, for cash belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccountKey {
+    pub environment: Environment,
+    pub venue: VenueId,
+    pub account: AccountId,
+}
+
+impl From<&RunIdentity> for AccountKey {
+    fn from(run: &RunIdentity) -> Self {
+        Self { environment: run.environment, venue: run.venue.clone(), account: run.venue_account.clone() }
+    }
+}
+
+/// A portfolio on one venue account: what membership and regime are remembered for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PortfolioKey {
+    pub account: AccountKey,
+    pub portfolio: PortfolioId,
+}
+
+impl From<&RunIdentity> for PortfolioKey {
+    fn from(run: &RunIdentity) -> Self {
+        Self { account: run.into(), portfolio: run.portfolio.clone() }
+    }
+}
+
+/// One run. Its state, epoch and lease are what conditional writes compare.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunItem {
+    pub schema: u32,
+    pub run_id: Uuid,
+    pub identity: RunIdentity,
+    pub flow: Flow,
+    /// What the run is about; another delivery of the same run must have the same.
+    pub event_digest: String,
+    pub state: RunState,
+    /// Why the run is or will be aborted; empty otherwise. Set while Emitting, it stops all further sends.
+    pub reason: String,
+    /// Raised by every takeover: the fence of a worker that was thought dead.
+    pub epoch: u64,
+    pub lease_until: Timestamp,
+    /// Whose write this is. Tells a worker its own earlier write, whose answer was lost, from another's.
+    pub claim_token: Uuid,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    /// Absent before the commit.
+    pub commitment: Option<Commitment>,
+    /// Absent before settlement.
+    pub settlement: Option<BlobRef>,
+    /// Unix seconds at which the item may be purged; only on terminal runs.
+    pub expires_at_s: Option<i64>,
+}
+
+/// What was committed. Nothing is solved again afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Commitment {
+    pub input: BlobRef,
+    pub plan: BlobRef,
+    pub order_count: u32,
+    pub notional: Money,
+    pub valid_until: Timestamp,
+    pub committed_at: Timestamp,
+}
+
+/// Immutable bytes, by their digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlobRef {
+    /// SHA-256 of all chunks together, in hex.
+    pub digest: String,
+    pub bytes: u64,
+    pub chunks: u32,
+}
+
+/// Whose bytes they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlobOwner<'a> {
+    Run(Uuid),
+    Portfolio(&'a PortfolioKey),
+}
+
+/// One chunk of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkAddress<'a> {
+    pub owner: BlobOwner<'a>,
+    pub digest: &'a str,
+    /// From 0.
+    pub chunk: u32,
+}
+
+/// What a commit adds to a day's reserved notional.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DayReservation {
+    pub account: AccountKey,
+    /// UTC.
+    pub day: jiff::civil::Date,
+    pub notional: Money,
+    /// Most that the day's sum may be; absent: no limit.
+    pub limit: Option<Money>,
+}
+
+/// One order. No item: still Planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderItem {
+    pub schema: u32,
+    pub run_id: Uuid,
+    pub key: Uuid,
+    pub payload_digest: String,
+    pub state: OrderState,
+    /// Raised by every write; what conditional writes compare.
+    pub revision: u64,
+    /// Absent when it was never to be sent.
+    pub attempt: Option<Attempt>,
+    pub venue_order_id: Option<String>,
+    pub filled_quantity: Quantity,
+    pub average_price: Option<Price>,
+    pub fee: Money,
+    pub note: String,
+    pub updated_at: Timestamp,
+    pub expires_at_s: Option<i64>,
+}
+
+/// One sending of an order. Persisted before anything is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attempt {
+    /// Of this worker, epoch, order and number: only who stored it may send it.
+    pub id: Uuid,
+    /// From 1.
+    pub number: u32,
+    pub signed_at: Timestamp,
+    pub deadline: Timestamp,
+}
+
+/// The run that holds a venue account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockItem {
+    pub schema: u32,
+    pub account: AccountKey,
+    pub run_id: Uuid,
+    pub taken_at: Timestamp,
+}
+
+/// What a portfolio remembers between runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PortfolioItem {
+    pub schema: u32,
+    pub key: PortfolioKey,
+    pub last_run: Uuid,
+    /// A [`Settlement`], owned by the portfolio.
+    pub settlement: BlobRef,
+    pub updated_at: Timestamp,
+}
+
+/// The bytes behind a portfolio's settlement: state and account after its last settled run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settlement {
+    pub schema: u32,
+    pub run_id: Uuid,
+    pub state: PortfolioState,
+    pub account: AccountSnapshot,
+}
+
+/// What a kill switch stops.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SwitchScope {
+    Everything,
+    Portfolio(Environment, PortfolioId),
+}
+
+/// Stops all sending while on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KillSwitch {
+    pub on: bool,
+    /// Who set it and why, for people.
+    pub note: String,
+    /// Absent when it was never set.
+    pub updated_at: Option<Timestamp>,
+}
+
+impl KillSwitch {
+    /// A switch that was never set.
+    pub const UNSET: Self = Self { on: false, note: String::new(), updated_at: None };
+}
+
+/// What can be wrong with the store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// No answer, throttled or in conflict: whether a write took place is not known. Every step may be repeated.
+    #[error("the store did not complete {step}: {cause}; run again, every step may be repeated")]
+    Unavailable { step: &'static str, cause: String },
+    /// What is stored cannot be what this program wrote.
+    #[error("the stored {item} cannot be read: {cause}; nothing was sent, a person must look at it")]
+    Corrupt { item: String, cause: String },
+    /// The request itself is at fault.
+    #[error("{field} {value:?} is not valid: use {expected}")]
+    Invalid { field: &'static str, value: String, expected: &'static str },
+}

@@ -1,0 +1,133 @@
+//! The venue port: what a trading venue must be able to do, and what it promises about repeated and late requests.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{AccountId, AccountSnapshot, InstrumentId, Price, Quantity, Side};
+use crate::model::{Money, VenueId};
+
+/// A trading venue. Orders are immediate-or-cancel limit orders; good-till-cancelled is not supported.
+#[expect(async_fn_in_trait, reason = "callers are generic over the venue, and auto traits of the future follow it")]
+pub trait Venue {
+    /// Which venue this is.
+    fn id(&self) -> &VenueId;
+
+    /// What it promises; recovery follows from this and from nothing else.
+    fn promise(&self) -> Promise;
+
+    /// Cash and holdings now.
+    async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError>;
+
+    /// Sends one order, once: no retry of its own. What goes on the wire carries the request's own timestamp and
+    /// deadline, for the deadline is what bounds a late arrival.
+    async fn place(&self, request: &OrderRequest) -> Result<VenueOrder, PlaceError>;
+
+    /// Finds an order by the client order id; `None` when the venue does not know it (yet).
+    async fn find_order(&self, sought: &Sought) -> Result<Option<VenueOrder>, VenueError>;
+
+    /// The executions of an order, oldest first.
+    async fn fills(&self, sought: &Sought) -> Result<Vec<Fill>, VenueError>;
+}
+
+/// What a venue promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Promise {
+    pub duplicates: Duplicates,
+    /// Absent: a request may arrive at any later time and still be taken.
+    pub late_requests: Option<LateRequests>,
+}
+
+/// What happens to a second order under the same client order id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Duplicates {
+    /// The original order comes back: sending again is safe.
+    Replayed,
+    /// Refused while the first is open, taken once it is filled: sending again is not safe.
+    RefusedWhileOpen,
+    Unchecked,
+}
+
+/// A late request is refused by the venue; after the deadline and both of these, absence is a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LateRequests {
+    /// How far the venue's clock may be from ours.
+    pub clock_skew_ms: u64,
+    /// How long an accepted order may be missing from queries.
+    pub query_lag_ms: u64,
+}
+
+/// What goes on the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRequest {
+    pub client_order_id: String,
+    pub venue_account: AccountId,
+    pub instrument: InstrumentId,
+    pub side: Side,
+    pub quantity: Quantity,
+    pub limit_price: Price,
+    /// The persisted timestamp of the attempt, not the time of the call.
+    pub signed_at: Timestamp,
+    /// The venue must refuse the request after this.
+    pub deadline: Timestamp,
+}
+
+/// Which order is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sought {
+    pub client_order_id: String,
+    pub venue_account: AccountId,
+    pub instrument: InstrumentId,
+}
+
+/// An order as the venue knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VenueOrder {
+    pub client_order_id: String,
+    pub venue_order_id: String,
+    pub instrument: InstrumentId,
+    pub side: Side,
+    pub quantity: Quantity,
+    pub status: VenueOrderStatus,
+    pub filled_quantity: Quantity,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VenueOrderStatus {
+    Open,
+    PartiallyFilled,
+    Filled,
+    /// Ended before it was full; part of it may be filled.
+    Cancelled,
+    Rejected,
+}
+
+/// One execution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fill {
+    pub quantity: Quantity,
+    pub price: Price,
+    /// In quote currency.
+    pub fee: Money,
+}
+
+/// Why an order is not known to be placed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlaceError {
+    /// The venue said no, explicitly: nothing was placed and nothing will be.
+    #[error("the venue refused the order: {0}")]
+    Refused(String),
+    /// A timeout, a 5xx, an answer that cannot be read: it may or may not be placed.
+    #[error("it is unclear whether the venue took the order: {0}")]
+    Unclear(String),
+}
+
+/// A question to the venue that was not answered. Nothing is known from it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the venue did not answer {question}: {cause}; run again, nothing is sent twice")]
+pub struct VenueError {
+    pub question: &'static str,
+    pub cause: String,
+}
