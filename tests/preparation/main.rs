@@ -13,6 +13,9 @@ mod files;
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
+#[path = "../common/shared.rs"]
+mod shared;
+#[cfg(test)]
 mod shared_data;
 #[cfg(test)]
 mod workspace;
