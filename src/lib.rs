@@ -14,6 +14,7 @@
 //! * [`execution`]: claim, commit, emit, settle over those ports.
 //! * [`adapters`]: one folder per outside system.
 //! * [`report`]: explains a plan or a run; decides nothing.
+//! * `cli` (feature `cli`): the command line; wiring only.
 //!
 //! # Features
 //! * `dynamodb`: the store adapter for DynamoDB.
@@ -22,6 +23,8 @@
 //! * `cli` (default): the command line `rebalance`, with `local`.
 
 pub mod adapters;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod execution;
 pub mod model;
 pub mod planning;

@@ -5,9 +5,8 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sha2::{Digest, Sha256};
 
-use crate::planning::idempotency::digest_of;
+use crate::planning::idempotency::{digest_of, digest_of_bytes};
 use crate::ports::store::{BlobOwner, BlobRef, ChunkAddress, RunStore, StoreError};
 
 /// Bytes in one chunk: room for keys and attribute names below the store's 400 KB.
@@ -71,7 +70,7 @@ pub async fn load<S: RunStore, T: DeserializeOwned>(
         };
         bytes.extend_from_slice(&part);
     }
-    let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = digest_of_bytes(&bytes);
     if found != reference.digest {
         return Err(corrupt(format!("its bytes have the digest {found}")));
     }

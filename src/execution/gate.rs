@@ -131,16 +131,16 @@ pub fn cash_to_keep(input: &PlanningInput, plan: &RebalancePlan) -> Money {
 ///
 /// # Errors
 /// A sentence with the figures.
-pub fn cash_covers(order: &Order, fee: Rate, free: Money, keep: Money) -> Result<(), String> {
+pub fn cash_covers(order: &Order, fee: Rate, cash_free: Money, keep: Money) -> Result<(), String> {
     if order.side == Side::Sell {
         return Ok(());
     }
     let cost = order.limit_price.value_of(order.quantity);
     let needed = cost + cost.times(fee);
-    if free - needed >= keep {
+    if cash_free - needed >= keep {
         return Ok(());
     }
     Err(format!(
-        "insufficient proceeds: {needed} needed at the limit price, {free} free, of which {keep} stays as cash"
+        "insufficient proceeds: {needed} needed at the limit price, {cash_free} free, of which {keep} stays as cash"
     ))
 }

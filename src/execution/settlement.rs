@@ -120,12 +120,11 @@ fn judge_found(order: &Order, item: &OrderItem, found: &VenueOrder, fills: &[Fil
             return Verdict::Halt(format!("reported as filled with {filled} of {}", order.quantity));
         }
         VenueOrderStatus::Filled => OrderState::Filled,
-        VenueOrderStatus::Cancelled => OrderState::Cancelled,
-        // Once acknowledged, an order that is taken back is cancelled.
         VenueOrderStatus::Rejected if matches!(item.state, OrderState::Sending | OrderState::Unknown) => {
             OrderState::Rejected
         }
-        VenueOrderStatus::Rejected => OrderState::Cancelled,
+        // Once acknowledged, an order that is taken back is cancelled.
+        VenueOrderStatus::Cancelled | VenueOrderStatus::Rejected => OrderState::Cancelled,
         VenueOrderStatus::PartiallyFilled => OrderState::PartiallyFilled,
         VenueOrderStatus::Open if item.state == OrderState::PartiallyFilled => OrderState::PartiallyFilled,
         VenueOrderStatus::Open => OrderState::Acknowledged,

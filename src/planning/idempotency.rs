@@ -100,6 +100,12 @@ pub fn digest_of<T: Serialize>(value: &T) -> String {
     hex(&hasher.0.finalize())
 }
 
+/// SHA-256, in hex, over bytes as they are: of a value's canonical JSON it is [`digest_of`] the value.
+#[must_use]
+pub fn digest_of_bytes(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 struct JsonHasher(Sha256);
 
 impl std::io::Write for JsonHasher {

@@ -92,8 +92,8 @@ pub struct RunLine {
     #[schemars(with = "UuidText")]
     pub run_id: Uuid,
     pub state: RunState,
-    pub portfolio: Option<String>,
-    pub account: Option<String>,
+    pub portfolio: String,
+    pub account: String,
     #[schemars(with = "Option<UtcTime>")]
     pub as_of: Option<Timestamp>,
     pub net_asset_value: Option<Money>,
@@ -137,6 +137,12 @@ pub struct KillSwitchReport {
     /// While on, nothing is sent.
     pub on: bool,
     pub changed: bool,
+    /// Absent: it concerns everything.
+    pub portfolio: Option<String>,
+    pub note: String,
+    /// Absent when it was never set.
+    #[schemars(with = "Option<UtcTime>")]
+    pub updated_at: Option<Timestamp>,
     pub store: String,
 }
 

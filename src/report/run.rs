@@ -243,7 +243,7 @@ pub struct ExecutionReport {
     pub cash_after: Option<Money>,
     /// Settled cash plus settled holdings at the plan's prices.
     pub net_asset_value_after: Option<Money>,
-    /// Orders whose fate nobody knows yet: a person must look.
+    /// Orders at which a person must look: of unknown fate, or never seen by the venue.
     pub needs_attention: usize,
 }
 
@@ -496,7 +496,8 @@ impl ExecutionReport {
         for order in orders(plan, Some(record)) {
             let Some(result) = &order.result else { continue };
             *by_state.entry(result.state.as_str().to_owned()).or_insert(0) += 1;
-            needs_attention += usize::from(matches!(result.state, OrderState::Unknown | OrderState::Sending));
+            needs_attention +=
+                usize::from(matches!(result.state, OrderState::Unknown | OrderState::Sending | OrderState::NotPlaced));
             fees += result.fee;
             let at_reference = order.reference_price.value_of(result.filled_quantity);
             match order.side {

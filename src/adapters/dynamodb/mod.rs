@@ -41,6 +41,7 @@
 //! repeated. The caller tells the two apart by reading (claim token, attempt id, equality), so the SDK's own retries
 //! may stay on here. They are off where an order is sent to a venue.
 
+mod all_runs;
 mod keys;
 mod paper_ledger;
 mod run_store;
@@ -51,6 +52,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use serde::Serialize;
@@ -130,9 +132,7 @@ impl DynamoStore {
             .set_expression_attribute_values(condition.values);
         match put.send().await {
             Ok(_) => Ok(true),
-            Err(error)
-                if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
-            {
+            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
                 Ok(false)
             }
             Err(error) => Err(unavailable(step, error)),
@@ -188,8 +188,8 @@ fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
+fn number(value: impl std::fmt::Display) -> AttributeValue {
+    AttributeValue::N(format!("{value}"))
 }
 
 fn with_key(key: &Key, mut item: Item) -> Item {

@@ -2,6 +2,8 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
+use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType, TimeToLiveSpecification,
@@ -26,7 +28,7 @@ pub async fn create(client: &Client, table: &str) -> Result<(), StoreError> {
     let request = definition(client, table).map_err(|error| unavailable(STEP, error))?;
     match request.send().await {
         Ok(_) => {}
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => {
+        Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {
             return Ok(());
         }
         Err(error) => return Err(unavailable(STEP, error)),
@@ -38,10 +40,7 @@ pub async fn create(client: &Client, table: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn definition(
-    client: &Client,
-    table: &str,
-) -> Result<aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder, BuildError> {
+fn definition(client: &Client, table: &str) -> Result<CreateTableFluentBuilder, BuildError> {
     use ScalarAttributeType::{N, S};
     let mut request = client
         .create_table()

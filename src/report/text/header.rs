@@ -143,7 +143,7 @@ fn result(execution: &ExecutionReport) -> String {
     let reason = if execution.reason.is_empty() { String::new() } else { format!("; {}", execution.reason) };
     let attention = match execution.needs_attention {
         0 => String::new(),
-        number => format!("; the fate of {} is unknown: look at the venue", count(number, "order")),
+        number => format!("; look at {} at the venue", count(number, "order")),
     };
     format!("{}: {states}{reason}{attention}", execution.state)
 }
@@ -213,7 +213,7 @@ fn executed(report: &RunReport, short: &str) -> (Tone, String) {
     if execution.needs_attention > 0 {
         return (
             Tone::Bad,
-            format!("A person must look: {} with an unknown fate. {more}", count(execution.needs_attention, "order")),
+            format!("A person must look at {} at the venue. {more}", count(execution.needs_attention, "order")),
         );
     }
     match execution.state {

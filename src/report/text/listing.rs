@@ -4,7 +4,7 @@ use super::canvas::{Canvas, Line, Tone};
 use super::difference::field_changes;
 use super::table::{Column, Grid};
 use super::{number, time};
-use crate::report::document::{PolicyCheck, ReplayReport, RunLine};
+use crate::report::document::{KillSwitchReport, PolicyCheck, ReplayReport, RunLine};
 use crate::report::published::RunState;
 
 #[must_use]
@@ -30,11 +30,10 @@ pub fn run_list(runs: &[RunLine], canvas: &Canvas) -> String {
             RunState::Aborted => Tone::Bad,
             _ => Tone::Warn,
         };
-        let text = |text: &Option<String>| Line::plain(text.clone().unwrap_or_default());
         grid.row([
             Line::plain(run.run_id.to_string().chars().take(8).collect::<String>()),
-            text(&run.portfolio),
-            text(&run.account),
+            Line::plain(run.portfolio.as_str()),
+            Line::plain(run.account.as_str()),
             Line::plain(run.as_of.map_or_else(String::new, time)),
             Line::plain(run.net_asset_value.map_or_else(String::new, number::money)),
             Line::plain(run.orders.to_string()),
@@ -80,4 +79,15 @@ pub fn policy_check(check: &PolicyCheck, canvas: &Canvas) -> String {
     let text =
         format!("{}: {} with {} members; {limits}; digest {}", check.file, check.name, check.members, check.digest);
     canvas.fill(&mark, Tone::Plain, &text)
+}
+
+#[must_use]
+pub fn kill_switch(report: &KillSwitchReport, canvas: &Canvas) -> String {
+    let what = report.portfolio.as_ref().map_or_else(|| "everything".to_owned(), |id| format!("portfolio {id}"));
+    let (tone, state) = if report.on { (Tone::Bad, "on") } else { (Tone::Good, "off") };
+    let effect = if report.on { "nothing is sent" } else { "orders may be sent" };
+    let since =
+        report.updated_at.map_or_else(|| "never set".to_owned(), |at| format!("since {}: {}", time(at), report.note));
+    let first = Line::plain(format!("kill switch of {what}: ")).and(tone, state);
+    canvas.fill(&first, Tone::Plain, &format!("; {effect} ({since})"))
 }

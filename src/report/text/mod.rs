@@ -21,7 +21,7 @@ use jiff::Timestamp;
 pub use canvas::{Canvas, Line, Tone};
 pub use difference::difference;
 pub use explanation::explanation;
-pub use listing::{policy_check, replay, run_list};
+pub use listing::{kill_switch, policy_check, replay, run_list};
 
 use super::run::{Mode, RunReport};
 
@@ -30,8 +30,7 @@ use super::run::{Mode, RunReport};
 pub fn run_report(report: &RunReport, canvas: &Canvas) -> String {
     let mut out = header::header(report, canvas);
     if report.mode == Mode::AlreadyDone && !canvas.full {
-        out.push_str(&header::closing(report, canvas));
-        return out;
+        return out + &header::closing(report, canvas);
     }
     out.push_str(&positions::weights(report, canvas));
     out.push_str(&orders::orders(report, canvas));
@@ -43,6 +42,12 @@ pub fn run_report(report: &RunReport, canvas: &Canvas) -> String {
     out.push_str(&header::notices(report, canvas));
     out.push_str(&header::closing(report, canvas));
     out
+}
+
+/// The head of a report and its last sentence.
+#[must_use]
+pub fn run_head(report: &RunReport, canvas: &Canvas) -> String {
+    header::header(report, canvas) + &header::closing(report, canvas)
 }
 
 /// A section's title, with a remark.

@@ -58,7 +58,7 @@ fn planned(report: &RunReport, canvas: &Canvas) -> Grid {
         Column::right("limit price"),
         Column::right("notional"),
         Column::right("cost").or_drop(2),
-        Column::left("reason"),
+        Column::left("reason").or_drop(1),
         Column::left(KEY).or_drop(4),
         Column::wrapping("why").or_drop(5),
     ]);

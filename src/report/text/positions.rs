@@ -30,8 +30,8 @@ pub(super) fn weights(report: &RunReport, canvas: &Canvas) -> String {
         Column::left("role").or_drop(4),
         Column::right("rank").or_drop(3),
         Column::right("price").or_drop(2),
-        Column::right("held").or_drop(7),
-        Column::right("then").or_drop(6),
+        Column::right("units").or_drop(6),
+        Column::right("units after").or_drop(7),
         Column::right("before"),
         Column::right("reference"),
         Column::right("after"),
@@ -62,7 +62,7 @@ fn scale(report: &RunReport, canvas: &Canvas) -> Scale {
     let cash = [report.cash.weight_before, report.cash.reference_weight, report.cash.weight_after];
     let weights = report.positions.iter().flat_map(|it| [it.weight_before, it.reference_weight, it.weight_after]);
     let largest = weights.chain(cash).max().unwrap_or(Weight::ONE);
-    let cells = (canvas.columns() / 4 + 4).clamp(BAR_MIN, BAR_MAX);
+    let cells = (canvas.columns() / 4).clamp(BAR_MIN, BAR_MAX);
     Scale::for_largest(largest, cells)
 }
 
