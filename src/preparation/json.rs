@@ -12,7 +12,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::BadInput;
-use crate::adapters::files::reading::text_of;
+use super::reading::text_of;
 use crate::model::Decimal;
 use crate::model::number::parse_market;
 

@@ -18,7 +18,7 @@ use crate::workspace::Workspace;
 /// A file under `../shared`; `None`, with a printed line, when the folder is absent and need not be there.
 pub(crate) fn read(path: &str, test: &str) -> Option<Vec<u8>> {
     let file = shared_data(test)?.join("..").join(path);
-    Some(std::fs::read(file).unwrap_or_else(|error| panic!("../shared/{path}: {error}")))
+    Some(std::fs::read(file).unwrap_or_else(|error| panic!("{path} of the shared data: {error}")))
 }
 
 /// `2022-05-01` as midnight UTC.
