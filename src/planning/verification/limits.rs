@@ -1,15 +1,12 @@
 //! Every limit as a row: left side before and after, bound, softness, and what lots may explain.
 
-use std::collections::BTreeMap;
-
 use super::arithmetic::{OutOfRange, fraction};
 use super::books::{Books, Line};
 use super::findings::Findings;
 use super::orders::whole_lots;
-use super::permission::is_stable_leg;
 use super::relaxation::{Judge, Nature, Row, Softness};
 use crate::model::policy::{CategoryLimit, Limit};
-use crate::model::{AssetId, Decimal, Flow, Listing, Money, PlanningInput, Side};
+use crate::model::{Decimal, Flow, Listing, Money, PlanningInput};
 use crate::planning::plan::{LimitCheck, RebalancePlan, Role, Sense};
 
 /// What every check of limits reads.
@@ -51,9 +48,9 @@ fn check_budget(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Find
     let Context { plan, books, .. } = context;
     let mut calculator = books.calculator;
     let mut total = calculator.sum(plan.cash.after.get(), plan.estimated_cost.get())?;
-    for position in &plan.positions {
-        let price = books.lines.get(&position.asset).map_or(Decimal::ZERO, |line| line.price);
-        let value = calculator.product(position.quantity_after.get(), price)?;
+    for line in books.lines.values() {
+        let stated = line.position.map_or(Decimal::ZERO, |position| position.quantity_after.get());
+        let value = calculator.product(stated, line.price)?;
         calculator.add_to(&mut total, value)?;
     }
     let whole = books.net_asset_value;
@@ -171,8 +168,8 @@ fn stable_share(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
         return Ok(None);
     }
     let mut stable = Scope { before: books.cash_before, after: books.cash_after, smallest_orders: Decimal::ZERO };
-    for (asset, line) in &books.lines {
-        if is_stable_leg(input, asset) {
+    for line in books.lines.values() {
+        if line.is_stable_leg {
             stable.include(line)?;
         } else {
             stable.allow(unfinished(input, line)?)?;
@@ -315,22 +312,12 @@ fn check_sells(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Findi
     Ok(())
 }
 
-/// How much worse than the reference a limit price is: above it for a buy, below it for a sell.
+/// No limit price is worse than the reference by more than the collar; one row per asset with an order.
 fn check_collars(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Findings) -> Result<(), OutOfRange> {
-    let mut worst: BTreeMap<&AssetId, Decimal> = BTreeMap::new();
-    for trade in &context.books.trades {
-        let (limit_price, reference) = (trade.order.limit_price.get(), trade.record.price.get());
-        let worse_by = match trade.order.side {
-            Side::Buy => subtract(limit_price, reference)?,
-            Side::Sell => subtract(reference, limit_price)?,
-        };
-        let distance = fraction(worse_by, reference)?;
-        let entry = worst.entry(&trade.order.asset).or_insert(distance);
-        *entry = distance.max(*entry);
-    }
     let collar = context.input.policy.orders.collar.get();
-    for (asset, distance) in worst {
-        judge.judge(&Row::hard(format!("collar({asset})"), Sense::AtMost, distance, collar), findings)?;
+    for (asset, line) in context.books.lines.iter().filter(|(_, line)| line.has_order) {
+        let row = Row::hard(format!("collar({asset})"), Sense::AtMost, line.worst_distance, collar);
+        judge.judge(&row, findings)?;
     }
     Ok(())
 }
