@@ -29,10 +29,10 @@ pub(super) fn check(
     check_cash_at_limit_prices(context, &mut judge, findings)?;
     if books.has_value() {
         for row in state_rows(context)? {
-            judge.judge(&row, findings)?;
+            judge.judge(row, findings)?;
         }
         if let Some(limit) = &input.policy.limits.turnover {
-            judge.judge(&turnover(context, limit)?, findings)?;
+            judge.judge(turnover(context, limit)?, findings)?;
         }
     }
     check_participation(context, &mut judge, findings)?;
@@ -61,7 +61,7 @@ fn check_budget(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Find
     });
     if conserved && books.has_value() {
         let row = Row::hard("budget".to_owned(), Sense::Equal, Decimal::ONE, Decimal::ONE);
-        judge.judge(&row, findings)?;
+        judge.judge(row, findings)?;
     }
     Ok(())
 }
@@ -81,7 +81,7 @@ fn check_cash_at_limit_prices(
     });
     if enough {
         let left_side = context.books.weight_of(cash)?;
-        judge.judge(&Row::hard(name.to_owned(), Sense::AtLeast, left_side, Decimal::ZERO), findings)?;
+        judge.judge(Row::hard(name.to_owned(), Sense::AtLeast, left_side, Decimal::ZERO), findings)?;
     }
     Ok(())
 }
@@ -290,7 +290,7 @@ fn check_participation(context: Context<'_>, judge: &mut Judge<'_>, findings: &m
             format!("{asset} worth {worth} would be traded, and its average daily volume is unknown or zero")
         });
         let left_side = volume.map_or(Ok(Decimal::ZERO), |volume| fraction(line.traded_value, volume))?;
-        judge.judge(&Row::hard(limit, Sense::AtMost, left_side, most.get()), findings)?;
+        judge.judge(Row::hard(limit, Sense::AtMost, left_side, most.get()), findings)?;
     }
     Ok(())
 }
@@ -306,7 +306,7 @@ fn check_sells(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Findi
         if covered {
             let left_side = books.weight_of(times(line.sold, line.price)?)?;
             let bound = books.weight_of(times(free, line.price)?)?;
-            judge.judge(&Row::hard(limit, Sense::AtMost, left_side, bound), findings)?;
+            judge.judge(Row::hard(limit, Sense::AtMost, left_side, bound), findings)?;
         }
     }
     Ok(())
@@ -317,7 +317,7 @@ fn check_collars(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Fin
     let collar = context.input.policy.orders.collar.get();
     for (asset, line) in context.books.lines.iter().filter(|(_, line)| line.has_order) {
         let row = Row::hard(format!("collar({asset})"), Sense::AtMost, line.worst_distance, collar);
-        judge.judge(&row, findings)?;
+        judge.judge(row, findings)?;
     }
     Ok(())
 }
@@ -340,7 +340,7 @@ fn check_controls(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Fi
         findings.require(within, limit, || format!("{subject}{}; the policy allows at most {most}", left.normalize()));
         if within {
             let used = if most.is_zero() { Decimal::ZERO } else { fraction(left, most)? };
-            judge.judge(&Row::hard(limit.to_owned(), Sense::AtMost, used, Decimal::ONE), findings)?;
+            judge.judge(Row::hard(limit.to_owned(), Sense::AtMost, used, Decimal::ONE), findings)?;
         }
     }
     Ok(())
