@@ -46,6 +46,9 @@ const TIE_BREAK: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 /// Relaxations below this are rounding of the solver, not a need.
 const RELAXATION_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 
+/// Part of a piece below this, a thousandth of a basis point, is what fixed relaxations leave to spare.
+const TRADE_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 7);
+
 /// One piece of one side of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {
@@ -332,9 +335,9 @@ impl<'a> Program<'a> {
                 names.push(format!("participation({})", line.asset));
             }
             for line in self.portfolio.lines.iter().filter(at_fault) {
-                if max_weight(self.input, line).is_some_and(|cap| cap - line.weight <= line.buy_box) {
+                if max_weight(self.input, line).is_some_and(|cap| cap - line.weight < line.buy_box + line.lot) {
                     names.push(format!("max_weight({})", line.asset));
-                } else if line.participation.is_some_and(|most| most <= line.buy_box) {
+                } else if line.participation.is_some_and(|most| most < line.buy_box + line.lot) {
                     names.push(format!("participation({})", line.asset));
                 }
             }
@@ -519,16 +522,15 @@ fn allocation(
     let binding = rows.iter().enumerate().filter(|(_, row)| row.bound - used(row) <= RELAXATION_NOISE);
     let binding = binding.map(|(index, _)| index).collect();
     let mut allocation = Allocation { objective, binding, given, programs, ..Allocation::default() };
-    for (column, value) in columns.iter().zip(values).filter(|(_, value)| !value.is_zero()) {
+    // What fixed relaxations leave to spare is no trade; a whole piece is one, however small.
+    let meant = |(column, value): &(&Column, &Decimal)| **value > TRADE_NOISE || **value == column.upper;
+    for (column, value) in columns.iter().zip(values).filter(meant) {
         let side = match column.side {
             Side::Buy => &mut allocation.buys,
             Side::Sell => &mut allocation.sells,
         };
         *side.entry(column.line).or_default() += *value;
     }
-    // A relaxed row is fixed with a billionth to spare; what trades in that is not a trade.
-    allocation.buys.retain(|_, weight| *weight > RELAXATION_NOISE);
-    allocation.sells.retain(|_, weight| *weight > RELAXATION_NOISE);
     allocation
 }
 
