@@ -13,7 +13,7 @@ use crate::model::{
     AccountId, AccountSnapshot, Flow, PlanningInput, PortfolioId, PortfolioState, RunIdentity, Trigger,
 };
 use crate::ports::store::{AccountKey, PortfolioKey};
-use crate::preparation::Case;
+use crate::preparation::files::Case;
 
 /// One run that was asked for.
 #[derive(Debug)]

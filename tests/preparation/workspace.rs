@@ -3,7 +3,8 @@
 use std::fs;
 
 use index_rebalancer::model::{AccountId, PlanningInput, PortfolioState, Trigger};
-use index_rebalancer::preparation::{Case, PreparationError};
+use index_rebalancer::preparation::PreparationError;
+use index_rebalancer::preparation::files::Case;
 use jiff::Timestamp;
 use tempfile::TempDir;
 

@@ -11,7 +11,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("preparation", &["model", "planning", "ports"]),
     ("execution", &["model", "planning", "ports"]),
     ("report", &["model", "planning", "ports"]),
-    ("adapters", &["model", "planning", "ports"]),
+    ("adapters", &["model", "planning", "ports", "preparation"]),
     ("config", &["model"]),
     ("cli", &["model", "planning", "ports", "preparation", "execution", "adapters", "report"]),
 ];

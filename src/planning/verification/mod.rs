@@ -106,7 +106,7 @@ fn examine(
     statement::check_identity(input, plan, findings);
     let books = books::keep(input, plan, findings)?;
     statement::check_totals(plan, &books, findings)?;
-    statement::check_positions(plan, &books, findings);
+    statement::check_positions(&books, findings);
     permission::check(input, plan, &books, findings);
     orders::check(input, plan, &books, findings)?;
     limits::check(input, plan, &books, findings)

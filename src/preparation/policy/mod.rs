@@ -6,9 +6,9 @@ use std::path::Path;
 
 use schemars::Schema;
 
+use super::reading::read_file;
 use super::{PreparationError, toml_text};
 use crate::model::Policy;
-use crate::preparation::files::reading::read_file;
 
 /// Reads and checks a policy file.
 ///
