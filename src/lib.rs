@@ -14,14 +14,20 @@
 //! * [`execution`]: claim, commit, emit, settle over those ports.
 //! * [`adapters`]: one folder per outside system.
 //! * [`report`]: explains a plan or a run; decides nothing.
+//! * `cli` (feature `cli`): the command line; wiring only.
 //!
 //! # Features
 //! * `dynamodb`: the store adapter for DynamoDB.
 //! * `local`: the embedded store that speaks the DynamoDB API in this process.
+//! * `terminal`: reports as text, with tables.
 //! * `cli` (default): the command line `rebalance`, with `local`.
 
 pub mod adapters;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod execution;
 pub mod model;
 pub mod planning;
 pub mod ports;
+pub mod preparation;
+pub mod report;

@@ -75,6 +75,12 @@ impl RunState {
             Self::Aborted => "aborted",
         }
     }
+
+    /// Nothing more can happen to the run.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Done | Self::Aborted)
+    }
 }
 
 /// What became of one order.

@@ -48,6 +48,24 @@ impl EmbeddedStore {
         Self::serve(Database::new(text).map_err(|error| failed(&format!("{text}: {error}")))?).await
     }
 
+    /// A copy in memory of the store in this file, as it is now. Nothing is written, not even beside the file: what
+    /// only looks must not leave a trace.
+    ///
+    /// # Errors
+    /// When the file cannot be read as a store.
+    pub async fn snapshot(path: &Path) -> Result<Self, StoreError> {
+        let text = path.to_str().ok_or_else(|| failed(&format!("{} is not UTF-8", path.display())))?;
+        let database = Database::memory().map_err(|error| failed(&error))?;
+        // A journal beside the file means that somebody writes, or was killed while writing: then the journal counts
+        // and its files are there already. Without one the file is all there is, and reading it as immutable keeps
+        // the journal from being made.
+        let journal = std::fs::metadata(format!("{text}-wal")).is_ok_and(|file| file.len() > 0);
+        let escaped = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+        let source = if journal { text.to_owned() } else { format!("file:{escaped}?immutable=1") };
+        database.restore_from(&source).map_err(|error| failed(&format!("{text}: {error}")))?;
+        Self::serve(database).await
+    }
+
     async fn serve(database: Database) -> Result<Self, StoreError> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| failed(&error))?;
         let address = listener.local_addr().map_err(|error| failed(&error))?;

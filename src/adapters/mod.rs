@@ -5,4 +5,5 @@ pub mod clock;
 pub mod dynamodb;
 #[cfg(feature = "local")]
 pub mod embedded_store;
+pub mod files;
 pub mod paper_venue;

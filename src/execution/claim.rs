@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::request::{self, ExecutionError, Ports, RunRequest};
-use super::transition::run_is_terminal;
 use crate::model::{RunIdentity, Trigger};
 use crate::planning::idempotency;
 use crate::ports::store::{AccountKey, ITEM_SCHEMA, RunItem, Written};
@@ -43,7 +42,7 @@ pub enum Standing {
 pub fn judge(stored: &RunItem, event_digest: &str, claim_token: Uuid, now: Timestamp) -> Standing {
     if stored.event_digest != event_digest {
         Standing::OtherOccasion
-    } else if run_is_terminal(stored.state) {
+    } else if stored.state.is_terminal() {
         Standing::Settled
     } else if stored.claim_token == claim_token {
         Standing::Mine

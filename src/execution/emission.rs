@@ -16,7 +16,7 @@ use super::conclusion;
 use super::gate::{self, View};
 use super::request::{self, ExecutionError, Ports};
 use super::settlement::{self, Finding, Verdict, other_digest};
-use super::transition::{order_counts_as_sent, order_is_terminal, order_transition, run_is_terminal, run_transition};
+use super::transition::{order_counts_as_sent, order_is_terminal, order_transition, run_transition};
 use crate::model::{Money, Order, PlanningInput, Side};
 use crate::planning::RebalancePlan;
 use crate::planning::idempotency::{NAMESPACE, client_order_id};
@@ -32,7 +32,7 @@ pub(super) async fn carry_out<S: RunStore, V: Venue, C: Clock>(
     ports: &Ports<'_, S, V, C>,
     run: RunItem,
 ) -> Result<RunItem, ExecutionError> {
-    if run_is_terminal(run.state) {
+    if run.state.is_terminal() {
         return Ok(run);
     }
     let (input, plan) = commitment::load(ports.store, &run).await?;

@@ -57,12 +57,6 @@ pub const fn order_transition(from: OrderState, to: OrderState) -> Result<OrderS
     if legal { Ok(to) } else { Err(IllegalTransition { machine: "an order", from: from.as_str(), to: to.as_str() }) }
 }
 
-/// Nothing more can happen to the run.
-#[must_use]
-pub const fn run_is_terminal(state: RunState) -> bool {
-    matches!(state, RunState::Done | RunState::Aborted)
-}
-
 /// Nothing more can happen to the order.
 #[must_use]
 pub const fn order_is_terminal(state: OrderState) -> bool {
@@ -139,6 +133,6 @@ mod tests {
     fn what_may_have_been_sent_counts() {
         let not_sent: Vec<O> = O::ALL.into_iter().filter(|state| !order_counts_as_sent(*state)).collect();
         assert_eq!(not_sent, [O::Planned, O::Skipped, O::Expired]);
-        assert!(run_is_terminal(R::Done) && run_is_terminal(R::Aborted) && !run_is_terminal(R::Emitting));
+        assert!(R::Done.is_terminal() && R::Aborted.is_terminal() && !R::Emitting.is_terminal());
     }
 }

@@ -13,7 +13,7 @@ use rust_decimal::prelude::*;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::number::{InvalidNumber, NumberFault, parse_exact};
+use super::number::{InvalidNumber, NumberFault, fit, parse_exact};
 
 macro_rules! amount {
     ($(#[$doc:meta])* $name:ident, min $min:expr, max $max:expr, $expected:literal) => {
@@ -35,7 +35,7 @@ macro_rules! amount {
                 if value > Decimal::from($max) || value < -Decimal::from($max) {
                     return Err(fault(NumberFault::AboveMaximum));
                 }
-                Ok(Self(value.normalize()))
+                Ok(Self(fit(value)))
             }
 
             /// Parses with [`parse_exact`] and checks the bounds.
@@ -168,7 +168,7 @@ impl Price {
     /// What a quantity is worth at this price. At most 1e27, so it cannot overflow.
     #[must_use]
     pub fn value_of(self, quantity: Quantity) -> Money {
-        Money((self.0 * quantity.0).normalize())
+        Money(fit(self.0 * quantity.0))
     }
 
     /// Rounded down to a multiple of the tick; `None` when that is zero.
@@ -208,7 +208,7 @@ impl Money {
     /// The same amount times a rate: a fee on a notional.
     #[must_use]
     pub fn times(self, rate: Rate) -> Self {
-        Self((self.0 * rate.0).normalize())
+        Self(fit(self.0 * rate.0))
     }
 
     /// The amount as a fraction of another; zero over anything not positive is zero.
@@ -217,7 +217,7 @@ impl Money {
         if whole.0 <= Decimal::ZERO {
             return Weight::ZERO;
         }
-        Weight((self.0 / whole.0).normalize())
+        Weight(fit(self.0 / whole.0))
     }
 }
 
@@ -227,7 +227,7 @@ impl Weight {
     /// The money this fraction of `whole` is.
     #[must_use]
     pub fn of(self, whole: Money) -> Money {
-        Money((self.0 * whole.0).normalize())
+        Money(fit(self.0 * whole.0))
     }
 
     #[must_use]
@@ -279,7 +279,7 @@ mod tests {
         assert_eq!(ceil_to_step(dec("0.0007856509959147719"), dec("0.00001")), dec("0.00079"));
         assert_eq!(floor_to_step(dec("3"), dec("3")), dec("3"));
         assert_eq!(ceil_to_step(dec("3"), dec("3")), dec("3"));
-        assert_eq!(floor_to_step(dec("2.9999999999999999999999999999"), dec("3")), dec("0"));
+        assert_eq!(floor_to_step(dec("2.999999999999999999999999999"), dec("3")), dec("0"));
         assert_eq!(floor_to_step(dec("7"), dec("0")), dec("7"));
     }
 

@@ -83,7 +83,7 @@ pub fn parse_exact(text: &str) -> Result<Decimal, InvalidNumber> {
     if parts.exponent != 0 || text.contains(['e', 'E']) {
         return Err(fault(NumberFault::Malformed));
     }
-    let digits = parts.whole.len() + parts.fraction.len();
+    let digits = parts.whole.trim_start_matches('0').len() + parts.fraction.len();
     if digits > 28 {
         return Err(fault(NumberFault::TooManyDigits));
     }
@@ -130,6 +130,19 @@ pub fn parse_market(text: &str) -> Result<Decimal, InvalidNumber> {
         return Err(fault(NumberFault::Underflow));
     }
     Ok(if parts.negative { -value } else { value })
+}
+
+/// At most 28 significant digits, rounded half-even, without trailing zeros: what [`parse_exact`] reads back.
+///
+/// A `Decimal` can hold a 29th digit when the leading ones are small; products and quotients of amounts use it.
+#[must_use]
+pub fn fit(value: Decimal) -> Decimal {
+    const LARGEST: i128 = 9_999_999_999_999_999_999_999_999_999;
+    let value = value.normalize();
+    if value.mantissa().abs() <= LARGEST {
+        return value;
+    }
+    value.round_sf(28).unwrap_or(value).normalize()
 }
 
 struct Parts<'a> {
@@ -207,6 +220,14 @@ mod tests {
         for (text, fault) in bad {
             assert_eq!(parse_exact(text).map_err(|error| error.fault), Err(fault), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_fitted_number_reads_back() {
+        let value: Decimal = "1.3333333333333333333333333333".parse().expect("29 digits fit a Decimal");
+        assert!(parse_exact(&value.to_string()).is_err());
+        assert_eq!(fit(value).to_string(), "1.333333333333333333333333333");
+        assert_eq!(parse_exact(&fit(value).to_string()), Ok(fit(value)));
     }
 
     #[test]

@@ -41,6 +41,7 @@
 //! repeated. The caller tells the two apart by reading (claim token, attempt id, equality), so the SDK's own retries
 //! may stay on here. They are off where an order is sent to a venue.
 
+mod all_runs;
 mod keys;
 mod paper_ledger;
 mod run_store;

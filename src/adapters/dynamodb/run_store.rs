@@ -11,7 +11,6 @@ use uuid::Uuid;
 use super::keys::{self, Key};
 use super::table::{RUNS_BY_PORTFOLIO, TTL_ATTRIBUTE, UNSETTLED_RUNS};
 use super::{Condition, DynamoStore, Item, decode, encode, number, text, unavailable};
-use crate::execution::transition::run_is_terminal;
 use crate::model::number::parse_market;
 use crate::model::{Environment, Money, PortfolioId};
 use crate::ports::store::{
@@ -25,7 +24,7 @@ fn run_attributes(run: &RunItem) -> Result<Item, StoreError> {
     let portfolio = keys::portfolio_runs(run.identity.environment, &run.identity.portfolio);
     item.insert("portfolio_key".to_owned(), text(portfolio));
     item.insert("created_at_ms".to_owned(), number(run.created_at.as_millisecond()));
-    if !run_is_terminal(run.state) {
+    if !run.state.is_terminal() {
         item.insert("unsettled".to_owned(), text("unsettled"));
     }
     Ok(item)

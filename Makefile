@@ -1,0 +1,150 @@
+# One command for each thing a person does here; `make` alone explains them.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+CARGO := cargo --locked
+# The inputs that are not part of this repository: public market data, venue rules, peer cases.
+SHARED := $(CURDIR)/../shared
+# Where the local store lives, and which portfolios `make run` rebalances.
+STORE ?= .rebalance
+CASES ?= fixtures/blue-chip fixtures/moonshot
+# The fixtures' day to run on, from 1.
+DAY ?= 1
+# Cases for each property in `make ci-long`, and the longest that one property may take.
+REBALANCE_CASES ?= 10000
+LONG_LIMIT_SECONDS ?= 3600
+
+# `make run` builds the development profile: it starts sooner from nothing than a release build, and the solver and
+# the decimals are optimised in it all the same.
+REBALANCE = $(CARGO) run --quiet --bin rebalance --
+
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+LONG := --profile long --no-default-features --test properties
+SKIP_LOG := $(CURDIR)/target/skipped-tests.txt
+
+##@ Use
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nVariables: CASES="fixtures/a fixtures/b"  DAY=2  STORE=directory  REBALANCE_CASES=10000\n'
+
+.PHONY: run
+run: ## Rebalance both fixture portfolios on the embedded store; again: nothing is placed twice
+	$(CARGO) build --bin rebalance
+	$(REBALANCE) run $(CASES) --day $(DAY) --store $(STORE)
+
+.PHONY: next
+next: DAY = 2
+next: run ## The same on the fixtures' second day, from the holdings that the first one settled
+
+.PHONY: plan
+plan: ## Show what `make run` would do; writes nothing
+	$(CARGO) build --bin rebalance
+	$(REBALANCE) plan $(CASES) --day $(DAY) --store $(STORE)
+
+.PHONY: reset
+reset: ## Delete the local store; the next `make run` makes the same keys again
+	rm -f '$(STORE)'/store.db*
+
+.PHONY: install
+install: ## Install `rebalance` for this user, optimised
+	$(CARGO) install --path .
+
+##@ Develop
+
+.PHONY: test
+test: ## Run every test; says at the end how many were skipped because ../shared is missing
+	@mkdir -p $(dir $(SKIP_LOG)) && rm -f $(SKIP_LOG)
+	@status=0; REBALANCE_SKIP_LOG=$(SKIP_LOG) $(CARGO) test || status=$$?; \
+	  if [ -s $(SKIP_LOG) ]; then sort -u $(SKIP_LOG); fi; \
+	  printf 'skipped because ../shared is missing: %s\n' "$$(sort -u $(SKIP_LOG) 2>/dev/null | wc -l)"; \
+	  exit $$status
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(CARGO) fmt
+
+.PHONY: lint
+lint: ## Format check, clippy with every and with no feature, documentation links
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --all-features -- -D warnings
+	$(CARGO) clippy --all-targets --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items --all-features
+
+.PHONY: deny
+deny: $(CARGO_DENY) ## Dependencies: licences, bans and sources
+	$(CARGO_DENY) --locked check bans licenses sources
+
+.PHONY: advisories
+advisories: $(CARGO_DENY) ## Dependencies: security advisories. Needs the network: the database is on GitHub
+	$(CARGO_DENY) --locked check advisories
+
+# Built without optimisation: it runs for two seconds either way and takes half as long to build.
+$(CARGO_DENY):
+	CARGO_PROFILE_DEV_DEBUG=false cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --debug \
+	  --root .tools/cargo-deny-$(CARGO_DENY_VERSION)
+
+.PHONY: readme-output
+readme-output: ## Renew the outputs that README.md shows
+	UPDATE_EXPECTED=1 $(CARGO) test --test readme
+
+.PHONY: doc
+doc: ## Build the documentation of this crate
+	$(CARGO) doc --no-deps
+
+.PHONY: bench
+bench: ## Time the planner against the raw solver
+	$(CARGO) bench --no-default-features --bench planning
+
+.PHONY: clean
+clean: ## Delete everything that was built, tools included; the store stays
+	$(CARGO) clean
+	rm -rf .tools
+
+##@ Continuous integration
+
+.PHONY: ci
+ci: ## Everything that must hold before a merge: ../shared present, lint, tests, dependencies
+	@summary=; total=$$SECONDS; \
+	for step in shared-present lint test-shared deny; do \
+	  printf '\n== %s\n' "$$step"; start=$$SECONDS; \
+	  $(MAKE) --no-print-directory "$$step" || { printf '\nci: %s failed\n' "$$step" >&2; exit 1; }; \
+	  summary+=$$(printf '  %-16s %5d s' "$$step" "$$((SECONDS - start))")$$'\n'; \
+	done; \
+	printf '\nci: all steps passed in %d s\n%s' "$$((SECONDS - total))" "$$summary"
+
+.PHONY: shared-present
+shared-present:
+	@test -d $(SHARED)/data || { \
+	  printf '%s\n' 'ci: ../shared/data is missing.' \
+	    'The tests on public market data, venue rules and peer cases need it beside this repository.' \
+	    'Put it there, or run `make test`, which skips those tests and says how many.' >&2; exit 1; }
+
+.PHONY: test-shared
+test-shared: shared-present
+	@REBALANCE_REQUIRE_SHARED=1 $(MAKE) --no-print-directory test
+
+.PHONY: ci-long
+ci-long: ## Every property with REBALANCE_CASES cases, then a summary. One alone: make long-NAME
+	@properties=$$($(CARGO) test --quiet $(LONG) -- --list --format terse \
+	  | sed -n 's/: test$$//p'); \
+	test -n "$$properties" || { echo 'ci-long: tests/properties.rs has no tests' >&2; exit 1; }; \
+	failed=0; summary=; \
+	for property in $$properties; do \
+	  start=$$SECONDS; verdict=passed; \
+	  $(MAKE) --no-print-directory "long-$$property" || { verdict=FAILED; failed=1; }; \
+	  summary+=$$(printf '  %-60s %s %6d s' "$$property" "$$verdict" "$$((SECONDS - start))")$$'\n'; \
+	done; \
+	printf '\nci-long: %s cases for each property\n%s' "$(REBALANCE_CASES)" "$$summary"; exit $$failed
+
+long-%:
+	REBALANCE_CASES=$(REBALANCE_CASES) timeout $(LONG_LIMIT_SECONDS) \
+	  $(CARGO) test --quiet $(LONG) -- --exact '$*' --nocapture

@@ -1,0 +1,284 @@
+//! A case: a directory with a `case.toml`, a policy, venue rules and dated inputs. Fixtures and a user's own
+//! workspace have this same format.
+//!
+//! ```toml
+//! schema = 1
+//! about = "what this case shows"
+//! source = "where the figures are from"
+//! portfolio = "blue-chip"
+//! environment = "paper"                # or "live"
+//! venue = "binance"
+//! policy = "policy.toml"               # paths are relative to the directory
+//! venue_rules = "venue_rules.json"     # recognised by shape
+//! flow = "full"                        # optional; or "deposit_only", { withdraw = "1000" }
+//!
+//! [instruments]                        # optional: asset id to instrument, where the symbol alone does not tell
+//! bitcoin = "BTCUSDT"
+//! [token_ids]                          # optional: asset id to TOKEN_ID, for market files that have none
+//! bitcoin = 3375
+//!
+//! [[migrations]]                       # optional: units of `to` for each unit of `from`, since a day
+//! from = "ethlend"
+//! to = "aave"
+//! ratio = "0.01"
+//! on = "2020-10-03"
+//!
+//! [[accounts]]                         # one run each
+//! id = "main"
+//! cash = "25000"
+//! cash_locked = "0"                    # optional
+//! [accounts.holdings]
+//! bitcoin = "0.5"
+//! ethereum = { free = "10", locked = "2" }
+//!
+//! [state]                              # optional: what earlier runs would have left
+//! members = ["bitcoin"]
+//! bearish = false
+//! observations = [{ date = "2025-04-07", bullish_share = "0.3" }]
+//!
+//! [[days]]                             # rising; a run uses the last one that is early enough
+//! at = "2025-04-16T00:00:00Z"
+//! market = "market.csv"                # of a file of many dates, the date of `at` (UTC)
+//! trader_grades = "trader.json"        # optional, as are investor_grades and trading_signals
+//! ```
+
+mod format;
+
+use std::path::{Component, Path, PathBuf};
+
+use jiff::Timestamp;
+
+pub use format::{CASE_SCHEMA, Day};
+
+use self::format::{AccountEntry, CaseFile, HoldingEntry, Observation, StateEntry};
+use super::token_metrics::{self, Endpoint};
+use super::{market, venue_rules};
+use crate::model::{
+    AccountId, AccountSnapshot, Environment, Flow, PlanningInput, Policy, PortfolioId, PortfolioState,
+    RegimeObservation, RunIdentity, Trigger, VenueId,
+};
+use crate::preparation::reading::read_file;
+use crate::preparation::sources::{Grades, VenueRules};
+use crate::preparation::{BadInput, Migration, Occasion, PreparationError, Sources, assemble, policy, toml_text};
+
+/// A loaded case: its own file, its policy and its venue's rules. The days' files are read when a day is planned.
+#[derive(Debug, Clone)]
+pub struct Case {
+    directory: PathBuf,
+    file: CaseFile,
+    policy: Policy,
+    venue_rules: VenueRules,
+}
+
+impl Case {
+    /// Reads `case.toml` in the directory, its policy and its venue rules.
+    ///
+    /// # Errors
+    /// When a file is missing or malformed, or the parts of the case do not fit together.
+    pub fn load(directory: &Path) -> Result<Self, PreparationError> {
+        let bytes = read_file(&directory.join("case.toml"))?;
+        let file: CaseFile = toml_text::read("case.toml", &bytes)?;
+        let faults = file.faults();
+        if !faults.is_empty() {
+            return Err(PreparationError::BadInput(faults));
+        }
+        let policy = policy::load(&inside(directory, "policy", &file.policy)?)?;
+        let rules_path = inside(directory, "venue_rules", &file.venue_rules)?;
+        let venue_rules = venue_rules::read(&file.venue_rules, &read_file(&rules_path)?)?;
+        Ok(Self { directory: directory.to_owned(), file, policy, venue_rules })
+    }
+
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// What this case shows, in one sentence.
+    #[must_use]
+    pub fn about(&self) -> &str {
+        &self.file.about
+    }
+
+    /// Where its figures are from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.file.source
+    }
+
+    #[must_use]
+    pub const fn portfolio(&self) -> &PortfolioId {
+        &self.file.portfolio
+    }
+
+    #[must_use]
+    pub const fn environment(&self) -> Environment {
+        self.file.environment
+    }
+
+    #[must_use]
+    pub const fn venue(&self) -> &VenueId {
+        &self.file.venue
+    }
+
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    #[must_use]
+    pub const fn venue_rules(&self) -> &VenueRules {
+        &self.venue_rules
+    }
+
+    #[must_use]
+    pub fn migrations(&self) -> &[Migration] {
+        &self.file.migrations
+    }
+
+    /// What runs are for when nobody says otherwise.
+    #[must_use]
+    pub fn flow(&self) -> Flow {
+        self.file.flow.clone().unwrap_or(Flow::Full)
+    }
+
+    /// In the order of the file.
+    pub fn accounts(&self) -> impl Iterator<Item = &AccountId> {
+        self.file.accounts.iter().map(|account| &account.id)
+    }
+
+    /// Rising by time; at least one.
+    #[must_use]
+    pub fn days(&self) -> &[Day] {
+        &self.file.days
+    }
+
+    /// The identity of the run of one account on one occasion.
+    ///
+    /// # Errors
+    /// When the case has no such account.
+    pub fn run_identity(&self, account: &AccountId, trigger: Trigger) -> Result<RunIdentity, PreparationError> {
+        let entry = self.account(account)?;
+        Ok(RunIdentity {
+            environment: self.file.environment,
+            venue: self.file.venue.clone(),
+            venue_account: entry.id.clone(),
+            portfolio: self.file.portfolio.clone(),
+            trigger,
+        })
+    }
+
+    /// The account as the case opens it.
+    ///
+    /// # Errors
+    /// When the case has no such account.
+    pub fn opening_account(
+        &self,
+        account: &AccountId,
+        observed_at: Timestamp,
+    ) -> Result<AccountSnapshot, PreparationError> {
+        let entry = self.account(account)?;
+        let holdings = entry.holdings.iter().map(|(asset, HoldingEntry(holding))| (asset.clone(), *holding)).collect();
+        Ok(AccountSnapshot { observed_at, cash_free: entry.cash, cash_locked: entry.cash_locked, holdings })
+    }
+
+    /// The state as the case opens it.
+    #[must_use]
+    pub fn opening_state(&self) -> PortfolioState {
+        let StateEntry { members, bearish, observations } = &self.file.state;
+        let observation =
+            |entry: &Observation| RegimeObservation { date: entry.date, bullish_share: entry.bullish_share };
+        PortfolioState {
+            members: members.iter().cloned().collect(),
+            bearish: *bearish,
+            regime_observations: observations.iter().map(observation).collect(),
+            ..PortfolioState::default()
+        }
+    }
+
+    /// Reads the last day at or before `as_of` and makes the validated planning input.
+    ///
+    /// `flow`, `account` and `state` are the case's own when absent; later runs give the settled ones.
+    ///
+    /// # Errors
+    /// When a file is missing or malformed, no day is early enough, or a guard is violated.
+    pub fn planning_input(
+        &self,
+        account: &AccountId,
+        trigger: Trigger,
+        as_of: Timestamp,
+        flow: Option<Flow>,
+        settled: Option<AccountSnapshot>,
+        state: Option<PortfolioState>,
+    ) -> Result<PlanningInput, PreparationError> {
+        let run = self.run_identity(account, trigger)?;
+        let day = self.day(as_of)?;
+        let bytes = read_file(&inside(&self.directory, "days.market", &day.market)?)?;
+        let market = market::read(&day.market, &bytes, day.at)?;
+        let grades = self.grades(day)?;
+        let settled = settled.map_or_else(|| self.opening_account(account, as_of), Ok)?;
+        let occasion = Occasion {
+            run,
+            as_of,
+            flow: flow.unwrap_or_else(|| self.flow()),
+            policy: self.policy.clone(),
+            account: settled,
+            state: state.unwrap_or_else(|| self.opening_state()),
+        };
+        let sources = Sources {
+            market: &market,
+            grades: &grades,
+            venue_rules: &self.venue_rules,
+            instruments: &self.file.instruments,
+            token_ids: &self.file.token_ids,
+            migrations: &self.file.migrations,
+        };
+        assemble(occasion, &sources)
+    }
+
+    fn account(&self, account: &AccountId) -> Result<&AccountEntry, PreparationError> {
+        self.file.accounts.iter().find(|entry| entry.id == *account).ok_or_else(|| {
+            let known: Vec<&str> = self.accounts().map(AccountId::as_str).collect();
+            let remedy = format!("use one of {}", known.join(", "));
+            BadInput::new("case.toml", "accounts", account.as_str(), "the case has no such account", remedy).into()
+        })
+    }
+
+    fn day(&self, as_of: Timestamp) -> Result<&Day, PreparationError> {
+        self.file.days.iter().rfind(|day| day.at <= as_of).ok_or_else(|| {
+            let first = self.file.days.first().map_or_else(String::new, |day| day.at.to_string());
+            let problem = "no day of the case is as early";
+            let remedy = format!("plan at {first} or later, or add a day");
+            BadInput::new("case.toml", "days", &as_of.to_string(), problem, remedy).into()
+        })
+    }
+
+    fn grades(&self, day: &Day) -> Result<Grades, PreparationError> {
+        let mut grades = Grades::default();
+        let files = [
+            ("days.trader_grades", &day.trader_grades, Endpoint::TraderGrades),
+            ("days.investor_grades", &day.investor_grades, Endpoint::InvestorGrades),
+            // Last, as it repeats grades and only fills gaps.
+            ("days.trading_signals", &day.trading_signals, Endpoint::TradingSignals),
+        ];
+        for (key, file, endpoint) in files {
+            if let Some(file) = file {
+                let bytes = read_file(&inside(&self.directory, key, file)?)?;
+                grades.fill_from(token_metrics::read(file, &bytes, endpoint)?);
+            }
+        }
+        Ok(grades)
+    }
+}
+
+/// A path of the case, relative to its directory.
+fn inside(directory: &Path, key: &str, path: &str) -> Result<PathBuf, BadInput> {
+    let relative = Path::new(path);
+    let plain = relative
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::ParentDir | Component::CurDir));
+    if path.is_empty() || !plain {
+        let remedy = "write a path relative to the directory of case.toml";
+        return Err(BadInput::new("case.toml", key, path, "not a relative path", remedy));
+    }
+    Ok(directory.join(relative))
+}

@@ -1,0 +1,255 @@
+//! What can be asked of `rebalance`. The texts here are its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use jiff::Timestamp;
+
+use crate::model::{AccountId, Flow, Money, PortfolioId};
+use crate::preparation::time::parse_moment;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  it is done, or there was nothing to do
+  1  an unexpected failure: of the store, the file system or this program
+  2  the command was not understood
+  3  an input was refused: a file, a field, a value; the message names it and the remedy
+  4  infeasible: the hard limits conflict, or nothing is eligible; the message names the conflict
+  5  halted, aborted, or a person must look: kill switch, an order of unknown fate
+  6  a replay made another plan than the stored one
+  7  busy: another run holds the account, or another process the run; try again later
+  Of several runs the most urgent code counts: 5 before 1, 4, 3, 7.
+
+Environment:
+  REBALANCE_STORE  the store when --store is not given
+  NO_COLOR         no colours, whatever the terminal";
+
+/// Rebalances crypto index portfolios: plans, proves, and places every order once.
+#[derive(Debug, Parser)]
+#[command(name = "rebalance", version, after_help = EXIT_CODES, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Folder of the local store, or its file if it ends in .db; .rebalance when not given
+    #[arg(long, global = true, value_name = "PATH")]
+    pub store: Option<PathBuf>,
+    #[command(flatten)]
+    pub look: Look,
+}
+
+/// How the answer looks.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Look {
+    /// For people or for programs; JSON documents name their schema, see `rebalance schema`
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Columns to lay out for; the terminal's when not given, 80 without a terminal
+    #[arg(long, global = true, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(20..=1000))]
+    pub width: Option<u16>,
+    /// Colours: on a terminal only, always or never
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
+    pub color: When,
+    /// Only ASCII characters; the default where the locale is not UTF-8
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// Cut no list and show every check of the certificate
+    #[arg(long, global = true)]
+    pub full: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Dry run: the plan, its orders with their live keys and its certificate; writes nothing
+    Plan(Cases),
+    /// Claim, plan, commit, emit and settle on the paper venue; again: tell what was done
+    Run(RunCases),
+    /// List the runs of the store, newest first
+    Runs(List),
+    /// Show a stored run: plan, orders, fills
+    Show(Show),
+    /// Why each order, why no order, why not in the index; or all that is known of one asset
+    Explain(Explain),
+    /// Recompute a run's plan from its stored input and compare it byte by byte
+    Replay(Replay),
+    /// What changed between two runs: membership, weights, orders, policy
+    Diff(Diff),
+    /// Orders or positions of a run as CSV
+    Export(Export),
+    /// Check a policy file, or print the JSON Schema of policies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Print a JSON Schema
+    Schema {
+        /// Of the documents that --format json prints, or of policies
+        #[arg(value_enum, default_value_t = SchemaOf::Report)]
+        of: SchemaOf,
+    },
+    /// Stop all sending, allow it again, or tell which
+    KillSwitch(KillSwitch),
+    /// Print completions for a shell
+    Completions { shell: Shell },
+}
+
+/// Cases, and the occasion.
+#[derive(Debug, Clone, Args)]
+pub struct Cases {
+    /// Folders with a case.toml
+    #[arg(required = true, value_name = "CASE")]
+    pub cases: Vec<PathBuf>,
+    /// Plan as of this scheduled time, RFC 3339 in UTC; the case's first day when not given
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub at: Option<Timestamp>,
+    /// The same, by the number of the case's day: 1 is the first
+    #[arg(long, value_name = "N", conflicts_with = "at", value_parser = clap::value_parser!(u32).range(1..))]
+    pub day: Option<u32>,
+    /// Only this account; every account of the case when not given, one run each
+    #[arg(long, value_name = "ID")]
+    pub account: Option<AccountId>,
+    /// A run by hand, apart from the schedule's: the same label is the same run
+    #[arg(long)]
+    pub label: Option<PortfolioId>,
+    /// full, deposit-only or withdraw=AMOUNT; as the case says when not given
+    #[arg(long, value_parser = flow)]
+    pub flow: Option<Flow>,
+    /// Only the head of each report
+    #[arg(long)]
+    pub brief: bool,
+}
+
+/// Cases, the occasion, and the paper venue.
+#[derive(Debug, Clone, Args)]
+pub struct RunCases {
+    #[command(flatten)]
+    pub cases: Cases,
+    /// Share of an asset's daily volume that one order finds at the paper venue; any quantity when not given
+    #[arg(long, value_name = "FRACTION", value_parser = rate)]
+    pub paper_depth: Option<crate::model::Rate>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct List {
+    /// Only this portfolio
+    #[arg(long, value_name = "ID")]
+    pub portfolio: Option<PortfolioId>,
+    /// Most lines
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+}
+
+const RUN_HELP: &str = "A run's id, at least four digits of its beginning, or `last`";
+
+#[derive(Debug, Clone, Args)]
+pub struct Show {
+    #[arg(value_name = "RUN", help = RUN_HELP)]
+    pub run: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Explain {
+    #[arg(value_name = "RUN", help = RUN_HELP)]
+    pub run: String,
+    /// An asset's id or symbol
+    pub asset: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Replay {
+    #[arg(value_name = "RUN", help = RUN_HELP)]
+    pub run: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Diff {
+    #[arg(value_name = "RUN", help = RUN_HELP)]
+    pub before: String,
+    #[arg(value_name = "RUN", help = "The run to compare it with")]
+    pub after: String,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Export {
+    #[arg(value_name = "RUN", help = RUN_HELP)]
+    pub run: String,
+    /// As CSV, which is the only format so far
+    #[arg(long)]
+    pub csv: bool,
+    /// Positions instead of orders
+    #[arg(long)]
+    pub positions: bool,
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum PolicyCommand {
+    /// Read a policy as a run would, and name what is wrong
+    Check { file: PathBuf },
+    /// Print the JSON Schema of policies
+    Schema,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    Report,
+    Policy,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct KillSwitch {
+    #[arg(value_enum)]
+    pub action: SwitchAction,
+    /// Why, for the one who finds it on
+    #[arg(long, default_value = "set at the command line")]
+    pub note: String,
+    /// Only this portfolio
+    #[arg(long, value_name = "ID")]
+    pub portfolio: Option<PortfolioId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SwitchAction {
+    On,
+    Off,
+    Status,
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    parse_moment(text).map_err(|problem| format!("{problem}; write it as 2025-04-16T00:00:00Z"))
+}
+
+fn rate(text: &str) -> Result<crate::model::Rate, String> {
+    crate::model::Rate::parse(text).map_err(|error| error.to_string())
+}
+
+fn flow(text: &str) -> Result<Flow, String> {
+    match text {
+        "full" => Ok(Flow::Full),
+        "deposit-only" | "deposit_only" => Ok(Flow::DepositOnly),
+        _ => {
+            let amount = text
+                .strip_prefix("withdraw=")
+                .ok_or_else(|| "write full, deposit-only or withdraw=AMOUNT".to_owned())?;
+            match Money::parse(amount) {
+                Ok(amount) if amount > Money::ZERO => Ok(Flow::Withdraw(amount)),
+                Ok(_) => Err("there is nothing to withdraw; write an amount above 0".to_owned()),
+                Err(error) => Err(error.to_string()),
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! One file per command: read the arguments, call the library, say the answer.
+
+pub(super) mod completions;
+pub(super) mod diff;
+pub(super) mod explain;
+pub(super) mod export;
+pub(super) mod kill_switch;
+pub(super) mod plan;
+pub(super) mod policy;
+pub(super) mod replay;
+pub(super) mod run;
+pub(super) mod runs;
+pub(super) mod show;
+
+use super::failure::{Failure, most_urgent};
+use super::output::Output;
+use crate::report::document::{Document, RunEntry};
+use crate::report::run::count;
+use crate::report::text::{self, Canvas};
+
+/// Says several runs: in text each as soon as it is there, in JSON all in one document.
+struct Telling<'a> {
+    output: &'a Output,
+    brief: bool,
+    entries: Vec<RunEntry>,
+    codes: Vec<u8>,
+}
+
+impl<'a> Telling<'a> {
+    fn new(output: &'a Output, brief: bool) -> Self {
+        Self { output, brief, entries: Vec::new(), codes: Vec::new() }
+    }
+
+    fn entry(&mut self, entry: RunEntry, code: u8) -> Result<(), Failure> {
+        if !self.output.is_json() {
+            let gap = if self.entries.is_empty() { "" } else { "\n\n" };
+            let canvas = self.output.canvas();
+            if let Some(run) = &entry.run {
+                let text = if self.brief { text::run_head(run, canvas) } else { text::run_report(run, canvas) };
+                self.output.raw(&format!("{gap}{text}"))?;
+            }
+        }
+        self.entries.push(entry);
+        self.codes.push(code);
+        Ok(())
+    }
+
+    /// A run that failed: told on standard error, and in the document.
+    fn failure(&mut self, case: String, account: String, failure: &Failure) -> Result<(), Failure> {
+        self.output.tell(failure);
+        let entry = RunEntry { case, account, new_orders: 0, run: None, error: Some(failure.report()) };
+        self.entry(entry, failure.kind.exit_code())
+    }
+
+    fn end(self, word: &str) -> Result<u8, Failure> {
+        let code = most_urgent(self.codes.iter().copied());
+        if self.output.is_json() {
+            self.output.document(&Document::Runs { runs: self.entries })?;
+        } else if self.entries.len() > 1 {
+            self.output.raw(&summary(&self.entries, word, self.output.canvas()))?;
+        }
+        Ok(code)
+    }
+}
+
+/// The last line of several runs.
+fn summary(entries: &[RunEntry], word: &str, canvas: &Canvas) -> String {
+    let failed = entries.iter().filter(|entry| entry.error.is_some()).count();
+    let orders: usize = entries.iter().map(|entry| entry.new_orders).sum();
+    let planned: usize = entries.iter().filter_map(|entry| entry.run.as_ref()).map(|run| run.orders.len()).sum();
+    let orders = if word == "planned" { count(planned, "order") } else { count(orders, "new order") };
+    let failed = if failed == 0 { String::new() } else { format!(", {failed} failed") };
+    let line = format!("{} {word}: {orders}{failed}", count(entries.len(), "run"));
+    format!("\n{}\n", canvas.paint(text::Tone::Strong, &line))
+}

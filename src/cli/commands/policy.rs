@@ -1,0 +1,62 @@
+//! `policy check`, `policy schema`, `schema`.
+
+use std::path::Path;
+
+use schemars::Schema;
+
+use crate::cli::args::SchemaOf;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::model::Policy;
+use crate::planning::idempotency::digest_of;
+use crate::preparation::policy;
+use crate::report::document::{Document, PolicyCheck};
+use crate::report::text;
+
+pub(in crate::cli) fn check(file: &Path, output: &Output) -> Result<u8, Failure> {
+    let policy = policy::load(file)?;
+    let check = PolicyCheck {
+        file: file.display().to_string(),
+        name: policy.name.clone(),
+        digest: digest_of(&policy),
+        members: policy.ranking.members,
+        limits: limits(&policy),
+    };
+    output.say(&Document::PolicyCheck(check.clone()), |canvas| text::policy_check(&check, canvas))?;
+    Ok(0)
+}
+
+/// The limits that the policy sets, as they are called in it.
+fn limits(policy: &Policy) -> Vec<String> {
+    let limits = &policy.limits;
+    let mut names = Vec::new();
+    let mut name = |is_set: bool, name: &str| {
+        if is_set {
+            names.push(name.to_owned());
+        }
+    };
+    name(limits.cash_buffer.is_some(), "cash_buffer");
+    name(limits.max_weight.is_some() || !limits.max_weight_of.is_empty(), "max_weight");
+    for limit in &limits.categories {
+        name(true, &format!("category({})", limit.category));
+    }
+    name(limits.turnover.is_some(), "turnover");
+    name(limits.participation.is_some(), "participation");
+    name(policy.regime.is_some(), "stable_share");
+    names
+}
+
+pub(in crate::cli) fn schema(output: &Output) -> Result<u8, Failure> {
+    schema_of(SchemaOf::Policy, output)
+}
+
+pub(in crate::cli) fn schema_of(of: SchemaOf, output: &Output) -> Result<u8, Failure> {
+    let schema: Schema = match of {
+        SchemaOf::Policy => policy::schema(),
+        SchemaOf::Report => Document::json_schema(),
+    };
+    let text = serde_json::to_string_pretty(&schema)
+        .map_err(|error| Failure::unexpected(format!("the schema has no JSON: {error}")))?;
+    output.raw(&format!("{text}\n"))?;
+    Ok(0)
+}

@@ -1,0 +1,193 @@
+//! `run`: claim, plan, commit, emit, settle on the paper venue.
+//!
+//! A run that could not be planned is refused before anything is claimed: a person at a terminal mends the file and
+//! runs again. (A schedule has nobody to do so; there the claim comes first and the run ends as aborted.)
+
+use super::Telling;
+use crate::adapters::clock::{CaseClock, claim_token};
+use crate::adapters::dynamodb::DynamoStore;
+use crate::adapters::embedded_store::EmbeddedStore;
+use crate::adapters::paper_venue::{PaperBook, PaperVenue};
+use crate::cli::args::RunCases;
+use crate::cli::failure::Failure;
+use crate::cli::occasion::{Earlier, Occasion, load_case, occasions};
+use crate::cli::output::Output;
+use crate::cli::progress::Progress;
+use crate::cli::store::{self, StorePath};
+use crate::execution::{self, Opening, Ports, PreparationFailure, RunOutcome, RunRequest, Settings};
+use crate::model::{Environment, PlanningInput, Rate};
+use crate::planning::idempotency::run_id;
+use crate::planning::plan;
+use crate::ports::{OrderState, RunRecord, RunState};
+use crate::preparation::PreparationError;
+use crate::report::document::{ErrorKind, RunEntry};
+use crate::report::{Mode, RunReport};
+
+pub(in crate::cli) async fn run(asked: &RunCases, path: &StorePath, output: &Output) -> Result<u8, Failure> {
+    let mut telling = Telling::new(output, asked.cases.brief);
+    let mut opened: Option<EmbeddedStore> = None;
+    for directory in &asked.cases.cases {
+        let shown = directory.display().to_string();
+        let case = match load_case(directory) {
+            Ok(case) => case,
+            Err(failure) => {
+                telling.failure(shown, String::new(), &failure)?;
+                continue;
+            }
+        };
+        let occasions = match occasions(&case, &asked.cases) {
+            Ok(occasions) => occasions,
+            Err(failure) => {
+                telling.failure(shown, String::new(), &failure)?;
+                continue;
+            }
+        };
+        for occasion in occasions {
+            let account = occasion.account.to_string();
+            let answer = match refuse_live(&occasion) {
+                Ok(()) => {
+                    let store = match opened.take() {
+                        Some(store) => store,
+                        None => path.open().await?,
+                    };
+                    let answer = execute(&occasion, &store, asked.paper_depth, output).await;
+                    opened = Some(store);
+                    answer
+                }
+                Err(failure) => Err(failure),
+            };
+            match answer.and_then(|outcome| tell(outcome, &shown, &account)) {
+                Ok((entry, code)) => telling.entry(entry, code)?,
+                Err(failure) => telling.failure(shown.clone(), account, &failure.about(&occasion.name()))?,
+            }
+        }
+    }
+    if let Some(store) = opened {
+        store.close().await;
+    }
+    telling.end("done")
+}
+
+fn refuse_live(occasion: &Occasion<'_>) -> Result<(), Failure> {
+    if occasion.identity.environment == Environment::Paper {
+        return Ok(());
+    }
+    Err(Failure::bad_input(
+        "case.toml: environment = \"live\": this command trades on the paper venue only",
+        "write environment = \"paper\"; `rebalance plan` shows the live keys",
+    ))
+}
+
+async fn execute(
+    occasion: &Occasion<'_>,
+    store: &EmbeddedStore,
+    depth: Option<Rate>,
+    output: &Output,
+) -> Result<RunOutcome, Failure> {
+    let _progress = Progress::start(!output.is_json(), format!("rebalancing {}", occasion.name()));
+    let assets = known_assets(occasion, store).await?;
+    let costs = &assets.policy.costs;
+    let book = PaperBook::of(&assets.assets, costs.fee, costs.half_spread, depth);
+    let clock = CaseClock::starting_at(occasion.as_of);
+    let venue: PaperVenue<'_, DynamoStore, _> =
+        PaperVenue::new(occasion.identity.venue.clone(), store.store(), &clock, book);
+    let opening = occasion.case.opening_account(&occasion.account, occasion.as_of)?;
+    // Refused when it is open already: then its own balance stands.
+    let _ = venue.open(&occasion.account, &opening).await?;
+    let settings = Settings::default();
+    let ports = Ports { store: store.store(), venue: &venue, clock: &clock, settings: &settings };
+    let request =
+        RunRequest { identity: occasion.identity.clone(), flow: occasion.flow.clone(), claim_token: claim_token() };
+    let prepare = async |opening: Opening| {
+        let state = opening.settled.map(|settled| settled.state);
+        let account = crate::model::AccountSnapshot { observed_at: occasion.as_of, ..opening.account };
+        occasion.input(Some(account), state).map_err(|error| preparation_failure(&error))
+    };
+    Ok(execution::execute(&request, &ports, prepare, plan).await?)
+}
+
+fn preparation_failure(error: &PreparationError) -> PreparationFailure {
+    if error.is_transient() {
+        PreparationFailure::Transient(error.to_string())
+    } else {
+        PreparationFailure::Refused(error.to_string())
+    }
+}
+
+/// The input whose prices and rules the paper venue trades by: the stored one of a run that is committed, else the
+/// one that would be planned from. That one is planned as a trial, so that nothing is claimed in vain.
+async fn known_assets(occasion: &Occasion<'_>, store: &EmbeddedStore) -> Result<PlanningInput, Failure> {
+    let stored = store::load(store, run_id(&occasion.identity)).await?;
+    if let Some(input) = stored.and_then(|record| record.input) {
+        return Ok(input);
+    }
+    let earlier = Earlier::read(store, occasion).await?;
+    if let Some(owner) = earlier.owner {
+        return Err(Failure::bad_input(
+            format!(
+                "account {} at {} holds the money of portfolio {owner} in this store, and cash belongs to one portfolio",
+                occasion.account, occasion.identity.venue
+            ),
+            "give this portfolio an account of its own in case.toml, or another --store",
+        ));
+    }
+    let input = occasion.input(earlier.account, earlier.state)?;
+    plan(&input)?;
+    Ok(input)
+}
+
+/// The entry and its exit code.
+fn tell(outcome: RunOutcome, case: &str, account: &str) -> Result<(RunEntry, u8), Failure> {
+    let (mode, record) = match outcome {
+        RunOutcome::Completed(record) | RunOutcome::Aborted(record) | RunOutcome::Unsettled(record) => {
+            (Mode::Executed, record)
+        }
+        RunOutcome::AlreadyDone(record) => (Mode::AlreadyDone, record),
+        RunOutcome::Busy { holder } => {
+            return Err(Failure::new(
+                ErrorKind::Busy,
+                format!("the account is held by run {holder}, which is not settled"),
+                "let that run end, or run it again to finish it",
+            ));
+        }
+        RunOutcome::InProgressElsewhere { run_id, lease_until } => {
+            return Err(Failure::new(
+                ErrorKind::Busy,
+                format!("another process works on run {run_id}, or stopped while it did"),
+                format!("try again after {lease_until}"),
+            ));
+        }
+    };
+    let Some(run) = RunReport::of_record(mode, &record) else {
+        let told = if mode == Mode::AlreadyDone { "ended before, without a plan" } else { "ended without a plan" };
+        return Err(Failure::new(
+            ErrorKind::NeedsAttention,
+            format!("run {} {told}: {}", record.run_id, record.reason),
+            "mend the cause and plan this occasion under a --label of its own, or wait for the next schedule",
+        ));
+    };
+    let new_orders = if mode == Mode::Executed { sent(&record) } else { 0 };
+    let code = exit_code(&record);
+    Ok((
+        RunEntry {
+            case: case.to_owned(),
+            account: account.to_owned(),
+            new_orders,
+            run: Some(Box::new(run)),
+            error: None,
+        },
+        code,
+    ))
+}
+
+/// Orders that went to the venue.
+fn sent(record: &RunRecord) -> usize {
+    let unsent = [OrderState::Planned, OrderState::Skipped, OrderState::Expired];
+    record.orders.iter().filter(|order| !unsent.contains(&order.state)).count()
+}
+
+fn exit_code(record: &RunRecord) -> u8 {
+    let attention =
+        record.orders.iter().any(|order| matches!(order.state, OrderState::Unknown | OrderState::NotPlaced));
+    if attention || record.state != RunState::Done { ErrorKind::NeedsAttention.exit_code() } else { 0 }
+}

@@ -1,0 +1,63 @@
+//! The terminal and the environment, read once.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use anstream::{AutoStream, ColorChoice};
+
+use super::args::{Look, When};
+use crate::report::text::Canvas;
+
+/// Columns where there is no terminal to ask.
+const DEFAULT_WIDTH: usize = 80;
+
+/// What standard output can show, as far as the arguments do not say.
+pub(super) fn canvas(look: &Look) -> Canvas {
+    let width = look
+        .width
+        .map(usize::from)
+        .or_else(|| terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0)));
+    let color = match look.color {
+        When::Always => true,
+        When::Never => false,
+        // Honours NO_COLOR, CLICOLOR, CLICOLOR_FORCE and TERM=dumb.
+        When::Auto => AutoStream::choice(&std::io::stdout()) != ColorChoice::Never,
+    };
+    Canvas { width: width.unwrap_or(DEFAULT_WIDTH), ascii: look.ascii || !utf8_locale(), color, full: look.full }
+}
+
+/// The same for standard error.
+pub(super) fn error_canvas(look: &Look) -> Canvas {
+    let color = match look.color {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => AutoStream::choice(&std::io::stderr()) != ColorChoice::Never,
+    };
+    Canvas { color, ..canvas(look) }
+}
+
+pub(super) fn stderr_is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// The store that the environment names.
+pub(super) fn store_path() -> Option<PathBuf> {
+    variable("REBALANCE_STORE").map(PathBuf::from)
+}
+
+/// The locale that decides about characters; nothing set means a bare C locale on Unix and UTF-16 on Windows.
+fn utf8_locale() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable);
+    match locale {
+        Some(locale) => {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        }
+        None => cfg!(windows) || !std::io::stdout().is_terminal(),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line's one look at the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

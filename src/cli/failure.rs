@@ -1,0 +1,118 @@
+//! What goes wrong, for the person who can mend it, with its exit code.
+
+use std::panic::PanicHookInfo;
+
+use crate::execution::ExecutionError;
+use crate::planning::PlanError;
+use crate::ports::StoreError;
+use crate::preparation::PreparationError;
+use crate::report::document::{ErrorKind, ErrorReport};
+
+/// A failure of one command or one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) kind: ErrorKind,
+    /// What happened: which file, field, value; and what to do, where that belongs to it.
+    pub(super) message: String,
+    /// What to do besides; empty where the message says it.
+    pub(super) remedy: String,
+}
+
+impl Failure {
+    pub(super) fn new(kind: ErrorKind, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), remedy: remedy.into() }
+    }
+
+    pub(super) fn unexpected(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unexpected, message, "")
+    }
+
+    pub(super) fn bad_input(message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(ErrorKind::BadInput, message, remedy)
+    }
+
+    /// With what it is about in front.
+    pub(super) fn about(mut self, what: &str) -> Self {
+        let separator = if self.message.contains('\n') { ":\n" } else { ": " };
+        self.message = format!("{what}{separator}{}", self.message);
+        self
+    }
+
+    pub(super) fn report(&self) -> ErrorReport {
+        ErrorReport::new(self.kind, self.message.clone(), self.remedy.clone())
+    }
+}
+
+impl From<PreparationError> for Failure {
+    fn from(error: PreparationError) -> Self {
+        Self::new(ErrorKind::BadInput, error.to_string(), "")
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        let kind = match &error {
+            PlanError::Unpriced(_) | PlanError::NetAssetValueTooLarge => ErrorKind::BadInput,
+            PlanError::EmptyUniverse { .. } | PlanError::Conflict(_) => ErrorKind::Infeasible,
+            PlanError::Solver(_) | PlanError::Verification(_) => ErrorKind::Unexpected,
+        };
+        Self::new(kind, error.to_string(), "")
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let kind = match &error {
+            StoreError::Unavailable { .. } => ErrorKind::Unexpected,
+            StoreError::Corrupt { .. } => ErrorKind::NeedsAttention,
+            StoreError::Invalid { .. } => ErrorKind::Usage,
+        };
+        Self::new(kind, error.to_string(), "")
+    }
+}
+
+impl From<ExecutionError> for Failure {
+    fn from(error: ExecutionError) -> Self {
+        let kind = match error {
+            ExecutionError::Store(error) => return error.into(),
+            ExecutionError::Venue(_) | ExecutionError::Illegal(_) => ErrorKind::Unexpected,
+            ExecutionError::OtherOccasion { .. }
+            | ExecutionError::PastWindow { .. }
+            | ExecutionError::NotYetDue { .. }
+            | ExecutionError::WrongVenue { .. } => ErrorKind::BadInput,
+            ExecutionError::TryAgain { .. } | ExecutionError::LostLease { .. } => ErrorKind::Busy,
+            ExecutionError::Halted { .. } => ErrorKind::NeedsAttention,
+            ExecutionError::Ambiguous { .. } => ErrorKind::Usage,
+        };
+        Self::new(kind, error.to_string(), "")
+    }
+}
+
+/// The most urgent of several exit codes: a person must look, then defects, then what can be mended or waited for.
+pub(super) fn most_urgent(codes: impl IntoIterator<Item = u8>) -> u8 {
+    const URGENCY: [u8; 7] = [5, 1, 4, 3, 6, 7, 2];
+    let codes: Vec<u8> = codes.into_iter().collect();
+    URGENCY.into_iter().find(|code| codes.contains(code)).unwrap_or(0)
+}
+
+/// In place of a backtrace.
+pub(super) fn tell_of_a_defect(info: &PanicHookInfo<'_>) {
+    let what = info.payload_as_str().unwrap_or("no message");
+    let place = info.location().map_or_else(String::new, |place| format!(" ({}:{})", place.file(), place.line()));
+    eprintln!(
+        "error: a defect in the program: {what}{place}\n  Nothing is sent twice by running again. Please report it with the command that you gave."
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_urgent_code_counts() {
+        assert_eq!(most_urgent([0, 0]), 0);
+        assert_eq!(most_urgent([0, 3, 7]), 3);
+        assert_eq!(most_urgent([4, 5, 1]), 5);
+        assert_eq!(most_urgent([]), 0);
+    }
+}

@@ -1,0 +1,69 @@
+//! The command line: wiring only. Preparation reads, the planner plans, execution executes, reports tell.
+//!
+//! # Layout, in reading order
+//! * [`args`]: what can be asked.
+//! * [`environment`]: the terminal, its width and its characters.
+//! * [`failure`]: what goes wrong, with its exit code.
+//! * [`output`]: text or JSON to standard output, errors to standard error.
+//! * [`occasion`]: case, account and time of one run.
+//! * [`store`]: the embedded store; opened for writing by `run` and `kill-switch` alone.
+//! * [`progress`]: a sign of life where something takes longer than half a second.
+//! * `commands`: one file per command.
+
+pub mod args;
+mod commands;
+mod environment;
+mod failure;
+mod occasion;
+mod output;
+mod progress;
+mod store;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command, PolicyCommand};
+use failure::Failure;
+use output::Output;
+
+/// Reads the arguments, does what they ask, and says how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    std::panic::set_hook(Box::new(failure::tell_of_a_defect));
+    // A defect must not end in a half-told story: it is told as any other failure.
+    let code = std::panic::catch_unwind(|| run(&arguments)).unwrap_or(1);
+    ExitCode::from(code)
+}
+
+fn run(arguments: &Arguments) -> u8 {
+    let output = Output::new(&arguments.look);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return output.fail(&Failure::unexpected(format!("the program cannot start: {error}"))),
+    };
+    match runtime.block_on(carry_out(arguments, &output)) {
+        Ok(code) => code,
+        Err(failure) => output.fail(&failure),
+    }
+}
+
+async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure> {
+    let store = store::StorePath::new(arguments.store.as_deref());
+    match &arguments.command {
+        Command::Plan(cases) => commands::plan::plan(cases, &store, output).await,
+        Command::Run(cases) => commands::run::run(cases, &store, output).await,
+        Command::Runs(list) => commands::runs::runs(list, &store, output).await,
+        Command::Show(show) => commands::show::show(show, &store, output).await,
+        Command::Explain(explain) => commands::explain::explain(explain, &store, output).await,
+        Command::Replay(replay) => commands::replay::replay(replay, &store, output).await,
+        Command::Diff(diff) => commands::diff::diff(diff, &store, output).await,
+        Command::Export(export) => commands::export::export(export, &store, output).await,
+        Command::Policy(PolicyCommand::Check { file }) => commands::policy::check(file, output),
+        Command::Policy(PolicyCommand::Schema) => commands::policy::schema(output),
+        Command::Schema { of } => commands::policy::schema_of(*of, output),
+        Command::KillSwitch(switch) => commands::kill_switch::kill_switch(switch, &store, output).await,
+        Command::Completions { shell } => commands::completions::completions(*shell, output),
+    }
+}

@@ -1,0 +1,194 @@
+//! Puts the plan together: positions, orders with their keys, relaxations.
+
+use std::cmp::Reverse;
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::model::{Decimal, Money, Order, PlanningInput, PortfolioState, Quantity, Side, Weight};
+
+use super::allocation::Decided;
+use super::constraints::Limits;
+use super::explanation::{Decision, explain};
+use super::idempotency::{digest_of, order_key, payload_digest, run_id};
+use super::plan::{CashLine, Certificate, PLAN_SCHEMA, Position, RebalancePlan, Regime, Relaxation, SolverRecord};
+use super::portfolio::{Line, Portfolio};
+use super::rounding::Trade;
+use super::solver::{BACKEND, BACKEND_VERSION};
+use super::universe::Universe;
+
+/// Everything the plan is made of.
+pub(crate) struct Parts<'a> {
+    pub(crate) input: &'a PlanningInput,
+    pub(crate) net_asset_value: Money,
+    pub(crate) universe: &'a Universe,
+    pub(crate) regime: Regime,
+    pub(crate) portfolio: &'a Portfolio<'a>,
+    pub(crate) limits: &'a Limits,
+    pub(crate) decided: &'a Decided,
+    pub(crate) policy_digest: String,
+    pub(crate) next_state: PortfolioState,
+}
+
+/// Assembles the plan, without its certificate.
+pub(crate) fn assemble(parts: Parts<'_>) -> RebalancePlan {
+    let Parts { input, net_asset_value, decided, .. } = parts;
+    let run_id = run_id(&input.run);
+    let valid_until = expiry(input.as_of, input.policy.orders.valid_minutes);
+    let orders = orders(&parts, run_id, valid_until);
+    let traded = decided.rounded.traded();
+    let solved = decided.allocation.programs > 0;
+    RebalancePlan {
+        schema: PLAN_SCHEMA,
+        run_id,
+        run: input.run.clone(),
+        flow: input.flow.clone(),
+        input_digest: digest_of(input),
+        policy_name: input.policy.name.clone(),
+        quote_currency: input.policy.quote_currency.clone(),
+        as_of: input.as_of,
+        valid_until,
+        solver: SolverRecord {
+            backend: BACKEND.to_owned(),
+            version: BACKEND_VERSION.to_owned(),
+            programs: decided.allocation.programs,
+            objective: if solved {
+                decided.allocation.objective.round_dp(12).normalize().to_string()
+            } else {
+                String::new()
+            },
+        },
+        net_asset_value,
+        outcome: decided.outcome.clone(),
+        cash: cash_line(&parts),
+        positions: positions(&parts),
+        orders,
+        exclusions: parts.universe.exclusions.clone(),
+        relaxations: relaxations(decided),
+        certificate: Certificate::default(),
+        turnover: Weight::new(traded.fraction_of(net_asset_value).get() / Decimal::TWO).unwrap_or_default(),
+        estimated_cost: decided.rounded.cost(),
+        notices: input.notices.clone(),
+        regime: parts.regime,
+        policy_digest: parts.policy_digest,
+        next_state: parts.next_state,
+    }
+}
+
+fn expiry(as_of: Timestamp, minutes: u32) -> Timestamp {
+    as_of.checked_add(SignedDuration::from_mins(i64::from(minutes))).unwrap_or(Timestamp::MAX)
+}
+
+fn cash_line(parts: &Parts<'_>) -> CashLine {
+    let before = parts.input.account.cash_free + parts.input.account.cash_locked;
+    let mut after = before - parts.decided.rounded.cost();
+    for trade in &parts.decided.rounded.trades {
+        match trade.side {
+            Side::Buy => after -= trade.notional,
+            Side::Sell => after += trade.notional,
+        }
+    }
+    CashLine {
+        before,
+        after,
+        weight_before: before.fraction_of(parts.net_asset_value),
+        reference_weight: weight(parts.portfolio.cash_reference),
+        weight_after: after.fraction_of(parts.net_asset_value),
+    }
+}
+
+fn weight(value: Decimal) -> Weight {
+    Weight::new(value.round_dp(18)).unwrap_or_default()
+}
+
+fn positions(parts: &Parts<'_>) -> Vec<Position> {
+    let decision = Decision {
+        input: parts.input,
+        portfolio: parts.portfolio,
+        limits: parts.limits,
+        allocation: &parts.decided.allocation,
+        rounded: &parts.decided.rounded,
+        idle: parts.decided.idle.clone(),
+    };
+    let lines = parts.portfolio.lines.iter().enumerate();
+    let mut positions: Vec<Position> = lines.map(|(index, line)| position(parts, &decision, index, line)).collect();
+    positions.sort_by(|left, right| {
+        right.reference_weight.cmp(&left.reference_weight).then_with(|| left.asset.cmp(&right.asset))
+    });
+    positions
+}
+
+fn position(parts: &Parts<'_>, decision: &Decision<'_>, index: usize, line: &Line<'_>) -> Position {
+    let trade = parts.decided.rounded.trades.iter().find(|trade| trade.line == index);
+    let after = quantity_after(line, trade);
+    let fraction = |quantity: Quantity| line.price().value_of(quantity).fraction_of(parts.net_asset_value);
+    Position {
+        asset: line.asset.clone(),
+        symbol: line.record.symbol.clone(),
+        role: line.role,
+        price: line.price(),
+        quantity_before: line.held,
+        quantity_after: after,
+        weight_before: fraction(line.held),
+        reference_weight: weight(line.reference),
+        weight_after: fraction(after),
+        rank: line.rank,
+        reason: explain(decision, index, line),
+    }
+}
+
+fn quantity_after(line: &Line<'_>, trade: Option<&Trade>) -> Quantity {
+    match trade {
+        None => line.held,
+        Some(trade) if trade.side == Side::Buy => line.held + trade.quantity,
+        Some(trade) => line.held - trade.quantity,
+    }
+}
+
+fn orders(parts: &Parts<'_>, run_id: Uuid, valid_until: Timestamp) -> Vec<Order> {
+    let run = &parts.input.run;
+    let mut trades: Vec<(&Trade, &Line<'_>)> = parts
+        .decided
+        .rounded
+        .trades
+        .iter()
+        .filter_map(|trade| Some((trade, parts.portfolio.lines.get(trade.line)?)))
+        .collect();
+    trades.sort_by_key(|(trade, line)| {
+        (trade.side, Reverse(trade.notional), line.listing().map(|listing| listing.instrument.clone()))
+    });
+    let order = |(priority, (trade, line)): (u32, (&Trade, &Line<'_>))| {
+        let instrument = line.listing()?.instrument.clone();
+        let mut order = Order {
+            key: order_key(run_id, &run.venue, &run.venue_account, &instrument, trade.side, 0),
+            payload_digest: String::new(),
+            venue: run.venue.clone(),
+            venue_account: run.venue_account.clone(),
+            instrument,
+            asset: line.asset.clone(),
+            side: trade.side,
+            slice: 0,
+            quantity: trade.quantity,
+            limit_price: trade.limit_price,
+            reference_price: line.price(),
+            notional: trade.notional,
+            estimated_cost: trade.cost,
+            valid_until,
+            priority,
+        };
+        order.payload_digest = payload_digest(&order);
+        Some(order)
+    };
+    (0_u32..).zip(trades).filter_map(order).collect()
+}
+
+fn relaxations(decided: &Decided) -> Vec<Relaxation> {
+    let exact = |value: Decimal| Weight::new(value).unwrap_or_default();
+    let record = |row: &super::program::RelaxedRow| Relaxation {
+        limit: row.name.clone(),
+        priority: row.priority,
+        bound: exact(row.bound),
+        amount: exact(row.amount),
+    };
+    decided.relaxed.iter().map(record).collect()
+}

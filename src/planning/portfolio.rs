@@ -1,0 +1,311 @@
+//! The portfolio before trading, one line per asset that is held or wanted: what may be traded, and how far.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::amount::floor_to_step;
+use crate::model::{
+    AssetId, AssetRecord, CategoryId, Decimal, Flow, Listing, ListingStatus, Money, PlanningInput, Price, Quantity,
+};
+
+use super::plan::{ReasonCode, Regime, Role};
+use super::reference_weights::References;
+use super::universe::{Universe, grade_of};
+use super::valuation::{CostPiece, cost_curve, dearest_rate};
+
+const BILLIONTH: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+
+/// Everything the program needs to know, in fractions of net asset value.
+#[derive(Debug, Clone)]
+pub(crate) struct Portfolio<'a> {
+    pub(crate) net_asset_value: Money,
+    /// By asset id.
+    pub(crate) lines: Vec<Line<'a>>,
+    pub(crate) cash_free: Decimal,
+    pub(crate) cash_locked: Decimal,
+    pub(crate) cash_reference: Decimal,
+    /// Twice the dearest trading rate: what a full round trip may cost. Room kept below caps, so that paying the
+    /// costs of this run does not push a position over its cap in the next.
+    pub(crate) round_trip: Decimal,
+}
+
+/// One asset. Weights are fractions of net asset value before trading.
+#[derive(Debug, Clone)]
+pub(crate) struct Line<'a> {
+    pub(crate) asset: &'a AssetId,
+    pub(crate) record: &'a AssetRecord,
+    pub(crate) role: Role,
+    pub(crate) rank: Option<u32>,
+    pub(crate) free: Quantity,
+    pub(crate) held: Quantity,
+    pub(crate) weight: Decimal,
+    pub(crate) reference: Decimal,
+    /// 0..1, from the grade the policy names; 0 where there is none.
+    pub(crate) score: Decimal,
+    /// Most that may be bought and sold, each a whole number of lots where the venue has lots.
+    pub(crate) buy_box: Decimal,
+    pub(crate) sell_box: Decimal,
+    /// Why one or both boxes are empty.
+    pub(crate) buy_barred: Option<Bar>,
+    pub(crate) sell_barred: Option<Bar>,
+    /// The participation limit, not the holding, sets `sell_box` (or, for buys, `buy_box`).
+    pub(crate) participation: Option<Decimal>,
+    /// One lot, as a weight.
+    pub(crate) lot: Decimal,
+    pub(crate) costs: Vec<CostPiece>,
+}
+
+/// Why a side of an asset is closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bar {
+    pub(crate) code: ReasonCode,
+    pub(crate) sentence: String,
+}
+
+impl Bar {
+    fn new(code: ReasonCode, sentence: impl Into<String>) -> Self {
+        Self { code, sentence: sentence.into() }
+    }
+}
+
+impl Line<'_> {
+    pub(crate) fn categories(&self) -> &BTreeSet<CategoryId> {
+        &self.record.categories
+    }
+
+    pub(crate) fn price(&self) -> Price {
+        self.record.price
+    }
+
+    pub(crate) fn listing(&self) -> Option<&Listing> {
+        self.record.listing.as_ref()
+    }
+
+    /// The weight of what can be sold in the long run: free, and worth at least the venue's minimum.
+    pub(crate) fn exit_weight(&self, net_asset_value: Money) -> Decimal {
+        if self.sell_barred.is_some() {
+            Decimal::ZERO
+        } else {
+            weight_of(self.sellable(), self.price(), net_asset_value)
+        }
+    }
+
+    /// The weight that nobody can sell in this run: all of it where selling is barred, else what is locked or less
+    /// than a lot. No limit can ask for it to go.
+    pub(crate) fn immovable(&self, net_asset_value: Money) -> Decimal {
+        (self.weight - self.exit_weight(net_asset_value)).max(Decimal::ZERO)
+    }
+
+    /// The free holding rounded down to whole lots.
+    pub(crate) fn sellable(&self) -> Quantity {
+        self.listing().map_or(Quantity::ZERO, |listing| self.free.floor_to(listing.lot_size.get()))
+    }
+
+    /// What quantities are counted in: the lot; where the venue has none, the power of ten that is worth a billionth
+    /// of a quote unit at most. Finer digits would be lost in products.
+    pub(crate) fn step(&self) -> Decimal {
+        let lot = self.listing().map_or(Decimal::ZERO, |listing| listing.lot_size.get());
+        if lot > Decimal::ZERO {
+            return lot;
+        }
+        let mut step = Decimal::ONE;
+        while step * self.price().get() > BILLIONTH {
+            step /= Decimal::TEN;
+        }
+        step
+    }
+}
+
+pub(crate) fn weight_of(quantity: Quantity, price: Price, net_asset_value: Money) -> Decimal {
+    price.value_of(quantity).get() / net_asset_value.get()
+}
+
+/// Today's weights by asset, of everything that is held.
+pub(crate) fn current_weights(input: &PlanningInput, net_asset_value: Money) -> BTreeMap<AssetId, Decimal> {
+    input
+        .account
+        .holdings
+        .iter()
+        .filter_map(|(asset, holding)| {
+            let price = input.assets.get(asset)?.price;
+            Some((asset.clone(), weight_of(holding.total(), price, net_asset_value)))
+        })
+        .collect()
+}
+
+/// Lays the portfolio out: roles, boxes, costs.
+pub(crate) fn lay_out<'a>(
+    input: &'a PlanningInput,
+    net_asset_value: Money,
+    universe: &Universe,
+    regime: &Regime,
+    references: &References,
+) -> Portfolio<'a> {
+    let nav = net_asset_value.get();
+    let members = universe.member_set();
+    let lines = input
+        .assets
+        .iter()
+        .filter_map(|(asset, record)| {
+            let holding = input.account.holdings.get(asset).copied().unwrap_or_default();
+            let role = role(input, &members, asset, holding.total())?;
+            let volume = record.average_daily_volume.map(|volume| volume.get() / nav);
+            let mut line = Line {
+                asset,
+                record,
+                role,
+                rank: universe.ranks.get(asset).copied(),
+                free: holding.free,
+                held: holding.total(),
+                weight: weight_of(holding.total(), record.price, net_asset_value),
+                reference: references.assets.get(asset).copied().unwrap_or_default(),
+                score: grade_of(record, input.policy.ranking.grade)
+                    .map_or(Decimal::ZERO, super::super::model::grade::Grade::score),
+                buy_box: Decimal::ZERO,
+                sell_box: Decimal::ZERO,
+                buy_barred: None,
+                sell_barred: None,
+                participation: input
+                    .policy
+                    .limits
+                    .participation
+                    .map(|most| volume.map_or(Decimal::ZERO, |volume| most.get() * volume)),
+                lot: Decimal::ZERO,
+                costs: cost_curve(&input.policy.costs, volume),
+            };
+            line.sell_barred = sell_bar(input, &line);
+            line.buy_barred = buy_bar(input, &line, universe, regime);
+            set_boxes(&mut line, net_asset_value, input);
+            Some(line)
+        })
+        .collect();
+    Portfolio {
+        net_asset_value,
+        lines,
+        cash_free: input.account.cash_free.get() / nav,
+        cash_locked: input.account.cash_locked.get() / nav,
+        cash_reference: references.cash,
+        round_trip: dearest_rate(&input.policy.costs) * Decimal::TWO,
+    }
+}
+
+fn role(input: &PlanningInput, members: &BTreeSet<AssetId>, asset: &AssetId, held: Quantity) -> Option<Role> {
+    if members.contains(asset) {
+        return Some(Role::Constituent);
+    }
+    if input.policy.regime.as_ref().is_some_and(|regime| regime.stable_legs.contains(asset)) {
+        return Some(Role::StableLeg);
+    }
+    (!held.is_zero()).then_some(Role::MustExit)
+}
+
+/// What closes both sides: no listing, a halt, a participation limit on an unknown volume.
+fn frozen(input: &PlanningInput, line: &Line<'_>) -> Option<Bar> {
+    let Some(listing) = line.listing() else {
+        return Some(Bar::new(ReasonCode::NotListed, "not listed at the venue"));
+    };
+    if listing.status == ListingStatus::Halted {
+        return Some(Bar::new(ReasonCode::Halted, format!("the venue has halted {}", listing.instrument)));
+    }
+    (input.policy.limits.participation.is_some() && line.record.average_daily_volume.is_none()).then(|| {
+        Bar::new(ReasonCode::LimitBinds, "its average daily volume is unknown, so the participation limit bars it")
+    })
+}
+
+fn sell_bar(input: &PlanningInput, line: &Line<'_>) -> Option<Bar> {
+    if let Some(bar) = frozen(input, line) {
+        return Some(bar);
+    }
+    if input.flow == Flow::DepositOnly {
+        return Some(Bar::new(ReasonCode::NoBuy, "a deposit-only run sells nothing"));
+    }
+    let listing = line.listing()?;
+    let sellable = line.sellable();
+    if sellable.is_zero() && !line.free.is_zero() {
+        return Some(Bar::new(ReasonCode::Stranded, "the free holding is less than one lot"));
+    }
+    if sellable.is_zero() && !line.held.is_zero() {
+        return Some(Bar::new(ReasonCode::Locked, "the whole holding is locked"));
+    }
+    let worst = sell_limit_price(line.price(), input, listing)?;
+    let value = worst.value_of(sellable);
+    if !sellable.is_zero() && (value < listing.min_notional || sellable < listing.min_quantity) {
+        let sentence = format!("all of it is worth {} and the venue's minimum is {}", value, listing.min_notional);
+        return Some(Bar::new(ReasonCode::Stranded, sentence));
+    }
+    None
+}
+
+/// The lowest price a sell order may carry: the collar, rounded up to the tick.
+pub(crate) fn sell_limit_price(price: Price, input: &PlanningInput, listing: &Listing) -> Option<Price> {
+    let collar = input.policy.orders.collar.get();
+    let lowest = Price::new(price.get() * (Decimal::ONE - collar)).ok()?;
+    Some(lowest.ceil_to(listing.tick_size.get()))
+}
+
+/// The highest price a buy order may carry: the collar, rounded down to the tick; absent when that is zero.
+pub(crate) fn buy_limit_price(price: Price, input: &PlanningInput, listing: &Listing) -> Option<Price> {
+    let collar = input.policy.orders.collar.get();
+    let highest = Price::new(price.get() * (Decimal::ONE + collar)).ok()?;
+    highest.floor_to(listing.tick_size.get())
+}
+
+fn buy_bar(input: &PlanningInput, line: &Line<'_>, universe: &Universe, regime: &Regime) -> Option<Bar> {
+    if let Some(bar) = frozen(input, line) {
+        return Some(bar);
+    }
+    let listing = line.listing()?;
+    if buy_limit_price(line.price(), input, listing).is_none() {
+        return Some(Bar::new(ReasonCode::BelowMinimum, "the venue's price step is coarser than its price"));
+    }
+    if line.role == Role::MustExit {
+        return Some(Bar::new(ReasonCode::NoBuy, "it is not in the index"));
+    }
+    if line.role == Role::Constituent && universe.grade_missing.contains(line.asset) {
+        return Some(Bar::new(ReasonCode::NoBuy, "its grade is missing: held, not bought"));
+    }
+    let bearish = regime.bearish && input.policy.regime.as_ref().is_some_and(|rule| rule.no_buy_when_bearish);
+    (line.role == Role::Constituent && bearish)
+        .then(|| Bar::new(ReasonCode::NoBuy, "the regime is bearish and the policy buys no constituent then"))
+}
+
+/// Boxes are whole lots, so that rounding to lots never leaves them.
+fn set_boxes(line: &mut Line<'_>, net_asset_value: Money, input: &PlanningInput) {
+    let price = line.price();
+    let Some(listing) = line.listing() else { return };
+    let nav = net_asset_value.get();
+    let step = line.step();
+    let units = |weight: Decimal| Quantity::new(weight * nav / price.get()).unwrap_or_default();
+    let most = [listing.max_quantity, line.participation.map(units)].into_iter().flatten().min();
+    line.lot = price.get() * step / nav;
+    if line.sell_barred.is_none() {
+        let sellable = line.sellable();
+        let quantity = most.map_or(sellable, |most| most.floor_to(step).min(sellable));
+        line.sell_box = weight_of(quantity, price, net_asset_value);
+    }
+    if line.buy_barred.is_none() {
+        // Nobody can spend more than there is: cash and everything that can be sold.
+        let room = max_weight(input, line).map_or(Decimal::ONE, |cap| cap - line.weight);
+        let quantity = units(room.clamp(Decimal::ZERO, Decimal::ONE));
+        let quantity = most.map_or(quantity, |most| most.min(quantity));
+        line.buy_box = weight_of(quantity.floor_to(step), price, net_asset_value);
+    }
+}
+
+/// The cap on a constituent's weight, where the policy has one.
+pub(crate) fn max_weight(input: &PlanningInput, line: &Line<'_>) -> Option<Decimal> {
+    if line.role != Role::Constituent {
+        return None;
+    }
+    let limits = &input.policy.limits;
+    let general = limits.max_weight.as_ref()?.bound;
+    Some(limits.max_weight_of.get(line.asset).copied().unwrap_or(general).get())
+}
+
+/// A weight of an asset as a quantity; a value within a millionth of a lot of a whole number of lots is that number:
+/// the 28th digit of a division must not cost a lot.
+pub(crate) fn to_quantity(weight: Decimal, line: &Line<'_>, net_asset_value: Money) -> Decimal {
+    let exact = weight * net_asset_value.get() / line.price().get();
+    let lot = line.step();
+    let nearest = floor_to_step(exact + lot / Decimal::TWO, lot);
+    if (nearest - exact).abs() <= lot / Decimal::from(1_000_000) { nearest } else { exact }
+}

@@ -1,0 +1,613 @@
+//! The allocation program by segments, and its solution with limits that give way in order.
+//!
+//! Each asset's buy and sell is a run of boxed pieces: the objective along a trade is concave and piecewise linear
+//! (tracking gets dearer in segments, impact rises), so a better piece always comes before a worse one and no
+//! row per asset is needed. Only the limits of `constraints` are rows.
+//!
+//! Maximise, in fractions of net asset value:
+//! `grade_tilt · Σ gᵢ wᵢ − tracking_aversion · (Σ tᵢ φ(|wᵢ − tᵢ| / tᵢ) + max(0, c − t_c)) − cost_aversion · Σ cost`.
+//!
+//! Cash above its reference weight is a deviation like any other. Without that term a run short of turnover would
+//! sell what is too much and buy nothing for it: a sale alone moves as much towards the index, at half the turnover,
+//! as a sale and a purchase.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rust_decimal::RoundingStrategy;
+
+use crate::model::policy::OnBreach;
+use crate::model::{Decimal, PlanningInput, Side};
+
+use super::constraints::{LimitRow, Limits, RowKind, tight_buy_box};
+use super::drift_band::{Changes, band};
+use super::error::{Conflict, PlanError, Repair};
+use super::plan::Role;
+use super::portfolio::{Line, Portfolio, max_weight};
+use super::rounding::Trade;
+use super::solver::{AtMostRow, BoxedColumn, SolverFault, Verdict, maximise};
+
+/// φ: the slope rises from 1 near the reference weight to 2 beyond three quarters of it. With one slope a corner
+/// would serve some members fully and others not at all; so a shortfall spreads over the index.
+const TRACKING_SEGMENTS: [(Option<Decimal>, Decimal); 5] = [
+    (Some(hundredths(10)), hundredths(100)),
+    (Some(hundredths(25)), hundredths(125)),
+    (Some(hundredths(50)), hundredths(150)),
+    (Some(hundredths(75)), hundredths(175)),
+    (None, hundredths(200)),
+];
+
+const fn hundredths(count: u32) -> Decimal {
+    Decimal::from_parts(count, 0, 0, false, 2)
+}
+
+/// Breaks ties: a hundredth of a basis point per unit of weight between the first and the last line, by id.
+const TIE_BREAK: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
+
+/// Relaxations below this are rounding of the solver, not a need.
+const RELAXATION_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+
+/// Part of a piece below this, a thousandth of a basis point, is what fixed relaxations leave to spare.
+const TRADE_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 7);
+
+/// One piece of one side of one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) line: usize,
+    pub(crate) side: Side,
+    pub(crate) upper: Decimal,
+    pub(crate) reward: Decimal,
+    pub(crate) cost_rate: Decimal,
+}
+
+/// A solution in weights, before rounding.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Allocation {
+    /// Bought minus sold by line index; lines without a trade are absent.
+    pub(crate) buys: BTreeMap<usize, Decimal>,
+    pub(crate) sells: BTreeMap<usize, Decimal>,
+    pub(crate) objective: Decimal,
+    /// By row: how far it had to give way.
+    pub(crate) given: Vec<Decimal>,
+    /// Indices of the rows without slack.
+    pub(crate) binding: Vec<usize>,
+    pub(crate) programs: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RelaxedRow {
+    pub(crate) name: String,
+    pub(crate) priority: u32,
+    pub(crate) bound: Decimal,
+    pub(crate) amount: Decimal,
+}
+
+/// The program of one run.
+#[derive(Debug)]
+pub(crate) struct Program<'a> {
+    input: &'a PlanningInput,
+    portfolio: &'a Portfolio<'a>,
+    limits: &'a Limits,
+    anchors: Vec<Decimal>,
+}
+
+/// Which bounds a solve uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bounds {
+    /// Tightened by the worst rounding.
+    Tight,
+    /// The policy's own.
+    Exact,
+}
+
+impl<'a> Program<'a> {
+    pub(crate) fn formulate(
+        input: &'a PlanningInput,
+        portfolio: &'a Portfolio<'a>,
+        limits: &'a Limits,
+        changes: Changes,
+    ) -> Self {
+        let anchors = portfolio.lines.iter().map(|line| anchor(input, portfolio, line, changes)).collect();
+        Self { input, portfolio, limits, anchors }
+    }
+
+    /// Solves. First with bounds tightened for rounding, then with the policy's own, then lets soft limits give
+    /// way: in order of priority, each by the least that those before it allow.
+    pub(crate) fn solve(&self) -> Result<Allocation, PlanError> {
+        let nobody = |_: usize, _: Side| false;
+        let none = vec![Decimal::ZERO; self.limits.rows.len()];
+        let mut programs = 0;
+        if let Some(allocation) = self.solve_within(&nobody, &none, &mut programs)? {
+            return Ok(allocation);
+        }
+        let Some(elastic) = self.solve_elastic(&nobody, &none, &mut programs)? else {
+            return Err(PlanError::Conflict(self.conflict()?));
+        };
+        // Once it is settled what gives way, everything else keeps its room for rounding where it can.
+        let refined = self.solve_within(&nobody, &elastic.given, &mut programs)?;
+        Ok(Allocation { programs, ..refined.unwrap_or(elastic) })
+    }
+
+    /// Solves again without the trades that no venue would take. What gave way in `first` may give way as far and
+    /// no further; where the limits cannot be kept so, they are kept as nearly as can be. Absent when hard limits
+    /// depend on a barred trade.
+    pub(crate) fn solve_without(
+        &self,
+        barred: &dyn Fn(usize, Side) -> bool,
+        first: &Allocation,
+    ) -> Result<Option<Allocation>, PlanError> {
+        let mut programs = 0;
+        let found = match self.solve_within(barred, &first.given, &mut programs)? {
+            None => self.solve_elastic(barred, &first.given, &mut programs)?,
+            found => found,
+        };
+        // The relaxations of the plan are those of the limits alone; what a barred trade adds is a matter of lots.
+        Ok(found.map(|allocation| Allocation { given: first.given.clone(), ..allocation }))
+    }
+
+    /// The optimum that keeps every row at its bound plus what it is `given`; absent when there is none.
+    fn solve_within(
+        &self,
+        barred: &dyn Fn(usize, Side) -> bool,
+        given: &[Decimal],
+        programs: &mut u32,
+    ) -> Result<Option<Allocation>, PlanError> {
+        for bounds in [Bounds::Tight, Bounds::Exact] {
+            let columns = self.columns(bounds, barred);
+            let mut rows = self.rows(&columns, bounds, given);
+            let mut all = boxes(&columns);
+            self.measure_idle_cash(&columns, &mut all, &mut rows);
+            *programs += 1;
+            if let Verdict::Optimal { values, objective } = maximise(&all, &rows)? {
+                return Ok(Some(allocation(&columns, &rows, &values, objective, given.to_vec(), *programs)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The optimum when soft rows may give way beyond what they are given; absent when that is not enough.
+    fn solve_elastic(
+        &self,
+        barred: &dyn Fn(usize, Side) -> bool,
+        given: &[Decimal],
+        programs: &mut u32,
+    ) -> Result<Option<Allocation>, PlanError> {
+        let columns = self.columns(Bounds::Exact, barred);
+        let rows = self.rows(&columns, Bounds::Exact, given);
+        let slacks = Slacks::new(&self.limits.rows, given, columns.len());
+        if slacks.entries.is_empty() {
+            return Ok(None);
+        }
+        let mut fixed: Vec<AtMostRow> = Vec::new();
+        let mut needed: BTreeSet<usize> = BTreeSet::new();
+        for members in slacks.by_priority() {
+            // Trades are free here: what is sought is the least relaxation, whatever it is worth.
+            let mut all = without_reward(&columns);
+            all.extend(slacks.columns(Some(&members)));
+            let mut rows = slacks.extend(rows.clone());
+            rows.extend(fixed.iter().cloned());
+            *programs += 1;
+            let Verdict::Optimal { objective, .. } = maximise(&all, &rows)? else { return Ok(None) };
+            let least = (-objective).max(Decimal::ZERO);
+            let least = if least <= RELAXATION_NOISE { Decimal::ZERO } else { least };
+            if !least.is_zero() {
+                needed.extend(&members);
+            }
+            let terms = members.iter().map(|slack| (*slack, Decimal::ONE)).collect();
+            fixed.push(AtMostRow { terms, bound: least + RELAXATION_NOISE });
+        }
+        let mut all = boxes(&columns);
+        all.extend(slacks.columns(None));
+        let mut rows = slacks.extend(rows);
+        rows.extend(fixed);
+        self.measure_idle_cash(&columns, &mut all, &mut rows);
+        *programs += 1;
+        let Verdict::Optimal { values, objective } = maximise(&all, &rows)? else {
+            // The last pass found a solution with these very bounds: only rounding can have lost it.
+            return Err(SolverFault::NotProved.into());
+        };
+        let given = slacks.given(given, &values, &needed);
+        Ok(Some(allocation(&columns, &rows, &values, objective, given, *programs)))
+    }
+
+    /// The limits that gave way.
+    pub(crate) fn relaxed(&self, given: &[Decimal]) -> Vec<RelaxedRow> {
+        let rows = self.limits.rows.iter().zip(given);
+        rows.filter(|(_, amount)| !amount.is_zero())
+            .filter_map(|(row, amount)| {
+                Some(RelaxedRow {
+                    name: row.name.clone(),
+                    priority: row.soft?.priority,
+                    bound: row.bound,
+                    amount: *amount,
+                })
+            })
+            .collect()
+    }
+
+    /// By how much trades break the rows beyond what these are given: the total, for comparing rounded plans.
+    pub(crate) fn shortfall(&self, trades: &[Trade], given: &[Decimal]) -> Decimal {
+        let trades: Vec<(Column, Decimal)> = trades.iter().map(|trade| self.as_column(trade)).collect();
+        let rows = self.limits.rows.iter().zip(given);
+        rows.map(|(row, given)| {
+            let used: Decimal =
+                trades.iter().map(|(column, weight)| row.kind.coefficient(self.portfolio, column) * *weight).sum();
+            (used - row.room - given).max(Decimal::ZERO)
+        })
+        .sum()
+    }
+
+    fn as_column(&self, trade: &Trade) -> (Column, Decimal) {
+        let upper = trade.notional.fraction_of(self.portfolio.net_asset_value).get();
+        let cost_rate = trade.cost.fraction_of(trade.notional).get();
+        (Column { line: trade.line, side: trade.side, upper, reward: Decimal::ZERO, cost_rate }, upper)
+    }
+
+    /// One more column, and the row that makes it at least the cash above its reference weight:
+    /// `c0 + Σ(1−κ)s − Σ(1+κ)b − t_c ≤ idle`.
+    fn measure_idle_cash(&self, columns: &[Column], all: &mut Vec<BoxedColumn>, rows: &mut Vec<AtMostRow>) {
+        let price = self.input.policy.objective.tracking_aversion.get();
+        if price.is_zero() {
+            return;
+        }
+        let raised = |(index, column): (usize, &Column)| (index, -RowKind::Budget.coefficient(self.portfolio, column));
+        let mut terms: Vec<(usize, Decimal)> = columns.iter().enumerate().map(raised).collect();
+        terms.push((all.len(), Decimal::NEGATIVE_ONE));
+        let cash = self.portfolio.cash_free + self.portfolio.cash_locked;
+        rows.push(AtMostRow { terms, bound: self.portfolio.cash_reference - cash });
+        all.push(BoxedColumn { upper: Decimal::TWO, reward: -price });
+    }
+
+    /// A minimal set of limits that cannot all be met (deletion filter), and what would mend it.
+    fn conflict(&self) -> Result<Conflict, PlanError> {
+        let none = vec![Decimal::ZERO; self.limits.rows.len()];
+        let columns = self.columns(Bounds::Exact, &|_, _| false);
+        let rows = self.rows(&columns, Bounds::Exact, &none);
+        // Every limit at the furthest it may go.
+        let mut kept: Vec<usize> = Vec::new();
+        let mut furthest = rows;
+        for (index, (limit, row)) in self.limits.rows.iter().zip(&mut furthest).enumerate() {
+            row.bound += limit.most_relaxation();
+            kept.push(index);
+        }
+        let subset = |kept: &[usize]| -> Vec<AtMostRow> {
+            kept.iter().filter_map(|index| furthest.get(*index)).cloned().collect()
+        };
+        let all = without_reward(&columns);
+        for candidate in kept.clone() {
+            let without: Vec<usize> = kept.iter().copied().filter(|index| *index != candidate).collect();
+            if maximise(&all, &subset(&without))? == Verdict::Infeasible {
+                kept = without;
+            }
+        }
+        let mut repairs = Vec::new();
+        for index in &kept {
+            let others: Vec<usize> = kept.iter().copied().filter(|other| other != index).collect();
+            repairs.extend(self.repair(*index, &all, &furthest, subset(&others))?);
+        }
+        let limits = kept.iter().filter_map(|index| self.limits.rows.get(*index));
+        let mut names: Vec<String> = limits.map(|row| row.name.clone()).collect();
+        names.extend(self.boxes_at_fault(&kept));
+        Ok(Conflict { limits: names, repairs })
+    }
+
+    /// The least by which moving this row alone would end the conflict.
+    fn repair(
+        &self,
+        index: usize,
+        columns: &[BoxedColumn],
+        furthest: &[AtMostRow],
+        mut others: Vec<AtMostRow>,
+    ) -> Result<Option<Repair>, PlanError> {
+        let (Some(limit), Some(row)) = (self.limits.rows.get(index), furthest.get(index)) else { return Ok(None) };
+        if matches!(limit.kind, RowKind::Budget | RowKind::CashAtLimitPrices { .. }) {
+            return Ok(None);
+        }
+        let mut columns = columns.to_vec();
+        let mut row = row.clone();
+        row.terms.push((columns.len(), Decimal::NEGATIVE_ONE));
+        columns.push(BoxedColumn { upper: Decimal::TEN, reward: Decimal::NEGATIVE_ONE });
+        others.push(row);
+        let Verdict::Optimal { objective, .. } = maximise(&columns, &others)? else { return Ok(None) };
+        let lower = matches!(
+            limit.kind,
+            RowKind::CashBuffer | RowKind::CategoryMin(_) | RowKind::StableShare | RowKind::Withdraw
+        );
+        let already = limit.most_relaxation();
+        let by = (already - objective).round_dp_with_strategy(6, RoundingStrategy::AwayFromZero);
+        let to = if lower { limit.bound - by } else { limit.bound + by };
+        let weight = |value: Decimal| crate::model::Weight::new(value).unwrap_or_default();
+        Ok(Some(Repair { limit: limit.name.clone(), from: weight(limit.bound), to: weight(to) }))
+    }
+
+    /// Limits that bound one line's trade are boxes, not rows, but they have names: participation where a cap cannot
+    /// be met, caps and participation of the members where a category cannot be filled.
+    fn boxes_at_fault(&self, kept: &[usize]) -> Vec<String> {
+        let mut names = Vec::new();
+        for row in kept.iter().filter_map(|index| self.limits.rows.get(*index)) {
+            let at_fault = |line: &&Line<'_>| match &row.kind {
+                RowKind::CategoryMin(category) => line.categories().contains(category) && line.buy_barred.is_none(),
+                _ => false,
+            };
+            if let RowKind::MaxWeight(line) = row.kind
+                && let Some(line) = self.portfolio.lines.get(line)
+                && line.participation.is_some_and(|most| most < line.weight)
+            {
+                names.push(format!("participation({})", line.asset));
+            }
+            for line in self.portfolio.lines.iter().filter(at_fault) {
+                if max_weight(self.input, line).is_some_and(|cap| cap - line.weight < line.buy_box + line.lot) {
+                    names.push(format!("max_weight({})", line.asset));
+                } else if line.participation.is_some_and(|most| most < line.buy_box + line.lot) {
+                    names.push(format!("participation({})", line.asset));
+                }
+            }
+        }
+        names
+    }
+
+    fn columns(&self, bounds: Bounds, barred: &dyn Fn(usize, Side) -> bool) -> Vec<Column> {
+        let mut columns = Vec::with_capacity(self.portfolio.lines.len() * 4);
+        for (index, (line, anchor)) in self.portfolio.lines.iter().zip(&self.anchors).enumerate() {
+            if !barred(index, Side::Buy) {
+                let most = match bounds {
+                    Bounds::Tight => tight_buy_box(self.input, self.portfolio, line),
+                    Bounds::Exact => line.buy_box,
+                };
+                self.pieces(index, line, *anchor, Side::Buy, most, &mut columns);
+            }
+            if !barred(index, Side::Sell) {
+                self.pieces(index, line, *anchor, Side::Sell, line.sell_box, &mut columns);
+            }
+        }
+        columns
+    }
+
+    /// Cuts one side of one line where the slope of tracking or the rate of cost changes.
+    fn pieces(&self, index: usize, line: &Line<'_>, anchor: Decimal, side: Side, most: Decimal, out: &mut Vec<Column>) {
+        if most <= Decimal::ZERO {
+            return;
+        }
+        let tracks = !self.input.policy.objective.tracking_aversion.is_zero();
+        let mut cuts: Vec<Decimal> = line.costs.iter().filter_map(|piece| piece.up_to).collect();
+        if tracks {
+            cuts.extend(kinks(anchor, line.reference).map(|kink| match side {
+                Side::Buy => kink - line.weight,
+                Side::Sell => line.weight - kink,
+            }));
+        }
+        cuts.retain(|cut| *cut > Decimal::ZERO && *cut < most);
+        cuts.push(most);
+        cuts.sort_unstable();
+        let needed = side == Side::Sell || self.buy_may_be_needed(line);
+        let mut from = Decimal::ZERO;
+        for to in cuts {
+            if to <= from {
+                continue;
+            }
+            let column = self.piece(index, line, anchor, side, from, to);
+            // A buy that loses and that no limit can ask for is left out of the program.
+            if needed || column.reward > Decimal::ZERO {
+                out.push(column);
+            }
+            from = to;
+        }
+    }
+
+    fn piece(&self, index: usize, line: &Line<'_>, anchor: Decimal, side: Side, from: Decimal, to: Decimal) -> Column {
+        let objective = &self.input.policy.objective;
+        let middle = (from + to) / Decimal::TWO;
+        let rate = line.costs.iter().find(|piece| piece.up_to.is_none_or(|end| middle < end));
+        let cost_rate = rate.map_or(Decimal::ZERO, |piece| piece.rate);
+        let (direction, at) = match side {
+            Side::Buy => (Decimal::ONE, line.weight + middle),
+            Side::Sell => (Decimal::NEGATIVE_ONE, line.weight - middle),
+        };
+        // d/dw of grade_tilt·g·w − tracking_aversion·t·φ(|w−t|/t).
+        let slope = objective.grade_tilt.get() * line.score
+            - objective.tracking_aversion.get() * tracking_slope(at, anchor, line.reference);
+        let tie = TIE_BREAK * Decimal::from(index) / Decimal::from(self.portfolio.lines.len());
+        let reward = direction * (slope - tie) - objective.cost_aversion.get() * cost_rate;
+        Column { line: index, side, upper: to - from, reward, cost_rate }
+    }
+
+    fn buy_may_be_needed(&self, line: &Line<'_>) -> bool {
+        self.limits.rows.iter().any(|row| match &row.kind {
+            RowKind::CategoryMin(category) => line.categories().contains(category),
+            RowKind::StableShare => line.role == Role::StableLeg,
+            _ => false,
+        })
+    }
+
+    fn rows(&self, columns: &[Column], bounds: Bounds, given: &[Decimal]) -> Vec<AtMostRow> {
+        let row = |(limit, given): (&LimitRow, &Decimal)| AtMostRow {
+            terms: columns
+                .iter()
+                .enumerate()
+                .map(|(index, column)| (index, limit.kind.coefficient(self.portfolio, column)))
+                .filter(|(_, coefficient)| !coefficient.is_zero())
+                .collect(),
+            bound: match bounds {
+                // What gives way has nothing to spare for rounding.
+                Bounds::Tight if given.is_zero() => limit.tight_room,
+                Bounds::Tight | Bounds::Exact => limit.room + given,
+            },
+        };
+        self.limits.rows.iter().zip(given).map(row).collect()
+    }
+
+    /// The objective of a portfolio reached by given trades: for comparing rounded plans.
+    pub(crate) fn value(&self, weights: &[Decimal], cost: Decimal) -> Decimal {
+        let objective = &self.input.policy.objective;
+        let cash = Decimal::ONE - weights.iter().sum::<Decimal>() - cost;
+        let idle = (cash - self.portfolio.cash_reference).max(Decimal::ZERO);
+        let mut total = -objective.cost_aversion.get() * cost - objective.tracking_aversion.get() * idle;
+        for ((line, anchor), weight) in self.portfolio.lines.iter().zip(&self.anchors).zip(weights) {
+            total += objective.grade_tilt.get() * line.score * *weight;
+            total -= objective.tracking_aversion.get() * tracking_loss(*weight, *anchor, line.reference);
+        }
+        total
+    }
+}
+
+/// Where tracking pulls a line to: its reference weight, unless it is close enough already or the policy only
+/// trades back to the band's edge.
+fn anchor(input: &PlanningInput, portfolio: &Portfolio<'_>, line: &Line<'_>, changes: Changes) -> Decimal {
+    let gap = (line.weight - line.reference).abs();
+    // Paying costs shrinks every weight's base; within that much the line counts as on target, or a later run
+    // would sell back what an earlier one bought.
+    if gap <= line.reference * portfolio.round_trip {
+        return line.weight;
+    }
+    let edge = input.policy.drift_band.on_breach == OnBreach::ToBandEdge && !changes.any();
+    match band(&input.policy.drift_band, line.reference) {
+        Some(width) if edge && gap <= width => line.weight,
+        Some(width) if edge && line.weight > line.reference => line.reference + width,
+        Some(width) if edge => line.reference - width,
+        _ => line.reference,
+    }
+}
+
+/// The weights at which the slope of tracking changes.
+fn kinks(anchor: Decimal, reference: Decimal) -> impl Iterator<Item = Decimal> {
+    let steps = TRACKING_SEGMENTS.iter().filter_map(move |(up_to, _)| up_to.map(|up_to| up_to * reference));
+    std::iter::once(anchor).chain(steps.flat_map(move |step| [anchor - step, anchor + step]))
+}
+
+/// The derivative of `t·φ(|w−a|/t)` by `w`; of the plain deviation where the reference is zero.
+fn tracking_slope(at: Decimal, anchor: Decimal, reference: Decimal) -> Decimal {
+    let gap = (at - anchor).abs();
+    let segment = TRACKING_SEGMENTS.iter().find(|(up_to, _)| up_to.is_none_or(|up_to| gap <= up_to * reference));
+    let slope = if reference.is_zero() { Decimal::ONE } else { segment.map_or(Decimal::ONE, |(_, slope)| *slope) };
+    if at >= anchor { slope } else { -slope }
+}
+
+/// `t·φ(|w−a|/t)`.
+fn tracking_loss(weight: Decimal, anchor: Decimal, reference: Decimal) -> Decimal {
+    let gap = (weight - anchor).abs();
+    if reference.is_zero() {
+        return gap;
+    }
+    let mut loss = Decimal::ZERO;
+    let mut from = Decimal::ZERO;
+    for (up_to, slope) in TRACKING_SEGMENTS {
+        let to = up_to.map_or(gap, |up_to| gap.min(up_to * reference));
+        if to > from {
+            loss += (to - from) * slope;
+            from = to;
+        }
+    }
+    loss
+}
+
+/// For programs that only ask how far a limit must give way.
+fn without_reward(columns: &[Column]) -> Vec<BoxedColumn> {
+    columns.iter().map(|column| BoxedColumn { upper: column.upper, reward: Decimal::ZERO }).collect()
+}
+
+fn boxes(columns: &[Column]) -> Vec<BoxedColumn> {
+    columns.iter().map(|column| BoxedColumn { upper: column.upper, reward: column.reward }).collect()
+}
+
+fn allocation(
+    columns: &[Column],
+    rows: &[AtMostRow],
+    values: &[Decimal],
+    objective: Decimal,
+    given: Vec<Decimal>,
+    programs: u32,
+) -> Allocation {
+    let used = |row: &AtMostRow| -> Decimal {
+        row.terms.iter().filter_map(|(column, by)| Some(*values.get(*column)? * *by)).sum()
+    };
+    let binding = rows.iter().enumerate().filter(|(_, row)| row.bound - used(row) <= RELAXATION_NOISE);
+    let binding = binding.map(|(index, _)| index).collect();
+    let mut allocation = Allocation { objective, binding, given, programs, ..Allocation::default() };
+    // What fixed relaxations leave to spare is no trade; a whole piece is one, however small.
+    let meant = |(column, value): &(&Column, &Decimal)| **value > TRADE_NOISE || **value == column.upper;
+    for (column, value) in columns.iter().zip(values).filter(meant) {
+        let side = match column.side {
+            Side::Buy => &mut allocation.buys,
+            Side::Sell => &mut allocation.sells,
+        };
+        *side.entry(column.line).or_default() += *value;
+    }
+    allocation
+}
+
+/// The extra columns by which soft rows may be broken.
+#[derive(Debug)]
+struct Slacks {
+    entries: Vec<Slack>,
+}
+
+#[derive(Debug)]
+struct Slack {
+    row: usize,
+    column: usize,
+    priority: u32,
+    family: String,
+    /// The most it may give way, and the part of that which it is given already.
+    most: Decimal,
+    given: Decimal,
+}
+
+impl Slacks {
+    fn new(rows: &[LimitRow], given: &[Decimal], first_column: usize) -> Self {
+        let soft = rows.iter().zip(given).enumerate().filter(|(_, (row, _))| row.soft.is_some());
+        let entry = |((row, (limit, given)), column): ((usize, (&LimitRow, &Decimal)), usize)| Slack {
+            row,
+            column,
+            priority: limit.soft.map_or(0, |soft| soft.priority),
+            family: limit.kind.family(),
+            most: limit.most_relaxation(),
+            given: *given,
+        };
+        Self { entries: soft.zip(first_column..).map(entry).collect() }
+    }
+
+    /// The columns of each family, the most important first; one priority goes by name.
+    fn by_priority(&self) -> Vec<Vec<usize>> {
+        let mut families: BTreeMap<(u32, &str), Vec<usize>> = BTreeMap::new();
+        for slack in &self.entries {
+            families.entry((slack.priority, &slack.family)).or_default().push(slack.column);
+        }
+        families.into_values().collect()
+    }
+
+    /// The columns; those in `minimised` cost one each, all others nothing.
+    fn columns(&self, minimised: Option<&[usize]>) -> Vec<BoxedColumn> {
+        let reward = |column: &usize| match minimised {
+            Some(minimised) if minimised.contains(column) => Decimal::NEGATIVE_ONE,
+            _ => Decimal::ZERO,
+        };
+        let entries = self.entries.iter();
+        entries
+            .map(|slack| BoxedColumn {
+                upper: (slack.most - slack.given).max(Decimal::ZERO),
+                reward: reward(&slack.column),
+            })
+            .collect()
+    }
+
+    fn extend(&self, mut rows: Vec<AtMostRow>) -> Vec<AtMostRow> {
+        for slack in &self.entries {
+            if let Some(row) = rows.get_mut(slack.row) {
+                row.terms.push((slack.column, Decimal::NEGATIVE_ONE));
+            }
+        }
+        rows
+    }
+
+    /// How far each row gives way in a solution, rounded up at the ninth decimal, so that it is never understated.
+    fn given(&self, before: &[Decimal], values: &[Decimal], needed: &BTreeSet<usize>) -> Vec<Decimal> {
+        let mut given = before.to_vec();
+        for slack in self.entries.iter().filter(|slack| needed.contains(&slack.column)) {
+            let (Some(given), Some(value)) = (given.get_mut(slack.row), values.get(slack.column)) else { continue };
+            if *value > RELAXATION_NOISE {
+                let amount = value.round_dp_with_strategy(9, RoundingStrategy::AwayFromZero);
+                *given = (*given + amount).min(slack.most);
+            }
+        }
+        given
+    }
+}

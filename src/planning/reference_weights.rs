@@ -1,0 +1,203 @@
+//! The weights of the index itself, before anything is traded.
+//!
+//! First the pure index (adds up to one over the constituents), then its place beside stable legs and cash:
+//! `t_i = index_i · (1 − stable share or cash target, whichever is larger)`, so that everything adds up to one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rust_decimal::MathematicalOps;
+
+use crate::model::policy::{ReferenceWeights, WeightMethod};
+use crate::model::{AssetId, Decimal, Flow, Money, PlanningInput};
+
+use super::plan::Regime;
+use super::universe::{Universe, grade_of};
+
+/// Reference weights as fractions of net asset value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct References {
+    pub(crate) assets: BTreeMap<AssetId, Decimal>,
+    pub(crate) cash: Decimal,
+}
+
+/// Sets the reference weights of constituents, stable legs and cash; together they are one.
+///
+/// `current` are today's weights: a constituent that the method cannot weigh (its grade is missing) keeps its own.
+pub(crate) fn reference_weights(
+    input: &PlanningInput,
+    universe: &Universe,
+    regime: &Regime,
+    current: &BTreeMap<AssetId, Decimal>,
+    net_asset_value: Money,
+) -> References {
+    let cash_target = cash_target(input, net_asset_value);
+    let stable_share = regime.stable_share.get().max(cash_target);
+    let legs: BTreeSet<&AssetId> = input
+        .policy
+        .regime
+        .iter()
+        .flat_map(|regime| &regime.stable_legs)
+        .filter(|asset| input.assets.contains_key(*asset))
+        .collect();
+    let mut references = References::default();
+    if !legs.is_empty() && stable_share > cash_target {
+        let each = (stable_share - cash_target) / Decimal::from(legs.len());
+        references.assets.extend(legs.into_iter().map(|leg| (leg.clone(), each)));
+    }
+    let invested = Decimal::ONE - stable_share;
+    let pinned = pinned(input, universe, current);
+    let pinned_total: Decimal = pinned.values().sum::<Decimal>().min(invested);
+    let free: Vec<&AssetId> = universe.members.iter().filter(|asset| !pinned.contains_key(*asset)).collect();
+    let raw: Vec<Decimal> =
+        free.iter().map(|asset| raw_weight(input, asset, input.policy.reference_weights.method)).collect();
+    let shares = capped(&raw, &input.policy.reference_weights);
+    for (asset, share) in free.into_iter().zip(shares) {
+        references.assets.insert(asset.clone(), share * (invested - pinned_total));
+    }
+    references.assets.extend(pinned);
+    // What caps leave over, and the 28th digit of the divisions, stays in cash.
+    references.cash = Decimal::ONE - references.assets.values().sum::<Decimal>();
+    references
+}
+
+/// The cash the run should end with, as a fraction of net asset value.
+fn cash_target(input: &PlanningInput, net_asset_value: Money) -> Decimal {
+    let buffer = input.policy.limits.cash_buffer.as_ref().map_or(Decimal::ZERO, |limit| limit.bound.get());
+    let buffer = input.policy.reference_weights.cash.map_or(buffer, |cash| cash.get().max(buffer));
+    let raised = match input.flow {
+        Flow::Withdraw(amount) => amount.fraction_of(net_asset_value).get(),
+        Flow::Full | Flow::DepositOnly => Decimal::ZERO,
+    };
+    (buffer + raised).min(Decimal::ONE)
+}
+
+/// Constituents without the grade that the method weighs by: they keep the weight they have.
+fn pinned(
+    input: &PlanningInput,
+    universe: &Universe,
+    current: &BTreeMap<AssetId, Decimal>,
+) -> BTreeMap<AssetId, Decimal> {
+    let by_grade = matches!(input.policy.reference_weights.method, WeightMethod::Grade | WeightMethod::MarketCapGrade);
+    if !by_grade {
+        return BTreeMap::new();
+    }
+    let weight = |asset: &AssetId| current.get(asset).copied().unwrap_or_default();
+    universe.grade_missing.iter().filter(|asset| universe.is_member(asset)).map(|a| (a.clone(), weight(a))).collect()
+}
+
+fn raw_weight(input: &PlanningInput, asset: &AssetId, method: WeightMethod) -> Decimal {
+    let Some(record) = input.assets.get(asset) else { return Decimal::ZERO };
+    let cap = record.market_cap.map_or(Decimal::ZERO, Money::get);
+    let score =
+        grade_of(record, input.policy.ranking.grade).map_or(Decimal::ZERO, super::super::model::grade::Grade::score);
+    match method {
+        WeightMethod::MarketCap => cap,
+        WeightMethod::SqrtMarketCap => cap.sqrt().unwrap_or_default(),
+        WeightMethod::Equal => Decimal::ONE,
+        WeightMethod::Grade => score,
+        // Scaled down first: a cap of 1e18 times a grade must not crowd out digits.
+        WeightMethod::MarketCapGrade => cap * score,
+    }
+}
+
+/// Shares that add up to one, nobody above its cap; the excess goes pro rata to those below theirs.
+///
+/// Caps follow the rank by raw weight: the first tier is for the largest. When the caps of everybody add up to
+/// less than one, the rest is left over (and becomes cash). All raw weights zero: equal shares.
+pub(crate) fn capped(raw: &[Decimal], rules: &ReferenceWeights) -> Vec<Decimal> {
+    let total: Decimal = raw.iter().sum();
+    let raw: Vec<Decimal> = if total.is_zero() { vec![Decimal::ONE; raw.len()] } else { raw.to_vec() };
+    let caps = caps_by_rank(&raw, rules);
+    let mut share: Vec<Option<Decimal>> = vec![None; raw.len()];
+    loop {
+        let fixed: Decimal = share.iter().flatten().sum();
+        let open: Decimal = raw.iter().zip(&share).filter(|(_, share)| share.is_none()).map(|(raw, _)| *raw).sum();
+        let left = Decimal::ONE - fixed;
+        if open.is_zero() {
+            break;
+        }
+        let over: Vec<bool> = raw
+            .iter()
+            .zip(&caps)
+            .zip(&share)
+            .map(|((raw, cap), share)| share.is_none() && cap.is_some_and(|cap| *raw * left > cap * open))
+            .collect();
+        let any = over.iter().any(|over| *over);
+        for (((share, raw), cap), over) in share.iter_mut().zip(&raw).zip(&caps).zip(&over) {
+            if *over {
+                *share = *cap;
+            } else if !any && share.is_none() {
+                *share = Some(*raw * left / open);
+            }
+        }
+        if !any {
+            break;
+        }
+    }
+    share.into_iter().map(Option::unwrap_or_default).collect()
+}
+
+fn caps_by_rank(raw: &[Decimal], rules: &ReferenceWeights) -> Vec<Option<Decimal>> {
+    let rest = rules.max_weight.map(super::super::model::amount::Weight::get);
+    let mut order: Vec<usize> = (0..raw.len()).collect();
+    // A stable sort: equal weights keep the order of rank they came in.
+    order.sort_by_key(|index| std::cmp::Reverse(raw.get(*index).copied()));
+    let mut tiers = rules.cap_tiers.iter().flat_map(|tier| {
+        let count = usize::try_from(tier.top).unwrap_or(usize::MAX);
+        std::iter::repeat_n(Some(tier.max_weight.get()), count)
+    });
+    let mut caps = vec![None; raw.len()];
+    for index in order {
+        if let Some(cap) = caps.get_mut(index) {
+            *cap = tiers.next().unwrap_or(rest);
+        }
+    }
+    caps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Weight;
+    use crate::model::policy::CapTier;
+
+    fn dec(text: &str) -> Decimal {
+        text.parse().expect(text)
+    }
+
+    fn rules(tiers: &[(u32, &str)], rest: Option<&str>) -> ReferenceWeights {
+        let weight = |text: &str| Weight::parse(text).expect(text);
+        ReferenceWeights {
+            method: WeightMethod::MarketCap,
+            cap_tiers: tiers.iter().map(|(top, cap)| CapTier { top: *top, max_weight: weight(cap) }).collect(),
+            max_weight: rest.map(weight),
+            cash: None,
+        }
+    }
+
+    #[test]
+    fn excess_goes_pro_rata_to_those_below_their_cap() {
+        let raw = [dec("60"), dec("20"), dec("10"), dec("10")];
+        assert_eq!(capped(&raw, &rules(&[], None)), [dec("0.6"), dec("0.2"), dec("0.1"), dec("0.1")]);
+        // 60 % is cut to 30 %; 70 % is shared 20:10:10 = 35, 17.5, 17.5; the second is over and is cut to 30 %.
+        assert_eq!(capped(&raw, &rules(&[], Some("0.3"))), [dec("0.3"), dec("0.3"), dec("0.2"), dec("0.2")]);
+    }
+
+    #[test]
+    fn tiers_follow_the_rank_by_weight() {
+        let raw = [dec("10"), dec("60"), dec("20"), dec("10")];
+        let shares = capped(&raw, &rules(&[(1, "0.4")], Some("0.25")));
+        assert_eq!(shares, [dec("0.175"), dec("0.4"), dec("0.25"), dec("0.175")]);
+    }
+
+    #[test]
+    fn caps_too_tight_leave_the_rest_over() {
+        let shares = capped(&[dec("1"), dec("1")], &rules(&[], Some("0.3")));
+        assert_eq!(shares, [dec("0.3"), dec("0.3")]);
+    }
+
+    #[test]
+    fn no_information_means_equal_shares() {
+        assert_eq!(capped(&[Decimal::ZERO, Decimal::ZERO], &rules(&[], None)), [dec("0.5"), dec("0.5")]);
+    }
+}

@@ -1,0 +1,251 @@
+//! Who is in the index: eligibility, ranking, entry and exit buffers.
+//!
+//! Only constituents are asked for eligibility. What is held and not (or no longer) a constituent must exit,
+//! unless it is a stable leg.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use crate::model::policy::{Eligibility, GradeKind, RankBy, Ranking};
+use crate::model::{AssetId, AssetRecord, Decimal, Grade, PlanningInput};
+
+use super::plan::Exclusion;
+
+/// The chosen constituents and why the others are not among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Universe {
+    /// Constituents by rank.
+    pub(crate) members: Vec<AssetId>,
+    /// Rank among the eligible, from 1.
+    pub(crate) ranks: BTreeMap<AssetId, u32>,
+    /// Members of the last run whose grade is missing now: held, not bought.
+    pub(crate) grade_missing: BTreeSet<AssetId>,
+    /// Everyone else who has a price, by id.
+    pub(crate) exclusions: Vec<Exclusion>,
+}
+
+impl Universe {
+    pub(crate) fn is_member(&self, asset: &AssetId) -> bool {
+        self.members.contains(asset)
+    }
+
+    pub(crate) fn member_set(&self) -> BTreeSet<AssetId> {
+        self.members.iter().cloned().collect()
+    }
+}
+
+/// The grade a policy scores assets by.
+pub(crate) fn grade_of(record: &AssetRecord, kind: GradeKind) -> Option<Grade> {
+    match kind {
+        GradeKind::Trader => record.grades.trader.map(|grade| grade.value),
+        GradeKind::Investor => record.grades.investor.map(|grade| grade.value),
+    }
+}
+
+/// Selects the constituents.
+pub(crate) fn select_universe(input: &PlanningInput) -> Universe {
+    let policy = &input.policy;
+    let today = input.as_of.to_zoned_datetime(TimeZone::UTC).date();
+    let stable_legs = policy.regime.as_ref().map(|regime| &regime.stable_legs);
+    let mut eligible: Vec<(&AssetId, &AssetRecord)> = Vec::new();
+    let mut universe = Universe::default();
+    for (asset, record) in &input.assets {
+        if stable_legs.is_some_and(|legs| legs.contains(asset)) {
+            continue;
+        }
+        let was_member = input.state.members.contains(asset);
+        match ineligibility(asset, record, &policy.eligibility, &policy.ranking, today) {
+            None => eligible.push((asset, record)),
+            Some(Ineligible::GradeMissing(_)) if was_member => {
+                universe.grade_missing.insert(asset.clone());
+                eligible.push((asset, record));
+            }
+            Some(Ineligible::GradeMissing(why) | Ineligible::Rule(why)) => {
+                universe.exclusions.push(exclusion(asset, record, why));
+            }
+        }
+    }
+    eligible.sort_by(|left, right| by_rank(&policy.ranking, left, right));
+    let ranked: Vec<&AssetId> = eligible.iter().map(|(asset, _)| *asset).collect();
+    universe.ranks = ranked.iter().zip(1_u32..).map(|(asset, rank)| ((*asset).clone(), rank)).collect();
+    universe.members = with_buffers(&ranked, &input.state.members, &policy.ranking);
+    let chosen = universe.member_set();
+    for ((asset, record), rank) in eligible.iter().zip(1_u32..) {
+        if !chosen.contains(*asset) {
+            let why = format!(
+                "rank {rank} is outside the {} members (enters at {}, stays to {})",
+                policy.ranking.members, policy.ranking.enter_rank, policy.ranking.exit_rank
+            );
+            universe.exclusions.push(exclusion(asset, record, why));
+        }
+    }
+    universe.exclusions.sort_by(|left, right| left.asset.cmp(&right.asset));
+    universe
+}
+
+fn exclusion(asset: &AssetId, record: &AssetRecord, why: String) -> Exclusion {
+    Exclusion { asset: asset.clone(), symbol: record.symbol.clone(), why }
+}
+
+enum Ineligible {
+    /// The grade that the policy requires is not there; a member survives this, unbought.
+    GradeMissing(String),
+    Rule(String),
+}
+
+fn ineligibility(
+    asset: &AssetId,
+    record: &AssetRecord,
+    rules: &Eligibility,
+    ranking: &Ranking,
+    today: Date,
+) -> Option<Ineligible> {
+    rule_broken(asset, record, rules, ranking, today).map(Ineligible::Rule).or_else(|| {
+        let kind = grade_name(ranking.grade);
+        let needed = rules.require_grade || rules.min_grade.is_some() || ranking.by == RankBy::Grade;
+        match grade_of(record, ranking.grade) {
+            None if needed => Some(Ineligible::GradeMissing(format!("no {kind} grade"))),
+            Some(grade) => rules
+                .min_grade
+                .filter(|min| grade < *min)
+                .map(|min| Ineligible::Rule(format!("{kind} grade {grade} is below {min}"))),
+            None => None,
+        }
+    })
+}
+
+/// May the asset be a constituent, as far as it alone is asked?
+pub(crate) fn is_eligible(asset: &AssetId, record: &AssetRecord, input: &PlanningInput, today: Date) -> bool {
+    ineligibility(asset, record, &input.policy.eligibility, &input.policy.ranking, today).is_none()
+}
+
+/// Which rule the asset breaks, those about grades aside.
+pub(crate) fn rule_broken(
+    asset: &AssetId,
+    record: &AssetRecord,
+    rules: &Eligibility,
+    ranking: &Ranking,
+    today: Date,
+) -> Option<String> {
+    if rules.excluded_assets.contains(asset) {
+        return Some("named in excluded_assets".to_owned());
+    }
+    if let Some(category) = record.categories.intersection(&rules.excluded_categories).next() {
+        return Some(format!("category {category} is excluded"));
+    }
+    if record.listing.is_none() {
+        return Some("not listed at the venue".to_owned());
+    }
+    match record.market_cap {
+        Some(cap) => {
+            if let Some(min) = rules.min_market_cap.filter(|min| cap < *min) {
+                return Some(format!("market cap {} is below {}", cap.get().round(), min));
+            }
+            if let Some(max) = rules.max_market_cap.filter(|max| cap > *max) {
+                return Some(format!("market cap {} is above {}", cap.get().round(), max));
+            }
+        }
+        None if rules.min_market_cap.is_some() || rules.max_market_cap.is_some() || ranking.by == RankBy::MarketCap => {
+            return Some("market cap unknown".to_owned());
+        }
+        None => {}
+    }
+    if let Some(min) = rules.min_average_daily_volume {
+        match record.average_daily_volume {
+            None => return Some("average daily volume unknown".to_owned()),
+            Some(volume) if volume < min => {
+                return Some(format!("average daily volume {} is below {}", volume.get().round(), min));
+            }
+            Some(_) => {}
+        }
+    }
+    let min_age = rules.min_age_days?;
+    match record.first_seen {
+        None => Some("age unknown".to_owned()),
+        Some(first_seen) => {
+            let days = (today - first_seen).get_days();
+            (i64::from(days) < i64::from(min_age)).then(|| format!("age {days} days is below {min_age}"))
+        }
+    }
+}
+
+pub(crate) fn grade_name(kind: GradeKind) -> &'static str {
+    match kind {
+        GradeKind::Trader => "trader",
+        GradeKind::Investor => "investor",
+    }
+}
+
+/// Best first; equal figures go by market cap, then by id, so that input order never matters.
+pub(crate) fn by_rank(
+    ranking: &Ranking,
+    left: &(&AssetId, &AssetRecord),
+    right: &(&AssetId, &AssetRecord),
+) -> Ordering {
+    let cap = |record: &AssetRecord| record.market_cap.map_or(Decimal::ZERO, crate::model::Money::get);
+    let by_cap = cap(right.1).cmp(&cap(left.1));
+    let primary = match ranking.by {
+        RankBy::MarketCap => Ordering::Equal,
+        RankBy::Grade => grade_of(right.1, ranking.grade).cmp(&grade_of(left.1, ranking.grade)),
+    };
+    primary.then(by_cap).then_with(|| left.0.cmp(right.0))
+}
+
+/// The usual buffer rule: the best `enter_rank` are in; then members down to `exit_rank` stay; places still
+/// vacant go to the best of the rest. Fewer round trips at the margin.
+fn with_buffers(ranked: &[&AssetId], members: &BTreeSet<AssetId>, ranking: &Ranking) -> Vec<AssetId> {
+    let places = usize::try_from(ranking.members).unwrap_or(usize::MAX);
+    let enter = usize::try_from(ranking.enter_rank).unwrap_or(usize::MAX).min(places);
+    let exit = usize::try_from(ranking.exit_rank).unwrap_or(usize::MAX);
+    let mut chosen: BTreeSet<usize> = (0..ranked.len().min(enter)).collect();
+    let stays = |position: &usize| ranked.get(*position).is_some_and(|asset| members.contains(*asset));
+    for position in (enter..ranked.len().min(exit)).filter(stays).chain(enter..ranked.len()) {
+        if chosen.len() >= places {
+            break;
+        }
+        chosen.insert(position);
+    }
+    chosen.into_iter().filter_map(|position| ranked.get(position)).map(|asset| (*asset).clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(names: &[&str]) -> Vec<AssetId> {
+        names.iter().map(|name| AssetId::new(name).expect(name)).collect()
+    }
+
+    fn ranking(members: u32, enter_rank: u32, exit_rank: u32) -> Ranking {
+        Ranking { by: RankBy::MarketCap, grade: GradeKind::Investor, members, enter_rank, exit_rank }
+    }
+
+    fn chosen(members: &[&str], rule: &Ranking) -> Vec<AssetId> {
+        let ranked = ids(&["a", "b", "c", "d", "e", "f"]);
+        with_buffers(&ranked.iter().collect::<Vec<_>>(), &ids(members).into_iter().collect(), rule)
+    }
+
+    #[test]
+    fn the_first_run_takes_the_best() {
+        assert_eq!(chosen(&[], &ranking(3, 2, 5)), ids(&["a", "b", "c"]));
+    }
+
+    #[test]
+    fn a_member_inside_the_exit_buffer_keeps_its_place() {
+        assert_eq!(chosen(&["a", "b", "e"], &ranking(3, 2, 5)), ids(&["a", "b", "e"]));
+    }
+
+    #[test]
+    fn a_member_outside_the_exit_buffer_goes() {
+        assert_eq!(chosen(&["a", "b", "f"], &ranking(3, 2, 5)), ids(&["a", "b", "c"]));
+    }
+
+    #[test]
+    fn a_newcomer_at_the_entry_rank_displaces_the_worst_member() {
+        assert_eq!(chosen(&["c", "d", "e"], &ranking(3, 2, 5)), ids(&["a", "b", "c"]));
+        assert_eq!(chosen(&["c", "d", "e"], &ranking(3, 1, 5)), ids(&["a", "c", "d"]));
+    }
+}

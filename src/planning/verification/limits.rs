@@ -1,0 +1,427 @@
+//! Every limit as a row: left side before and after, bound, softness, and what lots may explain.
+//!
+//! A bound never asks for what nobody can sell: caps are at least the immovable part, least shares of cash and stable
+//! assets at most what the rest can become.
+
+use super::arithmetic::{OutOfRange, fraction};
+use super::books::{Books, Line};
+use super::findings::Findings;
+use super::orders::{next_multiple, whole_lots};
+use super::relaxation::{Judge, Nature, Row, Softness};
+use crate::model::policy::{CategoryLimit, Limit};
+use crate::model::{Decimal, Flow, Listing, Money, PlanningInput};
+use crate::planning::plan::{LimitCheck, RebalancePlan, Role, Sense};
+
+/// What every check of limits reads.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    input: &'a PlanningInput,
+    plan: &'a RebalancePlan,
+    books: &'a Books<'a>,
+}
+
+pub(super) fn check(
+    input: &PlanningInput,
+    plan: &RebalancePlan,
+    books: &Books<'_>,
+    findings: &mut Findings,
+) -> Result<Vec<LimitCheck>, OutOfRange> {
+    let context = Context { input, plan, books };
+    let mut judge = Judge::new(plan, books.weight_of(all_smallest_orders(context)?)?, findings);
+    check_budget(context, &mut judge, findings)?;
+    check_cash_at_limit_prices(context, &mut judge, findings)?;
+    if books.has_value() {
+        for row in state_rows(context)? {
+            judge.judge(row, findings)?;
+        }
+        if let Some(limit) = &input.policy.limits.turnover {
+            judge.judge(turnover(context, limit)?, findings)?;
+        }
+    }
+    check_participation(context, &mut judge, findings)?;
+    check_sells(context, &mut judge, findings)?;
+    check_collars(context, &mut judge, findings)?;
+    check_controls(context, &mut judge, findings)?;
+    Ok(judge.finish(findings))
+}
+
+/// Conservation of value, from the plan's own figures: what it says is held afterwards, plus cash, plus cost, is what
+/// was there before.
+fn check_budget(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Findings) -> Result<(), OutOfRange> {
+    let Context { plan, books, .. } = context;
+    let mut calculator = books.calculator;
+    let mut total = calculator.sum(plan.cash.after.get(), plan.estimated_cost.get())?;
+    for line in books.lines.values() {
+        let stated = line.position.map_or(Decimal::ZERO, |position| position.quantity_after.get());
+        let value = calculator.product(stated, line.price)?;
+        calculator.add_to(&mut total, value)?;
+    }
+    let whole = books.net_asset_value;
+    let conserved = calculator.same_money(total, whole, whole);
+    findings.require(conserved, "budget", || {
+        let (total, whole) = (total.normalize(), whole.normalize());
+        format!("positions, cash and cost after trading are stated to be worth {total}, before it was {whole}")
+    });
+    if conserved && books.has_value() {
+        let row = Row::hard("budget".to_owned(), Sense::Equal, Decimal::ONE, Decimal::ONE);
+        judge.judge(row, findings)?;
+    }
+    Ok(())
+}
+
+/// No account is overdrawn even when every order fills at its worst price.
+fn check_cash_at_limit_prices(
+    context: Context<'_>,
+    judge: &mut Judge<'_>,
+    findings: &mut Findings,
+) -> Result<(), OutOfRange> {
+    let cash = context.books.cash_at_limit_prices;
+    let name = "cash_at_limit_prices";
+    let enough = cash >= Decimal::ZERO;
+    findings.require(enough, name, || {
+        let cash = cash.normalize();
+        format!("free cash would be {cash} with every order filled at its limit price; it must be at least 0")
+    });
+    if enough {
+        let left_side = context.books.weight_of(cash)?;
+        judge.judge(Row::hard(name.to_owned(), Sense::AtLeast, left_side, Decimal::ZERO), findings)?;
+    }
+    Ok(())
+}
+
+/// A sum over positions, in quote currency: before, after, and the smallest orders of those that could have moved it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Scope {
+    before: Decimal,
+    after: Decimal,
+    smallest_orders: Decimal,
+    /// The lots of its lines with an order, where a buy rounded down and a sell rounded up work against the limit.
+    rounding: Decimal,
+}
+
+impl Scope {
+    fn include(&mut self, line: &Line<'_>) -> Result<(), OutOfRange> {
+        self.before = add(self.before, line.value_before)?;
+        self.after = add(self.after, line.value_after)?;
+        Ok(())
+    }
+
+    fn allow(&mut self, smallest_order: Decimal) -> Result<(), OutOfRange> {
+        self.smallest_orders = add(self.smallest_orders, smallest_order)?;
+        Ok(())
+    }
+
+    fn round(&mut self, line: &Line<'_>) -> Result<(), OutOfRange> {
+        let lot = line.tradable().filter(|_| line.has_order).map_or(Decimal::ZERO, |listing| listing.lot_size.get());
+        self.rounding = add(self.rounding, times(lot, line.price)?)?;
+        Ok(())
+    }
+
+    fn row(
+        self,
+        books: &Books<'_>,
+        limit: String,
+        (sense, bound): (Sense, Decimal),
+        softness: Softness,
+    ) -> Result<Row, OutOfRange> {
+        Ok(Row {
+            limit,
+            sense,
+            left_side: books.weight_of(self.after)?,
+            bound,
+            nature: Nature::State { before: books.weight_of(self.before)? },
+            softness,
+            max_allowance: books.weight_of(self.smallest_orders)?,
+            rounding: books.weight_of(self.rounding)?,
+            detail: String::new(),
+        })
+    }
+}
+
+/// The limits on what the portfolio is, in the certificate's order.
+fn state_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
+    let mut rows = cash_rows(context)?;
+    rows.extend(stable_share(context)?);
+    rows.extend(must_exit(context)?);
+    for limit in &context.input.policy.limits.categories {
+        rows.extend(category_rows(context, limit)?);
+    }
+    if let Some(limit) = &context.input.policy.limits.max_weight {
+        rows.extend(max_weights(context, limit)?);
+    }
+    Ok(rows)
+}
+
+/// `cash_buffer` and `withdraw`: least cash after the run.
+fn cash_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
+    let Context { input, books, .. } = context;
+    let mut cash = Scope { before: books.cash_before, after: books.cash_after, ..Scope::default() };
+    for line in books.lines.values() {
+        cash.allow(unfinished(input, line)?)?;
+    }
+    let buffer = input.policy.limits.cash_buffer.as_ref();
+    let mut rows = Vec::new();
+    if let Some(limit) = buffer {
+        let softness = Softness::of(limit.soft.as_ref());
+        let bound = limit.bound.get().min(reachable(context, books.lines.values())?);
+        rows.push(cash.row(books, "cash_buffer".to_owned(), (Sense::AtLeast, bound), softness)?);
+    }
+    if let Flow::Withdraw(amount) = &input.flow {
+        let kept = buffer.map_or(Decimal::ZERO, |limit| limit.bound.get());
+        let bound = add(kept, books.weight_of(amount.get())?)?;
+        rows.push(cash.row(books, "withdraw".to_owned(), (Sense::AtLeast, bound), Softness::ALWAYS)?);
+    }
+    Ok(rows)
+}
+
+/// Stable legs and cash together, against the regime's share.
+fn stable_share(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
+    let Context { input, plan, books } = context;
+    if input.policy.regime.is_none() {
+        return Ok(None);
+    }
+    let mut stable = Scope { before: books.cash_before, after: books.cash_after, ..Scope::default() };
+    for line in books.lines.values() {
+        if line.is_stable_leg {
+            stable.include(line)?;
+        } else {
+            stable.allow(unfinished(input, line)?)?;
+        }
+    }
+    let softness = Softness::of(input.policy.limits.stable_share.as_ref());
+    let others = books.lines.values().filter(|line| !line.is_stable_leg);
+    let bound = plan.regime.stable_share.get().min(reachable(context, others)?);
+    stable.row(books, "stable_share".to_owned(), (Sense::AtLeast, bound), softness).map(Some)
+}
+
+/// What could be sold of exit positions and stays; absent when nothing has to leave.
+fn must_exit(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
+    let Context { input, books, .. } = context;
+    let mut exits = Scope::default();
+    let mut remaining = Vec::new();
+    let mut any = false;
+    for (asset, line) in books.lines.iter().filter(|(_, line)| line.role() == Some(Role::MustExit)) {
+        any = true;
+        let sellable = sellable(input, line)?;
+        let left = subtract(sellable, line.sold)?.max(Decimal::ZERO);
+        exits.before = add(exits.before, times(sellable, line.price)?)?;
+        exits.after = add(exits.after, times(left, line.price)?)?;
+        if !left.is_zero() {
+            exits.allow(unfinished(input, line)?)?;
+            remaining.push(asset);
+        }
+    }
+    if !any {
+        return Ok(None);
+    }
+    let mut row = exits.row(books, "must_exit".to_owned(), (Sense::AtMost, Decimal::ZERO), Softness::ALWAYS)?;
+    row.detail = remaining.iter().map(|asset| asset.as_str()).collect::<Vec<_>>().join(", ");
+    Ok(Some(row))
+}
+
+/// Units that can be sold in this run: free, whole lots, and worth the venue's minimum at the lowest limit price.
+/// None where the flow sells nothing, the venue takes no orders, or a participation limit meets an unknown volume.
+fn sellable(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
+    let Some(listing) = line.tradable() else { return Ok(Decimal::ZERO) };
+    let unknown_volume = line.record.is_none_or(|record| record.average_daily_volume.is_none());
+    if input.flow == Flow::DepositOnly || (input.policy.limits.participation.is_some() && unknown_volume) {
+        return Ok(Decimal::ZERO);
+    }
+    let quantity = whole_lots(line.holding.free.get(), listing.lot_size.get())?;
+    let lowest = times(line.price, subtract(Decimal::ONE, input.policy.orders.collar.get())?)?;
+    let lowest = next_multiple(lowest, listing.tick_size.get())?;
+    let enough = quantity >= listing.min_quantity.get() && times(quantity, lowest)? >= listing.min_notional.get();
+    Ok(if enough { quantity } else { Decimal::ZERO })
+}
+
+/// What nobody can sell in this run, in quote currency. No limit can ask for it to go.
+fn immovable(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
+    let movable = times(sellable(input, line)?, line.price)?;
+    Ok(subtract(line.value_before, movable)?.max(Decimal::ZERO))
+}
+
+/// The most that cash can become when the immovable part of some lines stays: the rest, less what a round trip costs.
+fn reachable<'a>(context: Context<'_>, lines: impl Iterator<Item = &'a Line<'a>>) -> Result<Decimal, OutOfRange> {
+    let Context { input, books, .. } = context;
+    let mut stays = Decimal::ZERO;
+    for line in lines {
+        stays = add(stays, immovable(input, line)?)?;
+    }
+    let costs = &input.policy.costs;
+    let impact = costs.impact.last().map_or(Decimal::ZERO, |piece| piece.cost.get());
+    let dearest = add(add(costs.fee.get(), costs.half_spread.get())?, impact)?;
+    let rest = subtract(Decimal::ONE, books.weight_of(stays)?)?;
+    times(rest, subtract(Decimal::ONE, times(dearest, Decimal::TWO)?)?)
+}
+
+fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>, OutOfRange> {
+    let Context { input, books, .. } = context;
+    let (mut at_least, mut at_most) = (Scope::default(), Scope::default());
+    let mut stays = Decimal::ZERO;
+    let category = &limit.category;
+    for line in books.lines.values() {
+        if line.record.is_some_and(|record| record.categories.contains(category)) {
+            at_least.include(line)?;
+            at_most.include(line)?;
+            at_least.allow(smallest_order(input, line)?)?;
+            at_least.round(line)?;
+            at_most.allow(unfinished(input, line)?)?;
+            stays = add(stays, immovable(input, line)?)?;
+        }
+    }
+    let softness = Softness::of(limit.soft.as_ref());
+    let mut rows = Vec::new();
+    if let Some(bound) = limit.min_weight {
+        rows.push(at_least.row(books, format!("category_min({category})"), (Sense::AtLeast, bound.get()), softness)?);
+    }
+    if let Some(bound) = limit.max_weight {
+        let bound = bound.get().max(books.weight_of(stays)?);
+        rows.push(at_most.row(books, format!("category_max({category})"), (Sense::AtMost, bound), softness)?);
+    }
+    Ok(rows)
+}
+
+/// One row per constituent.
+fn max_weights(context: Context<'_>, limit: &Limit) -> Result<Vec<Row>, OutOfRange> {
+    let Context { input, books, .. } = context;
+    let softness = Softness::of(limit.soft.as_ref());
+    let exceptions = &input.policy.limits.max_weight_of;
+    let mut rows = Vec::with_capacity(books.lines.len());
+    for (asset, line) in books.lines.iter().filter(|(_, line)| line.role() == Some(Role::Constituent)) {
+        rows.push(Row {
+            limit: format!("max_weight({asset})"),
+            sense: Sense::AtMost,
+            left_side: line.weight_after,
+            bound: exceptions
+                .get(*asset)
+                .copied()
+                .unwrap_or(limit.bound)
+                .get()
+                .max(books.weight_of(immovable(input, line)?)?),
+            nature: Nature::State { before: line.weight_before },
+            softness,
+            max_allowance: books.weight_of(unfinished(input, line)?)?,
+            rounding: Decimal::ZERO,
+            detail: String::new(),
+        });
+    }
+    Ok(rows)
+}
+
+fn turnover(context: Context<'_>, limit: &Limit) -> Result<Row, OutOfRange> {
+    let Context { input, books, .. } = context;
+    let mut smallest_orders = Decimal::ZERO;
+    for line in books.lines.values().filter(|line| line.has_order) {
+        smallest_orders = add(smallest_orders, smallest_order(input, line)?)?;
+    }
+    Ok(Row {
+        limit: "turnover".to_owned(),
+        sense: Sense::AtMost,
+        left_side: books.turnover()?,
+        bound: limit.bound.get(),
+        nature: Nature::Flow,
+        softness: Softness::of(limit.soft.as_ref()),
+        max_allowance: books.weight_of(fraction(smallest_orders, Decimal::TWO)?)?,
+        rounding: Decimal::ZERO,
+        detail: String::new(),
+    })
+}
+
+/// One row per asset with a position or an order; lots are no excuse. Without a known volume there is no trade.
+fn check_participation(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Findings) -> Result<(), OutOfRange> {
+    let Some(most) = context.input.policy.limits.participation else { return Ok(()) };
+    for (asset, line) in &context.books.lines {
+        let limit = format!("participation({asset})");
+        let volume = line.record.and_then(|record| record.average_daily_volume);
+        let volume = volume.map(Money::get).filter(|volume| *volume > Decimal::ZERO);
+        findings.require(volume.is_some() || !line.has_order, &limit, || {
+            let worth = line.traded_value.normalize();
+            format!("{asset} worth {worth} would be traded, and its average daily volume is unknown or zero")
+        });
+        let left_side = volume.map_or(Ok(Decimal::ZERO), |volume| fraction(line.traded_value, volume))?;
+        judge.judge(Row::hard(limit, Sense::AtMost, left_side, most.get()), findings)?;
+    }
+    Ok(())
+}
+
+/// Nothing is sold that is not free in the account.
+fn check_sells(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Findings) -> Result<(), OutOfRange> {
+    let books = context.books;
+    for (asset, line) in books.lines.iter().filter(|(_, line)| !line.sold.is_zero()) {
+        let limit = format!("sell_within_holding({asset})");
+        let free = line.holding.free.get();
+        let covered = line.sold <= free;
+        findings.require(covered, &limit, || format!("{} {asset} would be sold, {free} are free", line.sold));
+        if covered {
+            let left_side = books.weight_of(times(line.sold, line.price)?)?;
+            let bound = books.weight_of(times(free, line.price)?)?;
+            judge.judge(Row::hard(limit, Sense::AtMost, left_side, bound), findings)?;
+        }
+    }
+    Ok(())
+}
+
+/// No limit price is worse than the reference by more than the collar; one row per asset with an order.
+fn check_collars(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Findings) -> Result<(), OutOfRange> {
+    let collar = context.input.policy.orders.collar.get();
+    for (asset, line) in context.books.lines.iter().filter(|(_, line)| line.has_order) {
+        let row = Row::hard(format!("collar({asset})"), Sense::AtMost, line.worst_distance, collar);
+        judge.judge(row, findings)?;
+    }
+    Ok(())
+}
+
+/// Pre-trade controls, each as the used fraction of its bound.
+fn check_controls(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Findings) -> Result<(), OutOfRange> {
+    let Context { input, plan, books } = context;
+    let orders = &input.policy.orders;
+    let largest = books.trades.iter().max_by_key(|trade| trade.notional);
+    let largest_notional = largest.map_or(Decimal::ZERO, |trade| trade.notional);
+    let name = largest.map_or(String::new(), |trade| format!("order {} for {}: ", trade.order.key, trade.order.asset));
+    let count = Decimal::from(plan.orders.len());
+    let controls = [
+        ("max_order_notional", largest_notional, orders.max_order_notional.get(), name),
+        ("max_run_notional", books.traded_value, orders.max_run_notional.get(), "all orders: ".to_owned()),
+        ("max_orders", count, Decimal::from(orders.max_orders), "number of orders: ".to_owned()),
+    ];
+    for (limit, left, most, subject) in controls {
+        let within = left <= most;
+        findings.require(within, limit, || format!("{subject}{}; the policy allows at most {most}", left.normalize()));
+        if within {
+            let used = if most.is_zero() { Decimal::ZERO } else { fraction(left, most)? };
+            judge.judge(Row::hard(limit.to_owned(), Sense::AtMost, used, Decimal::ONE), findings)?;
+        }
+    }
+    Ok(())
+}
+
+/// The worth of the smallest order that venue and policy take; zero for what cannot be traded.
+fn smallest_order(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
+    let Some(listing) = line.tradable() else { return Ok(Decimal::ZERO) };
+    let Listing { lot_size, min_quantity, min_notional, .. } = listing;
+    let units = lot_size.get().max(min_quantity.get());
+    let worth = times(units, line.price)?;
+    Ok(worth.max(min_notional.get()).max(input.policy.orders.min_trade.get()))
+}
+
+/// The same where a sale may have been dropped or an order overshot; zero where neither can be.
+fn unfinished(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
+    let could_trade = line.has_order || !line.holding.free.is_zero();
+    if could_trade { smallest_order(input, line) } else { Ok(Decimal::ZERO) }
+}
+
+fn all_smallest_orders(context: Context<'_>) -> Result<Decimal, OutOfRange> {
+    context.books.lines.values().try_fold(Decimal::ZERO, |total, line| add(total, smallest_order(context.input, line)?))
+}
+
+fn add(left: Decimal, right: Decimal) -> Result<Decimal, OutOfRange> {
+    left.checked_add(right).ok_or(OutOfRange)
+}
+
+fn subtract(left: Decimal, right: Decimal) -> Result<Decimal, OutOfRange> {
+    left.checked_sub(right).ok_or(OutOfRange)
+}
+
+fn times(left: Decimal, right: Decimal) -> Result<Decimal, OutOfRange> {
+    left.checked_mul(right).ok_or(OutOfRange)
+}

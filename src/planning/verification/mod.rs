@@ -1,0 +1,113 @@
+//! The independent verifier: every limit re-checked on the rounded orders, in `Decimal`.
+//!
+//! [`verify`] shares no code with the formulation and believes nothing the plan says about itself. From the
+//! planning input and the plan's orders alone it recomputes net asset value, holdings, cash and costs after full
+//! fills, and compares them with what the plan states; then it checks who may be traded, the shape of every
+//! order, and every limit. What holds goes into a [`Certificate`]; what does not is a [`Violation`].
+//!
+//! # Definitions
+//! * Net asset value `V` is cash, free and locked, plus every holding, free and locked, at its reference price. A
+//!   holding that nobody prices, or that has the role `unmanaged`, counts 0; either needs the policy's consent
+//!   (`guards.unmanaged_assets`). All weights are fractions of `V` before trading.
+//! * An order costs fee and half spread on its notional at the reference price, plus impact: the part of the
+//!   notional up to `up_to` times average daily volume costs that piece's rate, and the last piece prices the
+//!   rest. Where the volume is unknown, the last piece prices all of it.
+//! * Money and quantities are compared exactly. Only where a product or a sum has more than the 28 digits that
+//!   `Decimal` keeps does a difference of 1e-20 of `V` pass. Weights are quotients and are compared to 20 decimals.
+//! * The *smallest order* of an asset is its lot, minimum quantity or minimum notional, or the policy's
+//!   `min_trade`, whichever is worth most: less than that cannot be traded.
+//!
+//! # Limits, in the certificate's order
+//! | name | holds when | gives way |
+//! |---|---|---|
+//! | `budget` | (positions after + cash after + cost) / V = 1, as stated, and cash after follows from the orders | never |
+//! | `cash_at_limit_prices` | free cash after all orders at their limit prices, fees paid, is not negative | never |
+//! | `cash_buffer` | cash after / V ≥ bound | by policy |
+//! | `withdraw` | cash after / V ≥ cash buffer + amount / V | always, priority 0 |
+//! | `stable_share` | (stable legs + cash) / V ≥ the regime's share | by policy |
+//! | `must_exit` | what could be sold of exit positions and is not / V ≤ 0 | always, priority 0 |
+//! | `category_min(c)`, `category_max(c)` | lo ≤ all positions of the category / V ≤ hi | by policy |
+//! | `max_weight(a)` | a constituent's weight ≤ bound | by policy |
+//! | `turnover` | ½ (buys + sells) / V ≤ bound | by policy |
+//! | `participation(a)` | traded / average daily volume ≤ bound; no volume, no trade | never |
+//! | `sell_within_holding(a)` | sold ≤ free holding, both over V | never |
+//! | `collar(a)` | limit price worse than the reference by at most this fraction | never |
+//! | `max_order_notional`, `max_run_notional`, `max_orders` | used fraction of the bound ≤ 1 | never |
+//!
+//! Limits that are fractions of `V` are left out when `V` is zero: a portfolio worth nothing has no weights.
+//! What could be sold of an exit position is its free holding, rounded down to the lot, where the venue trades it
+//! and takes that much at the collar's price; the rest is stranded and outside the row. Nothing could be sold in a
+//! deposit-only flow, nor where there is a participation limit and the volume is unknown.
+//!
+//! # When a limit is exceeded
+//! * A relaxation counts for a limit that the policy marks soft (and for `must_exit` and `withdraw`), with the
+//!   policy's priority, once, within `hard_bound`. For a limit on the portfolio's state it may be no more than the
+//!   violation that doing nothing would leave, and no trade may increase that violation (`category_min`: by no more
+//!   than a lot of each order in the category). `turnover` may give way only when doing nothing would violate a limit
+//!   of its priority or above. A relaxation may pass what is used of it by at most the smallest orders of all
+//!   tradable positions: the least possible is wanted, and only lots may blur it.
+//! * Beyond bound and relaxation a row may be exceeded by the smallest orders of the tradable assets in it whose
+//!   unfinished trade could have caused that: with a free holding or an order, for `category_min` all, for
+//!   `turnover` half of those with an order. The certificate records what was used of this as `lot_allowance`.
+
+mod arithmetic;
+mod books;
+mod findings;
+mod limits;
+mod orders;
+mod permission;
+mod relaxation;
+mod statement;
+
+use std::fmt;
+
+use self::arithmetic::OutOfRange;
+use self::findings::Findings;
+use super::plan::{Certificate, LimitCheck, RebalancePlan};
+use crate::model::PlanningInput;
+
+/// One thing wrong with a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The limit's or check's name, as in the certificate: `max_weight(bitcoin)`.
+    pub limit: String,
+    /// One sentence with the value, the bound and the order or asset at fault.
+    pub sentence: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.limit, self.sentence)
+    }
+}
+
+impl std::error::Error for Violation {}
+
+/// Checks a plan against its input. The plan's own certificate is not looked at.
+///
+/// # Errors
+/// Everything found wrong, never empty.
+pub fn verify(input: &PlanningInput, plan: &RebalancePlan) -> Result<Certificate, Vec<Violation>> {
+    let mut findings = Findings::default();
+    let checks = examine(input, plan, &mut findings).unwrap_or_else(|OutOfRange| {
+        findings.require(false, "arithmetic", || {
+            "a figure of this plan is beyond what a decimal can hold (7.9e28); nothing can be certified".to_owned()
+        });
+        Vec::new()
+    });
+    if findings.is_empty() { Ok(Certificate { checks }) } else { Err(findings.into_violations()) }
+}
+
+fn examine(
+    input: &PlanningInput,
+    plan: &RebalancePlan,
+    findings: &mut Findings,
+) -> Result<Vec<LimitCheck>, OutOfRange> {
+    statement::check_identity(input, plan, findings);
+    let books = books::keep(input, plan, findings)?;
+    statement::check_totals(plan, &books, findings)?;
+    statement::check_positions(&books, findings);
+    permission::check(input, plan, &books, findings);
+    orders::check(input, plan, &books, findings)?;
+    limits::check(input, plan, &books, findings)
+}

@@ -1,0 +1,123 @@
+//! Sources and an occasion become one planning input.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::sources::{Grades, MarketData, MarketRecord, VenueRules};
+use super::{BadInput, Migration, PreparationError, guards, listing, migration};
+use crate::model::input::INPUT_SCHEMA;
+use crate::model::{
+    AccountSnapshot, AssetId, AssetRecord, Flow, GradeRecord, InstrumentId, Listing, PlanningInput, Policy,
+    PortfolioState, RunIdentity,
+};
+
+/// What is known of the outside world.
+#[derive(Debug, Clone, Copy)]
+pub struct Sources<'a> {
+    pub market: &'a MarketData,
+    pub grades: &'a Grades,
+    pub venue_rules: &'a VenueRules,
+    /// Explicit instruments by asset.
+    pub instruments: &'a BTreeMap<AssetId, InstrumentId>,
+    /// Explicit `TOKEN_ID`s by asset, for market data that has none.
+    pub token_ids: &'a BTreeMap<AssetId, u64>,
+    pub migrations: &'a [Migration],
+}
+
+/// Who plans, when, and from what.
+#[derive(Debug, Clone)]
+pub struct Occasion {
+    pub run: RunIdentity,
+    pub as_of: Timestamp,
+    pub flow: Flow,
+    pub policy: Policy,
+    pub account: AccountSnapshot,
+    pub state: PortfolioState,
+}
+
+/// Joins, migrates, drops what is named in the notices, and checks every guard.
+///
+/// Holdings of the policy's `unmanaged_assets` are removed from the account, and the assets from the candidates,
+/// priced or not: they count 0 and a notice names them. Holdings of zero are removed.
+///
+/// # Errors
+/// When an entry of the case does not fit the sources, or a guard is violated; then with all violations.
+pub fn assemble(occasion: Occasion, sources: &Sources<'_>) -> Result<PlanningInput, PreparationError> {
+    let Occasion { run, as_of, flow, policy, mut account, mut state } = occasion;
+    let mut notices = sources.market.notices.clone();
+    notices.extend(sources.venue_rules.notices.iter().cloned());
+    let migrations = migration::in_force(sources.migrations, as_of);
+    for migration in &migrations {
+        migration::apply(migration, &mut account, &mut state, &mut notices)?;
+    }
+    let (mut listings, listing_notices) =
+        listing::listings(sources.market, sources.venue_rules, sources.instruments, &policy.quote_currency)?;
+    notices.extend(listing_notices);
+    let mut assets = BTreeMap::new();
+    for (id, record) in &sources.market.assets {
+        let grades = grades_of(id, record, sources)?;
+        if let Some(asset) = asset(record, grades, listings.remove(id)) {
+            let _ = assets.insert(id.clone(), asset);
+        }
+    }
+    for migration in migrations {
+        if assets.remove(&migration.from).is_some() {
+            notices.push(format!("migration: {} is no candidate since {}", migration.from, migration.on));
+        }
+    }
+    remove_unmanaged(&policy, &mut assets, &mut account, &mut notices);
+    account.holdings.retain(|_, holding| !holding.total().is_zero());
+    let input = PlanningInput { schema: INPUT_SCHEMA, run, as_of, flow, policy, assets, account, state, notices };
+    guards::enforce(input)
+}
+
+fn asset(record: &MarketRecord, grades: GradeRecord, listing: Option<Listing>) -> Option<AssetRecord> {
+    Some(AssetRecord {
+        symbol: record.symbol.clone(),
+        name: record.name.clone(),
+        categories: record.categories.clone(),
+        first_seen: record.first_seen,
+        price: record.price?,
+        market_cap: record.market_cap,
+        average_daily_volume: record.average_daily_volume,
+        observed_at: record.observed_at,
+        grades,
+        listing,
+    })
+}
+
+fn grades_of(id: &AssetId, record: &MarketRecord, sources: &Sources<'_>) -> Result<GradeRecord, BadInput> {
+    let token_id = match (sources.token_ids.get(id), record.token_id) {
+        (Some(explicit), Some(own)) if *explicit != own => {
+            let problem = format!("the market data says {own}");
+            let remedy = "remove one of the two";
+            return Err(BadInput::new("case.toml", format!("token_ids.{id}"), &explicit.to_string(), problem, remedy));
+        }
+        (Some(token_id), _) => Some(*token_id),
+        (None, own) => own,
+    };
+    let Some(token_id) = token_id else { return Ok(GradeRecord::default()) };
+    let Grades { trader, investor, signals } = sources.grades;
+    Ok(GradeRecord {
+        trader: trader.get(&token_id).copied(),
+        investor: investor.get(&token_id).copied(),
+        signal: signals.get(&token_id).copied(),
+    })
+}
+
+fn remove_unmanaged(
+    policy: &Policy,
+    assets: &mut BTreeMap<AssetId, AssetRecord>,
+    account: &mut AccountSnapshot,
+    notices: &mut Vec<String>,
+) {
+    for unmanaged in &policy.guards.unmanaged_assets {
+        let _ = assets.remove(unmanaged);
+        if let Some(holding) = account.holdings.remove(unmanaged) {
+            let units = holding.total();
+            notices
+                .push(format!("unmanaged: {units} {unmanaged} held, valued at 0 and left alone, as the policy says"));
+        }
+    }
+}

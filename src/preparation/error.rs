@@ -1,0 +1,149 @@
+//! What is wrong with an input, for the person who can mend it.
+
+use std::fmt;
+
+use crate::model::{InvalidId, InvalidNumber};
+
+/// The longest value that an error repeats, in characters.
+const MAX_SHOWN: usize = 80;
+
+/// One refused value: where it stands, what it is, what is wrong, what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadInput {
+    /// The file, `event` or `policy`.
+    pub place: String,
+    /// The path of the field: `data[3].TM_TRADER_GRADE`, `line 7, price_usd`, `orders.collar`.
+    pub field: String,
+    /// The value as it stands, cut to 80 characters; empty when there is none.
+    pub value: String,
+    pub problem: String,
+    pub remedy: String,
+}
+
+impl BadInput {
+    pub fn new(
+        place: &str,
+        field: impl Into<String>,
+        value: &str,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self {
+            place: place.to_owned(),
+            field: field.into(),
+            value: cut(value),
+            problem: problem.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// From a refused number; its own text says what was expected.
+    pub fn number(place: &str, field: impl Into<String>, error: &InvalidNumber) -> Self {
+        let text = error.to_string();
+        let (problem, expected) = text.split_once("; ").unwrap_or((&text, ""));
+        let quoted = format!("{:?} ", error.text);
+        let problem = problem.strip_prefix(&quoted).unwrap_or(problem);
+        Self::new(
+            place,
+            field,
+            &error.text,
+            format!("it {problem}"),
+            format!("write {}", expected.trim_start_matches("expected ")),
+        )
+    }
+
+    /// From a refused identifier.
+    pub fn id(place: &str, field: impl Into<String>, error: &InvalidId) -> Self {
+        Self::new(
+            place,
+            field,
+            &error.text,
+            format!("not a valid {}: {}", error.kind, error.fault),
+            format!("use {}", error.expected),
+        )
+    }
+}
+
+impl fmt::Display for BadInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.field)?;
+        if !self.value.is_empty() {
+            // Debug form: control and look-alike characters become visible escapes.
+            write!(f, " = {}", visible(&self.value))?;
+        }
+        write!(f, ": {}; {}", self.problem, self.remedy)
+    }
+}
+
+impl std::error::Error for BadInput {}
+
+/// A limit on data that does not hold: the run ends with no orders.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GuardViolation {
+    /// The guard's name, as in the policy where it has a bound there: `max_price_age_hours`.
+    pub guard: String,
+    /// What was looked at: `assets.bitcoin.observed_at`.
+    pub field: String,
+    /// What was found, with the bound.
+    pub value: String,
+    pub remedy: String,
+}
+
+impl fmt::Display for GuardViolation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}; {}", self.guard, self.field, self.value, self.remedy)
+    }
+}
+
+/// Why there is no planning input. Nothing has been written when one of these comes back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PreparationError {
+    /// Values that cannot be meant. Permanent: the same input fails the same way.
+    #[error("{}", lines(.0))]
+    BadInput(Vec<BadInput>),
+    /// Data that is sound in form and not fit to trade on.
+    #[error("the data is not fit to trade on; no orders were made\n{}", lines(.0))]
+    Guarded(Vec<GuardViolation>),
+    /// A file that cannot be read now; it may be there on the next attempt.
+    #[error("{path} cannot be read: {problem}; check the path and its permissions")]
+    Unreadable { path: String, problem: String },
+}
+
+impl PreparationError {
+    /// Can the same run succeed later without anybody mending anything?
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Unreadable { .. })
+    }
+}
+
+impl From<BadInput> for PreparationError {
+    fn from(error: BadInput) -> Self {
+        Self::BadInput(vec![error])
+    }
+}
+
+fn lines<T: fmt::Display>(errors: &[T]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+fn cut(text: &str) -> String {
+    let mut shown: String = text.chars().take(MAX_SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Quoted, with everything outside printable ASCII escaped, so that look-alikes are seen for what they are.
+fn visible(text: &str) -> String {
+    let escaped: String = text
+        .chars()
+        .flat_map(|character| match character {
+            '"' | '\\' => vec!['\\', character],
+            '…' | ' '..='~' => vec![character],
+            other => other.escape_unicode().collect(),
+        })
+        .collect();
+    format!("\"{escaped}\"")
+}

@@ -1,0 +1,277 @@
+//! What may start a run, and the refusal of everything else before anything is claimed.
+//!
+//! Three payloads are accepted:
+//!
+//! * **Ours**, which a person sends by hand, EventBridge Scheduler sends as the schedule's input, and an EventBridge
+//!   rule sends through an input transformer:
+//!   ```json
+//!   {"schema": 1, "portfolio": "blue-chip", "mode": "live",
+//!    "scheduled_time": "<aws.scheduler.scheduled-time>", "schedule_arn": "<aws.scheduler.schedule-arn>"}
+//!   ```
+//!   `mode` is `live` or `dry-run`. Optional: `venue_account`, `flow` (`"full"`, `"deposit_only"`,
+//!   `{"withdraw": "1000"}`), `schedule_arn`, and `execution_id` and `attempt_number`, which change with every attempt
+//!   and are therefore looked at by nobody. A person may give a `label` of their own instead of `scheduled_time`.
+//! * **The same in a rule's own envelope**: a `Scheduled Event` of `aws.events` whose `detail` holds `schema`,
+//!   `portfolio`, `mode` and the optional fields; the time is the envelope's. A rule without an input transformer sends
+//!   an empty `detail`, which names no portfolio and is refused.
+//! * **Recovery**: `{"schema": 1, "mode": "recover"}`.
+//!
+//! Times are normalised to UTC; that nominal time is the run's identity, and redeliveries repeat it.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::BadInput;
+use super::json::{self, Json, Node};
+use super::time::parse_moment;
+use crate::model::{AccountId, Environment, Flow, Money, PortfolioId, Trigger};
+use crate::planning::idempotency::digest_of;
+
+/// The version of the payload that this build reads.
+pub const EVENT_SCHEMA: &str = "1";
+
+/// The largest payload, in bytes.
+pub const MAX_EVENT_SIZE: usize = 64 * 1024;
+
+/// How far a nominal time may be ahead of the clock: clocks differ a little, runs are never early.
+pub const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
+
+const OUR_FIELDS: &[&str] = &[
+    "schema",
+    "portfolio",
+    "venue_account",
+    "mode",
+    "scheduled_time",
+    "label",
+    "flow",
+    "schedule_arn",
+    "execution_id",
+    "attempt_number",
+];
+const DETAIL_FIELDS: &[&str] = &["schema", "portfolio", "venue_account", "mode", "flow"];
+const ENVELOPE_FIELDS: &[&str] =
+    &["version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"];
+
+/// A payload that passed every check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    Run(RunEvent),
+    /// Settle what earlier runs left, plan nothing.
+    Recover,
+}
+
+/// One run of one portfolio.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunEvent {
+    pub portfolio: PortfolioId,
+    /// Absent: the portfolio's only account.
+    pub venue_account: Option<AccountId>,
+    pub trigger: Trigger,
+    pub mode: Mode,
+    /// Absent: as configured.
+    pub flow: Option<Flow>,
+}
+
+/// What a run may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Commits a plan and emits its orders, to whatever the environment is.
+    Live,
+    /// Changes nothing at all.
+    DryRun,
+}
+
+/// Where events must come from. What is absent here is not checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    pub aws_account: Option<String>,
+    pub region: Option<String>,
+}
+
+impl RunEvent {
+    /// SHA-256, in hex, of what the event asks for; nothing in it changes between attempts. The mode is left out, as it
+    /// is out of the run id.
+    #[must_use]
+    pub fn digest(&self, environment: Environment) -> String {
+        #[derive(Serialize)]
+        struct Asked<'a> {
+            schema: &'a str,
+            environment: Environment,
+            portfolio: &'a PortfolioId,
+            venue_account: Option<&'a AccountId>,
+            trigger: &'a Trigger,
+            flow: Option<&'a Flow>,
+        }
+        let Self { portfolio, venue_account, trigger, flow, .. } = self;
+        let venue_account = venue_account.as_ref();
+        let flow = flow.as_ref();
+        digest_of(&Asked { schema: EVENT_SCHEMA, environment, portfolio, venue_account, trigger, flow })
+    }
+}
+
+/// Reads a payload.
+///
+/// # Errors
+/// When it is not one of the three, is for another account or region, or lies in the future of `now`.
+pub fn parse(bytes: &[u8], origin: &Origin, now: Timestamp) -> Result<Event, BadInput> {
+    let json = json::parse("event", bytes, MAX_EVENT_SIZE)?;
+    let root = Node::root("event", &json);
+    let is_envelope = root.entries()?.iter().any(|(key, _)| key == "detail-type");
+    let event = if is_envelope { from_envelope(&root, origin)? } else { from_ours(&root, origin)? };
+    if let Event::Run(RunEvent { trigger: Trigger::Scheduled(at), .. }) = &event {
+        refuse_future(*at, now)?;
+    }
+    Ok(event)
+}
+
+/// For an event whose run does not exist: is it still in time? An existing run is resumed or answered, however late.
+///
+/// # Errors
+/// When the nominal time is longer ago than the window.
+pub fn check_window(scheduled: Timestamp, now: Timestamp, window: SignedDuration) -> Result<(), BadInput> {
+    if now.duration_since(scheduled) <= window {
+        return Ok(());
+    }
+    let problem = format!("past the window of {} minutes at {now}, and no run exists", window.as_mins());
+    let remedy = "let the next schedule run; to catch up by hand, send a payload with a label";
+    Err(BadInput::new("event", "scheduled_time", &scheduled.to_string(), problem, remedy))
+}
+
+fn refuse_future(scheduled: Timestamp, now: Timestamp) -> Result<(), BadInput> {
+    if scheduled.duration_since(now) <= MAX_CLOCK_SKEW {
+        return Ok(());
+    }
+    let problem = format!("in the future; it is {now} here");
+    let remedy = "send the time at which the schedule was due, and check the clock";
+    Err(BadInput::new("event", "scheduled_time", &scheduled.to_string(), problem, remedy))
+}
+
+fn from_ours(root: &Node<'_>, origin: &Origin) -> Result<Event, BadInput> {
+    root.only(OUR_FIELDS)?;
+    check_schema(root)?;
+    if let Some(arn) = root.optional("schedule_arn")? {
+        check_arn(&arn, origin)?;
+    }
+    if mode_text(root)? == "recover" {
+        root.only(&["schema", "mode", "schedule_arn", "execution_id", "attempt_number", "scheduled_time"])?;
+        return Ok(Event::Recover);
+    }
+    let trigger = match (root.optional("scheduled_time")?, root.optional("label")?) {
+        (Some(time), None) => Trigger::Scheduled(moment(&time)?),
+        (None, Some(label)) => Trigger::Manual(label.id()?),
+        (Some(_), Some(label)) => {
+            return Err(label.bad("scheduled_time and label both name the occasion", "send one of the two"));
+        }
+        (None, None) => {
+            let remedy =
+                "send the schedule's nominal time (\"<aws.scheduler.scheduled-time>\"), or a label of your own";
+            return Err(BadInput::new("event", "scheduled_time", "", "the field is missing or null", remedy));
+        }
+    };
+    run(root, trigger)
+}
+
+fn from_envelope(root: &Node<'_>, origin: &Origin) -> Result<Event, BadInput> {
+    let (kind, source) = (root.required("detail-type")?, root.required("source")?);
+    if kind.text()? != "Scheduled Event" || source.text()? != "aws.events" {
+        let remedy = "let only a schedule invoke this function: remove the other rule's target";
+        return Err(kind.bad(format!("an event of {} does not start a run", source.text()?), remedy));
+    }
+    root.only(ENVELOPE_FIELDS)?;
+    check_origin(&root.required("account")?, origin.aws_account.as_deref(), "account")?;
+    check_origin(&root.required("region")?, origin.region.as_deref(), "region")?;
+    let detail = root.required("detail")?;
+    if detail.entries()?.is_empty() {
+        let remedy = "give the rule's target an input transformer that sends {\"schema\": 1, \"portfolio\": …, \"mode\": …, \
+                      \"scheduled_time\": <time>}, or use EventBridge Scheduler";
+        return Err(BadInput::new("event", "detail.portfolio", "", "the schedule names no portfolio", remedy));
+    }
+    detail.only(DETAIL_FIELDS)?;
+    check_schema(&detail)?;
+    if mode_text(&detail)? == "recover" {
+        detail.only(&["schema", "mode"])?;
+        return Ok(Event::Recover);
+    }
+    run(&detail, Trigger::Scheduled(moment(&root.required("time")?)?))
+}
+
+fn run(node: &Node<'_>, trigger: Trigger) -> Result<Event, BadInput> {
+    let mode = match mode_text(node)? {
+        "live" => Mode::Live,
+        _ => Mode::DryRun,
+    };
+    Ok(Event::Run(RunEvent {
+        portfolio: node.required("portfolio")?.id()?,
+        venue_account: node.optional("venue_account")?.map(|account| account.id()).transpose()?,
+        trigger,
+        mode,
+        flow: node.optional("flow")?.map(|node| flow(&node)).transpose()?,
+    }))
+}
+
+fn check_schema(node: &Node<'_>) -> Result<(), BadInput> {
+    let schema = node.required("schema")?;
+    if *schema.json() == Json::Number(EVENT_SCHEMA.to_owned()) {
+        return Ok(());
+    }
+    Err(schema.bad("unknown version of the payload", "send \"schema\": 1; this build reads no other version"))
+}
+
+fn mode_text<'a>(node: &Node<'a>) -> Result<&'a str, BadInput> {
+    let mode = node.required("mode")?;
+    match mode.text()? {
+        text @ ("live" | "dry-run" | "recover") => Ok(text),
+        _ => Err(mode.bad("unknown mode", "send \"live\", \"dry-run\" or \"recover\"")),
+    }
+}
+
+fn moment(node: &Node<'_>) -> Result<Timestamp, BadInput> {
+    parse_moment(node.text()?).map_err(|problem| node.bad(problem, "send the schedule's nominal time"))
+}
+
+fn flow(node: &Node<'_>) -> Result<Flow, BadInput> {
+    match node.json() {
+        Json::Text(text) if text == "full" => Ok(Flow::Full),
+        Json::Text(text) if text == "deposit_only" => Ok(Flow::DepositOnly),
+        Json::Table(_) => {
+            node.only(&["withdraw"])?;
+            let field = node.required("withdraw")?;
+            let amount =
+                Money::parse(field.text()?).map_err(|error| BadInput::number("event", field.path(), &error))?;
+            if amount <= Money::ZERO {
+                return Err(field.bad("nothing to withdraw", "send an amount above 0"));
+            }
+            Ok(Flow::Withdraw(amount))
+        }
+        _ => Err(node.bad("unknown flow", "send \"full\", \"deposit_only\" or {\"withdraw\": \"1000\"}")),
+    }
+}
+
+/// `arn:aws:scheduler:<region>:<account>:schedule/<group>/<name>`
+fn check_arn(arn: &Node<'_>, origin: &Origin) -> Result<(), BadInput> {
+    let mut parts = arn.text()?.splitn(6, ':');
+    let (Some("arn"), Some(_), Some("scheduler"), Some(region), Some(account), Some(_)) =
+        (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(arn.bad("not the ARN of a schedule", "send \"<aws.scheduler.schedule-arn>\", or leave it out"));
+    };
+    for (found, expected, what) in
+        [(account, origin.aws_account.as_deref(), "account"), (region, origin.region.as_deref(), "region")]
+    {
+        if expected.is_some_and(|expected| expected != found) {
+            return Err(wrong_origin(arn, expected, what));
+        }
+    }
+    Ok(())
+}
+
+fn check_origin(node: &Node<'_>, expected: Option<&str>, what: &str) -> Result<(), BadInput> {
+    let found = node.text()?;
+    if expected.is_some_and(|expected| expected != found) { Err(wrong_origin(node, expected, what)) } else { Ok(()) }
+}
+
+fn wrong_origin(node: &Node<'_>, expected: Option<&str>, what: &str) -> BadInput {
+    let problem =
+        format!("the event is of another AWS {what}; this function takes those of {}", expected.unwrap_or(""));
+    node.bad(problem, format!("point the schedule at the function of its own {what}"))
+}

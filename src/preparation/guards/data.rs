@@ -1,0 +1,209 @@
+//! Guards on prices, dates and the account.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{age, candidates, in_hours, longer_than, named};
+use crate::model::policy::Guards;
+use crate::model::{AssetId, AssetRecord, Decimal, Money, PlanningInput, Price};
+use crate::preparation::GuardViolation;
+
+/// The most a portfolio may be worth. Beyond it the solver's figures lose the cents.
+const MAX_NET_ASSET_VALUE: i64 = 1_000_000_000_000_000;
+
+/// Why a price cannot be traded on; the guard's name first.
+fn price_fault(input: &PlanningInput, id: &AssetId, asset: &AssetRecord) -> Option<(&'static str, String)> {
+    let Guards { max_price_age_hours, max_price_jump, .. } = &input.policy.guards;
+    let old = age(input.as_of, asset.observed_at);
+    if asset.observed_at > input.as_of {
+        let value = format!("observed at {}, after the planning time {}", asset.observed_at, input.as_of);
+        return Some(("price_from_the_future", value));
+    }
+    if longer_than(old, *max_price_age_hours) {
+        let value = format!(
+            "observed at {}, {} ago, and at most {max_price_age_hours} h are allowed",
+            asset.observed_at,
+            in_hours(old)
+        );
+        return Some(("max_price_age_hours", value));
+    }
+    let last = input.state.last_prices.get(id)?;
+    jumped(*last, asset.price, max_price_jump.get()).then(|| {
+        (
+            "max_price_jump",
+            format!(
+                "{last} in the run before, {} now, and at most a factor {max_price_jump} either way is allowed",
+                asset.price
+            ),
+        )
+    })
+}
+
+fn jumped(last: Price, now: Price, factor: Decimal) -> bool {
+    let most = last.get().checked_mul(factor);
+    let reach = now.get().checked_mul(factor);
+    most.is_some_and(|most| now.get() > most) || reach.is_some_and(|reach| reach < last.get())
+}
+
+/// Takes out candidates with an unsound price that nothing depends on.
+pub(super) fn drop_unsound(input: &mut PlanningInput, watched: &BTreeSet<AssetId>) {
+    let unsound: Vec<(AssetId, &'static str)> = input
+        .assets
+        .iter()
+        .filter(|(id, _)| !watched.contains(*id))
+        .filter_map(|(id, asset)| price_fault(input, id, asset).map(|(guard, _)| (id.clone(), guard)))
+        .collect();
+    let guards: BTreeSet<&str> = unsound.iter().map(|(_, guard)| *guard).collect();
+    for guard in guards {
+        let ids: Vec<&AssetId> = unsound.iter().filter(|(_, other)| *other == guard).map(|(id, _)| id).collect();
+        let plural = if ids.len() == 1 { "" } else { "s" };
+        input.notices.push(format!("{guard}: {} candidate{plural} dropped: {}", ids.len(), named(ids.iter().copied())));
+    }
+    for (id, _) in &unsound {
+        let _ = input.assets.remove(id);
+    }
+}
+
+/// A member that is neither held nor priced any more leaves the index by itself; held, it would be a violation.
+pub(super) fn note_vanished_members(input: &mut PlanningInput) {
+    let gone = input
+        .state
+        .members
+        .iter()
+        .filter(|id| !input.assets.contains_key(*id) && !input.account.holdings.contains_key(*id));
+    let notices: Vec<String> = gone.map(|id| format!("the member {id} is neither priced nor held any more")).collect();
+    input.notices.extend(notices);
+}
+
+pub(super) fn check_universe(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
+    // The rules about grades are asked elsewhere: an unreadable grade must not look like an empty market.
+    if candidates::leading(input, 1, false).is_empty() {
+        let listed = input.assets.values().filter(|asset| asset.listing.is_some()).count();
+        let priced = input.assets.len();
+        violations.push(GuardViolation {
+            guard: "empty_universe".to_owned(),
+            field: "assets".to_owned(),
+            value: format!("none of {priced} priced assets ({listed} listed) passes the policy's eligibility"),
+            remedy: "check the market file, the venue rules, the quote currency and [eligibility]".to_owned(),
+        });
+    }
+}
+
+pub(super) fn check_prices(input: &PlanningInput, watched: &BTreeSet<AssetId>, violations: &mut Vec<GuardViolation>) {
+    for (id, asset) in input.assets.iter().filter(|(id, _)| watched.contains(*id)) {
+        if let Some((guard, value)) = price_fault(input, id, asset) {
+            let (field, remedy) = match guard {
+                "max_price_jump" => {
+                    ("price", "confirm the price; if the token was exchanged, add a [[migrations]] entry")
+                }
+                "price_from_the_future" => ("observed_at", "check the clocks and the dates of the market data"),
+                _ => ("observed_at", "fetch the market data again"),
+            };
+            violations.push(GuardViolation {
+                guard: guard.to_owned(),
+                field: format!("assets.{id}.{field}"),
+                value,
+                remedy: remedy.to_owned(),
+            });
+        }
+    }
+}
+
+/// The dates of the sources, oldest and newest, each with its name.
+pub(super) fn check_skew(input: &PlanningInput, watched: &BTreeSet<AssetId>, violations: &mut Vec<GuardViolation>) {
+    let assets = || input.assets.iter().filter(|(id, _)| watched.contains(*id));
+    let mut dates: Vec<(Timestamp, String)> =
+        assets().map(|(id, asset)| (asset.observed_at, format!("the price of {id}"))).collect();
+    if super::grades::are_used(&input.policy) {
+        let newest =
+            input.assets.values().filter_map(|asset| candidates::grade(input, asset)).map(|grade| grade.at).max();
+        dates.extend(newest.map(|at| (at, "the newest grade".to_owned())));
+    }
+    if input.policy.regime.is_some() {
+        let newest = input.assets.values().filter_map(|asset| asset.grades.signal).map(|signal| signal.at).max();
+        dates.extend(newest.map(|at| (at, "the newest signal".to_owned())));
+    }
+    let (Some(oldest), Some(newest)) = (dates.iter().min(), dates.iter().max()) else { return };
+    let skew = age(newest.0, oldest.0);
+    let most = input.policy.guards.max_snapshot_skew_hours;
+    if longer_than(skew, most) {
+        violations.push(GuardViolation {
+            guard: "max_snapshot_skew_hours".to_owned(),
+            field: "observed_at".to_owned(),
+            value: format!(
+                "{} is of {} and {} of {}: {} apart, and at most {most} h are allowed",
+                oldest.1,
+                oldest.0,
+                newest.1,
+                newest.0,
+                in_hours(skew)
+            ),
+            remedy: "fetch all sources for the same day".to_owned(),
+        });
+    }
+}
+
+pub(super) fn check_stable_legs(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
+    let Some(regime) = &input.policy.regime else { return };
+    for leg in &regime.stable_legs {
+        let (field, value, remedy) = match input.assets.get(leg) {
+            None => {
+                ("price", "no price".to_owned(), "add the leg to the market data or remove it from regime.stable_legs")
+            }
+            Some(asset) => {
+                let distance = (asset.price.get() - Decimal::ONE).abs();
+                if distance <= regime.max_depeg.get() {
+                    continue;
+                }
+                let value = format!(
+                    "{} is {} from 1, and at most {} is allowed",
+                    asset.price,
+                    distance.normalize(),
+                    regime.max_depeg
+                );
+                ("price", value, "choose another stable leg, or wait until the peg holds")
+            }
+        };
+        violations.push(GuardViolation {
+            guard: "max_depeg".to_owned(),
+            field: format!("assets.{leg}.{field}"),
+            value,
+            remedy: remedy.to_owned(),
+        });
+    }
+}
+
+pub(super) fn check_account(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
+    let mut report = |guard: &str, field: String, value: String, remedy: &str| {
+        violations.push(GuardViolation { guard: guard.to_owned(), field, value, remedy: remedy.to_owned() });
+    };
+    let account = &input.account;
+    for (field, cash) in [("cash_free", account.cash_free), ("cash_locked", account.cash_locked)] {
+        if cash < Money::ZERO {
+            let remedy = "repay what is owed first; margin is not supported";
+            report("negative_cash", format!("account.{field}"), cash.to_string(), remedy);
+        }
+    }
+    let mut value = account.cash_free.get().checked_add(account.cash_locked.get());
+    for (id, holding) in &account.holdings {
+        match input.assets.get(id) {
+            None => report(
+                "unpriced_holding",
+                format!("account.holdings.{id}"),
+                format!("{} units that no source prices", holding.total()),
+                "add a price, or name the asset in guards.unmanaged_assets to value it at 0 and leave it alone",
+            ),
+            Some(asset) => {
+                let units = holding.free.get().checked_add(holding.locked.get());
+                let worth = units.and_then(|units| units.checked_mul(asset.price.get()));
+                value = value.zip(worth).and_then(|(sum, worth)| sum.checked_add(worth));
+            }
+        }
+    }
+    if value.is_none_or(|value| value > Decimal::from(MAX_NET_ASSET_VALUE)) {
+        let shown = value.map_or_else(|| "out of range".to_owned(), |value| value.normalize().to_string());
+        let value = format!("{shown}, and at most 1e15 is supported");
+        report("max_net_asset_value", "account".to_owned(), value, "check prices and quantities");
+    }
+}

@@ -1,0 +1,41 @@
+//! Policies from TOML, with every rule between fields checked.
+
+mod checks;
+
+use std::path::Path;
+
+use schemars::Schema;
+
+use super::reading::read_file;
+use super::{PreparationError, toml_text};
+use crate::model::Policy;
+
+/// Reads and checks a policy file.
+///
+/// # Errors
+/// As [`parse`], and when the file cannot be read.
+pub fn load(path: &Path) -> Result<Policy, PreparationError> {
+    let place = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    parse_bytes(&place, &read_file(path)?)
+}
+
+/// Reads and checks a policy. Messages call it `policy`.
+///
+/// # Errors
+/// [`PreparationError::BadInput`]: one error where the text does not fit the format, otherwise everything in which
+/// the fields do not fit together.
+pub fn parse(text: &str) -> Result<Policy, PreparationError> {
+    parse_bytes("policy", text.as_bytes())
+}
+
+fn parse_bytes(place: &str, bytes: &[u8]) -> Result<Policy, PreparationError> {
+    let policy: Policy = toml_text::read(place, bytes)?;
+    let faults = checks::faults(place, &policy);
+    if faults.is_empty() { Ok(policy) } else { Err(PreparationError::BadInput(faults)) }
+}
+
+/// The JSON Schema of a policy, generated from the types.
+#[must_use]
+pub fn schema() -> Schema {
+    schemars::schema_for!(Policy)
+}

@@ -1,0 +1,100 @@
+//! The proof of the limits, family by family: a plan of twenty assets has a hundred checks, and a reader wants
+//! to see first how close the closest of each kind came.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::published::Sense;
+use crate::model::Weight;
+use crate::planning::plan::{Certificate, LimitCheck};
+
+/// One limit, re-checked on the rounded orders: `left_side` against `bound + relaxation + lot_allowance`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Check {
+    pub limit: String,
+    pub sense: Sense,
+    pub left_side: Weight,
+    pub bound: Weight,
+    pub relaxation: Weight,
+    pub lot_allowance: Weight,
+    /// Room left; never negative in a plan that is emitted.
+    pub slack: Weight,
+}
+
+/// All checks of one kind, such as `max_weight`, with the one that has the least room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LimitFamily {
+    pub family: String,
+    pub checks: usize,
+    /// How many of them needed a relaxation.
+    pub relaxed: usize,
+    /// How many of them needed a lot allowance.
+    pub with_lot_allowance: usize,
+    /// How many are violated; 0 in a plan that is emitted.
+    pub violated: usize,
+    pub tightest: Check,
+}
+
+impl Check {
+    pub(super) fn of(check: &LimitCheck) -> Self {
+        Self {
+            limit: check.limit.clone(),
+            sense: check.sense.into(),
+            left_side: check.left_side,
+            bound: check.bound,
+            relaxation: check.relaxation,
+            lot_allowance: check.lot_allowance,
+            slack: check.slack,
+        }
+    }
+}
+
+impl LimitFamily {
+    /// In the certificate's own order of first appearance. The tightest is the first with the least slack.
+    #[must_use]
+    pub fn of(certificate: &Certificate) -> Vec<Self> {
+        let mut families: Vec<Self> = Vec::new();
+        let mut index: BTreeMap<&str, usize> = BTreeMap::new();
+        for check in &certificate.checks {
+            let name = family_of(&check.limit);
+            let at = *index.entry(name).or_insert(families.len());
+            match families.get_mut(at) {
+                Some(family) => family.add(check),
+                None => families.push(Self::start(name, check)),
+            }
+        }
+        families
+    }
+
+    fn start(name: &str, check: &LimitCheck) -> Self {
+        let tightest = Check::of(check);
+        let mut family =
+            Self { family: name.to_owned(), checks: 0, relaxed: 0, with_lot_allowance: 0, violated: 0, tightest };
+        family.add(check);
+        family
+    }
+
+    fn add(&mut self, check: &LimitCheck) {
+        self.checks += 1;
+        self.relaxed += usize::from(!check.relaxation.is_zero());
+        self.with_lot_allowance += usize::from(!check.lot_allowance.is_zero());
+        self.violated += usize::from(check.slack < Weight::ZERO);
+        if check.slack < self.tightest.slack {
+            self.tightest = Check::of(check);
+        }
+    }
+}
+
+/// `max_weight(bitcoin)` → `max_weight`.
+#[must_use]
+pub fn family_of(limit: &str) -> &str {
+    limit.split_once('(').map_or(limit, |(family, _)| family)
+}
+
+/// `max_weight(bitcoin)` → `bitcoin`.
+#[must_use]
+pub fn subject_of(limit: &str) -> Option<&str> {
+    limit.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'))
+}

@@ -1,0 +1,30 @@
+//! Reports: a plan or a stored run, told to people (text) and to programs (JSON, CSV). They decide nothing.
+//!
+//! Everything is told from one value, [`RunReport`], so that the table on the terminal and the JSON document
+//! cannot disagree.
+//!
+//! # Layout, in reading order
+//! * [`run`]: what a run planned and did, as one value with a published shape.
+//! * [`certificate`]: the proof of the limits, family by family.
+//! * [`explanation`]: why each order, why no order, why not in the index.
+//! * [`difference`]: what changed from one run to another.
+//! * [`document`]: every JSON document that the command line prints, each with its schema name.
+//! * [`published`]: the spellings that documents use.
+//! * [`csv`]: orders and positions for a spreadsheet.
+//! * [`text`] (feature `terminal`): the same for people, at any width.
+
+pub mod certificate;
+pub mod csv;
+pub mod difference;
+pub mod document;
+pub mod explanation;
+pub mod published;
+pub mod run;
+#[cfg(feature = "terminal")]
+pub mod text;
+
+pub use certificate::LimitFamily;
+pub use difference::Difference;
+pub use document::Document;
+pub use explanation::Explanation;
+pub use run::{Mode, RunReport};

@@ -1,0 +1,148 @@
+//! Published spellings: the report's own enums for what belongs to the plan and the ports, so that their types
+//! may change without changing a document. A variant added there does not compile here until it is named.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+
+use crate::planning::plan;
+use crate::ports;
+
+macro_rules! published {
+    ($(#[$doc:meta])* $name:ident of $real:path { $($variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+        pub enum $name { $(#[serde(rename = $text)] $variant),+ }
+
+        impl From<$real> for $name {
+            fn from(real: $real) -> Self {
+                use $real as Real;
+                match real { $(Real::$variant => Self::$variant),+ }
+            }
+        }
+
+        impl $name {
+            /// As in JSON.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            /// For people: words, not a code.
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.as_str().replace('_', " "))
+            }
+        }
+    };
+}
+
+published! {
+    /// What an asset is to the portfolio.
+    Role of plan::Role {
+        Constituent = "constituent",
+        StableLeg = "stable_leg",
+        MustExit = "must_exit",
+        Unmanaged = "unmanaged",
+    }
+}
+
+published! {
+    /// Why an asset is traded (the first six) or left alone.
+    ReasonCode of plan::ReasonCode {
+        Enter = "enter",
+        TopUp = "top_up",
+        Trim = "trim",
+        Exit = "exit",
+        OverLimit = "over_limit",
+        RaiseCash = "raise_cash",
+        InBand = "in_band",
+        OnTarget = "on_target",
+        Halted = "halted",
+        NotListed = "not_listed",
+        NoBuy = "no_buy",
+        LimitBinds = "limit_binds",
+        CostExceedsBenefit = "cost_exceeds_benefit",
+        BelowMinimum = "below_minimum",
+        Stranded = "stranded",
+        Unmanaged = "unmanaged",
+        Locked = "locked",
+    }
+}
+
+published! {
+    /// `left_side` is at most, at least, or equal to the bound.
+    Sense of plan::Sense { AtMost = "at_most", AtLeast = "at_least", Equal = "equal" }
+}
+
+published! {
+    RunState of ports::RunState {
+        Claimed = "claimed",
+        Planned = "planned",
+        Emitting = "emitting",
+        Done = "done",
+        Aborted = "aborted",
+    }
+}
+
+published! {
+    OrderState of ports::OrderState {
+        Planned = "planned",
+        Sending = "sending",
+        Skipped = "skipped",
+        Expired = "expired",
+        Acknowledged = "acknowledged",
+        PartiallyFilled = "partially_filled",
+        Filled = "filled",
+        Cancelled = "cancelled",
+        Rejected = "rejected",
+        Unknown = "unknown",
+        NotPlaced = "not_placed",
+    }
+}
+
+/// The schema of a UTC time, for fields whose type knows no JSON Schema.
+#[derive(Debug)]
+pub struct UtcTime;
+
+impl JsonSchema for UtcTime {
+    fn schema_name() -> Cow<'static, str> {
+        "UtcTime".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time", "pattern": "Z$", "description": "RFC 3339, in UTC" })
+    }
+}
+
+/// The schema of a calendar day.
+#[derive(Debug)]
+pub struct Day;
+
+impl JsonSchema for Day {
+    fn schema_name() -> Cow<'static, str> {
+        "Day".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" })
+    }
+}
+
+/// The schema of a UUID.
+#[derive(Debug)]
+pub struct UuidText;
+
+impl JsonSchema for UuidText {
+    fn schema_name() -> Cow<'static, str> {
+        "Uuid".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "format": "uuid",
+            "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! The proof: every limit re-checked on the rounded orders, the closest of each kind first to be seen.
+
+use super::canvas::{Canvas, Line, Tone};
+use super::table::{Column, Grid};
+use super::{heading, number};
+use crate::report::certificate::{Check, LimitFamily};
+use crate::report::published::Sense;
+use crate::report::run::{RunReport, count};
+
+pub(super) fn relaxations(report: &RunReport, canvas: &Canvas) -> String {
+    if report.relaxations.is_empty() {
+        return String::new();
+    }
+    let mut out = heading(canvas, "Limits that gave way", "soft limits, each by the least amount that has a solution");
+    let mut grid = Grid::new([
+        Column::left("limit"),
+        Column::right("priority"),
+        Column::right("bound"),
+        Column::right("moved by"),
+        Column::right("met at"),
+    ]);
+    for it in &report.relaxations {
+        let at_least =
+            report.certificate.checks.iter().any(|check| check.limit == it.limit && check.sense == Sense::AtLeast);
+        let met = if at_least { it.bound - it.amount } else { it.bound + it.amount };
+        grid.row([
+            Line::new(Tone::Warn, canvas.clean(&it.limit)),
+            Line::plain(it.priority.to_string()),
+            Line::plain(number::percent(it.bound)),
+            Line::new(Tone::Warn, number::percent(it.amount)),
+            Line::plain(number::percent(met)),
+        ]);
+    }
+    out.push_str(&grid.render(canvas));
+    out
+}
+
+pub(super) fn certificate(report: &RunReport, canvas: &Canvas) -> String {
+    let certificate = &report.certificate;
+    if certificate.checks.is_empty() {
+        return String::new();
+    }
+    let violated: usize = certificate.families.iter().map(|family| family.violated).sum();
+    let verdict = if violated == 0 {
+        format!("{} re-checked on the rounded orders, all met", count(certificate.checks.len(), "limit"))
+    } else {
+        format!("{violated} of {} VIOLATED", count(certificate.checks.len(), "limit"))
+    };
+    let mut out = heading(canvas, "Certificate", &verdict);
+    let grid = if canvas.full { all(canvas, &certificate.checks) } else { families(canvas, &certificate.families) };
+    out.push_str(&grid.render(canvas));
+    out
+}
+
+fn families(canvas: &Canvas, families: &[LimitFamily]) -> Grid {
+    let mut grid = Grid::new([
+        Column::left(""),
+        Column::left("limit"),
+        Column::right("checks"),
+        Column::left("tightest").or_drop(2),
+        Column::right("value"),
+        Column::left(""),
+        Column::right("bound"),
+        Column::right("room"),
+        Column::left("gave way").or_drop(1),
+    ]);
+    for family in families {
+        let tightest = crate::report::certificate::subject_of(&family.tightest.limit).unwrap_or("");
+        let mut row = vec![
+            verdict(canvas, family.violated == 0, family.relaxed > 0),
+            Line::plain(canvas.clean(&family.family)),
+            Line::plain(family.checks.to_string()),
+            Line::new(
+                Tone::Faint,
+                if family.checks > 1 || !tightest.is_empty() { canvas.clean(tightest) } else { String::new() },
+            ),
+        ];
+        row.extend(figures(canvas, &family.tightest));
+        row.push(Line::new(Tone::Warn, gave_way(family)));
+        grid.row(row);
+    }
+    grid
+}
+
+fn all(canvas: &Canvas, checks: &[Check]) -> Grid {
+    let mut grid = Grid::new([
+        Column::left(""),
+        Column::left("limit"),
+        Column::right("value"),
+        Column::left(""),
+        Column::right("bound"),
+        Column::right("relaxed by").or_drop(2),
+        Column::right("lots").or_drop(1),
+        Column::right("room"),
+    ]);
+    for check in checks {
+        let [value, sense, bound, room] = figures(canvas, check);
+        grid.row([
+            verdict(canvas, check.slack.get() >= crate::model::Decimal::ZERO, !check.relaxation.is_zero()),
+            Line::plain(canvas.clean(&check.limit)),
+            value,
+            sense,
+            bound,
+            Line::new(Tone::Warn, amount_or_nothing(check.relaxation)),
+            Line::plain(amount_or_nothing(check.lot_allowance)),
+            room,
+        ]);
+    }
+    grid
+}
+
+pub(super) fn verdict(canvas: &Canvas, met: bool, relaxed: bool) -> Line {
+    match (met, relaxed) {
+        (false, _) => Line::new(Tone::Bad, canvas.pick("✗", "X")),
+        (true, true) => Line::new(Tone::Warn, canvas.pick("≈", "~")),
+        (true, false) => Line::new(Tone::Good, canvas.pick("✓", "+")),
+    }
+}
+
+/// Value, relation, bound, room.
+pub(super) fn figures(canvas: &Canvas, check: &Check) -> [Line; 4] {
+    let sense = match check.sense {
+        Sense::AtMost => canvas.pick("≤", "<="),
+        Sense::AtLeast => canvas.pick("≥", ">="),
+        Sense::Equal => "=",
+    };
+    [
+        Line::plain(number::percent(check.left_side)),
+        Line::new(Tone::Faint, sense),
+        Line::plain(number::percent(check.bound)),
+        Line::plain(number::percent(check.slack)),
+    ]
+}
+
+fn gave_way(family: &LimitFamily) -> String {
+    let mut parts = Vec::new();
+    if family.relaxed > 0 {
+        parts.push(format!("{} relaxed", family.relaxed));
+    }
+    if family.with_lot_allowance > 0 {
+        parts.push(format!("{} by lots", family.with_lot_allowance));
+    }
+    parts.join(", ")
+}
+
+fn amount_or_nothing(weight: crate::model::Weight) -> String {
+    if weight.is_zero() { String::new() } else { number::percent(weight) }
+}

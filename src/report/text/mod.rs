@@ -1,0 +1,69 @@
+//! Reports for people, at any width from 60 columns: tables, bars, sentences that wrap.
+//!
+//! * [`canvas`]: what the terminal can show.
+//! * [`number`]: how numbers read.
+//! * [`run_report`]: a plan or a run; [`explanation`], [`difference`], [`listing`]: the other views.
+
+mod bar;
+pub mod canvas;
+mod certificate;
+mod difference;
+mod explanation;
+mod header;
+mod listing;
+pub mod number;
+mod orders;
+mod positions;
+mod table;
+
+use jiff::Timestamp;
+
+pub use canvas::{Canvas, Line, Tone};
+pub use difference::difference;
+pub use explanation::explanation;
+pub use listing::{kill_switch, policy_check, replay, run_list};
+
+use super::run::{Mode, RunReport};
+
+/// A plan or a run in full; a run that was already done in brief.
+#[must_use]
+pub fn run_report(report: &RunReport, canvas: &Canvas) -> String {
+    let mut out = header::header(report, canvas);
+    if report.mode == Mode::AlreadyDone && !canvas.full {
+        return out + &header::closing(report, canvas);
+    }
+    out.push_str(&positions::weights(report, canvas));
+    out.push_str(&orders::orders(report, canvas));
+    out.push_str(&orders::keys(report, canvas));
+    out.push_str(&positions::not_traded(report, canvas));
+    out.push_str(&positions::not_in_the_index(report, canvas));
+    out.push_str(&certificate::relaxations(report, canvas));
+    out.push_str(&certificate::certificate(report, canvas));
+    out.push_str(&header::notices(report, canvas));
+    out.push_str(&header::closing(report, canvas));
+    out
+}
+
+/// The head of a report and its last sentence.
+#[must_use]
+pub fn run_head(report: &RunReport, canvas: &Canvas) -> String {
+    header::header(report, canvas) + &header::closing(report, canvas)
+}
+
+/// A section's title, with a remark.
+fn heading(canvas: &Canvas, title: &str, remark: &str) -> String {
+    let line = Line::new(Tone::Strong, title);
+    let text = if remark.is_empty() {
+        line.render(canvas)
+    } else {
+        canvas.fill(&line.and(Tone::Plain, "  "), Tone::Faint, remark)
+    };
+    format!("\n{}\n", text.trim_end_matches('\n'))
+}
+
+/// `2025-04-16 00:00 UTC`, with seconds where there are any.
+fn time(at: Timestamp) -> String {
+    let seconds = at.as_second().rem_euclid(60) != 0;
+    let format = if seconds { "%Y-%m-%d %H:%M:%S UTC" } else { "%Y-%m-%d %H:%M UTC" };
+    at.strftime(format).to_string()
+}

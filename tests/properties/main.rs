@@ -1,0 +1,158 @@
+//! Properties that every plan must have, on inputs drawn at random, judged by books and an oracle of the tests' own.
+//!
+//! `REBALANCE_CASES=10000 cargo test --test properties` draws more; see `harness` for seeds and replays.
+
+mod books;
+mod generator;
+mod harness;
+mod limits;
+
+use std::collections::BTreeMap;
+
+use index_rebalancer::model::{AssetId, Decimal, Money, Side};
+use index_rebalancer::planning::plan::Outcome;
+use index_rebalancer::planning::verification::verify;
+use index_rebalancer::preparation::policy;
+use proptest::prelude::*;
+
+use crate::books::{Books, cost_of, net_asset_value};
+use crate::harness::check;
+
+/// Where digits are lost: of net asset value.
+const LAST_DIGIT: Decimal = Decimal::from_parts(1, 0, 0, false, 20);
+
+/// Weights this close are the same: the solver's own tolerance, a thousandth of a basis point of a basis point.
+const SOLVER_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+
+#[test]
+fn drawn_policies_are_policies_that_the_product_accepts() {
+    check("drawn_policies_are_policies_that_the_product_accepts", |input, _| {
+        let text = toml::to_string(&input.policy).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let parsed = policy::parse(&text).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(parsed, input.policy.clone());
+        Ok(())
+    });
+}
+
+#[test]
+fn value_is_conserved() {
+    check("value_is_conserved", |input, tally| {
+        let Some(plan) = tally.plan(input)? else { return Ok(()) };
+        let before = net_asset_value(input);
+        // Without lots a quantity has 18 decimals, and a product more digits than an amount has: the last may differ.
+        let lots = input.assets.values().filter_map(|record| record.listing.as_ref());
+        let exact = lots.clone().all(|listing| !listing.lot_size.is_zero());
+        let room = if exact { Decimal::ZERO } else { before * LAST_DIGIT };
+        let same = |left: Decimal, right: Decimal, what: &str| {
+            prop_assert!((left - right).abs() <= room, "{what}: {left} against {right}");
+            Ok(())
+        };
+        same(plan.net_asset_value.get(), before, "net asset value")?;
+        let mut cash = (input.account.cash_free + input.account.cash_locked).get();
+        let mut units: BTreeMap<&AssetId, Decimal> =
+            input.account.holdings.iter().map(|(asset, holding)| (asset, holding.total().get())).collect();
+        let mut cost = Decimal::ZERO;
+        for order in &plan.orders {
+            let record = &input.assets[&order.asset];
+            let quantity = order.quantity.get();
+            let notional = quantity * record.price.get();
+            let volume = record.average_daily_volume.map(Money::get);
+            same(order.notional.get(), notional, "notional")?;
+            same(order.estimated_cost.get(), cost_of(&input.policy.costs, notional, volume), "cost of an order")?;
+            let sign = if order.side == Side::Buy { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
+            *units.entry(&order.asset).or_default() += sign * quantity;
+            cash -= sign * notional + order.estimated_cost.get();
+            cost += order.estimated_cost.get();
+        }
+        let worth: Decimal = units.iter().map(|(asset, units)| *units * input.assets[*asset].price.get()).sum();
+        same(cash + worth + cost, before, "cash, positions and cost after trading")?;
+        same(plan.cash.after.get(), cash, "cash after")?;
+        same(plan.estimated_cost.get(), cost, "cost")?;
+        tally.note(if exact { "compared to the last digit" } else { "some venue without lots: 1e-20 apart at most" });
+        for position in &plan.positions {
+            prop_assert_eq!(position.quantity_after.get(), units.get(&position.asset).copied().unwrap_or_default());
+        }
+        tally.note(match plan.outcome {
+            Outcome::Rebalance => "rebalance",
+            Outcome::InBand => "in band",
+            Outcome::NothingToTrade(_) => "nothing to trade",
+        });
+        Ok(())
+    });
+}
+
+#[test]
+fn no_sell_is_above_the_free_holding() {
+    check("no_sell_is_above_the_free_holding", |input, tally| {
+        let Some(plan) = tally.plan(input)? else { return Ok(()) };
+        for line in &Books::of(input, &plan).lines {
+            prop_assert!(line.sold <= line.free, "{}: {} sold, {} free", line.asset, line.sold, line.free);
+            prop_assert!(line.sold.is_zero() || line.bought.is_zero(), "{} is bought and sold at once", line.asset);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn cash_is_never_negative() {
+    check("cash_is_never_negative", |input, tally| {
+        let Some(plan) = tally.plan(input)? else { return Ok(()) };
+        let fee = input.policy.costs.fee.get();
+        let (mut at_reference, mut at_limit) = (input.account.cash_free.get(), input.account.cash_free.get());
+        for order in &plan.orders {
+            let quantity = order.quantity.get();
+            let sign = if order.side == Side::Buy { Decimal::NEGATIVE_ONE } else { Decimal::ONE };
+            let worst = quantity * order.limit_price.get();
+            at_reference += sign * quantity * order.reference_price.get() - order.estimated_cost.get();
+            at_limit += sign * worst - worst * fee;
+        }
+        prop_assert!(at_reference >= Decimal::ZERO, "free cash of {at_reference} at reference prices");
+        prop_assert!(at_limit >= Decimal::ZERO, "free cash of {at_limit} at limit prices");
+        Ok(())
+    });
+}
+
+#[test]
+fn every_limit_is_met_up_to_its_relaxation_and_lots() {
+    check("every_limit_is_met_up_to_its_relaxation_and_lots", |input, tally| {
+        let Some(plan) = tally.plan(input)? else { return Ok(()) };
+        let books = Books::of(input, &plan);
+        for limit in limits::limits(&books) {
+            let relaxation = plan.relaxations.iter().find(|relaxation| relaxation.limit == limit.name);
+            let relaxed = relaxation.map_or(Decimal::ZERO, |relaxation| relaxation.amount.get());
+            prop_assert!(relaxed.is_zero() || limit.softness.is_some(), "{} is hard and relaxed", limit.name);
+            if let Some(most) = limit.softness.and_then(|softness| softness.most) {
+                prop_assert!(relaxed <= most, "{} is relaxed by {relaxed}, at most {most} is allowed", limit.name);
+            }
+            let excess = limit.excess(&books, true);
+            let allowance = limit.lot_allowance(&books);
+            prop_assert!(
+                excess <= relaxed + allowance + SOLVER_NOISE,
+                "{} ({}) is exceeded by {excess}; relaxed by {relaxed}, lots explain {allowance}",
+                limit.name,
+                limit.bound
+            );
+            if !relaxed.is_zero() {
+                tally.note(&format!("relaxed: {}", limit.family));
+            }
+        }
+        for line in &books.lines {
+            if let Some(most) = books.participation(line) {
+                prop_assert!(line.traded() <= most, "{}: {} traded of at most {most}", line.asset, line.traded());
+            }
+            prop_assert!(line.bought.is_zero() || books.buyable(line), "{} is bought and barred", line.asset);
+            prop_assert!(line.sold.is_zero() || !books.sellable(line).is_zero(), "{} is sold and barred", line.asset);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_verifier_passes_every_plan() {
+    check("the_verifier_passes_every_plan", |input, tally| {
+        let Some(plan) = tally.plan(input)? else { return Ok(()) };
+        let certificate = verify(input, &plan).map_err(|violations| TestCaseError::fail(format!("{violations:?}")))?;
+        prop_assert_eq!(certificate, plan.certificate);
+        Ok(())
+    });
+}

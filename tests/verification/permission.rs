@@ -1,0 +1,325 @@
+//! Who may be what, and who may be traded.
+
+use index_rebalancer::model::policy::GradeKind;
+use index_rebalancer::model::{AssetRecord, CategoryId, Flow, Grade, Quantity, Side};
+use index_rebalancer::planning::plan::{ReasonCode, Role};
+
+use super::sample::{Sample, dec, id, money, quantity, weight};
+use super::{Case, check};
+
+#[test]
+fn the_venue_must_trade_what_is_ordered() {
+    check(&[
+        Case(
+            "halted",
+            |s| {
+                s.add_order("ripple", Side::Buy, "100", "0.5");
+                s.restate();
+            },
+            &["frozen(ripple)"],
+        ),
+        Case(
+            "not listed",
+            |s| {
+                s.asset("usd-coin").listing = None;
+                s.restate();
+            },
+            &["frozen(usd-coin)"],
+        ),
+    ]);
+}
+
+#[test]
+fn an_asset_goes_one_way() {
+    check(&[Case(
+        "bought and sold",
+        |s| {
+            s.add_order("bitcoin", Side::Buy, "0.01", "50500");
+            s.restate();
+        },
+        &["one_side(bitcoin)"],
+    )]);
+}
+
+#[test]
+fn an_order_needs_a_reason_to_trade() {
+    use ReasonCode as Code;
+    for (code, trades) in [
+        (Code::Enter, true),
+        (Code::TopUp, true),
+        (Code::Trim, true),
+        (Code::Exit, true),
+        (Code::OverLimit, true),
+        (Code::RaiseCash, true),
+        (Code::InBand, false),
+        (Code::OnTarget, false),
+        (Code::Halted, false),
+        (Code::NotListed, false),
+        (Code::NoBuy, false),
+        (Code::LimitBinds, false),
+        (Code::CostExceedsBenefit, false),
+        (Code::BelowMinimum, false),
+        (Code::Stranded, false),
+        (Code::Unmanaged, false),
+        (Code::Locked, false),
+    ] {
+        let mut sample = Sample::clean();
+        sample.position("bitcoin").reason.code = code;
+        let found = super::violations(&sample);
+        assert_eq!(found.is_empty(), trades, "{code:?}: {found:?}");
+        assert!(found.iter().all(|violation| violation.limit == "reason(bitcoin)"), "{found:?}");
+    }
+}
+
+#[test]
+fn roles_are_the_policys() {
+    check(&[
+        Case(
+            "a stable leg called constituent",
+            |s| s.position("usd-coin").role = Role::Constituent,
+            &["role(usd-coin)"],
+        ),
+        Case("a constituent called stable leg", |s| s.position("solana").role = Role::StableLeg, &["role(solana)"]),
+        Case(
+            "an exit bought",
+            |s| {
+                s.drop_order("dogwif");
+                let holding = s.holding("dogwif");
+                (holding.free, holding.locked) = (Quantity::ZERO, holding.free);
+                s.add_order("dogwif", Side::Buy, "20", "0.5");
+                s.restate();
+            },
+            &["no_buy(dogwif)"],
+        ),
+    ]);
+}
+
+#[test]
+fn the_regime_is_the_policys() {
+    fn bearish(s: &mut Sample, stable_share: &str, no_buy: bool) {
+        s.plan.regime.bearish = true;
+        s.plan.regime.stable_share = weight(stable_share);
+        s.input.policy.regime.as_mut().unwrap().no_buy_when_bearish = no_buy;
+        s.restate();
+    }
+    fn without_regime(s: &mut Sample, stable_share: &str) {
+        s.input.policy.regime = None;
+        s.plan.regime.stable_share = weight(stable_share);
+        s.position("usd-coin").role = Role::Constituent;
+        s.restate();
+    }
+    check(&[
+        Case("less than the bullish share", |s| s.plan.regime.stable_share = weight("0.19"), &["regime"]),
+        Case("more than the bullish share", |s| s.plan.regime.stable_share = weight("0.21"), &["regime"]),
+        Case("bearish, buys allowed", |s| bearish(s, "0.25", false), &[]),
+        Case("bearish with the bullish share", |s| bearish(s, "0.2", false), &["regime"]),
+        Case("bearish, no constituent bought", |s| bearish(s, "0.25", true), &["no_buy(cardano)", "no_buy(ethereum)"]),
+        Case("no regime table, no share", |s| without_regime(s, "0"), &[]),
+        Case("no regime table, a share", |s| without_regime(s, "0.2"), &["regime"]),
+    ]);
+}
+
+#[test]
+fn a_deposit_sells_nothing() {
+    fn deposit(s: &mut Sample) {
+        s.input.flow = Flow::DepositOnly;
+        s.input.policy.limits.cash_buffer = None;
+        // The exit stays: a deposit asks nobody to go.
+        s.drop_order("dogwif");
+        s.restate();
+    }
+    check(&[
+        Case("a sell", deposit, &["deposit_only"]),
+        Case(
+            "buys only",
+            |s| {
+                deposit(s);
+                s.drop_order("bitcoin");
+                s.restate();
+            },
+            // The sells are missing from the stable share.
+            &["stable_share"],
+        ),
+        Case(
+            "fewer buys only",
+            |s| {
+                deposit(s);
+                s.drop_order("bitcoin");
+                s.drop_order("ethereum");
+                s.restate();
+            },
+            &[],
+        ),
+    ]);
+}
+
+fn record(s: &mut Sample, asset: &str, change: impl FnOnce(&mut AssetRecord)) {
+    change(s.asset(asset));
+    s.restate();
+}
+
+fn regrade(record: &mut AssetRecord, grade: &str) {
+    record.grades.investor.as_mut().unwrap().value = Grade::new(dec(grade)).unwrap();
+}
+
+const SOLANA: &[&str] = &["eligibility(solana)"];
+
+#[test]
+fn constituents_are_eligible() {
+    fn solana(s: &mut Sample, change: impl FnOnce(&mut AssetRecord)) {
+        record(s, "solana", change);
+    }
+    check(&[
+        Case("cap at the minimum", |s| solana(s, |a| a.market_cap = Some(money("1000000"))), &[]),
+        Case("cap below it", |s| solana(s, |a| a.market_cap = Some(money("999999.99"))), SOLANA),
+        Case("cap at the maximum", |s| solana(s, |a| a.market_cap = Some(money("5000000000000"))), &[]),
+        Case("cap above it", |s| solana(s, |a| a.market_cap = Some(money("5000000000000.01"))), SOLANA),
+        Case("cap unknown", |s| solana(s, |a| a.market_cap = None), SOLANA),
+        Case(
+            "cap unknown, only the maximum asked",
+            |s| {
+                s.input.policy.eligibility.min_market_cap = None;
+                solana(s, |a| a.market_cap = None);
+            },
+            SOLANA,
+        ),
+        Case(
+            "cap unknown, only the minimum asked",
+            |s| {
+                s.input.policy.eligibility.max_market_cap = None;
+                solana(s, |a| a.market_cap = None);
+            },
+            SOLANA,
+        ),
+        Case("volume at the minimum", |s| solana(s, |a| a.average_daily_volume = Some(money("200000"))), &[]),
+        Case("volume below it", |s| solana(s, |a| a.average_daily_volume = Some(money("199999.99"))), SOLANA),
+        Case("volume unknown", |s| solana(s, |a| a.average_daily_volume = None), SOLANA),
+        Case("59 days old", |s| solana(s, |a| a.first_seen = Some("2026-01-02".parse().unwrap())), SOLANA),
+        Case("61 days old", |s| solana(s, |a| a.first_seen = Some("2025-12-31".parse().unwrap())), &[]),
+        Case("of unknown age", |s| solana(s, |a| a.first_seen = None), SOLANA),
+        Case(
+            "of an excluded category",
+            |s| {
+                solana(s, |a| {
+                    a.categories.insert(CategoryId::new("wrapped").unwrap());
+                });
+            },
+            SOLANA,
+        ),
+        Case(
+            "excluded by name",
+            |s| {
+                s.input.policy.eligibility.excluded_assets.insert(id("solana"));
+                s.restate();
+            },
+            SOLANA,
+        ),
+        Case("grade at the minimum", |s| solana(s, |a| regrade(a, "20")), &[]),
+        Case("grade below it", |s| solana(s, |a| regrade(a, "19.99")), SOLANA),
+        Case("no grade, and only held", |s| solana(s, |a| a.grades.investor = None), &[]),
+        Case(
+            "nothing known and nothing asked",
+            |s| {
+                s.input.policy.eligibility = index_rebalancer::model::policy::Eligibility::default();
+                solana(s, |a| {
+                    (a.market_cap, a.average_daily_volume, a.first_seen) = (None, None, None);
+                    a.grades.investor = None;
+                });
+            },
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn ages_are_counted_in_whole_days_of_utc() {
+    check(&[
+        Case(
+            "the last moment of day 60",
+            |s| {
+                s.input.as_of = "2026-03-02T23:59:59Z".parse().unwrap();
+                s.restate();
+            },
+            &[],
+        ),
+        Case(
+            "the last moment of day 59",
+            |s| {
+                s.input.as_of = "2026-03-01T23:59:59Z".parse().unwrap();
+                s.restate();
+            },
+            &[
+                "eligibility(bitcoin)",
+                "eligibility(cardano)",
+                "eligibility(ethereum)",
+                "eligibility(polkadot)",
+                "eligibility(ripple)",
+                "eligibility(solana)",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn only_the_graded_are_bought() {
+    fn ungraded_cardano(s: &mut Sample, require: bool, min_grade: Option<&str>) {
+        let rules = &mut s.input.policy.eligibility;
+        rules.require_grade = require;
+        rules.min_grade = min_grade.map(|grade| Grade::new(dec(grade)).unwrap());
+        record(s, "cardano", |a| a.grades.investor = None);
+    }
+    const CARDANO: &[&str] = &["eligibility(cardano)"];
+    check(&[
+        Case("required", |s| ungraded_cardano(s, true, None), CARDANO),
+        Case("a minimum set", |s| ungraded_cardano(s, false, Some("20")), CARDANO),
+        Case("neither", |s| ungraded_cardano(s, false, None), &[]),
+        Case(
+            "the other grade does not count",
+            |s| {
+                let grade = s.asset("cardano").grades.investor.take();
+                record(s, "cardano", |a| a.grades.trader = grade);
+            },
+            CARDANO,
+        ),
+        Case(
+            "the policy names the trader grade",
+            |s| {
+                s.input.policy.ranking.grade = GradeKind::Trader;
+                let grade = s.asset("cardano").grades.investor.take();
+                s.asset("ethereum").grades.trader = grade;
+                record(s, "cardano", |a| a.grades.trader = grade);
+            },
+            &[],
+        ),
+        Case("graded too low and bought", |s| record(s, "cardano", |a| regrade(a, "19")), CARDANO),
+    ]);
+}
+
+#[test]
+fn stable_legs_are_not_asked() {
+    check(&[Case(
+        "young, small, ungraded and of an excluded category",
+        |s| {
+            let rules = &mut s.input.policy.eligibility;
+            rules.excluded_categories.insert(CategoryId::new("stablecoin").unwrap());
+            rules.excluded_assets.insert(id("usd-coin"));
+            record(s, "usd-coin", |a| {
+                (a.market_cap, a.first_seen, a.grades.investor) = (None, None, None);
+            });
+        },
+        &[],
+    )]);
+}
+
+#[test]
+fn more_is_not_sold_than_is_free() {
+    fn free_bitcoin(s: &mut Sample, free: &str, locked: &str) {
+        let holding = s.holding("bitcoin");
+        (holding.free, holding.locked) = (quantity(free), quantity(locked));
+        s.restate();
+    }
+    check(&[
+        Case("all that is free", |s| free_bitcoin(s, "0.1", "0.7"), &[]),
+        Case("a little more", |s| free_bitcoin(s, "0.09999999", "0.70000001"), &["sell_within_holding(bitcoin)"]),
+    ]);
+}
