@@ -9,13 +9,13 @@ use std::process::{Command, Output, Stdio};
 
 use index_rebalancer::adapters::clock::CaseClock;
 use index_rebalancer::adapters::embedded_store::EmbeddedStore;
+use index_rebalancer::adapters::files::Case;
 use index_rebalancer::adapters::paper_venue::{PaperBook, PaperVenue};
 use index_rebalancer::execution::{self, Ports, PreparationFailure, RunRequest, Settings, claim};
 use index_rebalancer::model::{AccountId, Flow, RunIdentity, Trigger};
 use index_rebalancer::planning::{self, idempotency};
 use index_rebalancer::ports::store::{ITEM_SCHEMA, RunItem, RunStore, Written};
 use index_rebalancer::ports::{Clock, RunState};
-use index_rebalancer::preparation::Case;
 use index_rebalancer::report::Document;
 use serde_json::Value;
 use tempfile::TempDir;

@@ -10,7 +10,7 @@ use super::error::PlanError;
 use super::explanation::percent;
 use super::plan::{Outcome, ReasonCode};
 use super::portfolio::Portfolio;
-use super::program::{Allocation, Program};
+use super::program::{Allocation, Program, RelaxedRow};
 use super::rounding::{Dropped, Rounded, round_to_lots};
 
 /// What the run does.
@@ -19,6 +19,7 @@ pub(crate) struct Decided {
     pub(crate) outcome: Outcome,
     pub(crate) allocation: Allocation,
     pub(crate) rounded: Rounded,
+    pub(crate) relaxed: Vec<RelaxedRow>,
     /// The reason of every asset when the whole run is idle.
     pub(crate) idle: Option<(ReasonCode, String)>,
 }
@@ -29,7 +30,13 @@ impl Decided {
             Outcome::NothingToTrade(why) => why.clone(),
             Outcome::InBand | Outcome::Rebalance => "inside its band; the run trades nothing".to_owned(),
         };
-        Self { outcome, allocation: Allocation::default(), rounded: Rounded::default(), idle: Some((code, sentence)) }
+        Self {
+            outcome,
+            allocation: Allocation::default(),
+            rounded: Rounded::default(),
+            relaxed: Vec::new(),
+            idle: Some((code, sentence)),
+        }
     }
 }
 
@@ -37,11 +44,25 @@ impl Decided {
 struct Candidate {
     allocation: Allocation,
     rounded: Rounded,
+    /// By how much its trades break limits beyond what these give way: what dropped trades leave undone.
+    shortfall: Decimal,
     value: Decimal,
 }
 
+impl Candidate {
+    /// Keeps the limits better, or as well and is worth more.
+    fn is_better_than(&self, other: &Self) -> bool {
+        let gain = other.shortfall - self.shortfall;
+        gain > SHORTFALL_NOISE || (gain >= -SHORTFALL_NOISE && self.value > other.value)
+    }
+}
+
+/// Shortfalls this close are the same.
+const SHORTFALL_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+
 /// Allocates. Trades that fall below a minimum are barred and the rest is solved again until none falls; of all
-/// payable candidates on the way the one with the best objective is taken.
+/// payable candidates on the way the best is taken. How far limits give way is settled by the first solution, which
+/// knows nothing of minimums: what a dropped trade leaves undone is no reason to relax a limit.
 pub(crate) fn allocate(
     input: &PlanningInput,
     portfolio: &Portfolio<'_>,
@@ -49,40 +70,51 @@ pub(crate) fn allocate(
     changes: Changes,
 ) -> Result<Decided, PlanError> {
     let program = Program::formulate(input, portfolio, limits, changes);
+    let first = program.solve()?;
+    let mut programs = first.programs;
     let mut barred: BTreeSet<(usize, Side)> = BTreeSet::new();
     let mut best: Option<Candidate> = None;
-    let mut programs = 0;
     let mut dropped: Vec<Dropped> = Vec::new();
-    loop {
-        let allocation = program.solve(&|line, side| barred.contains(&(line, side)))?;
-        programs += allocation.programs;
+    let mut next = Some(first.clone());
+    while let Some(allocation) = next {
         let rounded = round_to_lots(input, portfolio, &allocation);
         let fallen = rounded.dropped.clone();
-        if rounded.is_payable(input) || fallen.is_empty() {
-            let cost = rounded.cost().fraction_of(portfolio.net_asset_value).get();
-            let value = program.value(&rounded.weights(portfolio), cost);
-            // A later candidate must be better than an earlier one: fewer drops are no end in themselves.
-            if best.as_ref().is_none_or(|best| value > best.value) {
-                best = Some(Candidate { allocation, rounded, value });
-            }
+        if rounded.is_payable(input) {
+            keep_better(&mut best, candidate(&program, portfolio, allocation, rounded));
         }
         if fallen.is_empty() {
             break;
         }
         barred.extend(fallen.iter().map(|dropped| (dropped.line, dropped.side)));
         dropped.extend(fallen);
+        next = program.solve_without(&|line, side| barred.contains(&(line, side)), &first)?;
+        programs += next.as_ref().map_or(0, |next| next.programs);
     }
-    let Some(Candidate { mut allocation, mut rounded, .. }) = best else {
-        return Ok(Decided::idle(
-            Outcome::NothingToTrade("no trade is large enough to be made".to_owned()),
-            ReasonCode::BelowMinimum,
-        ));
-    };
+    // Sells alone can always be paid.
+    let Candidate { mut allocation, mut rounded, .. } = best.unwrap_or_else(|| {
+        let mut rounded = round_to_lots(input, portfolio, &first);
+        rounded.trades.retain(|trade| trade.side == Side::Sell);
+        candidate(&program, portfolio, first, rounded)
+    });
     allocation.programs = programs;
     // Whoever was dropped on the way and is not traded in the end is named.
     let traded: BTreeSet<usize> = rounded.trades.iter().map(|trade| trade.line).collect();
     rounded.dropped = dropped.into_iter().filter(|dropped| !traded.contains(&dropped.line)).collect();
-    Ok(decide(input, portfolio, limits, changes, allocation, rounded))
+    let relaxed = program.relaxed(&allocation.given);
+    Ok(Decided { relaxed, ..decide(input, portfolio, limits, changes, allocation, rounded) })
+}
+
+fn candidate(program: &Program<'_>, portfolio: &Portfolio<'_>, allocation: Allocation, rounded: Rounded) -> Candidate {
+    let cost = rounded.cost().fraction_of(portfolio.net_asset_value).get();
+    let value = program.value(&rounded.weights(portfolio), cost);
+    let shortfall = program.shortfall(&rounded.trades, &allocation.given);
+    Candidate { allocation, rounded, shortfall, value }
+}
+
+fn keep_better(best: &mut Option<Candidate>, candidate: Candidate) {
+    if best.as_ref().is_none_or(|best| candidate.is_better_than(best)) {
+        *best = Some(candidate);
+    }
 }
 
 fn decide(
@@ -109,5 +141,5 @@ fn decide(
     } else {
         Outcome::Rebalance
     };
-    Decided { outcome, allocation, rounded, idle: None }
+    Decided { outcome, allocation, rounded, relaxed: Vec::new(), idle: None }
 }

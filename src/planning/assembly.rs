@@ -182,13 +182,13 @@ fn orders(parts: &Parts<'_>, run_id: Uuid, valid_until: Timestamp) -> Vec<Order>
     (0_u32..).zip(trades).filter_map(order).collect()
 }
 
-/// Relaxations as recorded: rounded up at the ninth decimal, so that the record never understates.
 fn relaxations(decided: &Decided) -> Vec<Relaxation> {
+    let exact = |value: Decimal| Weight::new(value).unwrap_or_default();
     let record = |row: &super::program::RelaxedRow| Relaxation {
         limit: row.name.clone(),
         priority: row.priority,
-        bound: weight(row.bound),
-        amount: weight(row.amount),
+        bound: exact(row.bound),
+        amount: exact(row.amount),
     };
-    decided.allocation.relaxed.iter().map(record).collect()
+    decided.relaxed.iter().map(record).collect()
 }

@@ -14,6 +14,9 @@ use super::plan::{Regime, Role};
 use super::portfolio::{Line, Portfolio, max_weight};
 use super::program::Column;
 
+/// Kept free in every row, so that what the solver calls met is met: a tenth of a millionth of a basis point.
+const SOLVER_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 11);
+
 /// All rows of one run, in a fixed order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Limits {
@@ -34,6 +37,19 @@ pub(crate) struct LimitRow {
     /// holds now into a broken one.
     pub(crate) tight_room: Decimal,
     pub(crate) soft: Option<Softness>,
+}
+
+impl LimitRow {
+    /// The most this row may give way: never beyond the policy's hard bound, and for a limit on what the portfolio
+    /// is never further than doing nothing would break it. No trade makes a broken limit worse, whatever outranks it.
+    pub(crate) fn most_relaxation(&self) -> Decimal {
+        let Some(soft) = self.soft else { return Decimal::ZERO };
+        let most = soft.most.unwrap_or(Decimal::TEN);
+        match self.kind {
+            RowKind::Turnover => most,
+            _ => most.min((-self.room).max(Decimal::ZERO)),
+        }
+    }
 }
 
 /// How a row gives way.
@@ -129,6 +145,9 @@ pub(crate) fn limits(input: &PlanningInput, portfolio: &Portfolio<'_>, regime: &
     stable_row(input, portfolio, regime, &mut rows);
     category_rows(input, portfolio, &mut rows);
     max_weight_rows(input, portfolio, &mut rows);
+    for row in &mut rows {
+        row.tight_room = tightened(row.tight_room, SOLVER_NOISE);
+    }
     Limits { rows }
 }
 
@@ -150,7 +169,7 @@ fn cash_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Vec<Li
     let reachable = reachable_cash(portfolio, |_| true);
     if let Some(limit) = buffer {
         let floor = floor.min(reachable);
-        let soft = softness(limit.soft.as_ref(), floor);
+        let soft = softness(limit.soft.as_ref(), floor, Toward::Less);
         rows.push(plain("cash_buffer", RowKind::CashBuffer, floor, total - floor, soft));
     }
     if let Flow::Withdraw(amount) = input.flow {
@@ -177,8 +196,20 @@ fn at_limit_prices(input: &PlanningInput) -> RowKind {
     }
 }
 
-fn softness(soft: Option<&Soft>, bound: Decimal) -> Option<Softness> {
-    soft.map(|soft| Softness { priority: soft.priority, most: soft.hard_bound.map(|hard| (hard.get() - bound).abs()) })
+/// Which way a bound gives way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Toward {
+    Less,
+    More,
+}
+
+/// A hard bound on the wrong side of the bound (a stable share below it for the regime of the day) leaves no room.
+fn softness(soft: Option<&Soft>, bound: Decimal, toward: Toward) -> Option<Softness> {
+    let room = |hard: Decimal| match toward {
+        Toward::Less => (bound - hard).max(Decimal::ZERO),
+        Toward::More => (hard - bound).max(Decimal::ZERO),
+    };
+    soft.map(|soft| Softness { priority: soft.priority, most: soft.hard_bound.map(|hard| room(hard.get())) })
 }
 
 fn exit_row(portfolio: &Portfolio<'_>, rows: &mut Vec<LimitRow>) {
@@ -208,7 +239,7 @@ fn turnover_row(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Vec
         bound,
         room: bound,
         tight_room: (bound - rounding).max(Decimal::ZERO),
-        soft: softness(limit.soft.as_ref(), bound),
+        soft: softness(limit.soft.as_ref(), bound, Toward::More),
     });
 }
 
@@ -227,7 +258,7 @@ fn stable_row(input: &PlanningInput, portfolio: &Portfolio<'_>, regime: &Regime,
         bound: share,
         room,
         tight_room: room,
-        soft: softness(input.policy.limits.stable_share.as_ref(), share),
+        soft: softness(input.policy.limits.stable_share.as_ref(), share, Toward::Less),
     });
 }
 
@@ -247,7 +278,7 @@ fn category_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Ve
                 bound: most,
                 room: most - weight,
                 tight_room: tightened(most - weight, most * portfolio.round_trip),
-                soft: softness(limit.soft.as_ref(), most),
+                soft: softness(limit.soft.as_ref(), most, Toward::More),
             });
         }
         if let Some(least) = limit.min_weight.map(Weight::get) {
@@ -257,7 +288,7 @@ fn category_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Ve
                 bound: least,
                 room: weight - least,
                 tight_room: tightened(weight - least, lots),
-                soft: softness(limit.soft.as_ref(), least),
+                soft: softness(limit.soft.as_ref(), least, Toward::Less),
             });
         }
     }
@@ -276,7 +307,11 @@ fn max_weight_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut 
             bound: cap,
             room: cap - line.weight,
             tight_room: tightened(cap - line.weight, cap * portfolio.round_trip),
-            soft: softness(input.policy.limits.max_weight.as_ref().and_then(|limit| limit.soft.as_ref()), cap),
+            soft: softness(
+                input.policy.limits.max_weight.as_ref().and_then(|limit| limit.soft.as_ref()),
+                cap,
+                Toward::More,
+            ),
         });
     }
 }

@@ -12,6 +12,8 @@ use super::reference_weights::References;
 use super::universe::{Universe, grade_of};
 use super::valuation::{CostPiece, cost_curve, dearest_rate};
 
+const BILLIONTH: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+
 /// Everything the program needs to know, in fractions of net asset value.
 #[derive(Debug, Clone)]
 pub(crate) struct Portfolio<'a> {
@@ -96,6 +98,20 @@ impl Line<'_> {
     /// The free holding rounded down to whole lots.
     pub(crate) fn sellable(&self) -> Quantity {
         self.listing().map_or(Quantity::ZERO, |listing| self.free.floor_to(listing.lot_size.get()))
+    }
+
+    /// What quantities are counted in: the lot; where the venue has none, the power of ten that is worth a billionth
+    /// of a quote unit at most. Finer digits would be lost in products.
+    pub(crate) fn step(&self) -> Decimal {
+        let lot = self.listing().map_or(Decimal::ZERO, |listing| listing.lot_size.get());
+        if lot > Decimal::ZERO {
+            return lot;
+        }
+        let mut step = Decimal::ONE;
+        while step * self.price().get() > BILLIONTH {
+            step /= Decimal::TEN;
+        }
+        step
     }
 }
 
@@ -252,28 +268,26 @@ fn buy_bar(input: &PlanningInput, line: &Line<'_>, universe: &Universe, regime: 
         .then(|| Bar::new(ReasonCode::NoBuy, "the regime is bearish and the policy buys no constituent then"))
 }
 
+/// Boxes are whole lots, so that rounding to lots never leaves them.
 fn set_boxes(line: &mut Line<'_>, net_asset_value: Money, input: &PlanningInput) {
     let price = line.price();
     let Some(listing) = line.listing() else { return };
     let nav = net_asset_value.get();
-    let lot = listing.lot_size.get();
-    let most = listing.max_quantity.map(|most| weight_of(most.floor_to(lot), price, net_asset_value));
-    line.lot = price.get() * lot / nav;
-    // A sell is rounded up to a lot, so one lot of room is kept below the participation limit.
-    let participation_sell = line.participation.map(|most| (most - line.lot).max(Decimal::ZERO));
+    let step = line.step();
+    let units = |weight: Decimal| Quantity::new(weight * nav / price.get()).unwrap_or_default();
+    let most = [listing.max_quantity, line.participation.map(units)].into_iter().flatten().min();
+    line.lot = price.get() * step / nav;
     if line.sell_barred.is_none() {
-        let sellable = weight_of(line.sellable(), price, net_asset_value);
-        line.sell_box = [most, participation_sell].into_iter().flatten().fold(sellable, Decimal::min);
+        let sellable = line.sellable();
+        let quantity = most.map_or(sellable, |most| most.floor_to(step).min(sellable));
+        line.sell_box = weight_of(quantity, price, net_asset_value);
     }
     if line.buy_barred.is_none() {
         // Nobody can spend more than there is: cash and everything that can be sold.
-        line.buy_box = [most, line.participation].into_iter().flatten().fold(Decimal::ONE, Decimal::min);
-        if let Some(cap) = max_weight(input, line) {
-            line.buy_box = line.buy_box.min((cap - line.weight).max(Decimal::ZERO));
-        }
-        if lot > Decimal::ZERO && line.buy_box < line.lot {
-            line.buy_box = Decimal::ZERO;
-        }
+        let room = max_weight(input, line).map_or(Decimal::ONE, |cap| cap - line.weight);
+        let quantity = units(room.clamp(Decimal::ZERO, Decimal::ONE));
+        let quantity = most.map_or(quantity, |most| most.min(quantity));
+        line.buy_box = weight_of(quantity.floor_to(step), price, net_asset_value);
     }
 }
 
@@ -283,18 +297,15 @@ pub(crate) fn max_weight(input: &PlanningInput, line: &Line<'_>) -> Option<Decim
         return None;
     }
     let limits = &input.policy.limits;
-    let general = limits.max_weight.as_ref().map(|limit| limit.bound);
-    limits.max_weight_of.get(line.asset).copied().or(general).map(super::super::model::amount::Weight::get)
+    let general = limits.max_weight.as_ref()?.bound;
+    Some(limits.max_weight_of.get(line.asset).copied().unwrap_or(general).get())
 }
 
-/// Rounds a weight of an asset down to whole lots, as a quantity; a value within a millionth of a lot of a whole
-/// number of lots is that number: the 28th digit of a division must not cost a lot.
+/// A weight of an asset as a quantity; a value within a millionth of a lot of a whole number of lots is that number:
+/// the 28th digit of a division must not cost a lot.
 pub(crate) fn to_quantity(weight: Decimal, line: &Line<'_>, net_asset_value: Money) -> Decimal {
     let exact = weight * net_asset_value.get() / line.price().get();
-    let lot = line.listing().map_or(Decimal::ZERO, |listing| listing.lot_size.get());
-    if lot.is_zero() {
-        return exact;
-    }
+    let lot = line.step();
     let nearest = floor_to_step(exact + lot / Decimal::TWO, lot);
     if (nearest - exact).abs() <= lot / Decimal::from(1_000_000) { nearest } else { exact }
 }

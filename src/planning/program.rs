@@ -5,18 +5,25 @@
 //! row per asset is needed. Only the limits of `constraints` are rows.
 //!
 //! Maximise, in fractions of net asset value:
-//! `grade_tilt · Σ gᵢ wᵢ − tracking_aversion · Σ tᵢ φ(|wᵢ − tᵢ| / tᵢ) − cost_aversion · Σ cost`.
+//! `grade_tilt · Σ gᵢ wᵢ − tracking_aversion · (Σ tᵢ φ(|wᵢ − tᵢ| / tᵢ) + max(0, c − t_c)) − cost_aversion · Σ cost`.
+//!
+//! Cash above its reference weight is a deviation like any other. Without that term a run short of turnover would
+//! sell what is too much and buy nothing for it: a sale alone moves as much towards the index, at half the turnover,
+//! as a sale and a purchase.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use rust_decimal::RoundingStrategy;
 
 use crate::model::policy::OnBreach;
 use crate::model::{Decimal, PlanningInput, Side};
 
-use super::constraints::{LimitRow, Limits, RowKind, Softness, tight_buy_box};
+use super::constraints::{LimitRow, Limits, RowKind, tight_buy_box};
 use super::drift_band::{Changes, band};
 use super::error::{Conflict, PlanError, Repair};
 use super::plan::Role;
-use super::portfolio::{Line, Portfolio};
+use super::portfolio::{Line, Portfolio, max_weight};
+use super::rounding::Trade;
 use super::solver::{AtMostRow, BoxedColumn, SolverFault, Verdict, maximise};
 
 /// φ: the slope rises from 1 near the reference weight to 2 beyond three quarters of it. With one slope a corner
@@ -39,6 +46,9 @@ const TIE_BREAK: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 /// Relaxations below this are rounding of the solver, not a need.
 const RELAXATION_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 
+/// Part of a piece below this, a thousandth of a basis point, is what fixed relaxations leave to spare.
+const TRADE_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 7);
+
 /// One piece of one side of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {
@@ -56,8 +66,8 @@ pub(crate) struct Allocation {
     pub(crate) buys: BTreeMap<usize, Decimal>,
     pub(crate) sells: BTreeMap<usize, Decimal>,
     pub(crate) objective: Decimal,
-    /// By row name: how far it had to give way.
-    pub(crate) relaxed: Vec<RelaxedRow>,
+    /// By row: how far it had to give way.
+    pub(crate) given: Vec<Decimal>,
     /// Indices of the rows without slack.
     pub(crate) binding: Vec<usize>,
     pub(crate) programs: u32,
@@ -102,73 +112,162 @@ impl<'a> Program<'a> {
 
     /// Solves. First with bounds tightened for rounding, then with the policy's own, then lets soft limits give
     /// way: in order of priority, each by the least that those before it allow.
-    pub(crate) fn solve(&self, barred: &dyn Fn(usize, Side) -> bool) -> Result<Allocation, PlanError> {
+    pub(crate) fn solve(&self) -> Result<Allocation, PlanError> {
+        let nobody = |_: usize, _: Side| false;
+        let none = vec![Decimal::ZERO; self.limits.rows.len()];
         let mut programs = 0;
-        for bounds in [Bounds::Tight, Bounds::Exact] {
-            let columns = self.columns(bounds, barred);
-            let rows = self.rows(&columns, bounds);
-            programs += 1;
-            if let Verdict::Optimal { values, objective } = maximise(&boxes(&columns), &rows)? {
-                return Ok(allocation(&columns, &rows, &values, objective, programs));
-            }
+        if let Some(allocation) = self.solve_within(&nobody, &none, &mut programs)? {
+            return Ok(allocation);
         }
-        self.solve_elastic(barred, programs)
+        let Some(elastic) = self.solve_elastic(&nobody, &none, &mut programs)? else {
+            return Err(PlanError::Conflict(self.conflict()?));
+        };
+        // Once it is settled what gives way, everything else keeps its room for rounding where it can.
+        let refined = self.solve_within(&nobody, &elastic.given, &mut programs)?;
+        Ok(Allocation { programs, ..refined.unwrap_or(elastic) })
     }
 
-    fn solve_elastic(&self, barred: &dyn Fn(usize, Side) -> bool, mut programs: u32) -> Result<Allocation, PlanError> {
+    /// Solves again without the trades that no venue would take. What gave way in `first` may give way as far and
+    /// no further; where the limits cannot be kept so, they are kept as nearly as can be. Absent when hard limits
+    /// depend on a barred trade.
+    pub(crate) fn solve_without(
+        &self,
+        barred: &dyn Fn(usize, Side) -> bool,
+        first: &Allocation,
+    ) -> Result<Option<Allocation>, PlanError> {
+        let mut programs = 0;
+        let found = match self.solve_within(barred, &first.given, &mut programs)? {
+            None => self.solve_elastic(barred, &first.given, &mut programs)?,
+            found => found,
+        };
+        // The relaxations of the plan are those of the limits alone; what a barred trade adds is a matter of lots.
+        Ok(found.map(|allocation| Allocation { given: first.given.clone(), ..allocation }))
+    }
+
+    /// The optimum that keeps every row at its bound plus what it is `given`; absent when there is none.
+    fn solve_within(
+        &self,
+        barred: &dyn Fn(usize, Side) -> bool,
+        given: &[Decimal],
+        programs: &mut u32,
+    ) -> Result<Option<Allocation>, PlanError> {
+        for bounds in [Bounds::Tight, Bounds::Exact] {
+            let columns = self.columns(bounds, barred);
+            let mut rows = self.rows(&columns, bounds, given);
+            let mut all = boxes(&columns);
+            self.measure_idle_cash(&columns, &mut all, &mut rows);
+            *programs += 1;
+            if let Verdict::Optimal { values, objective } = maximise(&all, &rows)? {
+                return Ok(Some(allocation(&columns, &rows, &values, objective, given.to_vec(), *programs)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The optimum when soft rows may give way beyond what they are given; absent when that is not enough.
+    fn solve_elastic(
+        &self,
+        barred: &dyn Fn(usize, Side) -> bool,
+        given: &[Decimal],
+        programs: &mut u32,
+    ) -> Result<Option<Allocation>, PlanError> {
         let columns = self.columns(Bounds::Exact, barred);
-        let rows = self.rows(&columns, Bounds::Exact);
-        let slacks = Slacks::new(&self.limits.rows, columns.len());
+        let rows = self.rows(&columns, Bounds::Exact, given);
+        let slacks = Slacks::new(&self.limits.rows, given, columns.len());
         if slacks.entries.is_empty() {
-            return Err(PlanError::Conflict(self.conflict(barred)?));
+            return Ok(None);
         }
         let mut fixed: Vec<AtMostRow> = Vec::new();
-        let mut amounts: BTreeMap<String, Decimal> = BTreeMap::new();
-        for (family, members) in slacks.by_priority() {
+        let mut needed: BTreeSet<usize> = BTreeSet::new();
+        for members in slacks.by_priority() {
+            // Trades are free here: what is sought is the least relaxation, whatever it is worth.
             let mut all = without_reward(&columns);
             all.extend(slacks.columns(Some(&members)));
             let mut rows = slacks.extend(rows.clone());
             rows.extend(fixed.iter().cloned());
-            programs += 1;
-            let Verdict::Optimal { objective, .. } = maximise(&all, &rows)? else {
-                return Err(PlanError::Conflict(self.conflict(barred)?));
-            };
+            *programs += 1;
+            let Verdict::Optimal { objective, .. } = maximise(&all, &rows)? else { return Ok(None) };
             let least = (-objective).max(Decimal::ZERO);
             let least = if least <= RELAXATION_NOISE { Decimal::ZERO } else { least };
+            if !least.is_zero() {
+                needed.extend(&members);
+            }
             let terms = members.iter().map(|slack| (*slack, Decimal::ONE)).collect();
             fixed.push(AtMostRow { terms, bound: least + RELAXATION_NOISE });
-            amounts.insert(family, least);
         }
         let mut all = boxes(&columns);
         all.extend(slacks.columns(None));
         let mut rows = slacks.extend(rows);
         rows.extend(fixed);
-        programs += 1;
+        self.measure_idle_cash(&columns, &mut all, &mut rows);
+        *programs += 1;
         let Verdict::Optimal { values, objective } = maximise(&all, &rows)? else {
             // The last pass found a solution with these very bounds: only rounding can have lost it.
             return Err(SolverFault::NotProved.into());
         };
-        let mut allocation = allocation(&columns, &rows, &values, objective, programs);
-        allocation.relaxed = slacks.relaxed(&self.limits.rows, &values, &amounts);
-        Ok(allocation)
+        let given = slacks.given(given, &values, &needed);
+        Ok(Some(allocation(&columns, &rows, &values, objective, given, *programs)))
+    }
+
+    /// The limits that gave way.
+    pub(crate) fn relaxed(&self, given: &[Decimal]) -> Vec<RelaxedRow> {
+        let rows = self.limits.rows.iter().zip(given);
+        rows.filter(|(_, amount)| !amount.is_zero())
+            .filter_map(|(row, amount)| {
+                Some(RelaxedRow {
+                    name: row.name.clone(),
+                    priority: row.soft?.priority,
+                    bound: row.bound,
+                    amount: *amount,
+                })
+            })
+            .collect()
+    }
+
+    /// By how much trades break the rows beyond what these are given: the total, for comparing rounded plans.
+    pub(crate) fn shortfall(&self, trades: &[Trade], given: &[Decimal]) -> Decimal {
+        let trades: Vec<(Column, Decimal)> = trades.iter().map(|trade| self.as_column(trade)).collect();
+        let rows = self.limits.rows.iter().zip(given);
+        rows.map(|(row, given)| {
+            let used: Decimal =
+                trades.iter().map(|(column, weight)| row.kind.coefficient(self.portfolio, column) * *weight).sum();
+            (used - row.room - given).max(Decimal::ZERO)
+        })
+        .sum()
+    }
+
+    fn as_column(&self, trade: &Trade) -> (Column, Decimal) {
+        let upper = trade.notional.fraction_of(self.portfolio.net_asset_value).get();
+        let cost_rate = trade.cost.fraction_of(trade.notional).get();
+        (Column { line: trade.line, side: trade.side, upper, reward: Decimal::ZERO, cost_rate }, upper)
+    }
+
+    /// One more column, and the row that makes it at least the cash above its reference weight:
+    /// `c0 + Σ(1−κ)s − Σ(1+κ)b − t_c ≤ idle`.
+    fn measure_idle_cash(&self, columns: &[Column], all: &mut Vec<BoxedColumn>, rows: &mut Vec<AtMostRow>) {
+        let price = self.input.policy.objective.tracking_aversion.get();
+        if price.is_zero() {
+            return;
+        }
+        let raised = |(index, column): (usize, &Column)| (index, -RowKind::Budget.coefficient(self.portfolio, column));
+        let mut terms: Vec<(usize, Decimal)> = columns.iter().enumerate().map(raised).collect();
+        terms.push((all.len(), Decimal::NEGATIVE_ONE));
+        let cash = self.portfolio.cash_free + self.portfolio.cash_locked;
+        rows.push(AtMostRow { terms, bound: self.portfolio.cash_reference - cash });
+        all.push(BoxedColumn { upper: Decimal::TWO, reward: -price });
     }
 
     /// A minimal set of limits that cannot all be met (deletion filter), and what would mend it.
-    fn conflict(&self, barred: &dyn Fn(usize, Side) -> bool) -> Result<Conflict, PlanError> {
-        let columns = self.columns(Bounds::Exact, barred);
-        let rows = self.rows(&columns, Bounds::Exact);
-        // Every limit at the furthest it may go; those that may go anywhere cannot be part of a conflict.
+    fn conflict(&self) -> Result<Conflict, PlanError> {
+        let none = vec![Decimal::ZERO; self.limits.rows.len()];
+        let columns = self.columns(Bounds::Exact, &|_, _| false);
+        let rows = self.rows(&columns, Bounds::Exact, &none);
+        // Every limit at the furthest it may go.
         let mut kept: Vec<usize> = Vec::new();
         let mut furthest = rows;
         for (index, (limit, row)) in self.limits.rows.iter().zip(&mut furthest).enumerate() {
-            match limit.soft {
-                Some(Softness { most: None, .. }) => {}
-                Some(Softness { most: Some(most), .. }) => {
-                    row.bound += most;
-                    kept.push(index);
-                }
-                None => kept.push(index),
-            }
+            row.bound += limit.most_relaxation();
+            kept.push(index);
         }
         let subset = |kept: &[usize]| -> Vec<AtMostRow> {
             kept.iter().filter_map(|index| furthest.get(*index)).cloned().collect()
@@ -213,24 +312,37 @@ impl<'a> Program<'a> {
             limit.kind,
             RowKind::CashBuffer | RowKind::CategoryMin(_) | RowKind::StableShare | RowKind::Withdraw
         );
-        let already = limit.soft.and_then(|soft| soft.most).unwrap_or_default();
-        let by = (already - objective).round_dp_with_strategy(6, rust_decimal::RoundingStrategy::AwayFromZero);
+        let already = limit.most_relaxation();
+        let by = (already - objective).round_dp_with_strategy(6, RoundingStrategy::AwayFromZero);
         let to = if lower { limit.bound - by } else { limit.bound + by };
         let weight = |value: Decimal| crate::model::Weight::new(value).unwrap_or_default();
         Ok(Some(Repair { limit: limit.name.clone(), from: weight(limit.bound), to: weight(to) }))
     }
 
-    /// Participation limits of the lines whose cap cannot be met: a box is no row, but it has a name.
+    /// Limits that bound one line's trade are boxes, not rows, but they have names: participation where a cap cannot
+    /// be met, caps and participation of the members where a category cannot be filled.
     fn boxes_at_fault(&self, kept: &[usize]) -> Vec<String> {
-        let rows = kept.iter().filter_map(|index| self.limits.rows.get(*index));
-        let lines = rows.filter_map(|row| match row.kind {
-            RowKind::MaxWeight(line) => self.portfolio.lines.get(line),
-            _ => None,
-        });
-        lines
-            .filter(|line| line.participation.is_some_and(|most| most < line.weight))
-            .map(|line| format!("participation({})", line.asset))
-            .collect()
+        let mut names = Vec::new();
+        for row in kept.iter().filter_map(|index| self.limits.rows.get(*index)) {
+            let at_fault = |line: &&Line<'_>| match &row.kind {
+                RowKind::CategoryMin(category) => line.categories().contains(category) && line.buy_barred.is_none(),
+                _ => false,
+            };
+            if let RowKind::MaxWeight(line) = row.kind
+                && let Some(line) = self.portfolio.lines.get(line)
+                && line.participation.is_some_and(|most| most < line.weight)
+            {
+                names.push(format!("participation({})", line.asset));
+            }
+            for line in self.portfolio.lines.iter().filter(at_fault) {
+                if max_weight(self.input, line).is_some_and(|cap| cap - line.weight < line.buy_box + line.lot) {
+                    names.push(format!("max_weight({})", line.asset));
+                } else if line.participation.is_some_and(|most| most < line.buy_box + line.lot) {
+                    names.push(format!("participation({})", line.asset));
+                }
+            }
+        }
+        names
     }
 
     fn columns(&self, bounds: Bounds, barred: &dyn Fn(usize, Side) -> bool) -> Vec<Column> {
@@ -306,8 +418,8 @@ impl<'a> Program<'a> {
         })
     }
 
-    fn rows(&self, columns: &[Column], bounds: Bounds) -> Vec<AtMostRow> {
-        let row = |limit: &LimitRow| AtMostRow {
+    fn rows(&self, columns: &[Column], bounds: Bounds, given: &[Decimal]) -> Vec<AtMostRow> {
+        let row = |(limit, given): (&LimitRow, &Decimal)| AtMostRow {
             terms: columns
                 .iter()
                 .enumerate()
@@ -315,17 +427,20 @@ impl<'a> Program<'a> {
                 .filter(|(_, coefficient)| !coefficient.is_zero())
                 .collect(),
             bound: match bounds {
-                Bounds::Tight => limit.tight_room,
-                Bounds::Exact => limit.room,
+                // What gives way has nothing to spare for rounding.
+                Bounds::Tight if given.is_zero() => limit.tight_room,
+                Bounds::Tight | Bounds::Exact => limit.room + given,
             },
         };
-        self.limits.rows.iter().map(row).collect()
+        self.limits.rows.iter().zip(given).map(row).collect()
     }
 
     /// The objective of a portfolio reached by given trades: for comparing rounded plans.
     pub(crate) fn value(&self, weights: &[Decimal], cost: Decimal) -> Decimal {
         let objective = &self.input.policy.objective;
-        let mut total = -objective.cost_aversion.get() * cost;
+        let cash = Decimal::ONE - weights.iter().sum::<Decimal>() - cost;
+        let idle = (cash - self.portfolio.cash_reference).max(Decimal::ZERO);
+        let mut total = -objective.cost_aversion.get() * cost - objective.tracking_aversion.get() * idle;
         for ((line, anchor), weight) in self.portfolio.lines.iter().zip(&self.anchors).zip(weights) {
             total += objective.grade_tilt.get() * line.score * *weight;
             total -= objective.tracking_aversion.get() * tracking_loss(*weight, *anchor, line.reference);
@@ -398,6 +513,7 @@ fn allocation(
     rows: &[AtMostRow],
     values: &[Decimal],
     objective: Decimal,
+    given: Vec<Decimal>,
     programs: u32,
 ) -> Allocation {
     let used = |row: &AtMostRow| -> Decimal {
@@ -405,8 +521,10 @@ fn allocation(
     };
     let binding = rows.iter().enumerate().filter(|(_, row)| row.bound - used(row) <= RELAXATION_NOISE);
     let binding = binding.map(|(index, _)| index).collect();
-    let mut allocation = Allocation { objective, binding, programs, ..Allocation::default() };
-    for (column, value) in columns.iter().zip(values).filter(|(_, value)| !value.is_zero()) {
+    let mut allocation = Allocation { objective, binding, given, programs, ..Allocation::default() };
+    // What fixed relaxations leave to spare is no trade; a whole piece is one, however small.
+    let meant = |(column, value): &(&Column, &Decimal)| **value > TRADE_NOISE || **value == column.upper;
+    for (column, value) in columns.iter().zip(values).filter(meant) {
         let side = match column.side {
             Side::Buy => &mut allocation.buys,
             Side::Sell => &mut allocation.sells,
@@ -419,24 +537,41 @@ fn allocation(
 /// The extra columns by which soft rows may be broken.
 #[derive(Debug)]
 struct Slacks {
-    /// (row index, column index, softness, family)
-    entries: Vec<(usize, usize, Softness, String)>,
+    entries: Vec<Slack>,
+}
+
+#[derive(Debug)]
+struct Slack {
+    row: usize,
+    column: usize,
+    priority: u32,
+    family: String,
+    /// The most it may give way, and the part of that which it is given already.
+    most: Decimal,
+    given: Decimal,
 }
 
 impl Slacks {
-    fn new(rows: &[LimitRow], first_column: usize) -> Self {
-        let soft = rows.iter().enumerate().filter_map(|(index, row)| Some((index, row.soft?, row.kind.family())));
-        let entries = soft.zip(first_column..).map(|((row, soft, family), column)| (row, column, soft, family));
-        Self { entries: entries.collect() }
+    fn new(rows: &[LimitRow], given: &[Decimal], first_column: usize) -> Self {
+        let soft = rows.iter().zip(given).enumerate().filter(|(_, (row, _))| row.soft.is_some());
+        let entry = |((row, (limit, given)), column): ((usize, (&LimitRow, &Decimal)), usize)| Slack {
+            row,
+            column,
+            priority: limit.soft.map_or(0, |soft| soft.priority),
+            family: limit.kind.family(),
+            most: limit.most_relaxation(),
+            given: *given,
+        };
+        Self { entries: soft.zip(first_column..).map(entry).collect() }
     }
 
-    /// Families with their columns, the most important first; one priority goes by name.
-    fn by_priority(&self) -> Vec<(String, Vec<usize>)> {
-        let mut families: BTreeMap<(u32, String), Vec<usize>> = BTreeMap::new();
-        for (_, column, soft, family) in &self.entries {
-            families.entry((soft.priority, family.clone())).or_default().push(*column);
+    /// The columns of each family, the most important first; one priority goes by name.
+    fn by_priority(&self) -> Vec<Vec<usize>> {
+        let mut families: BTreeMap<(u32, &str), Vec<usize>> = BTreeMap::new();
+        for slack in &self.entries {
+            families.entry((slack.priority, &slack.family)).or_default().push(slack.column);
         }
-        families.into_iter().map(|((_, family), columns)| (family, columns)).collect()
+        families.into_values().collect()
     }
 
     /// The columns; those in `minimised` cost one each, all others nothing.
@@ -447,38 +582,32 @@ impl Slacks {
         };
         let entries = self.entries.iter();
         entries
-            .map(|(_, column, soft, _)| BoxedColumn {
-                upper: soft.most.unwrap_or(Decimal::TEN),
-                reward: reward(column),
+            .map(|slack| BoxedColumn {
+                upper: (slack.most - slack.given).max(Decimal::ZERO),
+                reward: reward(&slack.column),
             })
             .collect()
     }
 
     fn extend(&self, mut rows: Vec<AtMostRow>) -> Vec<AtMostRow> {
-        for (row, column, _, _) in &self.entries {
-            if let Some(row) = rows.get_mut(*row) {
-                row.terms.push((*column, Decimal::NEGATIVE_ONE));
+        for slack in &self.entries {
+            if let Some(row) = rows.get_mut(slack.row) {
+                row.terms.push((slack.column, Decimal::NEGATIVE_ONE));
             }
         }
         rows
     }
 
-    fn relaxed(&self, rows: &[LimitRow], values: &[Decimal], least: &BTreeMap<String, Decimal>) -> Vec<RelaxedRow> {
-        let mut relaxed = Vec::new();
-        for (row, column, soft, family) in &self.entries {
-            let (Some(limit), Some(value)) = (rows.get(*row), values.get(*column)) else { continue };
-            let total = least.get(family).copied().unwrap_or_default();
-            if total.is_zero() || *value <= RELAXATION_NOISE {
-                continue;
+    /// How far each row gives way in a solution, rounded up at the ninth decimal, so that it is never understated.
+    fn given(&self, before: &[Decimal], values: &[Decimal], needed: &BTreeSet<usize>) -> Vec<Decimal> {
+        let mut given = before.to_vec();
+        for slack in self.entries.iter().filter(|slack| needed.contains(&slack.column)) {
+            let (Some(given), Some(value)) = (given.get_mut(slack.row), values.get(slack.column)) else { continue };
+            if *value > RELAXATION_NOISE {
+                let amount = value.round_dp_with_strategy(9, RoundingStrategy::AwayFromZero);
+                *given = (*given + amount).min(slack.most);
             }
-            // A family of one gave way by exactly the least; never further than doing nothing would break it.
-            let alone = self.entries.iter().filter(|entry| entry.3 == *family).count() == 1;
-            let amount = if alone { total } else { *value };
-            let state = !matches!(limit.kind, RowKind::Turnover);
-            let amount = if state { amount.min(-limit.room) } else { amount };
-            let (name, bound) = (limit.name.clone(), limit.bound);
-            relaxed.push(RelaxedRow { name, priority: soft.priority, bound, amount });
         }
-        relaxed
+        given
     }
 }

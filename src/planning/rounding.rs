@@ -3,8 +3,6 @@
 //! Buys round down, sells round up and never above the free holding, so rounding only ever adds cash. What is
 //! below a minimum is dropped and named.
 
-use rust_decimal::RoundingStrategy;
-
 use crate::model::{Decimal, Listing, Money, PlanningInput, Price, Quantity, Side};
 
 use super::portfolio::{Line, Portfolio, buy_limit_price, sell_limit_price, to_quantity, weight_of};
@@ -64,15 +62,12 @@ fn trade(
     side: Side,
     weight: Decimal,
 ) -> Result<Trade, String> {
-    let lot = listing.lot_size.get();
     let exact = to_quantity(weight, line, portfolio.net_asset_value);
-    // Without a lot the 18 decimals of the finest token are enough.
-    let exact = if lot.is_zero() { exact.round_dp_with_strategy(18, RoundingStrategy::ToZero) } else { exact };
     let exact = Quantity::new(exact).map_err(|error| error.to_string())?;
     let sellable = line.sellable();
     let quantity = match side {
-        Side::Buy => exact.floor_to(lot),
-        Side::Sell => exact.ceil_to(lot).min(sellable),
+        Side::Buy => exact.floor_to(line.step()),
+        Side::Sell => exact.ceil_to(line.step()).min(sellable),
     };
     let full_exit = side == Side::Sell && quantity == sellable;
     if quantity.is_zero() {

@@ -1,6 +1,12 @@
 //! Execution end to end: the shipped protocol over the real store adapter, on the embedded store, against the paper
 //! venue.
 #![cfg(feature = "local")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code: what is unexpected panics"
+)]
 
 mod support;
 

@@ -366,7 +366,9 @@ impl World {
 
     pub(crate) async fn on(embedded: EmbeddedStore) -> Self {
         let book = PaperBook::of(&assets(), rate("0.001"), rate("0.001"), None);
-        let world = Self { embedded, clock: ManualClock::at(monday()), settings: Settings::default(), book };
+        // Fewer looks than in earnest: the clock stands still between them.
+        let settings = Settings { poll_interval_ms: 2_000, ..Settings::default() };
+        let world = Self { embedded, clock: ManualClock::at(monday()), settings, book };
         let _ = world.venue().paper.open(&account(), &opening_account()).await.expect("opens");
         world
     }

@@ -562,6 +562,7 @@ fn reference_weights(draw: &PolicyDraw, members: u32) -> ReferenceWeights {
             .into_iter()
             .collect(),
         max_weight: cap.map(weight),
+        cash: None,
     }
 }
 

@@ -4,7 +4,7 @@ use index_rebalancer::model::policy::Soft;
 use index_rebalancer::model::{CategoryId, Decimal, Flow, Weight};
 use index_rebalancer::planning::plan::Role;
 
-use crate::books::{Books, Line};
+use crate::books::{Books, Line, dearest_rate};
 
 /// One limit that may bind. Figures are fractions of net asset value.
 #[derive(Debug, Clone)]
@@ -50,6 +50,9 @@ const FIRST: Softness = Softness { priority: 0, most: None };
 pub(crate) fn limits(books: &Books<'_>) -> Vec<Limit> {
     let policy = &books.input.policy.limits;
     let mut all = Vec::new();
+    if books.net_asset_value.is_zero() {
+        return all;
+    }
     let mut add = |name: &str, kind: Kind, bound: Decimal, softness| {
         let family =
             name.split_once('(').filter(|(family, _)| *family == "max_weight").map_or(name, |(family, _)| family);
@@ -58,6 +61,7 @@ pub(crate) fn limits(books: &Books<'_>) -> Vec<Limit> {
     let buffer = policy.cash_buffer.as_ref();
     let floor = buffer.map_or(Decimal::ZERO, |limit| limit.bound.get());
     if let Some(limit) = buffer {
+        let floor = floor.min(reachable(books, |_| true));
         add("cash_buffer", Kind::CashAtLeast, floor, softness(limit.soft.as_ref(), floor, false));
     }
     if let Flow::Withdraw(amount) = &books.input.flow {
@@ -71,12 +75,15 @@ pub(crate) fn limits(books: &Books<'_>) -> Vec<Limit> {
         add("turnover", Kind::Turnover, bound, softness(limit.soft.as_ref(), bound, true));
     }
     if !books.stable_share.is_zero() {
-        let bound = books.stable_share;
+        let bound = books.stable_share.min(reachable(books, |line| line.role != Role::StableLeg));
         add("stable_share", Kind::StableShare, bound, softness(policy.stable_share.as_ref(), bound, false));
     }
     for limit in &policy.categories {
         let category = &limit.category;
         if let Some(bound) = limit.max_weight.map(Weight::get) {
+            let stays: Decimal =
+                books.lines.iter().filter(|line| line.has_category(category)).map(|line| immovable(books, line)).sum();
+            let bound = bound.max(stays);
             let softness = softness(limit.soft.as_ref(), bound, true);
             add(&format!("category_max({category})"), Kind::CategoryAtMost(category.clone()), bound, softness);
         }
@@ -87,13 +94,24 @@ pub(crate) fn limits(books: &Books<'_>) -> Vec<Limit> {
     }
     let soft = policy.max_weight.as_ref().and_then(|limit| limit.soft.as_ref());
     for (index, line) in books.lines.iter().enumerate() {
-        // What cannot be sold at all stands outside the limits.
-        let over = books.cap(line).is_some_and(|cap| books.weight_before(line) > cap);
-        if let Some(cap) = books.cap(line).filter(|_| !over || !books.sellable(line).is_zero()) {
+        if let Some(cap) = books.cap(line) {
+            let cap = cap.max(immovable(books, line));
             add(&format!("max_weight({})", line.asset), Kind::MaxWeight(index), cap, softness(soft, cap, true));
         }
     }
     all
+}
+
+/// What nobody can sell in this run. No limit asks for it to go.
+fn immovable(books: &Books<'_>, line: &Line<'_>) -> Decimal {
+    books.weight((line.held - books.sellable(line)) * line.price())
+}
+
+/// The most that cash can become when the immovable part of the lines that count stays: the rest, less what a round
+/// trip costs.
+fn reachable(books: &Books<'_>, counts: impl Fn(&Line<'_>) -> bool) -> Decimal {
+    let stays: Decimal = books.lines.iter().filter(|line| counts(line)).map(|line| immovable(books, line)).sum();
+    (Decimal::ONE - stays) * (Decimal::ONE - dearest_rate(&books.input.policy.costs) * Decimal::TWO)
 }
 
 /// A hard bound on the wrong side of the bound leaves no room.

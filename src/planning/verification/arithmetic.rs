@@ -1,6 +1,7 @@
 //! Checked decimal arithmetic that knows whether it lost a digit.
 
 use crate::model::Decimal;
+use crate::model::number::fit;
 
 /// A figure that `Decimal` cannot hold: over 7.9e28, or a division by zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +22,7 @@ impl Calculator {
     pub(super) fn product(&mut self, left: Decimal, right: Decimal) -> Result<Decimal, OutOfRange> {
         let product = left.checked_mul(right).ok_or(OutOfRange)?;
         if !left.is_zero() && !right.is_zero() {
-            self.lost_digits |= product.scale() < left.scale() + right.scale();
+            self.lost_digits |= product.scale() < left.scale() + right.scale() || is_too_long(product);
         }
         Ok(product)
     }
@@ -29,7 +30,7 @@ impl Calculator {
     pub(super) fn sum(&mut self, left: Decimal, right: Decimal) -> Result<Decimal, OutOfRange> {
         let sum = left.checked_add(right).ok_or(OutOfRange)?;
         if !left.is_zero() && !right.is_zero() {
-            self.lost_digits |= sum.scale() < left.scale().max(right.scale());
+            self.lost_digits |= sum.scale() < left.scale().max(right.scale()) || is_too_long(sum);
         }
         Ok(sum)
     }
@@ -54,6 +55,11 @@ impl Calculator {
     }
 }
 
+/// More than the 28 digits that an amount is stated with: `Decimal` can hold a 29th when the leading ones are small.
+fn is_too_long(value: Decimal) -> bool {
+    fit(value) != value
+}
+
 /// A fraction of a whole. No loss is noted: a division rounds at the 28th digit and nothing exact hangs on it.
 pub(super) fn fraction(part: Decimal, whole: Decimal) -> Result<Decimal, OutOfRange> {
     part.checked_div(whole).ok_or(OutOfRange)
@@ -62,6 +68,11 @@ pub(super) fn fraction(part: Decimal, whole: Decimal) -> Result<Decimal, OutOfRa
 /// Whether two weights are the same to 20 decimals.
 pub(super) fn same_weight(left: Decimal, right: Decimal) -> bool {
     within(left, right, AGREEMENT)
+}
+
+/// Whether a weight is at most a bound, but for the last digits of the quotients on either side: 1e-24.
+pub(super) fn at_most(left: Decimal, bound: Decimal) -> bool {
+    left <= bound || within(left, bound, Decimal::from_parts(1, 0, 0, false, 24))
 }
 
 fn within(left: Decimal, right: Decimal, room: Decimal) -> bool {

@@ -36,14 +36,16 @@
 //!
 //! Limits that are fractions of `V` are left out when `V` is zero: a portfolio worth nothing has no weights.
 //! What could be sold of an exit position is its free holding, rounded down to the lot, where the venue trades it
-//! and takes that much at the collar's price; the rest is stranded and outside the row.
+//! and takes that much at the collar's price; the rest is stranded and outside the row. Nothing could be sold in a
+//! deposit-only flow, nor where there is a participation limit and the volume is unknown.
 //!
 //! # When a limit is exceeded
 //! * A relaxation counts for a limit that the policy marks soft (and for `must_exit` and `withdraw`), with the
 //!   policy's priority, once, within `hard_bound`. For a limit on the portfolio's state it may be no more than the
-//!   violation that doing nothing would leave, and no trade may increase that violation. `turnover` may give way only
-//!   when doing nothing would violate a limit that outranks it. A relaxation may pass what is used of it by at most
-//!   the smallest orders of all tradable positions: the least possible is wanted, and only lots may blur it.
+//!   violation that doing nothing would leave, and no trade may increase that violation (`category_min`: by no more
+//!   than a lot of each order in the category). `turnover` may give way only when doing nothing would violate a limit
+//!   of its priority or above. A relaxation may pass what is used of it by at most the smallest orders of all
+//!   tradable positions: the least possible is wanted, and only lots may blur it.
 //! * Beyond bound and relaxation a row may be exceeded by the smallest orders of the tradable assets in it whose
 //!   unfinished trade could have caused that: with a free holding or an order, for `category_min` all, for
 //!   `turnover` half of those with an order. The certificate records what was used of this as `lot_allowance`.
@@ -104,7 +106,7 @@ fn examine(
     statement::check_identity(input, plan, findings);
     let books = books::keep(input, plan, findings)?;
     statement::check_totals(plan, &books, findings)?;
-    statement::check_positions(plan, &books, findings);
+    statement::check_positions(&books, findings);
     permission::check(input, plan, &books, findings);
     orders::check(input, plan, &books, findings)?;
     limits::check(input, plan, &books, findings)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::arithmetic::{OutOfRange, same_weight};
+use super::arithmetic::{OutOfRange, at_most, same_weight};
 use super::findings::Findings;
 use crate::model::policy::Soft;
 use crate::model::{Decimal, InvalidNumber, Weight};
@@ -22,6 +22,8 @@ pub(super) struct Row {
     pub(super) softness: Softness,
     /// The most that lots and smallest orders may explain.
     pub(super) max_allowance: Decimal,
+    /// By how much rounding orders to lots may raise a violation that stays; zero where it only ever lowers it.
+    pub(super) rounding: Decimal,
     /// Who is at fault, for the sentence; may be empty.
     pub(super) detail: String,
 }
@@ -62,6 +64,7 @@ impl Row {
             nature: Nature::Flow,
             softness: Softness::Hard,
             max_allowance: Decimal::ZERO,
+            rounding: Decimal::ZERO,
             detail: String::new(),
         }
     }
@@ -107,40 +110,35 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges one row: holds within bound, relaxation and lot allowance, or is a violation.
-    pub(super) fn judge(&mut self, row: &Row, findings: &mut Findings) -> Result<(), OutOfRange> {
+    pub(super) fn judge(&mut self, row: Row, findings: &mut Findings) -> Result<(), OutOfRange> {
         let excess = row.excess(row.left_side)?;
         let relaxation = self.relaxations.remove(row.limit.as_str());
         if let Some(relaxation) = relaxation {
-            self.check_relaxation(row, relaxation, excess, findings)?;
+            self.check_relaxation(&row, relaxation, excess, findings)?;
         }
-        self.note_pressing(row)?;
+        self.note_pressing(&row)?;
 
         let given = relaxation.map_or(Decimal::ZERO, |relaxation| relaxation.amount.get());
         let beyond = excess.checked_sub(given).ok_or(OutOfRange)?;
-        findings.require(beyond <= row.max_allowance, &row.limit, || exceeded(row, given));
+        findings.require(at_most(beyond, row.max_allowance), &row.limit, || exceeded(&row, given));
         self.certify(row, given, beyond, findings);
         Ok(())
     }
 
     /// Records the check; a fraction too large to be recorded is a violation of its own.
-    fn certify(&mut self, row: &Row, given: Decimal, beyond: Decimal, findings: &mut Findings) {
-        let record = || {
-            Ok(LimitCheck {
-                limit: row.limit.clone(),
+    fn certify(&mut self, row: Row, given: Decimal, beyond: Decimal, findings: &mut Findings) {
+        let figures = [row.left_side, row.bound, given, beyond.max(Decimal::ZERO), (-beyond).max(Decimal::ZERO)];
+        match recorded(figures) {
+            Ok([left_side, bound, relaxation, lot_allowance, slack]) => self.checks.push(LimitCheck {
+                limit: row.limit,
                 sense: row.sense,
-                left_side: Weight::new(row.left_side)?,
-                bound: Weight::new(row.bound)?,
-                relaxation: Weight::new(given)?,
-                lot_allowance: Weight::new(beyond.max(Decimal::ZERO))?,
-                slack: Weight::new((-beyond).max(Decimal::ZERO))?,
-            })
-        };
-        match record() {
-            Ok(check) => self.checks.push(check),
-            Err(error) => {
-                let error: InvalidNumber = error;
-                findings.require(false, &row.limit, || format!("it cannot be certified: {error}"));
-            }
+                left_side,
+                bound,
+                relaxation,
+                lot_allowance,
+                slack,
+            }),
+            Err(error) => findings.require(false, &row.limit, || format!("it cannot be certified: {error}")),
         }
     }
 
@@ -196,8 +194,8 @@ impl<'a> Judge<'a> {
         self.check_need(row, priority, amount, excess, findings)
     }
 
-    /// A state limit gives way by no more than doing nothing would violate it, and no trade makes it worse. Turnover
-    /// gives way only for a limit that outranks it.
+    /// A state limit gives way by no more than doing nothing would violate it, and no trade makes it worse by more
+    /// than its rounding to lots. Turnover gives way only for a limit that outranks it: of one priority it is the last.
     fn check_need(
         &self,
         row: &Row,
@@ -209,19 +207,20 @@ impl<'a> Judge<'a> {
         let before = row.violation_before()?;
         match row.nature {
             Nature::State { .. } => {
-                findings.require(amount <= before, &row.limit, || {
+                findings.require(at_most(amount, before), &row.limit, || {
                     format!("it is relaxed by {amount}; doing nothing would violate it by {} only", before.normalize())
                 });
-                findings.require(excess <= before, &row.limit, || {
+                let most = before.checked_add(row.rounding).ok_or(OutOfRange)?;
+                findings.require(at_most(excess, most), &row.limit, || {
                     let (before, excess) = (before.normalize(), excess.normalize());
                     format!("it is relaxed, and the orders raise its violation from {before} to {excess}")
                 });
             }
             Nature::Flow => {
-                let outranked = self.pressing.is_some_and(|pressing| pressing < priority);
+                let outranked = self.pressing.is_some_and(|pressing| pressing <= priority);
                 findings.require(outranked, &row.limit, || {
                     format!(
-                        "it is relaxed by {amount}, and without trading no limit above priority {priority} is violated"
+                        "it is relaxed by {amount}, and without trading no limit of priority {priority} or above is violated"
                     )
                 });
             }
@@ -238,6 +237,17 @@ impl<'a> Judge<'a> {
         }
         self.checks
     }
+}
+
+/// As weights; most figures of a certificate are zero, which needs no check.
+fn recorded(figures: [Decimal; 5]) -> Result<[Weight; 5], InvalidNumber> {
+    let mut weights = [Weight::ZERO; 5];
+    for (weight, figure) in weights.iter_mut().zip(figures) {
+        if !figure.is_zero() {
+            *weight = Weight::new(figure)?;
+        }
+    }
+    Ok(weights)
 }
 
 fn exceeded(row: &Row, given: Decimal) -> String {
