@@ -18,6 +18,7 @@ use rust_decimal::RoundingStrategy;
 use crate::model::policy::OnBreach;
 use crate::model::{Decimal, PlanningInput, Side};
 
+use super::SegmentProgram;
 use super::constraints::{LimitRow, Limits, RowKind, tight_buy_box};
 use super::drift_band::{Changes, band};
 use super::error::{Conflict, PlanError, Repair};
@@ -125,6 +126,18 @@ impl<'a> Program<'a> {
         // Once it is settled what gives way, everything else keeps its room for rounding where it can.
         let refined = self.solve_within(&nobody, &elastic.given, &mut programs)?;
         Ok(Allocation { programs, ..refined.unwrap_or(elastic) })
+    }
+
+    /// What the first solve is given.
+    pub(crate) fn as_numbers(&self) -> SegmentProgram {
+        let columns = self.columns(Bounds::Tight, &|_, _| false);
+        let mut rows = self.rows(&columns, Bounds::Tight, &vec![Decimal::ZERO; self.limits.rows.len()]);
+        let mut all = boxes(&columns);
+        self.measure_idle_cash(&columns, &mut all, &mut rows);
+        SegmentProgram {
+            columns: all.into_iter().map(|column| (column.upper, column.reward)).collect(),
+            rows: rows.into_iter().map(|row| (row.terms, row.bound)).collect(),
+        }
     }
 
     /// Solves again without the trades that no venue would take. What gave way in `first` may give way as far and

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use index_rebalancer::adapters::files::{market, venue_rules};
 use index_rebalancer::model::grade::Dated;
 use index_rebalancer::model::{
     AccountId, AccountSnapshot, AssetId, Decimal, Environment, Flow, Grade, Holding, InstrumentId, Money,
@@ -11,7 +12,6 @@ use index_rebalancer::model::{
 };
 use index_rebalancer::planning::plan;
 use index_rebalancer::planning::plan::{Position, ReasonCode};
-use index_rebalancer::preparation::files::{market, venue_rules};
 use index_rebalancer::preparation::sources::{Grades, MarketData, VenueRules};
 use index_rebalancer::preparation::{Occasion, Sources, assemble};
 use jiff::Timestamp;

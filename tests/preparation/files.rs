@@ -1,8 +1,8 @@
 //! Forms of files that the shared data has no example of.
 
+use index_rebalancer::adapters::files::token_metrics::{self, Endpoint};
+use index_rebalancer::adapters::files::{market, venue_rules};
 use index_rebalancer::model::{ListingStatus, Signal};
-use index_rebalancer::preparation::files::token_metrics::{self, Endpoint};
-use index_rebalancer::preparation::files::{market, venue_rules};
 use jiff::Timestamp;
 
 use crate::cases::asset;

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use index_rebalancer::adapters::files::token_metrics::{self, Endpoint};
+use index_rebalancer::adapters::files::{market, venue_rules};
 use index_rebalancer::model::{CategoryId, Decimal, InstrumentId, Listing, ListingStatus, Money, Price, Signal};
 use index_rebalancer::preparation::event::{self, Origin};
-use index_rebalancer::preparation::files::token_metrics::{self, Endpoint};
-use index_rebalancer::preparation::files::{market, venue_rules};
 use index_rebalancer::preparation::listing;
 use index_rebalancer::preparation::sources::{MarketData, MarketRecord, VenueRules};
 use jiff::Timestamp;

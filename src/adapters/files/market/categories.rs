@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::category_slug;
+use crate::adapters::files::csv_text::CsvTable;
 use crate::model::CategoryId;
 use crate::preparation::BadInput;
-use crate::preparation::files::csv_text::CsvTable;
 
 const HEADER: &str = "symbol,category,priority,notes";
 

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{amount, asset_slug, category_slug, label};
+use crate::adapters::files::csv_text::{CsvRow, CsvTable};
 use crate::model::number::parse_market;
 use crate::model::{AssetId, CategoryId, Price};
 use crate::preparation::BadInput;
-use crate::preparation::files::csv_text::{CsvRow, CsvTable};
 use crate::preparation::sources::{MarketData, MarketRecord};
 use crate::preparation::time::{day_of, parse_day, parse_moment_or_day, start_of};
 

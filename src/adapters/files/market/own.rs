@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Collected, amount};
+use crate::adapters::files::csv_text::{CsvRow, CsvTable};
 use crate::model::number::parse_market;
 use crate::model::{AssetId, CategoryId, Price};
 use crate::preparation::BadInput;
-use crate::preparation::files::csv_text::{CsvRow, CsvTable};
 use crate::preparation::sources::{MarketData, MarketRecord};
 use crate::preparation::time::{parse_day, parse_moment};
 

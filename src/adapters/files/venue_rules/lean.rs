@@ -1,9 +1,9 @@
 //! Lean's symbol properties: tick, lot and least size, without a status.
 
 use super::{InstrumentRules, VenueRules};
+use crate::adapters::files::csv_text::{CsvRow, CsvTable};
 use crate::model::{InstrumentId, Listing, ListingStatus, Money, Quantity, Tick};
 use crate::preparation::BadInput;
-use crate::preparation::files::csv_text::{CsvRow, CsvTable};
 
 const HEADER: &str = "market,symbol,type,description,quote_currency,contract_multiplier,minimum_price_variation,lot_size,\
                       market_ticker,minimum_order_size,price_magnifier,strike_multiplier";
