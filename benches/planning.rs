@@ -244,7 +244,7 @@ members = {members}
 enter_rank = {members}
 exit_rank = {members}
 [reference_weights]
-method = "sqrt_market_cap"
+method = "market_cap"
 [drift_band]
 kind = "five_twenty_five"
 [objective]

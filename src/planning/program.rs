@@ -41,6 +41,8 @@ const fn hundredths(count: u32) -> Decimal {
     Decimal::from_parts(count, 0, 0, false, 2)
 }
 
+const HALF: Decimal = Decimal::from_parts(5, 0, 0, false, 1);
+
 /// Breaks ties: a hundredth of a basis point per unit of weight between the first and the last line, by id.
 const TIE_BREAK: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
@@ -89,6 +91,8 @@ pub(crate) struct Program<'a> {
     portfolio: &'a Portfolio<'a>,
     limits: &'a Limits,
     anchors: Vec<Decimal>,
+    /// What each line's weight is worth less than the one's before it, so that equal choices have one answer.
+    tie_step: Decimal,
 }
 
 /// Which bounds a solve uses.
@@ -108,7 +112,8 @@ impl<'a> Program<'a> {
         changes: Changes,
     ) -> Self {
         let anchors = portfolio.lines.iter().map(|line| anchor(input, portfolio, line, changes)).collect();
-        Self { input, portfolio, limits, anchors }
+        let tie_step = TIE_BREAK / Decimal::from(portfolio.lines.len().max(1));
+        Self { input, portfolio, limits, anchors, tie_step }
     }
 
     /// Solves. First with bounds tightened for rounding, then with the policy's own, then lets soft limits give
@@ -408,7 +413,7 @@ impl<'a> Program<'a> {
 
     fn piece(&self, index: usize, line: &Line<'_>, anchor: Decimal, side: Side, from: Decimal, to: Decimal) -> Column {
         let objective = &self.input.policy.objective;
-        let middle = (from + to) / Decimal::TWO;
+        let middle = (from + to) * HALF;
         let rate = line.costs.iter().find(|piece| piece.up_to.is_none_or(|end| middle < end));
         let cost_rate = rate.map_or(Decimal::ZERO, |piece| piece.rate);
         let (direction, at) = match side {
@@ -418,7 +423,7 @@ impl<'a> Program<'a> {
         // d/dw of grade_tilt·g·w − tracking_aversion·t·φ(|w−t|/t).
         let slope = objective.grade_tilt.get() * line.score
             - objective.tracking_aversion.get() * tracking_slope(at, anchor, line.reference);
-        let tie = TIE_BREAK * Decimal::from(index) / Decimal::from(self.portfolio.lines.len());
+        let tie = self.tie_step * Decimal::from(index);
         let reward = direction * (slope - tie) - objective.cost_aversion.get() * cost_rate;
         Column { line: index, side, upper: to - from, reward, cost_rate }
     }
