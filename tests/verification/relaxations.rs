@@ -138,7 +138,7 @@ fn a_relaxation_is_the_least_possible() {
             "more than that",
             |s| {
                 soft_cap(s);
-                s.relax(CAP, 2, "0.3", "0.05125000000000000001");
+                s.relax(CAP, 2, "0.3", "0.05125002000000000001");
             },
             CAP_ONLY,
         ),
