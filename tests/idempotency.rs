@@ -1,4 +1,5 @@
 //! The published vectors are recomputed, and the properties that make keys safe are tested one by one.
+#![expect(clippy::expect_used, reason = "test code: what is unexpected panics")]
 
 use std::collections::BTreeSet;
 

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use super::args::Cases;
 use super::failure::Failure;
 use crate::adapters::embedded_store::EmbeddedStore;
+use crate::adapters::files::Case;
 use crate::adapters::paper_venue::PaperLedger;
 use crate::execution::load_settlement;
 use crate::model::{
     AccountId, AccountSnapshot, Flow, PlanningInput, PortfolioId, PortfolioState, RunIdentity, Trigger,
 };
 use crate::ports::store::{AccountKey, PortfolioKey};
-use crate::preparation::Case;
 
 /// One run that was asked for.
 #[derive(Debug)]

@@ -70,7 +70,8 @@ where
     E: Display,
 {
     let run_id = idempotency::run_id(&request.identity);
-    match run_occasion(request, ports, prepare, plan).await {
+    // Boxed: the whole protocol is one future, too large for its callers' stacks.
+    match Box::pin(run_occasion(request, ports, prepare, plan)).await {
         Err(ExecutionError::LostLease { .. }) => {
             let stored = ports.store.load_run(run_id).await?;
             let lease_until = stored.map_or_else(|| ports.clock.lease_now(), |run| run.lease_until);
@@ -162,7 +163,7 @@ pub async fn recover<S: RunStore, V: Venue, C: Clock>(
             let reason = "its worker ended before a plan was made, and a later run needed the account".to_owned();
             Ok(Some(conclusion::abort_unplanned(ports, run, reason).await?))
         }
-        _ => Ok(Some(emission::carry_out(ports, run).await?)),
+        _ => Ok(Some(Box::pin(emission::carry_out(ports, run)).await?)),
     }
 }
 

@@ -84,7 +84,7 @@ pub struct Ranking {
     pub grade: GradeKind,
     /// How many constituents the index has.
     pub members: u32,
-    /// A newcomer enters only at this rank or better; at most `members`.
+    /// A newcomer enters at this rank or better, or takes a place that is vacant; at most `members`.
     pub enter_rank: u32,
     /// A member stays until its rank is worse than this; at least `members`.
     pub exit_rank: u32,
@@ -116,6 +116,10 @@ pub struct ReferenceWeights {
     /// The cap of everyone not in a tier; absent: none.
     #[serde(default)]
     pub max_weight: Option<Weight>,
+    /// The cash that the portfolio aims at. Absent: the cash buffer. A little more than the buffer keeps a rising
+    /// market, in which cash weighs less and less, from breaking the buffer every day.
+    #[serde(default)]
+    pub cash: Option<Weight>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

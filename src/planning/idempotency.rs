@@ -5,8 +5,6 @@
 //! Quantity and price stay out of the key and go into the payload digest, so a changed order under the same key
 //! is seen and refused. Test vectors: `tests/vectors/idempotency.json`.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::{Uuid, uuid};
@@ -129,8 +127,16 @@ fn length_prefixed(fields: &[&str]) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    /// `printf '"abc"' | sha256sum`
+    #[test]
+    fn a_digest_is_sha_256_of_the_json_in_lower_case_hex() {
+        let expected = "6cc43f858fbb763301637b5af970e2a46b46f461f27e5a0f41e009c59b827b25";
+        assert_eq!(super::digest_of(&"abc"), expected);
+    }
 }

@@ -22,7 +22,7 @@ mod reference_weights;
 mod regime;
 mod rounding;
 mod solver;
-mod universe;
+pub(crate) mod universe;
 mod valuation;
 
 #[cfg(test)]

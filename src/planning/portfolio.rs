@@ -297,8 +297,8 @@ pub(crate) fn max_weight(input: &PlanningInput, line: &Line<'_>) -> Option<Decim
         return None;
     }
     let limits = &input.policy.limits;
-    let general = limits.max_weight.as_ref().map(|limit| limit.bound);
-    limits.max_weight_of.get(line.asset).copied().or(general).map(super::super::model::amount::Weight::get)
+    let general = limits.max_weight.as_ref()?.bound;
+    Some(limits.max_weight_of.get(line.asset).copied().unwrap_or(general).get())
 }
 
 /// A weight of an asset as a quantity; a value within a millionth of a lot of a whole number of lots is that number:

@@ -5,7 +5,11 @@
 //! row per asset is needed. Only the limits of `constraints` are rows.
 //!
 //! Maximise, in fractions of net asset value:
-//! `grade_tilt · Σ gᵢ wᵢ − tracking_aversion · Σ tᵢ φ(|wᵢ − tᵢ| / tᵢ) − cost_aversion · Σ cost`.
+//! `grade_tilt · Σ gᵢ wᵢ − tracking_aversion · (Σ tᵢ φ(|wᵢ − tᵢ| / tᵢ) + max(0, c − t_c)) − cost_aversion · Σ cost`.
+//!
+//! Cash above its reference weight is a deviation like any other. Without that term a run short of turnover would
+//! sell what is too much and buy nothing for it: a sale alone moves as much towards the index, at half the turnover,
+//! as a sale and a purchase.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +22,7 @@ use super::constraints::{LimitRow, Limits, RowKind, tight_buy_box};
 use super::drift_band::{Changes, band};
 use super::error::{Conflict, PlanError, Repair};
 use super::plan::Role;
-use super::portfolio::{Line, Portfolio};
+use super::portfolio::{Line, Portfolio, max_weight};
 use super::rounding::Trade;
 use super::solver::{AtMostRow, BoxedColumn, Verdict, maximise};
 
@@ -45,6 +49,9 @@ const RELAXATION_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 /// Left to limits that gave way before, while later ones are asked: next to nothing, for a limit that costs decide may
 /// multiply it a thousandfold; or, where the solver then finds no way at all, as little as it can tell apart.
 const LEEWAYS: [Decimal; 2] = [Decimal::from_parts(1, 0, 0, false, 13), RELAXATION_NOISE];
+
+/// Part of a piece below this, a thousandth of a basis point, is what fixed relaxations leave to spare.
+const TRADE_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 7);
 
 /// One piece of one side of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,9 +160,11 @@ impl<'a> Program<'a> {
     ) -> Result<Option<Allocation>, PlanError> {
         for bounds in [Bounds::Tight, Bounds::Exact] {
             let columns = self.columns(bounds, barred);
-            let rows = self.rows(&columns, bounds, given);
+            let mut rows = self.rows(&columns, bounds, given);
+            let mut all = boxes(&columns);
+            self.measure_idle_cash(&columns, &mut all, &mut rows);
             *programs += 1;
-            if let Verdict::Optimal { values, objective } = maximise(&boxes(&columns), &rows)? {
+            if let Verdict::Optimal { values, objective } = maximise(&all, &rows)? {
                 return Ok(Some(allocation(&columns, &rows, &values, objective, given.to_vec(), *programs)));
             }
         }
@@ -192,6 +201,7 @@ impl<'a> Program<'a> {
         all.extend(slacks.columns(None));
         let mut rows = slacks.extend(rows);
         rows.extend(fixed);
+        self.measure_idle_cash(&columns, &mut all, &mut rows);
         *programs += 1;
         let Verdict::Optimal { values, objective } = maximise(&all, &rows)? else { return Ok(None) };
         let given = slacks.given(self.nothing_given(), &values, &needed);
@@ -229,6 +239,21 @@ impl<'a> Program<'a> {
         let upper = trade.notional.fraction_of(self.portfolio.net_asset_value).get();
         let cost_rate = trade.cost.fraction_of(trade.notional).get();
         (Column { line: trade.line, side: trade.side, upper, reward: Decimal::ZERO, cost_rate }, upper)
+    }
+
+    /// One more column, and the row that makes it at least the cash above its reference weight:
+    /// `c0 + Σ(1−κ)s − Σ(1+κ)b − t_c ≤ idle`.
+    fn measure_idle_cash(&self, columns: &[Column], all: &mut Vec<BoxedColumn>, rows: &mut Vec<AtMostRow>) {
+        let price = self.input.policy.objective.tracking_aversion.get();
+        if price.is_zero() {
+            return;
+        }
+        let raised = |(index, column): (usize, &Column)| (index, -RowKind::Budget.coefficient(self.portfolio, column));
+        let mut terms: Vec<(usize, Decimal)> = columns.iter().enumerate().map(raised).collect();
+        terms.push((all.len(), Decimal::NEGATIVE_ONE));
+        let cash = self.portfolio.cash_free + self.portfolio.cash_locked;
+        rows.push(AtMostRow { terms, bound: self.portfolio.cash_reference - cash });
+        all.push(BoxedColumn { upper: Decimal::TWO, reward: -price });
     }
 
     /// A minimal set of limits that cannot all be met (deletion filter), and what would mend it.
@@ -292,17 +317,30 @@ impl<'a> Program<'a> {
         Ok(Some(Repair { limit: limit.name.clone(), from: weight(limit.bound), to: weight(to) }))
     }
 
-    /// Participation limits of the lines whose cap cannot be met: a box is no row, but it has a name.
+    /// Limits that bound one line's trade are boxes, not rows, but they have names: participation where a cap cannot
+    /// be met, caps and participation of the members where a category cannot be filled.
     fn boxes_at_fault(&self, kept: &[usize]) -> Vec<String> {
-        let rows = kept.iter().filter_map(|index| self.limits.rows.get(*index));
-        let lines = rows.filter_map(|row| match row.kind {
-            RowKind::MaxWeight(line) => self.portfolio.lines.get(line),
-            _ => None,
-        });
-        lines
-            .filter(|line| line.participation.is_some_and(|most| most < line.weight))
-            .map(|line| format!("participation({})", line.asset))
-            .collect()
+        let mut names = Vec::new();
+        for row in kept.iter().filter_map(|index| self.limits.rows.get(*index)) {
+            let at_fault = |line: &&Line<'_>| match &row.kind {
+                RowKind::CategoryMin(category) => line.categories().contains(category) && line.buy_barred.is_none(),
+                _ => false,
+            };
+            if let RowKind::MaxWeight(line) = row.kind
+                && let Some(line) = self.portfolio.lines.get(line)
+                && line.participation.is_some_and(|most| most < line.weight)
+            {
+                names.push(format!("participation({})", line.asset));
+            }
+            for line in self.portfolio.lines.iter().filter(at_fault) {
+                if max_weight(self.input, line).is_some_and(|cap| cap - line.weight < line.buy_box + line.lot) {
+                    names.push(format!("max_weight({})", line.asset));
+                } else if line.participation.is_some_and(|most| most < line.buy_box + line.lot) {
+                    names.push(format!("participation({})", line.asset));
+                }
+            }
+        }
+        names
     }
 
     fn columns(&self, bounds: Bounds, barred: &dyn Fn(usize, Side) -> bool) -> Vec<Column> {
@@ -398,7 +436,9 @@ impl<'a> Program<'a> {
     /// The objective of a portfolio reached by given trades: for comparing rounded plans.
     pub(crate) fn value(&self, weights: &[Decimal], cost: Decimal) -> Decimal {
         let objective = &self.input.policy.objective;
-        let mut total = -objective.cost_aversion.get() * cost;
+        let cash = Decimal::ONE - weights.iter().sum::<Decimal>() - cost;
+        let idle = (cash - self.portfolio.cash_reference).max(Decimal::ZERO);
+        let mut total = -objective.cost_aversion.get() * cost - objective.tracking_aversion.get() * idle;
         for ((line, anchor), weight) in self.portfolio.lines.iter().zip(&self.anchors).zip(weights) {
             total += objective.grade_tilt.get() * line.score * *weight;
             total -= objective.tracking_aversion.get() * tracking_loss(*weight, *anchor, line.reference);
@@ -480,7 +520,9 @@ fn allocation(
     let binding = rows.iter().enumerate().filter(|(_, row)| row.bound - used(row) <= RELAXATION_NOISE);
     let binding = binding.map(|(index, _)| index).collect();
     let mut allocation = Allocation { objective, binding, given, programs, ..Allocation::default() };
-    for (column, value) in columns.iter().zip(values).filter(|(_, value)| !value.is_zero()) {
+    // What fixed relaxations leave to spare is no trade; a whole piece is one, however small.
+    let meant = |(column, value): &(&Column, &Decimal)| **value > TRADE_NOISE || **value == column.upper;
+    for (column, value) in columns.iter().zip(values).filter(meant) {
         let side = match column.side {
             Side::Buy => &mut allocation.buys,
             Side::Sell => &mut allocation.sells,

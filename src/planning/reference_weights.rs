@@ -60,9 +60,10 @@ pub(crate) fn reference_weights(
     references
 }
 
-/// The least cash the run should end with, as a fraction of net asset value.
-pub(crate) fn cash_target(input: &PlanningInput, net_asset_value: Money) -> Decimal {
+/// The cash the run should end with, as a fraction of net asset value.
+fn cash_target(input: &PlanningInput, net_asset_value: Money) -> Decimal {
     let buffer = input.policy.limits.cash_buffer.as_ref().map_or(Decimal::ZERO, |limit| limit.bound.get());
+    let buffer = input.policy.reference_weights.cash.map_or(buffer, |cash| cash.get().max(buffer));
     let raised = match input.flow {
         Flow::Withdraw(amount) => amount.fraction_of(net_asset_value).get(),
         Flow::Full | Flow::DepositOnly => Decimal::ZERO,
@@ -170,6 +171,7 @@ mod tests {
             method: WeightMethod::MarketCap,
             cap_tiers: tiers.iter().map(|(top, cap)| CapTier { top: *top, max_weight: weight(cap) }).collect(),
             max_weight: rest.map(weight),
+            cash: None,
         }
     }
 

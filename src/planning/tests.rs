@@ -90,6 +90,24 @@ fn settle(input: &mut PlanningInput, plan: &RebalancePlan) {
 }
 
 #[test]
+fn a_cash_target_above_the_buffer_keeps_a_rising_market_in_band() {
+    let after_a_rise = |cash: Option<&str>| {
+        let policy = policy(|policy| policy.reference_weights.cash = cash.map(weight));
+        let mut input = input(policy, &["600", "300", "100"], &[], "10000");
+        let first = planned(&input);
+        input.state = first.next_state.clone();
+        settle(&mut input, &first);
+        input.account.cash_free = first.net_asset_value.times(Rate::parse(cash.unwrap_or("0.02")).expect("rate"));
+        for record in input.assets.values_mut() {
+            record.price = crate::model::Price::parse("1.05").expect("price");
+        }
+        planned(&input).outcome
+    };
+    assert_ne!(after_a_rise(None), Outcome::InBand, "cash is below its buffer of 2 % now");
+    assert_eq!(after_a_rise(Some("0.03")), Outcome::InBand);
+}
+
+#[test]
 fn what_is_not_in_the_index_is_sold() {
     let plan = planned(&input(policy(|_| {}), &["600", "300", "100", "10"], &[("d", "1000")], "9000"));
     assert!(orders(&plan).contains(&(Side::Sell, "d", "1000".to_owned())));

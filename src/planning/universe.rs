@@ -117,7 +117,13 @@ fn ineligibility(
     })
 }
 
-fn rule_broken(
+/// May the asset be a constituent, as far as it alone is asked?
+pub(crate) fn is_eligible(asset: &AssetId, record: &AssetRecord, input: &PlanningInput, today: Date) -> bool {
+    ineligibility(asset, record, &input.policy.eligibility, &input.policy.ranking, today).is_none()
+}
+
+/// Which rule the asset breaks, those about grades aside.
+pub(crate) fn rule_broken(
     asset: &AssetId,
     record: &AssetRecord,
     rules: &Eligibility,
@@ -174,7 +180,11 @@ pub(crate) fn grade_name(kind: GradeKind) -> &'static str {
 }
 
 /// Best first; equal figures go by market cap, then by id, so that input order never matters.
-fn by_rank(ranking: &Ranking, left: &(&AssetId, &AssetRecord), right: &(&AssetId, &AssetRecord)) -> Ordering {
+pub(crate) fn by_rank(
+    ranking: &Ranking,
+    left: &(&AssetId, &AssetRecord),
+    right: &(&AssetId, &AssetRecord),
+) -> Ordering {
     let cap = |record: &AssetRecord| record.market_cap.map_or(Decimal::ZERO, crate::model::Money::get);
     let by_cap = cap(right.1).cmp(&cap(left.1));
     let primary = match ranking.by {

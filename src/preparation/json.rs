@@ -12,7 +12,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::BadInput;
-use crate::adapters::files::reading::text_of;
+use super::reading::text_of;
 use crate::model::Decimal;
 use crate::model::number::parse_market;
 
@@ -199,10 +199,9 @@ impl<'a> Node<'a> {
     /// # Errors
     /// When this is not an object or has another key.
     pub fn only(&self, known: &[&str]) -> Result<(), BadInput> {
-        let unknown = self.entries()?.iter().find(|(key, _)| !known.contains(&key.as_str()));
-        unknown.map_or(Ok(()), |(key, _)| {
-            let remedy = format!("remove it; known fields are {}", known.join(", "));
-            Err(BadInput::new(self.place, join(&self.path, key), key, "the field is unknown", remedy))
+        let unknown = self.fields()?.find(|(key, _)| !known.contains(key));
+        unknown.map_or(Ok(()), |(_, node)| {
+            Err(node.bad("the field is unknown", format!("remove it; known fields are {}", known.join(", "))))
         })
     }
 

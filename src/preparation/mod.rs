@@ -2,9 +2,9 @@
 //! [`PlanningInput`](crate::model::PlanningInput).
 //!
 //! ```text
-//! event ──▶ event.rs ─┐
-//! files ──▶ adapters/files ─▶ sources.rs ─▶ assemble.rs ─▶ guards.rs ─▶ PlanningInput
-//! case.toml, policy.toml ─▶ case.rs, policy.rs ─┘
+//! event ─▶ event.rs ──────────────────────┐
+//! policy.toml ─▶ policy ──────────────────┤
+//! adapters (files, venues) ─▶ sources.rs ─┴▶ assemble.rs ─▶ guards ─▶ PlanningInput
 //! ```
 //!
 //! Nothing is guessed: what is malformed is refused with field, value and remedy ([`BadInput`]), what is sound in
@@ -12,7 +12,6 @@
 //! in the input's notices.
 
 pub mod assemble;
-pub mod case;
 pub mod error;
 pub mod event;
 pub mod guards;
@@ -20,11 +19,11 @@ pub mod json;
 pub mod listing;
 pub mod migration;
 pub mod policy;
+pub mod reading;
 pub mod sources;
 pub mod time;
-mod toml_text;
+pub mod toml_text;
 
 pub use assemble::{Occasion, Sources, assemble};
-pub use case::Case;
 pub use error::{BadInput, GuardViolation, PreparationError};
 pub use migration::Migration;

@@ -3,13 +3,13 @@
 use serde::de::DeserializeOwned;
 
 use super::BadInput;
-use crate::adapters::files::reading::text_of;
+use super::reading::text_of;
 
 /// Reads a TOML document. Repeated keys are TOML errors; unknown keys are errors where the type says so.
 ///
 /// # Errors
 /// When the text is not UTF-8 or not TOML, or does not fit the type.
-pub(super) fn read<T: DeserializeOwned>(place: &str, bytes: &[u8]) -> Result<T, BadInput> {
+pub fn read<T: DeserializeOwned>(place: &str, bytes: &[u8]) -> Result<T, BadInput> {
     let text = text_of(place, bytes)?;
     toml::from_str(text).map_err(|error| {
         let span = error.span().unwrap_or(0..0);

@@ -37,6 +37,11 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     ),
     (
         "max_weight = \"0.6\"\n\n[regime]",
+        "max_weight = \"0.6\"\ncash = \"0.0001\"\n\n[regime]",
+        &["reference_weights.cash = \"0.0001\"", "below limits.cash_buffer", "leave it out"],
+    ),
+    (
+        "max_weight = \"0.6\"\n\n[regime]",
         "max_weight = \"1.5\"\n\n[regime]",
         &["reference_weights.max_weight = \"1.5\"", "above 0 and at most 1"],
     ),

@@ -2,8 +2,9 @@
 
 use std::fs;
 
+use index_rebalancer::adapters::files::Case;
 use index_rebalancer::model::{AccountId, PlanningInput, PortfolioState, Trigger};
-use index_rebalancer::preparation::{Case, PreparationError};
+use index_rebalancer::preparation::PreparationError;
 use jiff::Timestamp;
 use tempfile::TempDir;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use csv::StringRecord;
 
-use super::reading::text_of;
 use crate::preparation::BadInput;
+use crate::preparation::reading::text_of;
 
 /// A whole file in memory.
 #[derive(Debug)]

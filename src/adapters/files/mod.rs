@@ -4,8 +4,10 @@
 //! [`preparation::sources`](crate::preparation::sources). It refuses what it does not recognise; what it drops
 //! it names.
 
+pub mod case;
 pub mod csv_text;
 pub mod market;
-pub mod reading;
 pub mod token_metrics;
 pub mod venue_rules;
+
+pub use case::Case;

@@ -25,10 +25,14 @@ pub(super) struct Line<'a> {
     pub(super) traded_value: Decimal,
     pub(super) value_before: Decimal,
     pub(super) value_after: Decimal,
-    /// Fractions of net asset value before trading; zero when that is zero.
+    /// Fractions of net asset value before trading; zero where that is zero.
     pub(super) weight_before: Decimal,
     pub(super) weight_after: Decimal,
     pub(super) has_order: bool,
+    /// How much worse than the reference the worst limit price is, as a fraction; zero without an order.
+    pub(super) worst_distance: Decimal,
+    /// By the policy, whatever the plan calls it.
+    pub(super) is_stable_leg: bool,
 }
 
 impl<'a> Line<'a> {
@@ -110,7 +114,8 @@ fn weigh(books: &mut Books<'_>) -> Result<(), OutOfRange> {
         line.value_after = books.calculator.product(line.after, line.price)?;
         if has_value {
             line.weight_before = fraction(line.value_before, whole)?;
-            line.weight_after = fraction(line.value_after, whole)?;
+            let unchanged = line.value_after == line.value_before;
+            line.weight_after = if unchanged { line.weight_before } else { fraction(line.value_after, whole)? };
         }
     }
     Ok(())
@@ -183,6 +188,8 @@ fn open_line<'a>(
         weight_before: Decimal::ZERO,
         weight_after: Decimal::ZERO,
         has_order: false,
+        worst_distance: Decimal::ZERO,
+        is_stable_leg: input.policy.regime.as_ref().is_some_and(|regime| regime.stable_legs.contains(asset)),
     })
 }
 
@@ -205,6 +212,8 @@ fn enter<'a>(
         Entry::Occupied(entry) => entry.into_mut(),
         Entry::Vacant(entry) => entry.insert(open_line(input, &order.asset, None, calculator)?),
     };
+    let distance = distance(order, record)?;
+    line.worst_distance = if line.has_order { distance.max(line.worst_distance) } else { distance };
     line.has_order = true;
     calculator.add_to(&mut line.traded_value, notional)?;
     let (units_in, money_in, limit_money_in) = match order.side {
@@ -226,6 +235,16 @@ fn enter<'a>(
     calculator.add_to(&mut books.cost, cost)?;
     books.trades.push(Trade { order, record, notional, cost });
     Ok(())
+}
+
+/// How much worse than the reference the limit price is: above it for a buy, below it for a sell.
+fn distance(order: &Order, record: &AssetRecord) -> Result<Decimal, OutOfRange> {
+    let (limit, reference) = (order.limit_price.get(), record.price.get());
+    let worse_by = match order.side {
+        Side::Buy => limit.checked_sub(reference),
+        Side::Sell => reference.checked_sub(limit),
+    };
+    fraction(worse_by.ok_or(OutOfRange)?, reference)
 }
 
 /// What trading is expected to cost: fee and half spread on the notional, plus impact. The part of the notional up

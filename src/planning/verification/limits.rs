@@ -3,16 +3,13 @@
 //! A bound never asks for what nobody can sell: caps are at least the immovable part, least shares of cash and stable
 //! assets at most what the rest can become.
 
-use std::collections::BTreeMap;
-
 use super::arithmetic::{OutOfRange, fraction};
 use super::books::{Books, Line};
 use super::findings::Findings;
 use super::orders::{next_multiple, whole_lots};
-use super::permission::is_stable_leg;
 use super::relaxation::{Judge, Nature, Row, Softness};
 use crate::model::policy::{CategoryLimit, Limit};
-use crate::model::{AssetId, Decimal, Flow, Listing, Money, PlanningInput, Side};
+use crate::model::{Decimal, Flow, Listing, Money, PlanningInput};
 use crate::planning::plan::{LimitCheck, RebalancePlan, Role, Sense};
 
 /// Where a venue has no lots, a lot is worth this much: a billionth of a quote unit.
@@ -38,10 +35,10 @@ pub(super) fn check(
     check_cash_at_limit_prices(context, &mut judge, findings)?;
     if books.has_value() {
         for row in state_rows(context)? {
-            judge.judge(&row, findings)?;
+            judge.judge(row, findings)?;
         }
         if let Some(limit) = &input.policy.limits.turnover {
-            judge.judge(&turnover(context, limit)?, findings)?;
+            judge.judge(turnover(context, limit)?, findings)?;
         }
     }
     check_participation(context, &mut judge, findings)?;
@@ -57,9 +54,9 @@ fn check_budget(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Find
     let Context { plan, books, .. } = context;
     let mut calculator = books.calculator;
     let mut total = calculator.sum(plan.cash.after.get(), plan.estimated_cost.get())?;
-    for position in &plan.positions {
-        let price = books.lines.get(&position.asset).map_or(Decimal::ZERO, |line| line.price);
-        let value = calculator.product(position.quantity_after.get(), price)?;
+    for line in books.lines.values() {
+        let stated = line.position.map_or(Decimal::ZERO, |position| position.quantity_after.get());
+        let value = calculator.product(stated, line.price)?;
         calculator.add_to(&mut total, value)?;
     }
     let whole = books.net_asset_value;
@@ -70,7 +67,7 @@ fn check_budget(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Find
     });
     if conserved && books.has_value() {
         let row = Row::hard("budget".to_owned(), Sense::Equal, Decimal::ONE, Decimal::ONE);
-        judge.judge(&row, findings)?;
+        judge.judge(row, findings)?;
     }
     Ok(())
 }
@@ -90,7 +87,7 @@ fn check_cash_at_limit_prices(
     });
     if enough {
         let left_side = context.books.weight_of(cash)?;
-        judge.judge(&Row::hard(name.to_owned(), Sense::AtLeast, left_side, Decimal::ZERO), findings)?;
+        judge.judge(Row::hard(name.to_owned(), Sense::AtLeast, left_side, Decimal::ZERO), findings)?;
     }
     Ok(())
 }
@@ -188,15 +185,15 @@ fn stable_share(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
         return Ok(None);
     }
     let mut stable = Scope { before: books.cash_before, after: books.cash_after, ..Scope::default() };
-    for (asset, line) in &books.lines {
-        if is_stable_leg(input, asset) {
+    for line in books.lines.values() {
+        if line.is_stable_leg {
             stable.include(line)?;
         } else {
             stable.allow(unfinished(input, line)?)?;
         }
     }
     let softness = Softness::of(input.policy.limits.stable_share.as_ref());
-    let others = books.lines.iter().filter(|(asset, _)| !is_stable_leg(input, asset)).map(|(_, line)| line);
+    let others = books.lines.values().filter(|line| !line.is_stable_leg);
     let bound = plan.regime.stable_share.get().min(reachable(context, others)?);
     stable.row(books, "stable_share".to_owned(), (Sense::AtLeast, bound), softness).map(Some)
 }
@@ -351,7 +348,7 @@ fn check_participation(context: Context<'_>, judge: &mut Judge<'_>, findings: &m
             format!("{asset} worth {worth} would be traded, and its average daily volume is unknown or zero")
         });
         let left_side = volume.map_or(Ok(Decimal::ZERO), |volume| fraction(line.traded_value, volume))?;
-        judge.judge(&Row::hard(limit, Sense::AtMost, left_side, most.get()), findings)?;
+        judge.judge(Row::hard(limit, Sense::AtMost, left_side, most.get()), findings)?;
     }
     Ok(())
 }
@@ -367,28 +364,18 @@ fn check_sells(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Findi
         if covered {
             let left_side = books.weight_of(times(line.sold, line.price)?)?;
             let bound = books.weight_of(times(free, line.price)?)?;
-            judge.judge(&Row::hard(limit, Sense::AtMost, left_side, bound), findings)?;
+            judge.judge(Row::hard(limit, Sense::AtMost, left_side, bound), findings)?;
         }
     }
     Ok(())
 }
 
-/// How much worse than the reference a limit price is: above it for a buy, below it for a sell.
+/// No limit price is worse than the reference by more than the collar; one row per asset with an order.
 fn check_collars(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Findings) -> Result<(), OutOfRange> {
-    let mut worst: BTreeMap<&AssetId, Decimal> = BTreeMap::new();
-    for trade in &context.books.trades {
-        let (limit_price, reference) = (trade.order.limit_price.get(), trade.record.price.get());
-        let worse_by = match trade.order.side {
-            Side::Buy => subtract(limit_price, reference)?,
-            Side::Sell => subtract(reference, limit_price)?,
-        };
-        let distance = fraction(worse_by, reference)?;
-        let entry = worst.entry(&trade.order.asset).or_insert(distance);
-        *entry = distance.max(*entry);
-    }
     let collar = context.input.policy.orders.collar.get();
-    for (asset, distance) in worst {
-        judge.judge(&Row::hard(format!("collar({asset})"), Sense::AtMost, distance, collar), findings)?;
+    for (asset, line) in context.books.lines.iter().filter(|(_, line)| line.has_order) {
+        let row = Row::hard(format!("collar({asset})"), Sense::AtMost, line.worst_distance, collar);
+        judge.judge(row, findings)?;
     }
     Ok(())
 }
@@ -411,7 +398,7 @@ fn check_controls(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Fi
         findings.require(within, limit, || format!("{subject}{}; the policy allows at most {most}", left.normalize()));
         if within {
             let used = if most.is_zero() { Decimal::ZERO } else { fraction(left, most)? };
-            judge.judge(&Row::hard(limit.to_owned(), Sense::AtMost, used, Decimal::ONE), findings)?;
+            judge.judge(Row::hard(limit.to_owned(), Sense::AtMost, used, Decimal::ONE), findings)?;
         }
     }
     Ok(())
@@ -424,7 +411,9 @@ fn smallest_order(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, Out
     let Listing { lot_size, min_quantity, min_notional, .. } = listing;
     let units = lot_size.get().max(min_quantity.get());
     let worth = times(units, line.price)?;
-    let min_notional = times(min_notional.get(), fraction(line.price, lowest_price(input, line, listing)?)?)?;
+    let lowest = lowest_price(input, line, listing)?;
+    let at_lowest = times(min_notional.get(), line.price)?;
+    let min_notional = if lowest.is_zero() { Decimal::ZERO } else { fraction(at_lowest, lowest)? };
     Ok(worth.max(min_notional).max(input.policy.orders.min_trade.get()).max(LEAST_LOT))
 }
 

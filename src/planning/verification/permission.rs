@@ -1,7 +1,5 @@
 //! Who may be what, and who may be traded: roles, eligibility, regime, flow, listing.
 
-use std::collections::BTreeSet;
-
 use jiff::tz::TimeZone;
 
 use super::books::{Books, Line};
@@ -37,14 +35,6 @@ fn check_regime(input: &PlanningInput, plan: &RebalancePlan, findings: &mut Find
     });
 }
 
-fn stable_legs(input: &PlanningInput) -> Option<&BTreeSet<AssetId>> {
-    input.policy.regime.as_ref().map(|regime| &regime.stable_legs)
-}
-
-pub(super) fn is_stable_leg(input: &PlanningInput, asset: &AssetId) -> bool {
-    stable_legs(input).is_some_and(|legs| legs.contains(asset))
-}
-
 /// Stable legs are the policy's, unmanaged is only what the policy lets be, constituents are eligible.
 fn check_role(input: &PlanningInput, asset: &AssetId, line: &Line<'_>, findings: &mut Findings) {
     let role = line.role();
@@ -53,7 +43,7 @@ fn check_role(input: &PlanningInput, asset: &AssetId, line: &Line<'_>, findings:
     findings.require_of(!unmanaged || consent, "unmanaged", asset, || {
         format!("{asset} would be valued at 0, and the policy's guards.unmanaged_assets does not list it")
     });
-    let stable_leg = is_stable_leg(input, asset);
+    let stable_leg = line.is_stable_leg;
     if let Some(role) = role.filter(|role| *role != Role::Unmanaged) {
         findings.require_of((role == Role::StableLeg) == stable_leg, "role", asset, || {
             let is = if stable_leg { "is" } else { "is not" };

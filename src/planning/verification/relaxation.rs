@@ -135,42 +135,37 @@ impl<'a> Judge<'a> {
     }
 
     /// Judges one row: holds within bound, relaxation and lot allowance, or is a violation.
-    pub(super) fn judge(&mut self, row: &Row, findings: &mut Findings) -> Result<(), OutOfRange> {
+    pub(super) fn judge(&mut self, row: Row, findings: &mut Findings) -> Result<(), OutOfRange> {
         let excess = row.excess(row.left_side)?;
         let relaxation = self.relaxations.remove(row.limit.as_str());
         if let Some(relaxation) = relaxation {
-            self.check_relaxation(row, relaxation, excess, findings)?;
+            self.check_relaxation(&row, relaxation, excess, findings)?;
         }
-        self.note_pressing(row)?;
+        self.note_pressing(&row)?;
 
         let given = relaxation.map_or(Decimal::ZERO, |relaxation| relaxation.amount.get());
         let beyond = excess.checked_sub(given).ok_or(OutOfRange)?;
         let noise = if given.is_zero() { Decimal::ZERO } else { SOLVER_NOISE };
         let max_allowance = row.max_allowance.checked_add(noise).ok_or(OutOfRange)?;
-        findings.require(at_most(beyond, max_allowance), &row.limit, || exceeded(row, given));
+        findings.require(at_most(beyond, max_allowance), &row.limit, || exceeded(&row, given));
         self.certify(row, given, beyond, findings);
         Ok(())
     }
 
     /// Records the check; a fraction too large to be recorded is a violation of its own.
-    fn certify(&mut self, row: &Row, given: Decimal, beyond: Decimal, findings: &mut Findings) {
-        let record = || {
-            Ok(LimitCheck {
-                limit: row.limit.clone(),
+    fn certify(&mut self, row: Row, given: Decimal, beyond: Decimal, findings: &mut Findings) {
+        let figures = [row.left_side, row.bound, given, beyond.max(Decimal::ZERO), (-beyond).max(Decimal::ZERO)];
+        match recorded(figures) {
+            Ok([left_side, bound, relaxation, lot_allowance, slack]) => self.checks.push(LimitCheck {
+                limit: row.limit,
                 sense: row.sense,
-                left_side: Weight::new(row.left_side)?,
-                bound: Weight::new(row.bound)?,
-                relaxation: Weight::new(given)?,
-                lot_allowance: Weight::new(beyond.max(Decimal::ZERO))?,
-                slack: Weight::new((-beyond).max(Decimal::ZERO))?,
-            })
-        };
-        match record() {
-            Ok(check) => self.checks.push(check),
-            Err(error) => {
-                let error: InvalidNumber = error;
-                findings.require(false, &row.limit, || format!("it cannot be certified: {error}"));
-            }
+                left_side,
+                bound,
+                relaxation,
+                lot_allowance,
+                slack,
+            }),
+            Err(error) => findings.require(false, &row.limit, || format!("it cannot be certified: {error}")),
         }
     }
 
@@ -266,6 +261,17 @@ impl<'a> Judge<'a> {
         }
         self.checks
     }
+}
+
+/// As weights; most figures of a certificate are zero, which needs no check.
+fn recorded(figures: [Decimal; 5]) -> Result<[Weight; 5], InvalidNumber> {
+    let mut weights = [Weight::ZERO; 5];
+    for (weight, figure) in weights.iter_mut().zip(figures) {
+        if !figure.is_zero() {
+            *weight = Weight::new(figure)?;
+        }
+    }
+    Ok(weights)
 }
 
 fn exceeded(row: &Row, given: Decimal) -> String {

@@ -79,15 +79,13 @@ fn differs(what: &str, stated: Decimal, recomputed: Decimal) -> String {
 }
 
 /// Every held asset has its position, and every position says what the books say.
-pub(super) fn check_positions(plan: &RebalancePlan, books: &Books<'_>, findings: &mut Findings) {
+pub(super) fn check_positions(books: &Books<'_>, findings: &mut Findings) {
     for (asset, line) in &books.lines {
         // What nobody prices can have no position: a position has a price.
         findings.require_of(line.position.is_some() || line.record.is_none(), "position", asset, || {
             format!("{asset} is held or traded and has no position in the plan")
         });
-    }
-    for position in &plan.positions {
-        if let Some(line) = books.lines.get(&position.asset) {
+        if let Some(position) = line.position {
             check_position(position, line, findings);
         }
     }

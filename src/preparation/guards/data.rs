@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{age, candidates, in_hours, longer_than, some_of};
+use super::{age, candidates, in_hours, longer_than, named};
 use crate::model::policy::Guards;
 use crate::model::{AssetId, AssetRecord, Decimal, Money, PlanningInput, Price};
 use crate::preparation::GuardViolation;
@@ -58,11 +58,7 @@ pub(super) fn drop_unsound(input: &mut PlanningInput, watched: &BTreeSet<AssetId
     for guard in guards {
         let ids: Vec<&AssetId> = unsound.iter().filter(|(_, other)| *other == guard).map(|(id, _)| id).collect();
         let plural = if ids.len() == 1 { "" } else { "s" };
-        input.notices.push(format!(
-            "{guard}: {} candidate{plural} dropped: {}",
-            ids.len(),
-            some_of(ids.iter().copied())
-        ));
+        input.notices.push(format!("{guard}: {} candidate{plural} dropped: {}", ids.len(), named(ids.iter().copied())));
     }
     for (id, _) in &unsound {
         let _ = input.assets.remove(id);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{age, candidates, in_hours, longer_than, some_of};
+use super::{age, candidates, in_hours, longer_than, named};
 use crate::model::policy::{RankBy, WeightMethod};
 use crate::model::{AssetId, AssetRecord, Decimal, PlanningInput, Policy, Signal};
 use crate::preparation::GuardViolation;
@@ -60,7 +60,7 @@ fn check_source(
     };
     let future: Vec<&AssetId> = dates.iter().filter(|(_, at)| *at > input.as_of).map(|(id, _)| *id).collect();
     if !future.is_empty() {
-        let value = format!("up to {newest}, after the planning time {}: {}", input.as_of, some_of(future));
+        let value = format!("up to {newest}, after the planning time {}: {}", input.as_of, named(future));
         report(
             violations,
             &format!("{what}_from_the_future"),
@@ -99,7 +99,7 @@ pub(super) fn drop_stale(input: &mut PlanningInput) {
     for (what, ids) in dropped.iter().filter(|(_, ids)| !ids.is_empty()) {
         let count = ids.len();
         let plural = if count == 1 { "" } else { "s" };
-        input.notices.push(format!("{count} {what}{plural} older than {most} h count as missing: {}", some_of(ids)));
+        input.notices.push(format!("{count} {what}{plural} older than {most} h count as missing: {}", named(ids)));
     }
 }
 
@@ -117,13 +117,13 @@ pub(super) fn check_missing(input: &PlanningInput, violations: &mut Vec<GuardVio
         let graded = leading.iter().filter(|(_, asset)| is_graded(asset)).count();
         let ungraded: Vec<&AssetId> =
             leading.iter().filter(|(_, asset)| !is_graded(asset)).map(|(id, _)| *id).collect();
-        (all - graded.min(all), all, some_of(ungraded))
+        (all - graded.min(all), all, named(ungraded))
     } else {
         let members = &input.state.members;
         // A member without a price is not missing a grade: it is reported as unpriced, or gone.
         let ungraded: Vec<&AssetId> =
             members.iter().filter(|id| input.assets.get(*id).is_some_and(|asset| !is_graded(&asset))).collect();
-        (ungraded.len(), members.len(), some_of(ungraded))
+        (ungraded.len(), members.len(), named(ungraded))
     };
     if all == 0 {
         return;
@@ -179,7 +179,7 @@ pub(super) fn check_flips(input: &PlanningInput, violations: &mut Vec<GuardViola
             "{} of {} signals turned round since the run before, and at most {most} of them may: {}",
             flipped.len(),
             pairs.len(),
-            some_of(flipped.iter().copied())
+            named(flipped.iter().copied())
         );
         report(
             violations,

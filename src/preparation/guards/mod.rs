@@ -110,7 +110,7 @@ fn in_hours(duration: SignedDuration) -> String {
 }
 
 /// `a, b, c and 7 more`.
-fn some_of<'a>(ids: impl IntoIterator<Item = &'a AssetId>) -> String {
+fn named<'a>(ids: impl IntoIterator<Item = &'a AssetId>) -> String {
     let ids: Vec<&str> = ids.into_iter().map(AssetId::as_str).collect();
     let shown = ids.iter().take(8).copied().collect::<Vec<_>>().join(", ");
     if ids.len() > 8 { format!("{shown} and {} more", ids.len() - 8) } else { shown }

@@ -295,6 +295,7 @@ impl Checker<'_> {
             let problem = "exceptions without max_weight, whose softness they share";
             self.rule(false, "limits.max_weight_of", &limits.max_weight_of.len(), problem, "add limits.max_weight");
         }
+        self.cash_target(limits, policy.reference_weights.cash);
         self.reachable(limits, policy);
         self.category_limits(&limits.categories);
         if let Some(participation) = limits.participation {
@@ -320,6 +321,14 @@ impl Checker<'_> {
             );
             self.hard_bound("limits.stable_share", bound.unwrap_or(Weight::ONE), Some(soft), false);
         }
+    }
+
+    fn cash_target(&mut self, limits: &Limits, cash: Option<Weight>) {
+        let Some(cash) = cash else { return };
+        self.share("reference_weights.cash", cash);
+        let buffer = limits.cash_buffer.as_ref().map_or(Weight::ZERO, |limit| limit.bound);
+        let remedy = format!("write at least the buffer ({buffer}), or leave it out");
+        self.rule(cash >= buffer, "reference_weights.cash", &cash, "below limits.cash_buffer", &remedy);
     }
 
     /// The members' caps must hold what is neither cash buffer nor stable.

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use schemars::Schema;
 
+use super::reading::read_file;
 use super::{PreparationError, toml_text};
-use crate::adapters::files::reading::read_file;
 use crate::model::Policy;
 
 /// Reads and checks a policy file.

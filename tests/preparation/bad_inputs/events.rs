@@ -28,6 +28,7 @@ fn ours(key: &str, value: Option<&str>) -> String {
     format!("{{{}}}", parts.join(", "))
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn rows() -> Vec<Row> {
     let envelope = |account: &str, region: &str, detail: &str| {
         format!(

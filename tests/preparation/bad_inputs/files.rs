@@ -3,6 +3,7 @@
 use super::{Row, case, edit};
 use crate::workspace::MARKET;
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn rows() -> Vec<Row> {
     vec![
         case("empty body", |workspace| workspace.write("market.csv", ""), &["market.csv: line 1", "no header"]),

@@ -4,6 +4,7 @@ use index_rebalancer::model::Signal;
 
 use super::{Row, asset, case, edit, remembered};
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn rows() -> Vec<Row> {
     let envelope = |from: &'static str, to: &'static str, names: &'static [&'static str]| {
         edit("grades missing", "investor_grades.json", from, to, names)

@@ -6,6 +6,7 @@ use index_rebalancer::preparation::guards;
 use super::{Row, asset, case, edit, remembered, text};
 use crate::workspace::{AS_OF, MARKET, Workspace};
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn rows() -> Vec<Row> {
     let row =
         |line: &'static str| move |workspace: &Workspace| workspace.write("market.csv", &format!("{MARKET}{line}\n"));

@@ -2,6 +2,7 @@
 
 use super::{Row, edit};
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn rows() -> Vec<Row> {
     let bad = [
         ("NaN", "NaN"),

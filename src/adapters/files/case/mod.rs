@@ -1,28 +1,65 @@
 //! A case: a directory with a `case.toml`, a policy, venue rules and dated inputs. Fixtures and a user's own
 //! workspace have this same format.
+//!
+//! ```toml
+//! schema = 1
+//! about = "what this case shows"
+//! source = "where the figures are from"
+//! portfolio = "blue-chip"
+//! environment = "paper"                # or "live"
+//! venue = "binance"
+//! policy = "policy.toml"               # paths are relative to the directory
+//! venue_rules = "venue_rules.json"     # recognised by shape
+//! flow = "full"                        # optional; or "deposit_only", { withdraw = "1000" }
+//!
+//! [instruments]                        # optional: asset id to instrument, where the symbol alone does not tell
+//! bitcoin = "BTCUSDT"
+//! [token_ids]                          # optional: asset id to TOKEN_ID, for market files that have none
+//! bitcoin = 3375
+//!
+//! [[migrations]]                       # optional: units of `to` for each unit of `from`, since a day
+//! from = "ethlend"
+//! to = "aave"
+//! ratio = "0.01"
+//! on = "2020-10-03"
+//!
+//! [[accounts]]                         # one run each
+//! id = "main"
+//! cash = "25000"
+//! cash_locked = "0"                    # optional
+//! [accounts.holdings]
+//! bitcoin = "0.5"
+//! ethereum = { free = "10", locked = "2" }
+//!
+//! [state]                              # optional: what earlier runs would have left
+//! members = ["bitcoin"]
+//! bearish = false
+//! observations = [{ date = "2025-04-07", bullish_share = "0.3" }]
+//!
+//! [[days]]                             # rising; a run uses the last one that is early enough
+//! at = "2025-04-16T00:00:00Z"
+//! market = "market.csv"                # of a file of many dates, the date of `at` (UTC)
+//! trader_grades = "trader.json"        # optional, as are investor_grades and trading_signals
+//! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+mod format;
+
 use std::path::{Component, Path, PathBuf};
 
 use jiff::Timestamp;
-use jiff::civil::Date;
-use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-use super::sources::{Grades, VenueRules};
-use super::time::parse_moment;
-use super::{BadInput, Migration, Occasion, PreparationError, Sources, assemble, policy, toml_text};
-use crate::adapters::files::reading::read_file;
-use crate::adapters::files::token_metrics::{self, Endpoint};
-use crate::adapters::files::{market, venue_rules};
+pub use format::{CASE_SCHEMA, Day};
+
+use self::format::{AccountEntry, CaseFile, HoldingEntry, Observation, StateEntry};
+use super::token_metrics::{self, Endpoint};
+use super::{market, venue_rules};
 use crate::model::{
-    AccountId, AccountSnapshot, AssetId, Environment, Flow, Holding, InstrumentId, Money, PlanningInput, Policy,
-    PortfolioId, PortfolioState, Quantity, RegimeObservation, RunIdentity, Trigger, VenueId, Weight,
+    AccountId, AccountSnapshot, Environment, Flow, PlanningInput, Policy, PortfolioId, PortfolioState,
+    RegimeObservation, RunIdentity, Trigger, VenueId,
 };
-
-/// The version of the case format that this build reads.
-pub const CASE_SCHEMA: u32 = 1;
+use crate::preparation::reading::read_file;
+use crate::preparation::sources::{Grades, VenueRules};
+use crate::preparation::{BadInput, Migration, Occasion, PreparationError, Sources, assemble, policy, toml_text};
 
 /// A loaded case: its own file, its policy and its venue's rules. The days' files are read when a day is planned.
 #[derive(Debug, Clone)]
@@ -31,108 +68,6 @@ pub struct Case {
     file: CaseFile,
     policy: Policy,
     venue_rules: VenueRules,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CaseFile {
-    schema: u32,
-    about: String,
-    source: String,
-    portfolio: PortfolioId,
-    environment: Environment,
-    venue: VenueId,
-    policy: String,
-    venue_rules: String,
-    flow: Option<Flow>,
-    #[serde(default)]
-    instruments: BTreeMap<AssetId, InstrumentId>,
-    #[serde(default)]
-    token_ids: BTreeMap<AssetId, u64>,
-    #[serde(default)]
-    migrations: Vec<Migration>,
-    accounts: Vec<AccountEntry>,
-    #[serde(default)]
-    state: StateEntry,
-    days: Vec<Day>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AccountEntry {
-    id: AccountId,
-    cash: Money,
-    #[serde(default)]
-    cash_locked: Money,
-    #[serde(default)]
-    holdings: BTreeMap<AssetId, HoldingEntry>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StateEntry {
-    #[serde(default)]
-    members: Vec<AssetId>,
-    bearish: Option<bool>,
-    #[serde(default)]
-    observations: Vec<Observation>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Observation {
-    date: Date,
-    bullish_share: Weight,
-}
-
-/// The inputs that are known from a moment on.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Day {
-    #[serde(deserialize_with = "moment")]
-    pub at: Timestamp,
-    market: String,
-    trader_grades: Option<String>,
-    investor_grades: Option<String>,
-    trading_signals: Option<String>,
-}
-
-/// `"0.5"`, all of it free, or `{ free = "10", locked = "2" }`.
-#[derive(Debug, Clone, Copy)]
-struct HoldingEntry(Holding);
-
-impl<'de> Deserialize<'de> for HoldingEntry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Parts {
-            #[serde(default)]
-            free: Quantity,
-            #[serde(default)]
-            locked: Quantity,
-        }
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = HoldingEntry;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a quantity as text such as \"0.5\", or { free = \"10\", locked = \"2\" }")
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                let free = Quantity::parse(text).map_err(E::custom)?;
-                Ok(HoldingEntry(Holding { free, locked: Quantity::ZERO }))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                let Parts { free, locked } = Parts::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(HoldingEntry(Holding { free, locked }))
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
-
-fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse_moment(&text).map_err(|problem| D::Error::custom(format!("{text:?} is {problem}")))
 }
 
 impl Case {
@@ -346,95 +281,4 @@ fn inside(directory: &Path, key: &str, path: &str) -> Result<PathBuf, BadInput> 
         return Err(BadInput::new("case.toml", key, path, "not a relative path", remedy));
     }
     Ok(directory.join(relative))
-}
-
-impl CaseFile {
-    /// Everything wrong that the types alone cannot refuse.
-    fn faults(&self) -> Vec<BadInput> {
-        let mut faults = Vec::new();
-        let mut refuse = |field: String, value: &str, problem: &str, remedy: &str| {
-            faults.push(BadInput::new("case.toml", field, value, problem, remedy));
-        };
-        if self.schema != CASE_SCHEMA {
-            refuse("schema".to_owned(), &self.schema.to_string(), "unknown version of the format", "write schema = 1");
-        }
-        for (field, text) in [("about", &self.about), ("source", &self.source)] {
-            if text.trim().is_empty() {
-                refuse(field.to_owned(), text, "it is empty", "say it in one sentence");
-            }
-        }
-        if self.accounts.is_empty() {
-            refuse("accounts".to_owned(), "", "there is no account", "add an [[accounts]] table with id and cash");
-        }
-        let mut ids = BTreeSet::new();
-        for account in &self.accounts {
-            let field = |name: &str| format!("accounts.{}.{name}", account.id);
-            if !ids.insert(&account.id) {
-                refuse(field("id"), account.id.as_str(), "the account appears twice", "give each account its own id");
-            }
-            for (name, cash) in [("cash", account.cash), ("cash_locked", account.cash_locked)] {
-                if cash < Money::ZERO {
-                    refuse(field(name), &cash.to_string(), "cash is below 0", "state what can be spent, from 0");
-                }
-            }
-        }
-        if let Some(Flow::Withdraw(amount)) = &self.flow
-            && *amount <= Money::ZERO
-        {
-            refuse("flow.withdraw".to_owned(), &amount.to_string(), "nothing to withdraw", "write an amount above 0");
-        }
-        self.migration_faults(&mut refuse);
-        self.state_faults(&mut refuse);
-        if self.days.is_empty() {
-            refuse("days".to_owned(), "", "there is no day", "add a [[days]] table with at and market");
-        }
-        for (earlier, later) in self.days.iter().zip(self.days.iter().skip(1)) {
-            if earlier.at >= later.at {
-                refuse(
-                    "days.at".to_owned(),
-                    &later.at.to_string(),
-                    "not later than the day before it",
-                    "sort the days",
-                );
-            }
-        }
-        faults
-    }
-
-    fn migration_faults(&self, refuse: &mut impl FnMut(String, &str, &str, &str)) {
-        let mut sources = BTreeSet::new();
-        for Migration { from, to, ratio, .. } in &self.migrations {
-            let field = |name: &str| format!("migrations.{from}.{name}");
-            if from == to {
-                refuse(field("to"), to.as_str(), "an asset cannot become itself", "name the new asset");
-            }
-            if ratio.is_zero() {
-                refuse(field("ratio"), "0", "nothing would be left", "write the units of `to` for each unit of `from`");
-            }
-            if !sources.insert(from) {
-                refuse(field("from"), from.as_str(), "the asset migrates twice", "keep one entry");
-            }
-        }
-    }
-
-    fn state_faults(&self, refuse: &mut impl FnMut(String, &str, &str, &str)) {
-        let mut members = BTreeSet::new();
-        for member in &self.state.members {
-            if !members.insert(member) {
-                refuse("state.members".to_owned(), member.as_str(), "the member appears twice", "keep one");
-            }
-        }
-        for Observation { date, bullish_share } in &self.state.observations {
-            if *bullish_share < Weight::ZERO || *bullish_share > Weight::ONE {
-                let field = format!("state.observations.{date}.bullish_share");
-                refuse(field, &bullish_share.to_string(), "not a share", "write a fraction from 0 to 1");
-            }
-        }
-        for (earlier, later) in self.state.observations.iter().zip(self.state.observations.iter().skip(1)) {
-            if earlier.date >= later.date {
-                let date = later.date.to_string();
-                refuse("state.observations".to_owned(), &date, "not later than the one before it", "sort by date");
-            }
-        }
-    }
 }

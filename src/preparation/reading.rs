@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::preparation::{BadInput, PreparationError};
+use super::{BadInput, PreparationError};
 
 /// The largest input file, in bytes. The largest file known here (a whole exchange's rules) has 1.6 MB.
 pub const MAX_FILE_SIZE: u64 = 32 * 1024 * 1024;

@@ -1,0 +1,192 @@
+//! The controls at the last step before the venue.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use index_rebalancer::execution::{Opening, execute};
+use index_rebalancer::model::{PlanningInput, Side};
+use index_rebalancer::ports::store::{KillSwitch, SwitchScope};
+use index_rebalancer::ports::{OrderState, RunState, RunStore};
+
+use crate::support::*;
+
+fn on(note: &str) -> KillSwitch {
+    KillSwitch { on: true, note: note.to_owned(), updated_at: Some(monday()) }
+}
+
+fn scopes() -> [SwitchScope; 2] {
+    let identity = scheduled(monday()).identity;
+    [SwitchScope::Everything, SwitchScope::Portfolio(identity.environment, identity.portfolio)]
+}
+
+#[tokio::test]
+async fn a_switch_that_is_on_ends_the_run_before_anything_is_prepared() {
+    for scope in scopes() {
+        let world = World::new().await;
+        world.store().set_kill_switch(&scope, &on("drill")).await.expect("sets");
+        let venue = world.venue();
+        let record = aborted(world.resume(&scheduled(monday()), &venue).await.expect("ends"));
+        assert!(record.reason.contains("drill"), "{}", record.reason);
+        assert_eq!((venue.placed().len(), world.lock_holder().await), (0, None));
+
+        let off = KillSwitch { on: false, ..on("") };
+        world.store().set_kill_switch(&scope, &off).await.expect("sets");
+        let next = scheduled(world.later(hours(1)));
+        completed(world.run(&next, &venue, &LEGS).await.expect("runs"));
+    }
+}
+
+#[tokio::test]
+async fn the_switch_of_another_portfolio_stops_nothing() {
+    let world = World::new().await;
+    let identity = scheduled(monday()).identity;
+    let other = SwitchScope::Portfolio(identity.environment, "moonshot".parse().expect("valid"));
+    world.store().set_kill_switch(&other, &on("drill")).await.expect("sets");
+    completed(world.run(&scheduled(monday()), &world.venue(), &LEGS).await.expect("runs"));
+}
+
+/// The switch is thrown, or becomes unreadable, after the first look at it: the last look before the venue sees it.
+#[tokio::test]
+async fn the_switch_is_read_again_at_the_last_step() {
+    for unreadable in [false, true] {
+        let world = World::new().await;
+        let (venue, request) = (world.venue(), scheduled(monday()));
+        let prepare = async |opening: Opening| {
+            if unreadable {
+                world.tamper("switch", "everything", "on", AttributeValue::S("perhaps".to_owned())).await;
+            } else {
+                world.store().set_kill_switch(&SwitchScope::Everything, &on("stop")).await.expect("sets");
+            }
+            Ok(input_for(&request, &opening))
+        };
+        let plan = |input: &PlanningInput| Ok::<_, String>(plan_of(input, &LEGS));
+        let record = aborted(execute(&request, &world.ports(&venue), prepare, plan).await.expect("ends"));
+        assert_eq!(venue.placed(), []);
+        assert_eq!(states(&record), [OrderState::Skipped; 3]);
+        assert!(record.plan.is_some(), "the plan was committed: it was the last step that stopped it");
+        let why = if unreadable { "unreadable" } else { "stop" };
+        assert!(record.reason.contains(why) && record.orders[2].note.contains(why), "{}", record.reason);
+        assert_eq!(world.lock_holder().await, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_switch_thrown_between_two_orders_stops_the_second() {
+    let world = std::sync::Arc::new(World::new().await);
+    let mut venue = world.venue();
+    // Thrown from within the venue's call, that is, while the first order is on its way.
+    let thrower = std::sync::Arc::clone(&world);
+    venue.before_placing = Some(Box::new(move |_| {
+        let world = std::sync::Arc::clone(&thrower);
+        let throw = async move { world.store().set_kill_switch(&SwitchScope::Everything, &on("now")).await };
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(throw)).expect("sets");
+    }));
+    let record = aborted(world.run(&scheduled(monday()), &venue, &LEGS).await.expect("ends"));
+    assert_eq!(venue.placed().len(), 1);
+    assert_eq!(states(&record), [OrderState::Filled, OrderState::Skipped, OrderState::Skipped]);
+    let after = record.account_after.expect("settled");
+    assert_eq!(after.holdings[&asset("alpha")].free, quantity("30"), "what was sold is settled");
+}
+
+/// Runs with a changed policy and says how many orders reached the venue, and why the run stopped.
+async fn with_policy(change: impl Fn(&mut PlanningInput)) -> (usize, String) {
+    let world = World::new().await;
+    let (venue, request) = (world.venue(), scheduled(monday()));
+    let prepare = async |opening: Opening| {
+        let mut input = input_for(&request, &opening);
+        change(&mut input);
+        Ok(input)
+    };
+    let plan = |input: &PlanningInput| Ok::<_, String>(plan_of(input, &LEGS));
+    let record = aborted(execute(&request, &world.ports(&venue), prepare, plan).await.expect("ends"));
+    assert_eq!(record.state, RunState::Aborted);
+    let skipped = states(&record).iter().filter(|state| **state == OrderState::Skipped).count();
+    assert_eq!(skipped + venue.placed().len(), 3);
+    (venue.placed().len(), record.reason)
+}
+
+#[tokio::test]
+async fn each_limit_stops_the_run_at_the_last_step() {
+    let (sent, reason) = with_policy(|input| input.policy.orders.max_order_notional = money("1999.99")).await;
+    assert!(sent == 0 && reason.contains("max_order_notional 1999.99"), "{sent} {reason}");
+    let (sent, reason) = with_policy(|input| input.policy.orders.max_run_notional = money("3999")).await;
+    assert!(sent == 2 && reason.contains("max_run_notional 3999"), "{sent} {reason}");
+    let (sent, reason) = with_policy(|input| input.policy.orders.max_orders = 2).await;
+    assert!(sent == 2 && reason.contains("max_orders 2"), "{sent} {reason}");
+    let (sent, reason) = with_policy(|input| input.policy.orders.collar = rate("0.0199")).await;
+    assert!(sent == 0 && reason.contains("collar 0.0199"), "{sent} {reason}");
+}
+
+/// The limits themselves are inside: exactly at each of them the run completes.
+#[tokio::test]
+async fn at_the_limits_everything_passes() {
+    let world = World::new().await;
+    let request = scheduled(monday());
+    let prepare = async |opening: Opening| {
+        let mut input = input_for(&request, &opening);
+        let orders = &mut input.policy.orders;
+        (orders.max_order_notional, orders.max_run_notional) = (money("2000"), money("4000"));
+        (orders.max_orders, orders.collar) = (3, rate("0.02"));
+        Ok(input)
+    };
+    let plan = |input: &PlanningInput| Ok::<_, String>(plan_of(input, &LEGS));
+    completed(execute(&request, &world.ports(&world.venue()), prepare, plan).await.expect("runs"));
+}
+
+#[tokio::test]
+async fn what_was_not_sent_in_time_expires() {
+    let world = std::sync::Arc::new(World::new().await);
+    let mut venue = world.venue();
+    let clock = std::sync::Arc::clone(&world);
+    // The second order takes until after the plan's validity, and is refused for its own deadline.
+    venue.before_placing = Some(Box::new(move |count| {
+        if count == 1 {
+            clock.clock.advance(hours(1));
+        }
+    }));
+    let record = completed(world.run(&scheduled(monday()), &venue, &LEGS).await.expect("runs"));
+    assert_eq!(states(&record), [OrderState::Filled, OrderState::Rejected, OrderState::Expired]);
+    assert!(record.orders[1].note.contains("deadline"), "{}", record.orders[1].note);
+    assert!(record.orders[2].note.contains("2025-04-14T00:30:00Z"), "{}", record.orders[2].note);
+    assert_eq!(venue.placed().len(), 2);
+}
+
+#[tokio::test]
+async fn the_deadline_on_the_wire_is_within_the_plans_validity() {
+    let mut world = World::new().await;
+    world.settings.send_window_ms = 3_600_000;
+    let venue = world.venue();
+    completed(world.run(&scheduled(monday()), &venue, &LEGS[..1]).await.expect("runs"));
+    let placed = venue.placed();
+    assert_eq!((placed[0].signed_at, placed[0].deadline), (monday(), monday() + seconds(1800)));
+    world.settings.send_window_ms = 5_000;
+    let venue = world.venue();
+    let next = world.later(hours(1));
+    completed(world.run(&scheduled(next), &venue, &LEGS[..1]).await.expect("runs"));
+    assert_eq!(venue.placed()[0].deadline, next + seconds(5));
+}
+
+#[tokio::test]
+async fn buys_stop_where_the_actual_cash_ends() {
+    // Nobody takes more than 5 of the 20 alpha: 499.5 come in where 1998 were planned.
+    let mut world = World::new().await;
+    world.book.instruments.get_mut(&"ALPHAUSDT".parse().expect("valid")).expect("listed").available =
+        Some(quantity("5"));
+    let record = completed(world.run(&scheduled(monday()), &world.venue(), &LEGS).await.expect("runs"));
+    assert_eq!(states(&record), [OrderState::Cancelled, OrderState::Filled, OrderState::Skipped]);
+    assert_eq!(record.orders[0].filled_quantity, quantity("5"));
+    let note = &record.orders[2].note;
+    assert!(note.starts_with("insufficient proceeds: 1021.02 needed"), "{note}");
+    let cash = record.account_after.expect("settled").cash_free;
+    assert_eq!(cash, money("496.9995"), "1000 + 499.5 - 0.4995 - 1001 - 1.001");
+}
+
+#[tokio::test]
+async fn the_cash_buffer_is_not_spent() {
+    // 1000 in cash, 300 of it buffer; the limit price with its fee asks for 700.0…: 686 × 1.02 × 1.001.
+    let fits: Leg = (Side::Buy, "gamma", "68.55", "10.2");
+    let too_much: Leg = (Side::Buy, "gamma", "68.57", "10.2");
+    for (leg, expected) in [(fits, OrderState::Filled), (too_much, OrderState::Skipped)] {
+        let world = World::new().await;
+        let record = completed(world.run(&scheduled(monday()), &world.venue(), &[leg]).await.expect("runs"));
+        assert_eq!(states(&record), [expected], "{}", record.orders[0].note);
+    }
+}

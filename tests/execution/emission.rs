@@ -1,0 +1,229 @@
+//! What becomes of orders whose answer is lost, late, wrong or missing.
+
+use index_rebalancer::execution::{ExecutionError, RunOutcome};
+use index_rebalancer::model::Side;
+use index_rebalancer::planning::idempotency::{client_order_id, order_key, run_id};
+use index_rebalancer::ports::venue::{
+    Duplicates, Fill, LateRequests, Promise, Sought, Venue, VenueOrder, VenueOrderStatus,
+};
+use index_rebalancer::ports::{OrderState, RunState, RunStore};
+
+use crate::support::*;
+
+fn faults(venue: &Watched<'_>, faults: &[Fault]) {
+    *venue.faults.lock().expect("not poisoned") = faults.to_vec();
+}
+
+const BOUNDED: Promise = Promise {
+    duplicates: Duplicates::RefusedWhileOpen,
+    late_requests: Some(LateRequests { clock_skew_ms: 1_000, query_lag_ms: 2_000 }),
+};
+const NEITHER: Promise = Promise { duplicates: Duplicates::Unchecked, late_requests: None };
+
+#[tokio::test]
+async fn a_lost_answer_is_found_and_nothing_is_sent_again() {
+    for promise in [None, Some(BOUNDED), Some(NEITHER)] {
+        let world = World::new().await;
+        let mut venue = world.venue();
+        venue.promise = promise.unwrap_or(venue.promise);
+        faults(&venue, &[Fault::AnswerLost]);
+        let record = completed(world.run(&scheduled(monday()), &venue, &LEGS).await.expect("runs"));
+        assert_eq!(states(&record), [OrderState::Filled; 3]);
+        assert_eq!(venue.placed().len(), 3);
+        assert_eq!(world.balance().await.cash_free, money("992"));
+    }
+}
+
+#[tokio::test]
+async fn a_lost_request_is_repeated_where_the_venue_replays() {
+    let world = World::new().await;
+    let venue = world.venue();
+    faults(&venue, &[Fault::RequestLost]);
+    let record = completed(world.run(&scheduled(monday()), &venue, &LEGS[..1]).await.expect("runs"));
+    assert_eq!(states(&record), [OrderState::Filled]);
+    let placed = venue.placed();
+    assert_eq!(placed.len(), 2);
+    assert_eq!(placed[0].client_order_id, placed[1].client_order_id, "the same key");
+    let item = &world.store().load_orders(record.run_id).await.expect("reads")[0];
+    assert_eq!(item.attempt.as_ref().map(|attempt| attempt.number), Some(2));
+}
+
+#[tokio::test]
+async fn attempts_are_bounded() {
+    let world = World::new().await;
+    let venue = world.venue();
+    faults(&venue, &[Fault::RequestLost; 10]);
+    let record = completed(world.run(&scheduled(monday()), &venue, &LEGS[..1]).await.expect("runs"));
+    assert_eq!(venue.placed().len(), 3, "max_attempts");
+    assert_eq!(states(&record), [OrderState::NotPlaced], "after the deadline the paper venue takes nothing");
+}
+
+#[tokio::test]
+async fn a_lost_request_is_not_repeated_where_late_requests_are_bounded() {
+    let world = World::new().await;
+    let mut venue = world.venue();
+    venue.promise = BOUNDED;
+    faults(&venue, &[Fault::RequestLost]);
+    let record = completed(world.run(&scheduled(monday()), &venue, &LEGS[..1]).await.expect("runs"));
+    assert_eq!(venue.placed().len(), 1);
+    assert_eq!(states(&record), [OrderState::NotPlaced]);
+    // Deadline 5 s, skew 1 s, lag 2 s.
+    let note = &record.orders[0].note;
+    assert!(note.contains("2025-04-14T00:00:08Z"), "{note}");
+    let item = &world.store().load_orders(record.run_id).await.expect("reads")[0];
+    assert!(item.updated_at > monday() + seconds(8), "not before: {}", item.updated_at);
+}
+
+#[tokio::test]
+async fn where_nothing_is_promised_absence_stays_unknown_and_the_account_stays_locked() {
+    let world = World::new().await;
+    let mut venue = world.venue();
+    venue.promise = NEITHER;
+    faults(&venue, &[Fault::RequestLost]);
+    let request = scheduled(monday());
+    let record = unsettled(world.run(&request, &venue, &LEGS).await.expect("runs"));
+    assert_eq!(record.state, RunState::Emitting);
+    assert_eq!(states(&record), [OrderState::Unknown, OrderState::Skipped, OrderState::Skipped]);
+    assert!(record.orders[0].note.contains("a person must look"), "{}", record.orders[0].note);
+    assert_eq!(world.lock_holder().await, Some(record.run_id));
+    assert_eq!(venue.placed().len(), 1);
+    let stuck = world.store().unsettled_runs().await.expect("lists");
+    assert_eq!(stuck.iter().map(|run| run.run_id).collect::<Vec<_>>(), [record.run_id]);
+}
+
+#[tokio::test]
+async fn a_refusal_is_final_and_the_rest_goes_on() {
+    let mut world = World::new().await;
+    let beta = world.book.instruments.get_mut(&"BETAUSDT".parse().expect("valid")).expect("listed");
+    beta.rules.min_notional = money("1000.01");
+    let venue = world.venue();
+    let record = completed(world.run(&scheduled(monday()), &venue, &LEGS).await.expect("runs"));
+    assert_eq!(states(&record), [OrderState::Filled, OrderState::Rejected, OrderState::Filled]);
+    assert!(record.orders[1].note.contains("below the minimum 1000.01"), "{}", record.orders[1].note);
+    assert_eq!(venue.placed().len(), 3);
+}
+
+#[tokio::test]
+async fn buys_wait_for_sells_and_go_on_without_them_after_the_phase() {
+    let world = World::new().await;
+    let venue = world.venue();
+    *venue.mute.lock().expect("not poisoned") = true;
+    let request = scheduled(monday());
+    let record = unsettled(world.run(&request, &venue, &LEGS[..2]).await.expect("runs"));
+    // Taken, and nobody answers what became of it: the sell stays where its answer left it.
+    assert_eq!(states(&record), [OrderState::Acknowledged, OrderState::Acknowledged]);
+    let signed: Vec<_> = venue.placed().iter().map(|request| request.signed_at).collect();
+    assert!(signed[1] >= signed[0] + seconds(20), "the buy waited for the phase: {signed:?}");
+
+    *venue.mute.lock().expect("not poisoned") = false;
+    let record = completed(world.resume(&request, &venue).await.expect("settles"));
+    assert_eq!(states(&record), [OrderState::Filled, OrderState::Filled]);
+    assert_eq!(venue.placed().len(), 2);
+}
+
+/// The venue's order as it would be, to be forged from.
+fn honest(request: &index_rebalancer::execution::RunRequest) -> VenueOrder {
+    let run = run_id(&request.identity);
+    let instrument = "ALPHAUSDT".parse().expect("valid");
+    let identity = &request.identity;
+    let key = order_key(run, &identity.venue, &identity.venue_account, &instrument, Side::Sell, 0);
+    VenueOrder {
+        client_order_id: client_order_id(key),
+        venue_order_id: "7".to_owned(),
+        instrument,
+        side: Side::Sell,
+        quantity: quantity("20"),
+        status: VenueOrderStatus::Filled,
+        filled_quantity: quantity("20"),
+    }
+}
+
+fn fill(units: &str) -> Fill {
+    Fill { quantity: quantity(units), price: price("99.9"), fee: money("1") }
+}
+
+#[tokio::test]
+async fn a_found_order_that_is_not_ours_halts_the_run() {
+    type Change = fn(&mut VenueOrder, &mut Vec<Fill>);
+    let changes: [(&str, Change); 5] = [
+        ("planned was sell 20", |order, _| order.quantity = quantity("21")),
+        ("is buy", |order, _| order.side = Side::Buy),
+        ("BETAUSDT", |order, _| order.instrument = "BETAUSDT".parse().expect("valid")),
+        ("overfill: 25", |_, fills| fills.push(fill("5"))),
+        ("reported as filled", |order, fills| {
+            order.filled_quantity = quantity("12");
+            fills[0].quantity = quantity("12");
+        }),
+    ];
+    for (expected, change) in changes {
+        let world = World::new().await;
+        let (venue, request) = (world.venue(), scheduled(monday()));
+        let (mut order, mut fills) = (honest(&request), vec![fill("20")]);
+        change(&mut order, &mut fills);
+        *venue.forged.lock().expect("not poisoned") = Some((order, fills));
+        for attempt in [&request, &redelivered(&request)] {
+            let error = world.run(attempt, &venue, &LEGS).await.expect_err(expected);
+            assert!(matches!(error, ExecutionError::Halted { .. }), "{error}");
+            assert!(error.to_string().contains(expected), "{expected}: {error}");
+            world.later(seconds(61));
+        }
+        assert_eq!(venue.placed().len(), 1, "nothing more was sent");
+        assert!(world.lock_holder().await.is_some(), "the account stays locked until somebody has looked");
+    }
+}
+
+#[tokio::test]
+async fn fills_that_lag_behind_the_order_are_waited_for() {
+    let world = World::new().await;
+    let (venue, request) = (world.venue(), scheduled(monday()));
+    *venue.forged.lock().expect("not poisoned") = Some((honest(&request), vec![fill("15")]));
+    let record = unsettled(world.run(&request, &venue, &LEGS[..1]).await.expect("runs"));
+    assert_eq!(states(&record), [OrderState::Acknowledged]);
+    *venue.forged.lock().expect("not poisoned") = Some((honest(&request), vec![fill("15"), fill("5")]));
+    let record = completed(world.resume(&request, &venue).await.expect("settles"));
+    assert_eq!((states(&record)[0], record.orders[0].fee), (OrderState::Filled, money("2")));
+}
+
+#[tokio::test]
+async fn a_resting_order_passes_through_its_states() {
+    let world = World::new().await;
+    let (venue, request) = (world.venue(), scheduled(monday()));
+    let steps = [
+        (VenueOrderStatus::Open, "0", OrderState::Acknowledged),
+        (VenueOrderStatus::PartiallyFilled, "5", OrderState::PartiallyFilled),
+        (VenueOrderStatus::PartiallyFilled, "8", OrderState::PartiallyFilled),
+        (VenueOrderStatus::Cancelled, "9", OrderState::Cancelled),
+    ];
+    let mut revision = 0;
+    for (status, filled, expected) in steps {
+        let order = VenueOrder { status, filled_quantity: quantity(filled), ..honest(&request) };
+        let fills = if filled == "0" { vec![] } else { vec![fill(filled)] };
+        *venue.forged.lock().expect("not poisoned") = Some((order, fills));
+        let record = match world.run(&request, &venue, &LEGS[..1]).await.expect("runs") {
+            RunOutcome::Unsettled(record) | RunOutcome::Completed(record) => record,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((states(&record)[0], record.orders[0].filled_quantity), (expected, quantity(filled)));
+        let item = &world.store().load_orders(record.run_id).await.expect("reads")[0];
+        assert!(item.revision > revision, "every change is a revision of its own");
+        revision = item.revision;
+    }
+    assert_eq!(venue.placed().len(), 1);
+}
+
+#[tokio::test]
+async fn the_paper_venue_replays_a_repeated_key() {
+    let world = World::new().await;
+    let venue = world.venue();
+    completed(world.run(&scheduled(monday()), &venue, &LEGS).await.expect("runs"));
+    let request = &venue.placed()[0];
+    let before = world.balance().await;
+    let again = venue.paper.place(request).await.expect("answers");
+    let sought = Sought {
+        client_order_id: request.client_order_id.clone(),
+        venue_account: request.venue_account.clone(),
+        instrument: request.instrument.clone(),
+    };
+    assert_eq!(Some(again), venue.paper.find_order(&sought).await.expect("answers"));
+    assert_eq!(world.balance().await, before);
+}

@@ -1,0 +1,19 @@
+//! Execution end to end: the shipped protocol over the real store adapter, on the embedded store, against the paper
+//! venue.
+#![cfg(feature = "local")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code: what is unexpected panics"
+)]
+
+mod support;
+
+mod controls;
+mod emission;
+mod paper_venue;
+mod recovery;
+mod runs;
+mod store;
+mod tampering;
