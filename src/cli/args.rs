@@ -112,7 +112,7 @@ pub struct Cases {
     #[arg(required = true, value_name = "CASE")]
     pub cases: Vec<PathBuf>,
     /// Plan as of this scheduled time, RFC 3339 in UTC; the case's first day when not given
-    #[arg(long, value_name = "TIME", value_parser = moment)]
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     pub at: Option<Timestamp>,
     /// The same, by the number of the case's day: 1 is the first
     #[arg(long, value_name = "N", conflicts_with = "at", value_parser = clap::value_parser!(u32).range(1..))]
@@ -227,10 +227,6 @@ pub enum SwitchAction {
     On,
     Off,
     Status,
-}
-
-fn moment(text: &str) -> Result<Timestamp, String> {
-    parse_moment(text).map_err(|problem| format!("{problem}; write it as 2025-04-16T00:00:00Z"))
 }
 
 fn rate(text: &str) -> Result<crate::model::Rate, String> {

@@ -1,6 +1,7 @@
 //! Case, account and time of one run, and what it would plan from.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use jiff::Timestamp;
 
@@ -14,50 +15,66 @@ use crate::model::{
     AccountId, AccountSnapshot, Flow, PlanningInput, PortfolioId, PortfolioState, RunIdentity, Trigger,
 };
 use crate::ports::store::{AccountKey, PortfolioKey};
+use crate::report::published::RunState;
+use crate::report::run::count;
 
 /// One run that was asked for.
 #[derive(Debug)]
-pub(super) struct Occasion<'a> {
-    pub(super) case: &'a Case,
+pub(super) struct Occasion {
+    pub(super) case: Rc<Case>,
     pub(super) account: AccountId,
     pub(super) identity: RunIdentity,
     pub(super) as_of: Timestamp,
     pub(super) flow: Flow,
 }
 
-/// Loads a case; the message names its folder.
-pub(super) fn load_case(directory: &Path) -> Result<Case, Failure> {
-    let shown = directory.display();
-    if directory.is_file() {
-        return Err(Failure::bad_input(format!("{shown} is a file"), "name the folder that holds case.toml"));
-    }
-    if !directory.join("case.toml").is_file() {
-        return Err(Failure::bad_input(
-            format!("{shown} has no case.toml"),
-            "name a folder with a case.toml, such as fixtures/blue-chip",
-        ));
-    }
-    Case::load(directory).map_err(|error| Failure::from(error).about(&shown.to_string()))
+/// Something that was asked for and cannot be: which case or account, and why.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) case: String,
+    pub(super) account: String,
+    pub(super) failure: Failure,
 }
 
-/// The occasions of one case: one per account.
-pub(super) fn occasions<'a>(case: &'a Case, asked: &Cases) -> Result<Vec<Occasion<'a>>, Failure> {
-    let shown = case.directory().display().to_string();
-    let as_of = planning_time(case, asked).map_err(|failure| failure.about(&shown))?;
+/// Everything that was asked for, in order: one occasion per case and account.
+pub(super) fn occasions(asked: &Cases) -> Vec<Result<Occasion, Refused>> {
+    asked.cases.iter().flat_map(|directory| of_case(directory, asked)).collect()
+}
+
+fn of_case(directory: &Path, asked: &Cases) -> Vec<Result<Occasion, Refused>> {
+    let shown = directory.display().to_string();
+    let refused = |account: &str, failure: Failure| {
+        Err(Refused { case: shown.clone(), account: account.to_owned(), failure: failure.about(&shown) })
+    };
+    let loaded = load_case(directory).and_then(|case| Ok((planning_time(&case, asked)?, Rc::new(case))));
+    let (as_of, case) = match loaded {
+        Ok(loaded) => loaded,
+        Err(failure) => return vec![refused("", failure)],
+    };
     let trigger = asked.label.clone().map_or(Trigger::Scheduled(as_of), Trigger::Manual);
     let accounts: Vec<AccountId> = match &asked.account {
         Some(account) => vec![account.clone()],
         None => case.accounts().cloned().collect(),
     };
+    let flow = asked.flow.clone().unwrap_or_else(|| case.flow());
     accounts
         .into_iter()
-        .map(|account| {
-            let identity = case.run_identity(&account, trigger.clone());
-            let identity = identity.map_err(|error| Failure::from(error).about(&shown))?;
-            let flow = asked.flow.clone().unwrap_or_else(|| case.flow());
-            Ok(Occasion { case, account, identity, as_of, flow })
+        .map(|account| match case.run_identity(&account, trigger.clone()) {
+            Ok(identity) => Ok(Occasion { case: Rc::clone(&case), account, identity, as_of, flow: flow.clone() }),
+            Err(error) => refused(account.as_str(), error.into()),
         })
         .collect()
+}
+
+fn load_case(directory: &Path) -> Result<Case, Failure> {
+    if directory.is_file() {
+        return Err(Failure::bad_input("this is a file", "name the folder that holds case.toml"));
+    }
+    if !directory.join("case.toml").is_file() {
+        let remedy = "name a folder with a case.toml, such as fixtures/blue-chip";
+        return Err(Failure::bad_input("there is no case.toml", remedy));
+    }
+    Ok(Case::load(directory)?)
 }
 
 fn planning_time(case: &Case, asked: &Cases) -> Result<Timestamp, Failure> {
@@ -69,11 +86,10 @@ fn planning_time(case: &Case, asked: &Cases) -> Result<Timestamp, Failure> {
     let index = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
     days.get(index).map(|day| day.at).ok_or_else(|| {
         let last = days.last().map_or_else(String::new, |day| day.at.to_string());
-        let (has, it) = if days.len() == 1 { ("1 day", "it is") } else { ("days", "the last is") };
-        let has = if days.len() == 1 { has.to_owned() } else { format!("{} {has}", days.len()) };
+        let most = days.len();
         Failure::bad_input(
-            format!("--day {number}: the case has {has}; {it} {last}"),
-            format!("give a number from 1 to {}, or a time with --at", days.len()),
+            format!("--day {number}: the case has {}; the last is {last}", count(most, "day")),
+            format!("give a number from 1 to {most}, or a time with --at"),
         )
     })
 }
@@ -85,16 +101,20 @@ pub(super) struct Earlier {
     pub(super) state: Option<PortfolioState>,
     /// Another portfolio whose money the venue account holds.
     pub(super) owner: Option<PortfolioId>,
+    /// Where this very run stands, if it is committed.
+    pub(super) same_run: Option<RunState>,
 }
 
 impl Earlier {
-    pub(super) async fn read(store: &EmbeddedStore, occasion: &Occasion<'_>) -> Result<Self, Failure> {
+    pub(super) async fn read(store: &EmbeddedStore, occasion: &Occasion) -> Result<Self, Failure> {
         let store = store.store();
         let identity = &occasion.identity;
         let account = AccountKey::from(identity);
         let runs = store.all_runs().await?;
-        let others = runs.into_iter().filter(|run| AccountKey::from(&run.identity) == account);
-        let owner = others.map(|run| run.identity.portfolio).find(|portfolio| *portfolio != identity.portfolio);
+        let same_run = runs.iter().find(|run| run.identity == *identity && run.commitment.is_some());
+        let same_run = same_run.map(|run| run.state.into());
+        let on_account = runs.into_iter().filter(|run| AccountKey::from(&run.identity) == account);
+        let owner = on_account.map(|run| run.identity.portfolio).find(|portfolio| *portfolio != identity.portfolio);
         if owner.is_some() {
             return Ok(Self { owner, ..Self::default() });
         }
@@ -106,11 +126,16 @@ impl Earlier {
             cash_locked: held.cash_locked,
             holdings: held.holdings,
         });
-        Ok(Self { account, state: settled.map(|settled| settled.state), owner: None })
+        Ok(Self { account, state: settled.map(|settled| settled.state), owner: None, same_run })
     }
 }
 
-impl Occasion<'_> {
+impl Occasion {
+    /// The case as it was named.
+    pub(super) fn directory(&self) -> String {
+        self.case.directory().display().to_string()
+    }
+
     /// For messages.
     pub(super) fn name(&self) -> String {
         let directory = self.case.directory().display();

@@ -39,6 +39,7 @@ impl Output {
     }
 
     /// As it is. A reader who has seen enough (a closed pipe) is no failure.
+    #[expect(clippy::unused_self, reason = "whoever may say something has an Output to say it with")]
     pub(super) fn raw(&self, text: &str) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

@@ -5,11 +5,12 @@
 //! row per asset is needed. Only the limits of `constraints` are rows.
 //!
 //! Maximise, in fractions of net asset value:
-//! `grade_tilt · Σ gᵢ wᵢ − tracking_aversion · (Σ tᵢ φ(|wᵢ − tᵢ| / tᵢ) + max(0, c − t_c)) − cost_aversion · Σ cost`.
+//! `grade_tilt · Σ gᵢ wᵢ − tracking_aversion · (Σ tᵢ φ(|wᵢ − tᵢ| / tᵢ) + max(0, 1 − Σ wᵢ − t_c))
+//! − cost_aversion · Σ cost`.
 //!
-//! Cash above its reference weight is a deviation like any other. Without that term a run short of turnover would
-//! sell what is too much and buy nothing for it: a sale alone moves as much towards the index, at half the turnover,
-//! as a sale and a purchase.
+//! Cash above its reference weight is a deviation like any other; what costs burn counts as if it were still there,
+//! or a round trip would be a way to track. Without that term a run short of turnover would sell what is too much and
+//! buy nothing for it: a sale alone moves as much towards the index, at half the turnover, as a sale and a purchase.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,7 @@ use rust_decimal::RoundingStrategy;
 use crate::model::policy::OnBreach;
 use crate::model::{Decimal, PlanningInput, Side};
 
+use super::SegmentProgram;
 use super::constraints::{LimitRow, Limits, RowKind, tight_buy_box};
 use super::drift_band::{Changes, band};
 use super::error::{Conflict, PlanError, Repair};
@@ -136,6 +138,18 @@ impl<'a> Program<'a> {
         Ok(Allocation { programs, ..refined.unwrap_or(elastic) })
     }
 
+    /// What the first solve is given.
+    pub(crate) fn as_numbers(&self) -> SegmentProgram {
+        let columns = self.columns(Bounds::Tight, &|_, _| false);
+        let mut rows = self.rows(&columns, Bounds::Tight, &self.nothing_given());
+        let mut all = boxes(&columns);
+        self.measure_idle_cash(&columns, &mut all, &mut rows);
+        SegmentProgram {
+            columns: all.into_iter().map(|column| (column.upper, column.reward)).collect(),
+            rows: rows.into_iter().map(|row| (row.terms, row.bound)).collect(),
+        }
+    }
+
     /// Solves again without the trades that no venue would take. What gave way in `first` may give way as far and no
     /// further; absent when the limits cannot be met so.
     pub(crate) fn solve_without(
@@ -241,14 +255,17 @@ impl<'a> Program<'a> {
         (Column { line: trade.line, side: trade.side, upper, reward: Decimal::ZERO, cost_rate }, upper)
     }
 
-    /// One more column, and the row that makes it at least the cash above its reference weight:
-    /// `c0 + Σ(1−κ)s − Σ(1+κ)b − t_c ≤ idle`.
+    /// One more column, and the row that makes it at least what is neither invested nor meant to be cash:
+    /// `c0 + Σs − Σb − t_c ≤ idle`. Costs count as if they were still there: to burn cash is no way to track.
     fn measure_idle_cash(&self, columns: &[Column], all: &mut Vec<BoxedColumn>, rows: &mut Vec<AtMostRow>) {
         let price = self.input.policy.objective.tracking_aversion.get();
         if price.is_zero() {
             return;
         }
-        let raised = |(index, column): (usize, &Column)| (index, -RowKind::Budget.coefficient(self.portfolio, column));
+        let raised = |(index, column): (usize, &Column)| match column.side {
+            Side::Sell => (index, Decimal::ONE),
+            Side::Buy => (index, Decimal::NEGATIVE_ONE),
+        };
         let mut terms: Vec<(usize, Decimal)> = columns.iter().enumerate().map(raised).collect();
         terms.push((all.len(), Decimal::NEGATIVE_ONE));
         let cash = self.portfolio.cash_free + self.portfolio.cash_locked;
@@ -436,8 +453,8 @@ impl<'a> Program<'a> {
     /// The objective of a portfolio reached by given trades: for comparing rounded plans.
     pub(crate) fn value(&self, weights: &[Decimal], cost: Decimal) -> Decimal {
         let objective = &self.input.policy.objective;
-        let cash = Decimal::ONE - weights.iter().sum::<Decimal>() - cost;
-        let idle = (cash - self.portfolio.cash_reference).max(Decimal::ZERO);
+        let uninvested = Decimal::ONE - weights.iter().sum::<Decimal>();
+        let idle = (uninvested - self.portfolio.cash_reference).max(Decimal::ZERO);
         let mut total = -objective.cost_aversion.get() * cost - objective.tracking_aversion.get() * idle;
         for ((line, anchor), weight) in self.portfolio.lines.iter().zip(&self.anchors).zip(weights) {
             total += objective.grade_tilt.get() * line.score * *weight;
@@ -519,7 +536,7 @@ fn allocation(
     };
     let binding = rows.iter().enumerate().filter(|(_, row)| row.bound - used(row) <= RELAXATION_NOISE);
     let binding = binding.map(|(index, _)| index).collect();
-    let mut allocation = Allocation { objective, binding, given, programs, ..Allocation::default() };
+    let mut allocation = Allocation { objective, given, binding, programs, ..Allocation::default() };
     // What fixed relaxations leave to spare is no trade; a whole piece is one, however small.
     let meant = |(column, value): &(&Column, &Decimal)| **value > TRADE_NOISE || **value == column.upper;
     for (column, value) in columns.iter().zip(values).filter(meant) {

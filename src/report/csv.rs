@@ -46,6 +46,11 @@ pub const POSITION_COLUMNS: [&str; 14] = [
     "sentence",
 ];
 
+/// Text from elsewhere. A cell that begins like a formula would be one in a spreadsheet: an apostrophe keeps it text.
+fn cell(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}
+
 /// One line per order, in the order of emission. The last six columns are empty for a dry run.
 ///
 /// # Errors
@@ -68,7 +73,7 @@ fn order_row(report: &RunReport, order: &OrderReport) -> [String; 22] {
         order.side.to_string(),
         order.instrument.to_string(),
         order.asset.to_string(),
-        order.symbol.clone(),
+        cell(&order.symbol),
         order.quantity.to_string(),
         order.limit_price.to_string(),
         order.reference_price.to_string(),
@@ -84,7 +89,7 @@ fn order_row(report: &RunReport, order: &OrderReport) -> [String; 22] {
         of_result(|it| it.average_price.map(|price| price.to_string()).unwrap_or_default()),
         of_result(|it| it.filled_notional.to_string()),
         of_result(|it| it.fee.to_string()),
-        of_result(|it| it.note.clone()),
+        of_result(|it| cell(&it.note)),
     ]
 }
 
@@ -99,7 +104,7 @@ pub fn positions(report: &RunReport) -> Result<String, csv::Error> {
         writer.write_record([
             report.run_id.to_string(),
             it.asset.to_string(),
-            it.symbol.clone(),
+            cell(&it.symbol),
             it.role.as_str().to_owned(),
             it.rank.map(|rank| rank.to_string()).unwrap_or_default(),
             it.price.to_string(),
@@ -110,7 +115,7 @@ pub fn positions(report: &RunReport) -> Result<String, csv::Error> {
             it.weight_after.to_string(),
             it.traded.to_string(),
             it.reason.as_str().to_owned(),
-            it.sentence.clone(),
+            cell(&it.sentence),
         ])?;
     }
     finish(writer)

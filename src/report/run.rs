@@ -233,6 +233,8 @@ pub struct ExecutionReport {
     /// Why it was aborted; empty otherwise.
     pub reason: String,
     pub plan_digest: Option<String>,
+    /// Orders that went to the venue, whatever became of them there.
+    pub sent: usize,
     /// How many orders are in each state.
     pub orders_by_state: BTreeMap<String, usize>,
     pub bought: Money,
@@ -492,10 +494,12 @@ impl ExecutionReport {
     fn of(plan: &RebalancePlan, record: &RunRecord) -> Self {
         let mut by_state = BTreeMap::new();
         let (mut bought, mut sold, mut fees, mut slippage) = (Money::ZERO, Money::ZERO, Money::ZERO, Money::ZERO);
-        let mut needs_attention = 0;
+        let (mut sent, mut needs_attention) = (0, 0);
         for order in orders(plan, Some(record)) {
             let Some(result) = &order.result else { continue };
             *by_state.entry(result.state.as_str().to_owned()).or_insert(0) += 1;
+            sent +=
+                usize::from(!matches!(result.state, OrderState::Planned | OrderState::Skipped | OrderState::Expired));
             needs_attention +=
                 usize::from(matches!(result.state, OrderState::Unknown | OrderState::Sending | OrderState::NotPlaced));
             fees += result.fee;
@@ -515,6 +519,7 @@ impl ExecutionReport {
             state: record.state.into(),
             reason: record.reason.clone(),
             plan_digest: record.plan_digest.clone(),
+            sent,
             orders_by_state: by_state,
             bought,
             sold,

@@ -13,7 +13,9 @@ pub(super) mod runs;
 pub(super) mod show;
 
 use super::failure::{Failure, most_urgent};
+use super::occasion::{Occasion, Refused};
 use super::output::Output;
+use crate::report::Mode;
 use crate::report::document::{Document, RunEntry};
 use crate::report::run::count;
 use crate::report::text::{self, Canvas};
@@ -45,31 +47,46 @@ impl<'a> Telling<'a> {
         Ok(())
     }
 
-    /// A run that failed: told on standard error, and in the document.
-    fn failure(&mut self, case: String, account: String, failure: &Failure) -> Result<(), Failure> {
-        self.output.tell(failure);
+    /// A run that was refused or failed: told on standard error, and in the document.
+    fn refused(&mut self, refused: Refused) -> Result<(), Failure> {
+        let Refused { case, account, failure } = refused;
+        self.output.tell(&failure);
         let entry = RunEntry { case, account, new_orders: 0, run: None, error: Some(failure.report()) };
         self.entry(entry, failure.kind.exit_code())
     }
 
-    fn end(self, word: &str) -> Result<u8, Failure> {
+    /// The same, of an occasion that exists.
+    fn failed(&mut self, occasion: &Occasion, failure: Failure) -> Result<(), Failure> {
+        let failure = failure.about(&occasion.name());
+        self.refused(Refused { case: occasion.directory(), account: occasion.account.to_string(), failure })
+    }
+
+    fn end(self) -> Result<u8, Failure> {
         let code = most_urgent(self.codes.iter().copied());
         if self.output.is_json() {
             self.output.document(&Document::Runs { runs: self.entries })?;
         } else if self.entries.len() > 1 {
-            self.output.raw(&summary(&self.entries, word, self.output.canvas()))?;
+            self.output.raw(&summary(&self.entries, self.output.canvas()))?;
         }
         Ok(code)
     }
 }
 
-/// The last line of several runs.
-fn summary(entries: &[RunEntry], word: &str, canvas: &Canvas) -> String {
-    let failed = entries.iter().filter(|entry| entry.error.is_some()).count();
-    let orders: usize = entries.iter().map(|entry| entry.new_orders).sum();
+/// The last line of several runs: `3 runs: 2 run, 1 already done; 12 new orders`.
+fn summary(entries: &[RunEntry], canvas: &Canvas) -> String {
+    let of = |mode: Mode| entries.iter().filter(|entry| entry.run.as_ref().is_some_and(|run| run.mode == mode)).count();
+    let refused = entries.iter().filter(|entry| entry.error.is_some()).count();
+    let counts = [
+        (of(Mode::DryRun), "planned"),
+        (of(Mode::Executed), "run now"),
+        (of(Mode::AlreadyDone), "already done"),
+        (refused, "refused"),
+    ];
+    let counts: Vec<String> =
+        counts.into_iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();
     let planned: usize = entries.iter().filter_map(|entry| entry.run.as_ref()).map(|run| run.orders.len()).sum();
-    let orders = if word == "planned" { count(planned, "order") } else { count(orders, "new order") };
-    let failed = if failed == 0 { String::new() } else { format!(", {failed} failed") };
-    let line = format!("{} {word}: {orders}{failed}", count(entries.len(), "run"));
+    let sent: usize = entries.iter().map(|entry| entry.new_orders).sum();
+    let orders = if of(Mode::DryRun) > 0 { count(planned, "planned order") } else { count(sent, "new order") };
+    let line = format!("{}: {}; {orders}", count(entries.len(), "run"), counts.join(", "));
     format!("\n{}\n", canvas.paint(text::Tone::Strong, &line))
 }

@@ -4,54 +4,40 @@ use super::Telling;
 use crate::adapters::embedded_store::EmbeddedStore;
 use crate::cli::args::Cases;
 use crate::cli::failure::Failure;
-use crate::cli::occasion::{Earlier, Occasion, load_case, occasions};
+use crate::cli::occasion::{Earlier, Occasion, occasions};
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::store::StorePath;
+use crate::model::PortfolioId;
 use crate::planning;
 use crate::report::RunReport;
 use crate::report::document::RunEntry;
+use crate::report::published::RunState;
 
-pub(in crate::cli) async fn plan(asked: &Cases, store: &StorePath, output: &Output) -> Result<u8, Failure> {
-    let store = store.look().await?;
+pub(in crate::cli) async fn plan(asked: &Cases, path: &StorePath, output: &Output) -> Result<u8, Failure> {
+    let store = path.look().await?;
     let mut telling = Telling::new(output, asked.brief);
-    for directory in &asked.cases {
-        let case = match load_case(directory) {
-            Ok(case) => case,
-            Err(failure) => {
-                telling.failure(directory.display().to_string(), String::new(), &failure)?;
+    for occasion in occasions(asked) {
+        let occasion = match occasion {
+            Ok(occasion) => occasion,
+            Err(refused) => {
+                telling.refused(refused)?;
                 continue;
             }
         };
-        let occasions = match occasions(&case, asked) {
-            Ok(occasions) => occasions,
-            Err(failure) => {
-                telling.failure(directory.display().to_string(), String::new(), &failure)?;
-                continue;
+        match dry_run(&occasion, store.as_ref(), output).await {
+            Ok(run) => {
+                let (case, account) = (occasion.directory(), occasion.account.to_string());
+                let entry = RunEntry { case, account, new_orders: 0, run: Some(Box::new(run)), error: None };
+                telling.entry(entry, 0)?;
             }
-        };
-        for occasion in occasions {
-            let case = directory.display().to_string();
-            match dry_run(&occasion, store.as_ref(), output).await {
-                Ok(run) => {
-                    let account = occasion.account.to_string();
-                    telling
-                        .entry(RunEntry { case, account, new_orders: 0, run: Some(Box::new(run)), error: None }, 0)?;
-                }
-                Err(failure) => {
-                    telling.failure(case, occasion.account.to_string(), &failure.about(&occasion.name()))?;
-                }
-            }
+            Err(failure) => telling.failed(&occasion, failure)?,
         }
     }
-    telling.end("planned")
+    telling.end()
 }
 
-async fn dry_run(
-    occasion: &Occasion<'_>,
-    store: Option<&EmbeddedStore>,
-    output: &Output,
-) -> Result<RunReport, Failure> {
+async fn dry_run(occasion: &Occasion, store: Option<&EmbeddedStore>, output: &Output) -> Result<RunReport, Failure> {
     let _progress = Progress::start(!output.is_json(), format!("planning {}", occasion.name()));
     let earlier = match store {
         Some(store) => Earlier::read(store, occasion).await?,
@@ -60,11 +46,19 @@ async fn dry_run(
     let input = occasion.input(earlier.account, earlier.state)?;
     let plan = planning::plan(&input)?;
     let mut report = RunReport::dry_run(&plan, &input);
-    if let Some(owner) = earlier.owner {
-        report.notices.push(format!(
-            "account {} holds the money of portfolio {owner} in this store: a run of {} needs another account or store; planned from the case's own holdings",
+    report.notices.extend(remark(occasion, earlier.owner.as_ref(), earlier.same_run));
+    Ok(report)
+}
+
+/// Where `run` would not do what the dry run shows.
+fn remark(occasion: &Occasion, owner: Option<&PortfolioId>, same_run: Option<RunState>) -> Option<String> {
+    if let Some(owner) = owner {
+        return Some(format!(
+            "planned from the case's own holdings: in this store the account {} holds the money of portfolio {owner}; a run of {} needs another account or store",
             occasion.account, occasion.identity.portfolio
         ));
     }
-    Ok(report)
+    same_run.map(|state| {
+        format!("this run is {state} in the store: `rebalance run` tells its stored result and does not plan again")
+    })
 }

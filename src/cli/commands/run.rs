@@ -10,65 +10,53 @@ use crate::adapters::embedded_store::EmbeddedStore;
 use crate::adapters::paper_venue::{PaperBook, PaperVenue};
 use crate::cli::args::RunCases;
 use crate::cli::failure::Failure;
-use crate::cli::occasion::{Earlier, Occasion, load_case, occasions};
+use crate::cli::occasion::{Earlier, Occasion, occasions};
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::store::{self, StorePath};
-use crate::execution::{self, Opening, Ports, PreparationFailure, RunOutcome, RunRequest, Settings};
+use crate::execution::{self, Opening, Ports, PreparationFailure, RunOutcome, RunRequest, Settings, gate};
 use crate::model::{Environment, PlanningInput, Rate};
 use crate::planning::idempotency::run_id;
 use crate::planning::plan;
-use crate::ports::{OrderState, RunRecord, RunState};
 use crate::preparation::PreparationError;
 use crate::report::document::{ErrorKind, RunEntry};
-use crate::report::{Mode, RunReport};
+use crate::report::run::ExecutionReport;
+use crate::report::{Mode, RunReport, published};
 
 pub(in crate::cli) async fn run(asked: &RunCases, path: &StorePath, output: &Output) -> Result<u8, Failure> {
     let mut telling = Telling::new(output, asked.cases.brief);
-    let mut opened: Option<EmbeddedStore> = None;
-    for directory in &asked.cases.cases {
-        let shown = directory.display().to_string();
-        let case = match load_case(directory) {
-            Ok(case) => case,
-            Err(failure) => {
-                telling.failure(shown, String::new(), &failure)?;
+    // Made when the first run needs it: what is refused leaves no store behind.
+    let mut store: Option<EmbeddedStore> = None;
+    for occasion in occasions(&asked.cases) {
+        let occasion = match occasion {
+            Ok(occasion) => occasion,
+            Err(refused) => {
+                telling.refused(refused)?;
                 continue;
             }
         };
-        let occasions = match occasions(&case, &asked.cases) {
-            Ok(occasions) => occasions,
-            Err(failure) => {
-                telling.failure(shown, String::new(), &failure)?;
+        let opened = match (refuse_live(&occasion), store.take()) {
+            (Err(failure), _) => {
+                telling.failed(&occasion, failure)?;
                 continue;
             }
+            (Ok(()), Some(opened)) => opened,
+            (Ok(()), None) => path.open().await?,
         };
-        for occasion in occasions {
-            let account = occasion.account.to_string();
-            let answer = match refuse_live(&occasion) {
-                Ok(()) => {
-                    let store = match opened.take() {
-                        Some(store) => store,
-                        None => path.open().await?,
-                    };
-                    let answer = execute(&occasion, &store, asked.paper_depth, output).await;
-                    opened = Some(store);
-                    answer
-                }
-                Err(failure) => Err(failure),
-            };
-            match answer.and_then(|outcome| tell(outcome, &shown, &account)) {
-                Ok((entry, code)) => telling.entry(entry, code)?,
-                Err(failure) => telling.failure(shown.clone(), account, &failure.about(&occasion.name()))?,
-            }
+        let answer = execute(&occasion, &opened, asked.paper_depth, output).await;
+        store = Some(opened);
+        match answer.and_then(|outcome| tell(outcome, &occasion)) {
+            Ok((entry, code)) => telling.entry(entry, code)?,
+            Err(failure) => telling.failed(&occasion, failure)?,
         }
     }
-    if let Some(store) = opened {
+    if let Some(store) = store {
         store.close().await;
     }
-    telling.end("done")
+    telling.end()
 }
 
-fn refuse_live(occasion: &Occasion<'_>) -> Result<(), Failure> {
+fn refuse_live(occasion: &Occasion) -> Result<(), Failure> {
     if occasion.identity.environment == Environment::Paper {
         return Ok(());
     }
@@ -79,7 +67,7 @@ fn refuse_live(occasion: &Occasion<'_>) -> Result<(), Failure> {
 }
 
 async fn execute(
-    occasion: &Occasion<'_>,
+    occasion: &Occasion,
     store: &EmbeddedStore,
     depth: Option<Rate>,
     output: &Output,
@@ -103,7 +91,8 @@ async fn execute(
         let account = crate::model::AccountSnapshot { observed_at: occasion.as_of, ..opening.account };
         occasion.input(Some(account), state).map_err(|error| preparation_failure(&error))
     };
-    Ok(execution::execute(&request, &ports, prepare, plan).await?)
+    // Boxed: the whole protocol is one large future.
+    Ok(Box::pin(execution::execute(&request, &ports, prepare, plan)).await?)
 }
 
 fn preparation_failure(error: &PreparationError) -> PreparationFailure {
@@ -115,8 +104,9 @@ fn preparation_failure(error: &PreparationError) -> PreparationFailure {
 }
 
 /// The input whose prices and rules the paper venue trades by: the stored one of a run that is committed, else the
-/// one that would be planned from. That one is planned as a trial, so that nothing is claimed in vain.
-async fn known_assets(occasion: &Occasion<'_>, store: &EmbeddedStore) -> Result<PlanningInput, Failure> {
+/// one that would be planned from. That one is planned as a trial, and the kill switch read, so that nothing is
+/// claimed in vain.
+async fn known_assets(occasion: &Occasion, store: &EmbeddedStore) -> Result<PlanningInput, Failure> {
     let stored = store::load(store, run_id(&occasion.identity)).await?;
     if let Some(input) = stored.and_then(|record| record.input) {
         return Ok(input);
@@ -133,11 +123,16 @@ async fn known_assets(occasion: &Occasion<'_>, store: &EmbeddedStore) -> Result<
     }
     let input = occasion.input(earlier.account, earlier.state)?;
     plan(&input)?;
-    Ok(input)
+    match gate::read_switch(store.store(), &occasion.identity).await {
+        gate::Switch::Off => Ok(input),
+        gate::Switch::On(reason) => {
+            Err(Failure::new(ErrorKind::NeedsAttention, reason, "`rebalance kill-switch off` allows sending again"))
+        }
+    }
 }
 
 /// The entry and its exit code.
-fn tell(outcome: RunOutcome, case: &str, account: &str) -> Result<(RunEntry, u8), Failure> {
+fn tell(outcome: RunOutcome, occasion: &Occasion) -> Result<(RunEntry, u8), Failure> {
     let (mode, record) = match outcome {
         RunOutcome::Completed(record) | RunOutcome::Aborted(record) | RunOutcome::Unsettled(record) => {
             (Mode::Executed, record)
@@ -166,12 +161,13 @@ fn tell(outcome: RunOutcome, case: &str, account: &str) -> Result<(RunEntry, u8)
             "mend the cause and plan this occasion under a --label of its own, or wait for the next schedule",
         ));
     };
-    let new_orders = if mode == Mode::Executed { sent(&record) } else { 0 };
-    let code = exit_code(&record);
+    let sent = run.execution.as_ref().map_or(0, |execution| execution.sent);
+    let new_orders = if mode == Mode::Executed { sent } else { 0 };
+    let code = exit_code(&run);
     Ok((
         RunEntry {
-            case: case.to_owned(),
-            account: account.to_owned(),
+            case: occasion.directory(),
+            account: occasion.account.to_string(),
             new_orders,
             run: Some(Box::new(run)),
             error: None,
@@ -180,14 +176,8 @@ fn tell(outcome: RunOutcome, case: &str, account: &str) -> Result<(RunEntry, u8)
     ))
 }
 
-/// Orders that went to the venue.
-fn sent(record: &RunRecord) -> usize {
-    let unsent = [OrderState::Planned, OrderState::Skipped, OrderState::Expired];
-    record.orders.iter().filter(|order| !unsent.contains(&order.state)).count()
-}
-
-fn exit_code(record: &RunRecord) -> u8 {
-    let attention =
-        record.orders.iter().any(|order| matches!(order.state, OrderState::Unknown | OrderState::NotPlaced));
-    if attention || record.state != RunState::Done { ErrorKind::NeedsAttention.exit_code() } else { 0 }
+/// A run that is over and needs nobody is well; everything else wants a person.
+fn exit_code(run: &RunReport) -> u8 {
+    let is_well = |it: &ExecutionReport| it.state == published::RunState::Done && it.needs_attention == 0;
+    if run.execution.as_ref().is_some_and(is_well) { 0 } else { ErrorKind::NeedsAttention.exit_code() }
 }

@@ -121,6 +121,12 @@ impl Canvas {
         format!("{style}{text}{style:#}")
     }
 
+    /// A line in the background.
+    #[must_use]
+    pub fn faint_line(&self, text: &str) -> String {
+        self.paint(Tone::Faint, text) + "\n"
+    }
+
     /// Text from elsewhere, made safe to show: feeds name coins, and a name may hold a terminal's escape codes or
     /// marks that turn the line around.
     #[must_use]

@@ -90,7 +90,7 @@ fn weights(difference: &Difference, canvas: &Canvas) -> String {
     out.push_str(&grid.render(canvas));
     if changes.len() > most {
         let more = format!("  {} and {} more; --full shows all", canvas.pick("…", "..."), changes.len() - most);
-        out.push_str(&format!("{}\n", canvas.paint(Tone::Faint, &more)));
+        out.push_str(&canvas.faint_line(&more));
     }
     out
 }
@@ -144,7 +144,7 @@ fn policy(difference: &Difference, canvas: &Canvas) -> String {
 
 pub(super) fn field_changes(changes: &[FieldChange], canvas: &Canvas) -> String {
     let shown = |value: &Option<serde_json::Value>| match value {
-        None => "(absent)".to_owned(),
+        None | Some(serde_json::Value::Null) => "(none)".to_owned(),
         Some(serde_json::Value::String(text)) => text.clone(),
         Some(value) => value.to_string(),
     };

@@ -147,7 +147,10 @@ fn facts(known: &KnownAsset, canvas: &Canvas) -> String {
     say("category", if categories.is_empty() { "unknown".to_owned() } else { categories.join(", ") }.as_str());
     say("seen", &known.first_seen.map_or_else(unknown, |day| format!("since {day}")));
     say("listing", &listing(known));
-    say("held", &format!("{} free, {} locked", number::quantity(known.free), number::quantity(known.locked)));
+    say(
+        "held",
+        &format!("{} free, {} locked, before the run", number::quantity(known.free), number::quantity(known.locked)),
+    );
     out
 }
 

@@ -33,7 +33,7 @@ pub(super) fn header(report: &RunReport, canvas: &Canvas) -> String {
     }
     if let Some(execution) = &report.execution {
         say("result", result_tone(execution), &result(execution));
-        if execution.state == RunState::Done || !execution.fees.is_zero() {
+        if execution.sent > 0 {
             say("settled", Tone::Plain, &settled(execution, report));
         }
     }
@@ -183,7 +183,7 @@ pub(super) fn notices(report: &RunReport, canvas: &Canvas) -> String {
     }
     if report.notices.len() > most {
         let more = format!("  {} and {} more; --full shows all", canvas.pick("…", "..."), report.notices.len() - most);
-        out.push_str(&format!("{}\n", canvas.paint(Tone::Faint, &more)));
+        out.push_str(&canvas.faint_line(&more));
     }
     out
 }
@@ -193,6 +193,9 @@ pub(super) fn closing(report: &RunReport, canvas: &Canvas) -> String {
     let id = report.run_id.to_string();
     let short = id.get(..8).unwrap_or(&id);
     let (tone, text) = match report.mode {
+        Mode::DryRun if report.orders.is_empty() => {
+            (Tone::Warn, "Dry run: nothing was written. A run would send nothing.".to_owned())
+        }
         Mode::DryRun => (
             Tone::Warn,
             "Dry run: nothing was written or sent. `rebalance run` sends these orders under these keys.".to_owned(),
@@ -223,7 +226,7 @@ fn executed(report: &RunReport, short: &str) -> (Tone, String) {
             let quote = &report.quote_currency;
             let text = format!(
                 "Done: {}, {} {quote} traded. {more}",
-                count(report.orders.len(), "new order"),
+                count(execution.sent, "new order"),
                 number::money(traded)
             );
             (if traded > Money::ZERO { Tone::Good } else { Tone::Warn }, text)

@@ -49,15 +49,20 @@ pub fn run_list(runs: &[RunLine], canvas: &Canvas) -> String {
 #[must_use]
 pub fn replay(report: &ReplayReport, canvas: &Canvas) -> String {
     if report.identical {
-        let text = format!("identical: {} bytes, SHA-256 {}", report.stored_bytes, report.stored_digest);
-        return canvas.fill(&Line::new(Tone::Good, format!("{} ", canvas.pick("✓", "+"))), Tone::Plain, &text);
+        let text = format!(
+            "run {}: its stored input makes the stored plan again, byte for byte ({} bytes)",
+            report.run_id, report.stored_bytes
+        );
+        let mark = Line::new(Tone::Good, format!("{} ", canvas.pick("✓", "+")));
+        let digest = canvas.fill(&Line::plain("  "), Tone::Faint, &format!("SHA-256 {}", report.stored_digest));
+        return canvas.fill(&mark, Tone::Plain, &text) + &digest;
     }
     let mut out = canvas.fill(
         &Line::new(Tone::Bad, format!("{} ", canvas.pick("✗", "X"))),
         Tone::Plain,
         &format!(
-            "the stored input makes another plan now: {} bytes stored, {} recomputed",
-            report.stored_bytes, report.recomputed_bytes
+            "run {}: its stored input makes another plan now: {} bytes stored, {} recomputed",
+            report.run_id, report.stored_bytes, report.recomputed_bytes
         ),
     );
     if report.stored_solver != report.recomputed_solver {
@@ -88,6 +93,6 @@ pub fn kill_switch(report: &KillSwitchReport, canvas: &Canvas) -> String {
     let effect = if report.on { "nothing is sent" } else { "orders may be sent" };
     let since =
         report.updated_at.map_or_else(|| "never set".to_owned(), |at| format!("since {}: {}", time(at), report.note));
-    let first = Line::plain(format!("kill switch of {what}: ")).and(tone, state);
-    canvas.fill(&first, Tone::Plain, &format!("; {effect} ({since})"))
+    let line = Line::plain(format!("kill switch of {what}: ")).and(tone, state).and(Tone::Plain, format!(", {effect}"));
+    format!("{}\n{}", line.render(canvas), canvas.fill(&Line::plain("  "), Tone::Faint, &since))
 }

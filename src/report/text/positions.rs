@@ -52,7 +52,7 @@ pub(super) fn weights(report: &RunReport, canvas: &Canvas) -> String {
             rest.len(),
             number::percent(weight)
         );
-        out.push_str(&format!("{}\n", canvas.paint(Tone::Faint, &more)));
+        out.push_str(&canvas.faint_line(&more));
     }
     out.push_str(&legend(canvas, scale));
     out
@@ -201,5 +201,5 @@ fn more(canvas: &Canvas, number: usize, report: &RunReport) -> String {
         _ => format!("`rebalance explain {}` shows all", id.get(..8).unwrap_or(&id)),
     };
     let text = format!("  {} and {number} more; {how}", canvas.pick("…", "..."));
-    format!("{}\n", canvas.paint(Tone::Faint, &text))
+    canvas.faint_line(&text)
 }

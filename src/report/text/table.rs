@@ -96,20 +96,13 @@ impl Grid {
             }
         }
         let indent = " ".repeat(INDENT);
-        table.lines().map(|line| format!("{indent}{}\n", line.trim_end())).collect()
+        table.lines().fold(String::new(), |out, line| out + &indent + line.trim_end() + "\n")
     }
 
     /// The columns that find room, each with its width.
     fn layout(&self, canvas: &Canvas) -> Vec<(usize, usize)> {
         let room = canvas.columns().saturating_sub(INDENT);
-        let mut shown: Vec<usize> = (0..self.columns.len()).collect();
-        while self.least(&shown) > room {
-            let expendable = |index: &usize| self.columns.get(*index).map_or(0, |column| column.expendable);
-            match shown.iter().copied().max_by_key(expendable) {
-                Some(index) if expendable(&index) > 0 => shown.retain(|it| *it != index),
-                _ => break,
-            }
-        }
+        let shown = self.shown(room);
         let wraps = |index: &usize| self.columns.get(*index).is_some_and(|column| column.wraps);
         let gaps = GAP * shown.len().saturating_sub(1);
         let fixed: usize = shown.iter().filter(|index| !wraps(index)).map(|index| self.natural(*index)).sum();
@@ -122,6 +115,29 @@ impl Grid {
                 (index, if wraps(&index) { natural.min(share) } else { natural })
             })
             .collect()
+    }
+
+    /// The columns that find room: all that stay, then of the others the least expendable that still fit. One that
+    /// is empty in every row is left out.
+    fn shown(&self, room: usize) -> Vec<usize> {
+        let is_empty = |index: usize| !self.rows.iter().any(|row| row.get(index).is_some_and(|it| it.width() > 0));
+        let numbered =
+            || self.columns.iter().enumerate().filter(|(index, _)| self.rows.is_empty() || !is_empty(*index));
+        let mut shown: Vec<usize> =
+            numbered().filter(|(_, column)| column.expendable == 0).map(|(index, _)| index).collect();
+        let mut others: Vec<(u8, usize)> = numbered()
+            .filter(|(_, column)| column.expendable > 0)
+            .map(|(index, column)| (column.expendable, index))
+            .collect();
+        others.sort_unstable();
+        for (_, index) in others {
+            let place = shown.partition_point(|it| *it < index);
+            shown.insert(place, index);
+            if self.least(&shown) > room {
+                shown.remove(place);
+            }
+        }
+        shown
     }
 
     /// The width that these columns need at least.

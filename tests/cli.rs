@@ -1,0 +1,482 @@
+//! The program as a person meets it: what it prints, what it writes, and how it exits.
+#![cfg(feature = "cli")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test stops where something is not as it must be")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use index_rebalancer::adapters::clock::CaseClock;
+use index_rebalancer::adapters::embedded_store::EmbeddedStore;
+use index_rebalancer::adapters::files::Case;
+use index_rebalancer::adapters::paper_venue::{PaperBook, PaperVenue};
+use index_rebalancer::execution::{self, Ports, PreparationFailure, RunRequest, Settings, claim};
+use index_rebalancer::model::{AccountId, Flow, RunIdentity, Trigger};
+use index_rebalancer::planning::{self, idempotency};
+use index_rebalancer::ports::store::{ITEM_SCHEMA, RunItem, RunStore, Written};
+use index_rebalancer::ports::{Clock, RunState};
+use index_rebalancer::report::Document;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const BLUE_CHIP: &str = "fixtures/blue-chip";
+
+/// A store of its own for each test.
+struct Bench {
+    folder: TempDir,
+}
+
+/// What one invocation did.
+struct Answer {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    fn store(&self) -> PathBuf {
+        self.folder.path().join("store.db")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rebalance"));
+        command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.env("REBALANCE_STORE", self.folder.path()).env("LC_ALL", "C.UTF-8");
+        for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+            command.env_remove(variable);
+        }
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Answer {
+        Answer::of(&self.command(arguments).output().expect("the program starts"))
+    }
+
+    /// Runs, and insists on the exit code.
+    fn expect(&self, code: i32, arguments: &[&str]) -> Answer {
+        let answer = self.run(arguments);
+        assert_eq!(answer.code, code, "rebalance {}\n{}\n{}", arguments.join(" "), answer.out, answer.err);
+        assert!(!answer.err.contains("panicked") && !answer.err.contains("stack backtrace"), "{}", answer.err);
+        answer
+    }
+
+    /// A document that keeps to its schema.
+    fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        let arguments: Vec<&str> = arguments.iter().copied().chain(["--format", "json"]).collect();
+        let answer = self.expect(code, &arguments);
+        let value: Value = serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {}", answer.out));
+        let schema = serde_json::to_value(Document::json_schema()).expect("a schema is JSON");
+        let schema = jsonschema::validator_for(&schema).expect("the schema is one");
+        let faults: Vec<String> = schema.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(faults.is_empty(), "rebalance {}: {faults:#?}", arguments.join(" "));
+        value
+    }
+
+    /// Every file below the store's folder with its bytes.
+    fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let entries = fs::read_dir(self.folder.path()).expect("the folder is there");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        paths.map(|path| (path.clone(), fs::read(&path).expect("a file"))).collect()
+    }
+}
+
+impl Answer {
+    fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("output is UTF-8");
+        Self { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+}
+
+fn keys(runs: &Value) -> Vec<String> {
+    let orders = runs["runs"][0]["run"]["orders"].as_array().expect("orders");
+    orders.iter().map(|order| order["key"].as_str().expect("a key").to_owned()).collect()
+}
+
+fn run_id(runs: &Value) -> String {
+    runs["runs"][0]["run"]["run_id"].as_str().expect("a run id").to_owned()
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let bench = Bench::new();
+    bench.expect(0, &["plan", BLUE_CHIP]);
+    assert!(bench.files().is_empty(), "not even a store: {:?}", bench.files().keys());
+    bench.expect(0, &["run", BLUE_CHIP]);
+    let before = bench.files();
+    bench.expect(0, &["plan", BLUE_CHIP, "--day", "2"]);
+    bench.expect(0, &["runs"]);
+    bench.expect(0, &["show", "last"]);
+    bench.expect(0, &["replay", "last"]);
+    bench.expect(0, &["explain", "last"]);
+    bench.expect(0, &["export", "last", "--csv"]);
+    bench.expect(0, &["kill-switch", "status"]);
+    assert!(bench.files() == before, "what only looks left a trace: {:?}", bench.files().keys());
+}
+
+#[test]
+fn a_dry_run_shows_the_live_keys_and_a_new_store_makes_them_again() {
+    let (one, two) = (Bench::new(), Bench::new());
+    let planned = one.json(0, &["plan", BLUE_CHIP]);
+    let executed = one.json(0, &["run", BLUE_CHIP]);
+    let elsewhere = two.json(0, &["run", BLUE_CHIP]);
+    assert!(!keys(&planned).is_empty());
+    assert_eq!(keys(&planned), keys(&executed));
+    assert_eq!(keys(&executed), keys(&elsewhere));
+    let text = one.expect(0, &["plan", BLUE_CHIP]).out;
+    assert!(text.contains("this run is done in the store"), "{text}");
+}
+
+#[test]
+fn the_second_run_places_nothing() {
+    let bench = Bench::new();
+    let first = bench.json(0, &["run", BLUE_CHIP]);
+    assert!(first["runs"][0]["new_orders"].as_u64() > Some(0));
+    let before = bench.files();
+    let second = bench.json(0, &["run", BLUE_CHIP]);
+    assert_eq!(second["runs"][0]["new_orders"], 0);
+    assert_eq!(second["runs"][0]["run"]["mode"], "already_done");
+    assert_eq!(first["runs"][0]["run"]["orders"], second["runs"][0]["run"]["orders"]);
+    assert_eq!(before.len(), bench.files().len());
+    let text = bench.expect(0, &["run", BLUE_CHIP]).out;
+    assert!(text.contains("Already done") && text.contains("0 new orders"), "{text}");
+}
+
+#[test]
+fn the_next_day_plans_from_settled_holdings() {
+    let bench = Bench::new();
+    let first = bench.json(0, &["run", BLUE_CHIP]);
+    let settled = first["runs"][0]["run"]["execution"]["cash_after"].clone();
+    let second = bench.json(0, &["run", BLUE_CHIP, "--day", "2"]);
+    assert_eq!(second["runs"][0]["run"]["cash"]["before"], settled);
+    assert_eq!(second["runs"][0]["run"]["outcome"]["kind"], "in_band");
+    assert_eq!(second["runs"][0]["new_orders"], 0);
+    let third = bench.json(0, &["run", BLUE_CHIP, "--day", "3"]);
+    assert!(third["runs"][0]["new_orders"].as_u64() > Some(0), "the third day's prices call for orders");
+    let difference = bench.json(0, &["diff", &run_id(&first), &run_id(&third)]);
+    assert_eq!(difference["identical"], false);
+    assert_eq!(difference["policy_changed"], false);
+    let list = bench.json(0, &["runs"]);
+    assert_eq!(list["runs"].as_array().map(Vec::len), Some(3));
+    assert_eq!(list["runs"][2]["run_id"], run_id(&first));
+}
+
+#[test]
+fn several_cases_and_accounts_are_several_runs() {
+    let bench = Bench::new();
+    let both = bench.json(0, &["run", BLUE_CHIP, "fixtures/moonshot"]);
+    assert_eq!(both["runs"].as_array().map(Vec::len), Some(2));
+    let ten = Bench::new().json(0, &["plan", "fixtures/ten-accounts"]);
+    let runs = ten["runs"].as_array().expect("runs");
+    assert_eq!(runs.len(), 10);
+    let ids: std::collections::BTreeSet<&str> = runs.iter().filter_map(|it| it["run"]["run_id"].as_str()).collect();
+    assert_eq!(ids.len(), 10, "the account is in the run id");
+    let one = Bench::new()
+        .json(0, &["plan", "fixtures/ten-accounts", "--account", runs[3]["account"].as_str().expect("an id")]);
+    assert_eq!(one["runs"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_label_is_another_run() {
+    let bench = Bench::new();
+    let scheduled = bench.json(0, &["plan", BLUE_CHIP]);
+    let labelled = bench.json(0, &["plan", BLUE_CHIP, "--label", "by-hand"]);
+    assert_ne!(run_id(&scheduled), run_id(&labelled));
+    assert_ne!(keys(&scheduled), keys(&labelled));
+}
+
+#[test]
+fn a_run_can_be_told_again() {
+    let bench = Bench::new();
+    let runs = bench.json(0, &["run", BLUE_CHIP]);
+    let id = run_id(&runs);
+    let prefix = &id[..6];
+    let shown = bench.json(0, &["show", prefix]);
+    assert_eq!(shown["orders"], runs["runs"][0]["run"]["orders"]);
+    let replay = bench.json(0, &["replay", prefix]);
+    assert_eq!(replay["identical"], true);
+    let explanation = bench.json(0, &["explain", prefix]);
+    assert_eq!(explanation["orders"].as_array().map(Vec::len), Some(keys(&runs).len()));
+    assert!(explanation["orders"].as_array().expect("orders").iter().all(|it| it["sentence"] != ""));
+    let excluded = bench.json(0, &["explain", prefix, "weth"]);
+    assert!(excluded["exclusions"][0]["why"].as_str().is_some_and(|why| why.contains("wrapped")), "{excluded:#}");
+    let csv = bench.expect(0, &["export", prefix, "--csv"]).out;
+    assert_eq!(csv.lines().count(), keys(&runs).len() + 1);
+    let positions = bench.expect(0, &["export", prefix, "--csv", "--positions"]).out;
+    assert!(positions.lines().count() > 10);
+    bench.expect(3, &["explain", prefix, "no-such-coin"]);
+}
+
+#[test]
+fn text_fits_the_width_and_shows_every_key() {
+    let bench = Bench::new();
+    let planned = bench.json(0, &["plan", BLUE_CHIP]);
+    for width in ["80", "120", "160"] {
+        let text = bench.expect(0, &["plan", BLUE_CHIP, "--width", width]).out;
+        let columns: usize = width.parse().expect("a number");
+        for line in text.lines() {
+            assert!(unicode_width::UnicodeWidthStr::width(line) <= columns, "{width}: {line}");
+        }
+        assert!(keys(&planned).iter().all(|key| text.contains(key)));
+    }
+    let ascii = bench.expect(0, &["plan", BLUE_CHIP, "--ascii"]).out;
+    assert!(ascii.is_ascii());
+    let answer = bench.command(&["plan", BLUE_CHIP]).env("LC_ALL", "C").output().expect("the program starts");
+    assert!(answer.stdout.is_ascii(), "a locale without UTF-8");
+}
+
+#[test]
+fn colour_only_where_it_is_wanted() {
+    let bench = Bench::new();
+    assert!(!bench.expect(0, &["plan", BLUE_CHIP]).out.contains('\u{1b}'), "not a terminal");
+    assert!(bench.expect(0, &["plan", BLUE_CHIP, "--color", "always"]).out.contains('\u{1b}'));
+    let forced = bench.command(&["plan", BLUE_CHIP]).env("CLICOLOR_FORCE", "1").output().expect("it starts");
+    assert!(Answer::of(&forced).out.contains('\u{1b}'));
+    let forced = bench.command(&["plan", BLUE_CHIP]).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").output();
+    assert!(!Answer::of(&forced.expect("it starts")).out.contains('\u{1b}'), "NO_COLOR counts more");
+}
+
+#[test]
+fn a_reader_who_leaves_is_no_failure() {
+    let bench = Bench::new();
+    let mut child = bench
+        .command(&["plan", BLUE_CHIP, "--full"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn usage_errors_exit_with_2() {
+    let bench = Bench::new();
+    for arguments in [
+        &["frobnicate"][..],
+        &["plan"],
+        &["plan", BLUE_CHIP, "--at", "2025-04-16"],
+        &["plan", BLUE_CHIP, "--day", "0"],
+        &["plan", BLUE_CHIP, "--flow", "withdraw=-1"],
+        &["plan", BLUE_CHIP, "--account", "No Such"],
+    ] {
+        let answer = bench.expect(2, arguments);
+        assert!(answer.out.is_empty() && !answer.err.is_empty());
+    }
+    bench.expect(0, &["run", "fixtures/over-cap-after-rally"]);
+    bench.expect(2, &["show", "zz"]);
+}
+
+#[test]
+fn bad_input_exits_with_3_and_names_file_field_and_value() {
+    let bench = Bench::new();
+    let case = copy_case("fixtures/over-cap-after-rally");
+    let file = case.path().join("case.toml");
+    let text = fs::read_to_string(&file).expect("case.toml");
+    let cash = text.lines().find(|line| line.starts_with("cash =")).expect("an account has cash");
+    fs::write(&file, text.replace(cash, "cash = \"1e5\"")).expect("written");
+    let answer = bench.expect(3, &["plan", path(&case)]);
+    assert!(answer.err.contains("case.toml") && answer.err.contains("1e5"), "{}", answer.err);
+    let document = bench.json(3, &["run", path(&case)]);
+    assert_eq!(document["runs"][0]["error"]["kind"], "bad_input");
+    assert!(bench.files().is_empty(), "nothing is claimed for it");
+    bench.expect(3, &["plan", "no/such/folder"]);
+    bench.expect(3, &["plan", BLUE_CHIP, "--day", "99"]);
+    bench.expect(3, &["plan", BLUE_CHIP, "--at", "2000-01-01T00:00:00Z"]);
+    bench.expect(3, &["plan", BLUE_CHIP, "--account", "nobody"]);
+    bench.expect(3, &["show", "last"]);
+    bench.expect(3, &["policy", "check", "Cargo.toml"]);
+}
+
+#[test]
+fn a_live_case_is_planned_and_not_run() {
+    let bench = Bench::new();
+    let case = copy_case("fixtures/over-cap-after-rally");
+    let file = case.path().join("case.toml");
+    let text = fs::read_to_string(&file).expect("case.toml");
+    fs::write(&file, text.replace("environment = \"paper\"", "environment = \"live\"")).expect("written");
+    bench.expect(0, &["plan", path(&case)]);
+    let answer = bench.expect(3, &["run", path(&case)]);
+    assert!(answer.err.contains("live"), "{}", answer.err);
+    assert!(bench.files().is_empty());
+}
+
+#[test]
+fn conflicting_limits_exit_with_4_and_are_named() {
+    let bench = Bench::new();
+    for command in ["plan", "run"] {
+        let answer = bench.expect(4, &[command, "fixtures/infeasible"]);
+        assert!(answer.err.contains("category") && answer.err.contains("max_weight"), "{}", answer.err);
+    }
+    let list = bench.json(0, &["runs"]);
+    assert_eq!(list["runs"].as_array().map(Vec::len), Some(0), "nothing is claimed for what cannot be planned");
+}
+
+#[test]
+fn the_kill_switch_stops_runs_with_5() {
+    let bench = Bench::new();
+    let on = bench.json(0, &["kill-switch", "on", "--note", "a test"]);
+    assert_eq!((&on["on"], &on["changed"]), (&Value::Bool(true), &Value::Bool(true)));
+    let answer = bench.expect(5, &["run", BLUE_CHIP]);
+    assert!(answer.err.contains("a test"), "{}", answer.err);
+    assert_eq!(bench.json(0, &["runs"])["runs"].as_array().map(Vec::len), Some(0));
+    bench.expect(0, &["kill-switch", "off"]);
+    assert_eq!(bench.json(0, &["kill-switch", "status"])["on"], false);
+    bench.expect(0, &["run", BLUE_CHIP]);
+    bench.expect(0, &["kill-switch", "on", "--portfolio", "moonshot"]);
+    bench.expect(5, &["run", "fixtures/moonshot"]);
+    bench.expect(0, &["run", BLUE_CHIP, "--day", "2"]);
+}
+
+#[test]
+fn an_account_belongs_to_one_portfolio() {
+    let bench = Bench::new();
+    bench.expect(0, &["run", BLUE_CHIP]);
+    let answer = bench.expect(3, &["run", "fixtures/cash-only"]);
+    assert!(answer.err.contains("blue-chip"), "{}", answer.err);
+    let text = bench.expect(0, &["plan", "fixtures/cash-only"]).out;
+    assert!(text.contains("the case's own holdings"), "{text}");
+}
+
+#[test]
+fn of_several_runs_the_most_urgent_code_counts_and_the_others_are_done() {
+    let bench = Bench::new();
+    let document = bench.json(4, &["plan", "no/such/folder", "fixtures/infeasible", BLUE_CHIP]);
+    let runs = document["runs"].as_array().expect("runs");
+    assert_eq!(runs[0]["error"]["exit_code"], 3);
+    assert_eq!(runs[1]["error"]["exit_code"], 4);
+    assert!(runs[2]["run"].is_object());
+}
+
+#[test]
+fn a_replay_that_differs_exits_with_6_and_shows_where() {
+    let bench = Bench::new();
+    block_on(doctored_run(&bench.store()));
+    let answer = bench.expect(6, &["replay", "last"]);
+    assert!(answer.out.contains("notices"), "{}", answer.out);
+    let report = bench.json(6, &["replay", "last"]);
+    assert_eq!(report["identical"], false);
+    assert!(report["first_difference"]["path"].as_str().is_some_and(|path| path.starts_with("notices")), "{report:#}");
+}
+
+#[test]
+fn a_busy_account_exits_with_7() {
+    let bench = Bench::new();
+    block_on(hold_the_account(&bench.store()));
+    let answer = bench.expect(7, &["run", BLUE_CHIP]);
+    assert!(answer.err.contains("try"), "{}", answer.err);
+}
+
+#[test]
+fn policies_and_schemas() {
+    let bench = Bench::new();
+    let check = bench.json(0, &["policy", "check", "fixtures/blue-chip/policy.toml"]);
+    assert_eq!(check["name"], "Blue Chip 20");
+    for arguments in [&["policy", "schema"][..], &["schema", "policy"], &["schema", "report"]] {
+        let schema: Value = serde_json::from_str(&bench.expect(0, arguments).out).expect("JSON");
+        jsonschema::validator_for(&schema).expect("a schema");
+    }
+}
+
+#[test]
+fn completions_and_help_name_the_commands_and_exit_codes() {
+    let bench = Bench::new();
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(bench.expect(0, &["completions", shell]).out.contains("kill-switch"));
+    }
+    let help = bench.expect(0, &["--help"]).out;
+    for code in 0..=7 {
+        assert!(help.contains(&format!("\n  {code}  ")), "exit code {code} is not documented");
+    }
+}
+
+/// A copy of a case that a test may spoil.
+fn copy_case(case: &str) -> TempDir {
+    let target = tempfile::tempdir().expect("a temporary folder");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(case);
+    for entry in fs::read_dir(source).expect("the case is there") {
+        let entry = entry.expect("an entry");
+        if entry.path().is_file() {
+            fs::copy(entry.path(), target.path().join(entry.file_name())).expect("copied");
+        }
+    }
+    target
+}
+
+fn path(folder: &TempDir) -> &str {
+    folder.path().to_str().expect("UTF-8")
+}
+
+fn block_on(future: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(future);
+}
+
+fn blue_chip() -> (Case, AccountId, RunIdentity) {
+    let case = Case::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(BLUE_CHIP)).expect("the case loads");
+    let account = case.accounts().next().expect("an account").clone();
+    let trigger = Trigger::Scheduled(case.days().first().expect("a day").at);
+    let identity = case.run_identity(&account, trigger).expect("an identity");
+    (case, account, identity)
+}
+
+/// A committed run whose plan says something that its input does not lead to.
+async fn doctored_run(path: &Path) {
+    let (case, account, identity) = blue_chip();
+    let at = case.days().first().expect("a day").at;
+    let input = case.planning_input(&account, identity.trigger.clone(), at, None, None, None).expect("an input");
+    let store = EmbeddedStore::open(path).await.expect("a store");
+    let clock = CaseClock::starting_at(at);
+    let costs = &input.policy.costs;
+    let book = PaperBook::of(&input.assets, costs.fee, costs.half_spread, None);
+    let venue = PaperVenue::new(identity.venue.clone(), store.store(), &clock, book);
+    let _ = venue.open(&account, &input.account).await.expect("opened");
+    let settings = Settings::default();
+    let ports = Ports { store: store.store(), venue: &venue, clock: &clock, settings: &settings };
+    let request =
+        RunRequest { identity, flow: Flow::Full, claim_token: index_rebalancer::adapters::clock::claim_token() };
+    let prepare = async |_| Ok::<_, PreparationFailure>(input.clone());
+    let plan = |input: &_| {
+        planning::plan(input).map(|mut plan| {
+            plan.notices.push("doctored".to_owned());
+            plan
+        })
+    };
+    execution::execute(&request, &ports, prepare, plan).await.expect("executed");
+    store.close().await;
+}
+
+/// Another run of the portfolio, claimed by a worker whose lease lives.
+async fn hold_the_account(path: &Path) {
+    let (_, _, mut identity) = blue_chip();
+    identity.trigger = Trigger::Manual("another".parse().expect("a label"));
+    let store = EmbeddedStore::open(path).await.expect("a store");
+    let clock = index_rebalancer::adapters::clock::SystemClock;
+    let now = clock.now();
+    let token = index_rebalancer::adapters::clock::claim_token();
+    let request = RunRequest { identity: identity.clone(), flow: Flow::Full, claim_token: token };
+    let run = RunItem {
+        schema: ITEM_SCHEMA,
+        run_id: idempotency::run_id(&identity),
+        event_digest: claim::event_digest(&request),
+        identity,
+        flow: Flow::Full,
+        state: RunState::Claimed,
+        reason: String::new(),
+        epoch: 1,
+        lease_until: now + jiff::SignedDuration::from_secs(3600),
+        claim_token: token,
+        created_at: now,
+        updated_at: now,
+        commitment: None,
+        settlement: None,
+        expires_at_s: None,
+    };
+    assert_eq!(store.store().claim(&run).await.expect("claimed"), Written::Done);
+    store.close().await;
+}
