@@ -63,7 +63,7 @@ install: ## Install `rebalance` for this user, optimised
 .PHONY: test
 test: ## Run every test; says at the end how many were skipped because ../shared is missing
 	@mkdir -p $(dir $(SKIP_LOG)) && rm -f $(SKIP_LOG)
-	@status=0; REBALANCE_SKIP_LOG=$(SKIP_LOG) $(CARGO) test || status=$$?; \
+	@status=0; REBALANCE_SKIP_LOG=$(SKIP_LOG) $(CARGO) test --no-fail-fast || status=$$?; \
 	  if [ -s $(SKIP_LOG) ]; then sort -u $(SKIP_LOG); fi; \
 	  printf 'skipped because ../shared is missing: %s\n' "$$(sort -u $(SKIP_LOG) 2>/dev/null | wc -l)"; \
 	  exit $$status
