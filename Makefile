@@ -94,7 +94,7 @@ $(CARGO_DENY):
 
 .PHONY: readme-output
 readme-output: ## Renew the outputs that README.md shows
-	UPDATE_EXPECTED=1 $(CARGO) test --test readme
+	UPDATE_EXPECTED=1 $(CARGO) test --test readme readme_shows
 
 .PHONY: doc
 doc: ## Build the documentation of this crate

@@ -196,9 +196,9 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
         if order.side == Side::Sell {
             return Ok(Ok(()));
         }
-        let free = self.ports.venue.account(&order.venue_account).await?.cash_free;
-        let keep = gate::cash_to_keep(&self.input, &self.plan);
-        Ok(gate::cash_covers(order, self.input.policy.costs.fee, free, keep))
+        let account = self.ports.venue.account(&order.venue_account).await?;
+        let keep = gate::cash_to_keep(&self.input, &self.plan, account.cash_locked);
+        Ok(gate::cash_covers(order, self.input.policy.costs.fee, account.cash_free, keep))
     }
 
     fn purge_at_s(&self) -> i64 {

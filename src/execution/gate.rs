@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::commitment::check_order;
 use crate::model::policy::OrderPolicy;
-use crate::model::{Money, Order, PlanningInput, Rate, RunIdentity, Side};
+use crate::model::{Flow, Money, Order, PlanningInput, Rate, RunIdentity, Side, Weight};
 use crate::planning::RebalancePlan;
 use crate::ports::RunStore;
 use crate::ports::store::{KillSwitch, SwitchScope};
@@ -111,23 +111,32 @@ fn limit_passed(view: &View<'_>) -> Option<String> {
     None
 }
 
-/// The cash that must be left after every buy: the policy's buffer less what the plan's relaxation gave up, and
-/// what a withdrawal is to take out.
+/// The cash that must be left after every buy: the policy's buffer and what a withdrawal is to take out, each less
+/// what the plan's relaxations gave up. Locked cash counts towards it, as it does for the planner.
 #[must_use]
-pub fn cash_to_keep(input: &PlanningInput, plan: &RebalancePlan) -> Money {
-    let buffer = input.policy.limits.cash_buffer.as_ref().map_or(Money::ZERO, |limit| {
-        let relaxed = plan.relaxations.iter().filter(|relaxation| relaxation.limit == "cash_buffer");
-        let given_up = relaxed.map(|relaxation| relaxation.amount).sum();
-        (limit.bound - given_up).of(plan.net_asset_value)
-    });
-    let withdrawal = match input.flow {
-        crate::model::Flow::Withdraw(amount) => amount,
-        _ => Money::ZERO,
+pub fn cash_to_keep(input: &PlanningInput, plan: &RebalancePlan, locked: Money) -> Money {
+    let given_up = |limit: &str| {
+        let relaxed = plan.relaxations.iter().filter(|relaxation| relaxation.limit == limit);
+        relaxed.map(|relaxation| relaxation.amount).sum::<Weight>().of(plan.net_asset_value)
     };
-    buffer.max(Money::ZERO) + withdrawal
+    let buffer = input
+        .policy
+        .limits
+        .cash_buffer
+        .as_ref()
+        .map_or(Money::ZERO, |limit| limit.bound.of(plan.net_asset_value) - given_up("cash_buffer"));
+    let withdrawal = match input.flow {
+        Flow::Withdraw(amount) => amount - given_up("withdraw"),
+        Flow::Full | Flow::DepositOnly => Money::ZERO,
+    };
+    (buffer.max(Money::ZERO) + withdrawal.max(Money::ZERO) - locked).max(Money::ZERO)
 }
 
-/// Whether free cash covers a buy at its limit price, with its fee, and leaves the rest. Sells need no cash.
+/// Whether free cash covers a buy at its limit price, with its fee, and what is to be kept stays after its expected
+/// cost. Sells need no cash.
+///
+/// The worst price must never overdraw the account; the cash to keep is measured as the planner measures it, at
+/// expected prices, or a plan that lands on its buffer would lose its last buy.
 ///
 /// # Errors
 /// A sentence with the figures.
@@ -135,12 +144,14 @@ pub fn cash_covers(order: &Order, fee: Rate, cash_free: Money, keep: Money) -> R
     if order.side == Side::Sell {
         return Ok(());
     }
-    let cost = order.limit_price.value_of(order.quantity);
-    let needed = cost + cost.times(fee);
-    if cash_free - needed >= keep {
+    let at_limit = order.limit_price.value_of(order.quantity);
+    let at_limit = at_limit + at_limit.times(fee);
+    let expected = order.notional + order.estimated_cost;
+    if cash_free >= at_limit && cash_free - expected >= keep {
         return Ok(());
     }
     Err(format!(
-        "insufficient proceeds: {needed} needed at the limit price, {cash_free} free, of which {keep} stays as cash"
+        "insufficient proceeds: {at_limit} needed at the limit price, {expected} expected, {cash_free} free, of which \
+         {keep} stays as cash"
     ))
 }

@@ -50,6 +50,14 @@ struct Candidate {
 }
 
 impl Candidate {
+    fn of(input: &PlanningInput, portfolio: &Portfolio<'_>, program: &Program<'_>, allocation: Allocation) -> Self {
+        let rounded = round_to_lots(input, portfolio, &allocation).within_means(input, portfolio);
+        let cost = rounded.cost().fraction_of(portfolio.net_asset_value).get();
+        let value = program.value(&rounded.weights(portfolio), cost);
+        let shortfall = program.shortfall(&rounded.trades, &allocation.given);
+        Self { allocation, rounded, shortfall, value }
+    }
+
     /// Keeps the limits better, or as well and is worth more.
     fn is_better_than(&self, other: &Self) -> bool {
         let gain = other.shortfall - self.shortfall;
@@ -60,9 +68,10 @@ impl Candidate {
 /// Shortfalls this close are the same.
 const SHORTFALL_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 
-/// Allocates. Trades that fall below a minimum are barred and the rest is solved again until none falls; of all
-/// payable candidates on the way the best is taken. How far limits give way is settled by the first solution, which
-/// knows nothing of minimums: what a dropped trade leaves undone is no reason to relax a limit.
+/// Allocates. Trades that fall below a minimum are barred and the rest is solved again until none falls, or until the
+/// limits cannot be met without those; of all candidates on the way the best is taken. How far limits give way is
+/// settled by the first solution, which knows nothing of minimums: what a dropped trade leaves undone, at most a
+/// minimum each, is no reason to relax a limit.
 pub(crate) fn allocate(
     input: &PlanningInput,
     portfolio: &Portfolio<'_>,
@@ -73,48 +82,27 @@ pub(crate) fn allocate(
     let first = program.solve()?;
     let mut programs = first.programs;
     let mut barred: BTreeSet<(usize, Side)> = BTreeSet::new();
-    let mut best: Option<Candidate> = None;
     let mut dropped: Vec<Dropped> = Vec::new();
-    let mut next = Some(first.clone());
-    while let Some(allocation) = next {
-        let rounded = round_to_lots(input, portfolio, &allocation);
-        let fallen = rounded.dropped.clone();
-        if rounded.is_payable(input) {
-            keep_better(&mut best, candidate(&program, portfolio, allocation, rounded));
-        }
-        if fallen.is_empty() {
-            break;
-        }
+    let mut best = Candidate::of(input, portfolio, &program, first.clone());
+    let mut fallen = best.rounded.dropped.clone();
+    while !fallen.is_empty() {
         barred.extend(fallen.iter().map(|dropped| (dropped.line, dropped.side)));
-        dropped.extend(fallen);
-        next = program.solve_without(&|line, side| barred.contains(&(line, side)), &first)?;
-        programs += next.as_ref().map_or(0, |next| next.programs);
+        dropped.append(&mut fallen);
+        let is_barred = |line, side| barred.contains(&(line, side));
+        let Some(next) = program.solve_without(&is_barred, &first, &mut programs)? else { break };
+        let candidate = Candidate::of(input, portfolio, &program, next);
+        fallen.clone_from(&candidate.rounded.dropped);
+        if candidate.is_better_than(&best) {
+            best = candidate;
+        }
     }
-    // Sells alone can always be paid.
-    let Candidate { mut allocation, mut rounded, .. } = best.unwrap_or_else(|| {
-        let mut rounded = round_to_lots(input, portfolio, &first);
-        rounded.trades.retain(|trade| trade.side == Side::Sell);
-        candidate(&program, portfolio, first, rounded)
-    });
+    let Candidate { mut allocation, mut rounded, .. } = best;
     allocation.programs = programs;
     // Whoever was dropped on the way and is not traded in the end is named.
     let traded: BTreeSet<usize> = rounded.trades.iter().map(|trade| trade.line).collect();
     rounded.dropped = dropped.into_iter().filter(|dropped| !traded.contains(&dropped.line)).collect();
     let relaxed = program.relaxed(&allocation.given);
     Ok(Decided { relaxed, ..decide(input, portfolio, limits, changes, allocation, rounded) })
-}
-
-fn candidate(program: &Program<'_>, portfolio: &Portfolio<'_>, allocation: Allocation, rounded: Rounded) -> Candidate {
-    let cost = rounded.cost().fraction_of(portfolio.net_asset_value).get();
-    let value = program.value(&rounded.weights(portfolio), cost);
-    let shortfall = program.shortfall(&rounded.trades, &allocation.given);
-    Candidate { allocation, rounded, shortfall, value }
-}
-
-fn keep_better(best: &mut Option<Candidate>, candidate: Candidate) {
-    if best.as_ref().is_none_or(|best| candidate.is_better_than(best)) {
-        *best = Some(candidate);
-    }
 }
 
 fn decide(

@@ -5,39 +5,37 @@ use std::cmp::Reverse;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::model::{Decimal, Money, Order, PlanningInput, PortfolioState, Quantity, Side, Weight};
+use crate::model::{
+    AssetId, AssetRecord, Decimal, Money, Order, PlanningInput, PortfolioState, Quantity, Side, Weight,
+};
 
+use super::Survey;
 use super::allocation::Decided;
 use super::constraints::Limits;
 use super::explanation::{Decision, explain};
 use super::idempotency::{digest_of, order_key, payload_digest, run_id};
-use super::plan::{CashLine, Certificate, PLAN_SCHEMA, Position, RebalancePlan, Regime, Relaxation, SolverRecord};
+use super::plan::{CashLine, Certificate, PLAN_SCHEMA, Position, RebalancePlan, Relaxation, SolverRecord};
 use super::portfolio::{Line, Portfolio};
 use super::rounding::Trade;
 use super::solver::{BACKEND, BACKEND_VERSION};
-use super::universe::Universe;
 
 /// Everything the plan is made of.
-pub(crate) struct Parts<'a> {
-    pub(crate) input: &'a PlanningInput,
-    pub(crate) net_asset_value: Money,
-    pub(crate) universe: &'a Universe,
-    pub(crate) regime: Regime,
-    pub(crate) portfolio: &'a Portfolio<'a>,
-    pub(crate) limits: &'a Limits,
-    pub(crate) decided: &'a Decided,
-    pub(crate) policy_digest: String,
-    pub(crate) next_state: PortfolioState,
+struct Parts<'a> {
+    input: &'a PlanningInput,
+    net_asset_value: Money,
+    portfolio: &'a Portfolio<'a>,
+    limits: &'a Limits,
+    decided: &'a Decided,
 }
 
 /// Assembles the plan, without its certificate.
-pub(crate) fn assemble(parts: Parts<'_>) -> RebalancePlan {
-    let Parts { input, net_asset_value, decided, .. } = parts;
+pub(crate) fn assemble(input: &PlanningInput, survey: Survey<'_>, decided: &Decided) -> RebalancePlan {
+    let net_asset_value = survey.net_asset_value;
+    let (portfolio, limits) = (&survey.portfolio, &survey.limits);
+    let parts = Parts { input, net_asset_value, portfolio, limits, decided };
     let run_id = run_id(&input.run);
     let valid_until = expiry(input.as_of, input.policy.orders.valid_minutes);
-    let orders = orders(&parts, run_id, valid_until);
     let traded = decided.rounded.traded();
-    let solved = decided.allocation.programs > 0;
     RebalancePlan {
         schema: PLAN_SCHEMA,
         run_id,
@@ -48,30 +46,45 @@ pub(crate) fn assemble(parts: Parts<'_>) -> RebalancePlan {
         quote_currency: input.policy.quote_currency.clone(),
         as_of: input.as_of,
         valid_until,
-        solver: SolverRecord {
-            backend: BACKEND.to_owned(),
-            version: BACKEND_VERSION.to_owned(),
-            programs: decided.allocation.programs,
-            objective: if solved {
-                decided.allocation.objective.round_dp(12).normalize().to_string()
-            } else {
-                String::new()
-            },
-        },
+        solver: solver_record(decided),
         net_asset_value,
         outcome: decided.outcome.clone(),
         cash: cash_line(&parts),
         positions: positions(&parts),
-        orders,
-        exclusions: parts.universe.exclusions.clone(),
+        orders: orders(&parts, run_id, valid_until),
         relaxations: relaxations(decided),
         certificate: Certificate::default(),
         turnover: Weight::new(traded.fraction_of(net_asset_value).get() / Decimal::TWO).unwrap_or_default(),
         estimated_cost: decided.rounded.cost(),
         notices: input.notices.clone(),
-        regime: parts.regime,
-        policy_digest: parts.policy_digest,
-        next_state: parts.next_state,
+        next_state: next_state(input, &survey),
+        exclusions: survey.universe.exclusions,
+        regime: survey.regime.regime,
+        policy_digest: survey.policy_digest,
+    }
+}
+
+fn solver_record(decided: &Decided) -> SolverRecord {
+    let programs = decided.allocation.programs;
+    let objective = (programs > 0).then(|| decided.allocation.objective.round_dp(12).normalize().to_string());
+    SolverRecord {
+        backend: BACKEND.to_owned(),
+        version: BACKEND_VERSION.to_owned(),
+        programs,
+        objective: objective.unwrap_or_default(),
+    }
+}
+
+/// What the portfolio remembers once this plan has settled.
+fn next_state(input: &PlanningInput, survey: &Survey<'_>) -> PortfolioState {
+    let signal = |(asset, record): (&AssetId, &AssetRecord)| Some((asset.clone(), record.grades.signal?.value));
+    PortfolioState {
+        members: survey.universe.member_set(),
+        bearish: Some(survey.regime.regime.bearish),
+        regime_observations: survey.regime.observations.clone(),
+        policy_digest: Some(survey.policy_digest.clone()),
+        last_prices: input.assets.iter().map(|(asset, record)| (asset.clone(), record.price)).collect(),
+        last_signals: input.assets.iter().filter_map(signal).collect(),
     }
 }
 

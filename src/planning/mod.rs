@@ -34,12 +34,16 @@ pub use error::{Conflict, PlanError, Repair};
 pub use plan::RebalancePlan;
 pub use solver::{BACKEND, BACKEND_VERSION, SolverFault};
 
-use crate::model::{Decimal, Flow, Money, PlanningInput, PortfolioState};
+use crate::model::{Decimal, Flow, Money, PlanningInput};
 
 use allocation::Decided;
+use constraints::Limits;
 use drift_band::Changes;
 use idempotency::digest_of;
 use plan::{Outcome, ReasonCode};
+use portfolio::Portfolio;
+use regime::RegimeDecision;
+use universe::Universe;
 
 /// Makes the plan.
 ///
@@ -47,61 +51,70 @@ use plan::{Outcome, ReasonCode};
 /// When nothing is eligible, the hard limits conflict, the solver fails, or the finished plan does not pass its own
 /// independent verification. No plan is returned then, and none of its orders exist.
 pub fn plan(input: &PlanningInput) -> Result<RebalancePlan, PlanError> {
-    let net_asset_value = valuation::net_asset_value(input)?;
-    let universe = universe::select_universe(input);
-    refuse_empty(input, &universe)?;
-    let decision = regime::decide_regime(input, &universe);
-    let current = if net_asset_value > Money::ZERO {
-        portfolio::current_weights(input, net_asset_value)
+    let survey = survey(input)?;
+    let decided = if survey.net_asset_value <= Money::ZERO {
+        Decided::idle(Outcome::NothingToTrade("the account holds nothing".to_owned()), ReasonCode::OnTarget)
+    } else if drift_band::in_band(input, &survey.portfolio, &survey.limits, survey.changes) {
+        Decided::idle(Outcome::InBand, ReasonCode::InBand)
     } else {
-        std::collections::BTreeMap::new()
+        allocation::allocate(input, &survey.portfolio, &survey.limits, survey.changes)?
     };
-    let references =
-        reference_weights::reference_weights(input, &universe, &decision.regime, &current, net_asset_value);
+    let mut plan = assembly::assemble(input, survey, &decided);
+    plan.certificate = verification::verify(input, &plan).map_err(PlanError::Verification)?;
+    Ok(plan)
+}
+
+/// Everything that is known before anything is decided about trades.
+#[derive(Debug)]
+pub(crate) struct Survey<'a> {
+    pub(crate) net_asset_value: Money,
+    pub(crate) universe: Universe,
+    pub(crate) regime: RegimeDecision,
+    pub(crate) portfolio: Portfolio<'a>,
+    pub(crate) limits: Limits,
+    pub(crate) policy_digest: String,
+    pub(crate) changes: Changes,
+}
+
+fn survey(input: &PlanningInput) -> Result<Survey<'_>, PlanError> {
+    let net_asset_value = valuation::net_asset_value(input)?;
     // An account that holds nothing has no weights; it is laid out against one unit of money and left alone.
     let scale = if net_asset_value > Money::ZERO { net_asset_value } else { one() };
-    let portfolio = portfolio::lay_out(input, scale, &universe, &decision.regime, &references);
-    let limits = constraints::limits(input, &portfolio, &decision.regime);
+    let universe = universe::select_universe(input);
+    refuse_empty(input, &universe)?;
+    let regime = regime::decide_regime(input, &universe);
+    let current = portfolio::current_weights(input, scale);
+    let references = reference_weights::reference_weights(input, &universe, &regime.regime, &current, net_asset_value);
+    let portfolio = portfolio::lay_out(input, scale, &universe, &regime.regime, &references);
+    let limits = constraints::limits(input, &portfolio, &regime.regime);
     let policy_digest = digest_of(&input.policy);
     let changes = Changes {
         membership: universe.member_set() != input.state.members,
-        regime: decision.regime.changed,
+        regime: regime.regime.changed,
         // A case's opening state does not know the policy of the run before: unknown is not changed.
         policy: input.state.policy_digest.as_ref().is_some_and(|before| *before != policy_digest),
     };
-    let decided = if net_asset_value <= Money::ZERO {
-        Decided::idle(Outcome::NothingToTrade("the account holds nothing".to_owned()), ReasonCode::OnTarget)
-    } else if drift_band::in_band(input, &portfolio, &limits, changes) {
-        Decided::idle(Outcome::InBand, ReasonCode::InBand)
-    } else {
-        allocation::allocate(input, &portfolio, &limits, changes)?
-    };
-    let next_state = PortfolioState {
-        members: universe.member_set(),
-        bearish: Some(decision.regime.bearish),
-        regime_observations: decision.observations.clone(),
-        policy_digest: Some(policy_digest.clone()),
-        last_prices: input.assets.iter().map(|(asset, record)| (asset.clone(), record.price)).collect(),
-        last_signals: input
-            .assets
-            .iter()
-            .filter_map(|(asset, record)| Some((asset.clone(), record.grades.signal?.value)))
-            .collect(),
-    };
-    let parts = assembly::Parts {
-        input,
-        net_asset_value,
-        universe: &universe,
-        regime: decision.regime,
-        portfolio: &portfolio,
-        limits: &limits,
-        decided: &decided,
-        policy_digest,
-        next_state,
-    };
-    let mut plan = assembly::assemble(parts);
-    plan.certificate = verification::verify(input, &plan).map_err(PlanError::Verification)?;
-    Ok(plan)
+    Ok(Survey { net_asset_value, universe, regime, portfolio, limits, policy_digest, changes })
+}
+
+/// The program that [`plan`] solves first, as plain numbers: for comparing solvers.
+///
+/// # Errors
+/// As [`plan`], as far as it goes.
+pub fn segment_program(input: &PlanningInput) -> Result<SegmentProgram, PlanError> {
+    let survey = survey(input)?;
+    let program = program::Program::formulate(input, &survey.portfolio, &survey.limits, survey.changes);
+    Ok(program.as_numbers())
+}
+
+/// Maximise `Σ reward · x` over `0 ≤ x ≤ upper` with every row `Σ coefficient · x ≤ bound`; all in fractions of net
+/// asset value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentProgram {
+    /// Upper bound and reward of each column.
+    pub columns: Vec<(Decimal, Decimal)>,
+    /// Coefficients by column index, and the bound.
+    pub rows: Vec<(Vec<(usize, Decimal)>, Decimal)>,
 }
 
 fn one() -> Money {

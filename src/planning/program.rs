@@ -5,11 +5,12 @@
 //! row per asset is needed. Only the limits of `constraints` are rows.
 //!
 //! Maximise, in fractions of net asset value:
-//! `grade_tilt · Σ gᵢ wᵢ − tracking_aversion · (Σ tᵢ φ(|wᵢ − tᵢ| / tᵢ) + max(0, c − t_c)) − cost_aversion · Σ cost`.
+//! `grade_tilt · Σ gᵢ wᵢ − tracking_aversion · (Σ tᵢ φ(|wᵢ − tᵢ| / tᵢ) + max(0, 1 − Σ wᵢ − t_c))
+//! − cost_aversion · Σ cost`.
 //!
-//! Cash above its reference weight is a deviation like any other. Without that term a run short of turnover would
-//! sell what is too much and buy nothing for it: a sale alone moves as much towards the index, at half the turnover,
-//! as a sale and a purchase.
+//! Cash above its reference weight is a deviation like any other; what costs burn counts as if it were still there,
+//! or a round trip would be a way to track. Without that term a run short of turnover would sell what is too much and
+//! buy nothing for it: a sale alone moves as much towards the index, at half the turnover, as a sale and a purchase.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,13 +19,14 @@ use rust_decimal::RoundingStrategy;
 use crate::model::policy::OnBreach;
 use crate::model::{Decimal, PlanningInput, Side};
 
+use super::SegmentProgram;
 use super::constraints::{LimitRow, Limits, RowKind, tight_buy_box};
 use super::drift_band::{Changes, band};
 use super::error::{Conflict, PlanError, Repair};
 use super::plan::Role;
 use super::portfolio::{Line, Portfolio, max_weight};
 use super::rounding::Trade;
-use super::solver::{AtMostRow, BoxedColumn, SolverFault, Verdict, maximise};
+use super::solver::{AtMostRow, BoxedColumn, Verdict, maximise};
 
 /// φ: the slope rises from 1 near the reference weight to 2 beyond three quarters of it. With one slope a corner
 /// would serve some members fully and others not at all; so a shortfall spreads over the index.
@@ -40,11 +42,17 @@ const fn hundredths(count: u32) -> Decimal {
     Decimal::from_parts(count, 0, 0, false, 2)
 }
 
+const HALF: Decimal = Decimal::from_parts(5, 0, 0, false, 1);
+
 /// Breaks ties: a hundredth of a basis point per unit of weight between the first and the last line, by id.
 const TIE_BREAK: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
 /// Relaxations below this are rounding of the solver, not a need.
 const RELAXATION_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+
+/// Left to limits that gave way before, while later ones are asked: next to nothing, for a limit that costs decide may
+/// multiply it a thousandfold; or, where the solver then finds no way at all, as little as it can tell apart.
+const LEEWAYS: [Decimal; 2] = [Decimal::from_parts(1, 0, 0, false, 13), RELAXATION_NOISE];
 
 /// Part of a piece below this, a thousandth of a basis point, is what fixed relaxations leave to spare.
 const TRADE_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 7);
@@ -88,6 +96,8 @@ pub(crate) struct Program<'a> {
     portfolio: &'a Portfolio<'a>,
     limits: &'a Limits,
     anchors: Vec<Decimal>,
+    /// What each line's weight is worth less than the one's before it, so that equal choices have one answer.
+    tie_step: Decimal,
 }
 
 /// Which bounds a solve uses.
@@ -107,19 +117,25 @@ impl<'a> Program<'a> {
         changes: Changes,
     ) -> Self {
         let anchors = portfolio.lines.iter().map(|line| anchor(input, portfolio, line, changes)).collect();
-        Self { input, portfolio, limits, anchors }
+        let tie_step = TIE_BREAK / Decimal::from(portfolio.lines.len().max(1));
+        Self { input, portfolio, limits, anchors, tie_step }
     }
 
     /// Solves. First with bounds tightened for rounding, then with the policy's own, then lets soft limits give
     /// way: in order of priority, each by the least that those before it allow.
     pub(crate) fn solve(&self) -> Result<Allocation, PlanError> {
         let nobody = |_: usize, _: Side| false;
-        let none = vec![Decimal::ZERO; self.limits.rows.len()];
         let mut programs = 0;
-        if let Some(allocation) = self.solve_within(&nobody, &none, &mut programs)? {
+        if let Some(allocation) = self.solve_within(&nobody, &self.nothing_given(), &mut programs)? {
             return Ok(allocation);
         }
-        let Some(elastic) = self.solve_elastic(&nobody, &none, &mut programs)? else {
+        let mut elastic = None;
+        for leeway in LEEWAYS {
+            if elastic.is_none() {
+                elastic = self.solve_elastic(leeway, &mut programs)?;
+            }
+        }
+        let Some(elastic) = elastic else {
             return Err(PlanError::Conflict(self.conflict()?));
         };
         // Once it is settled what gives way, everything else keeps its room for rounding where it can.
@@ -127,21 +143,31 @@ impl<'a> Program<'a> {
         Ok(Allocation { programs, ..refined.unwrap_or(elastic) })
     }
 
-    /// Solves again without the trades that no venue would take. What gave way in `first` may give way as far and
-    /// no further; where the limits cannot be kept so, they are kept as nearly as can be. Absent when hard limits
-    /// depend on a barred trade.
+    /// What the first solve is given.
+    pub(crate) fn as_numbers(&self) -> SegmentProgram {
+        let columns = self.columns(Bounds::Tight, &|_, _| false);
+        let mut rows = self.rows(&columns, Bounds::Tight, &self.nothing_given());
+        let mut all = boxes(&columns);
+        self.measure_idle_cash(&columns, &mut all, &mut rows);
+        SegmentProgram {
+            columns: all.into_iter().map(|column| (column.upper, column.reward)).collect(),
+            rows: rows.into_iter().map(|row| (row.terms, row.bound)).collect(),
+        }
+    }
+
+    /// Solves again without the trades that no venue would take. What gave way in `first` may give way as far and no
+    /// further; absent when the limits cannot be met so.
     pub(crate) fn solve_without(
         &self,
         barred: &dyn Fn(usize, Side) -> bool,
         first: &Allocation,
+        programs: &mut u32,
     ) -> Result<Option<Allocation>, PlanError> {
-        let mut programs = 0;
-        let found = match self.solve_within(barred, &first.given, &mut programs)? {
-            None => self.solve_elastic(barred, &first.given, &mut programs)?,
-            found => found,
-        };
-        // The relaxations of the plan are those of the limits alone; what a barred trade adds is a matter of lots.
-        Ok(found.map(|allocation| Allocation { given: first.given.clone(), ..allocation }))
+        self.solve_within(barred, &first.given, programs)
+    }
+
+    fn nothing_given(&self) -> Vec<Decimal> {
+        vec![Decimal::ZERO; self.limits.rows.len()]
     }
 
     /// The optimum that keeps every row at its bound plus what it is `given`; absent when there is none.
@@ -164,16 +190,11 @@ impl<'a> Program<'a> {
         Ok(None)
     }
 
-    /// The optimum when soft rows may give way beyond what they are given; absent when that is not enough.
-    fn solve_elastic(
-        &self,
-        barred: &dyn Fn(usize, Side) -> bool,
-        given: &[Decimal],
-        programs: &mut u32,
-    ) -> Result<Option<Allocation>, PlanError> {
-        let columns = self.columns(Bounds::Exact, barred);
-        let rows = self.rows(&columns, Bounds::Exact, given);
-        let slacks = Slacks::new(&self.limits.rows, given, columns.len());
+    /// The optimum when soft rows give way; absent when that is not enough.
+    fn solve_elastic(&self, leeway: Decimal, programs: &mut u32) -> Result<Option<Allocation>, PlanError> {
+        let columns = self.columns(Bounds::Exact, &|_, _| false);
+        let rows = self.rows(&columns, Bounds::Exact, &self.nothing_given());
+        let slacks = Slacks::new(&self.limits.rows, columns.len());
         if slacks.entries.is_empty() {
             return Ok(None);
         }
@@ -193,7 +214,7 @@ impl<'a> Program<'a> {
                 needed.extend(&members);
             }
             let terms = members.iter().map(|slack| (*slack, Decimal::ONE)).collect();
-            fixed.push(AtMostRow { terms, bound: least + RELAXATION_NOISE });
+            fixed.push(AtMostRow { terms, bound: least + leeway });
         }
         let mut all = boxes(&columns);
         all.extend(slacks.columns(None));
@@ -201,11 +222,8 @@ impl<'a> Program<'a> {
         rows.extend(fixed);
         self.measure_idle_cash(&columns, &mut all, &mut rows);
         *programs += 1;
-        let Verdict::Optimal { values, objective } = maximise(&all, &rows)? else {
-            // The last pass found a solution with these very bounds: only rounding can have lost it.
-            return Err(SolverFault::NotProved.into());
-        };
-        let given = slacks.given(given, &values, &needed);
+        let Verdict::Optimal { values, objective } = maximise(&all, &rows)? else { return Ok(None) };
+        let given = slacks.given(self.nothing_given(), &values, &needed);
         Ok(Some(allocation(&columns, &rows, &values, objective, given, *programs)))
     }
 
@@ -242,14 +260,17 @@ impl<'a> Program<'a> {
         (Column { line: trade.line, side: trade.side, upper, reward: Decimal::ZERO, cost_rate }, upper)
     }
 
-    /// One more column, and the row that makes it at least the cash above its reference weight:
-    /// `c0 + Σ(1−κ)s − Σ(1+κ)b − t_c ≤ idle`.
+    /// One more column, and the row that makes it at least what is neither invested nor meant to be cash:
+    /// `c0 + Σs − Σb − t_c ≤ idle`. Costs count as if they were still there: to burn cash is no way to track.
     fn measure_idle_cash(&self, columns: &[Column], all: &mut Vec<BoxedColumn>, rows: &mut Vec<AtMostRow>) {
         let price = self.input.policy.objective.tracking_aversion.get();
         if price.is_zero() {
             return;
         }
-        let raised = |(index, column): (usize, &Column)| (index, -RowKind::Budget.coefficient(self.portfolio, column));
+        let raised = |(index, column): (usize, &Column)| match column.side {
+            Side::Sell => (index, Decimal::ONE),
+            Side::Buy => (index, Decimal::NEGATIVE_ONE),
+        };
         let mut terms: Vec<(usize, Decimal)> = columns.iter().enumerate().map(raised).collect();
         terms.push((all.len(), Decimal::NEGATIVE_ONE));
         let cash = self.portfolio.cash_free + self.portfolio.cash_locked;
@@ -259,9 +280,8 @@ impl<'a> Program<'a> {
 
     /// A minimal set of limits that cannot all be met (deletion filter), and what would mend it.
     fn conflict(&self) -> Result<Conflict, PlanError> {
-        let none = vec![Decimal::ZERO; self.limits.rows.len()];
         let columns = self.columns(Bounds::Exact, &|_, _| false);
-        let rows = self.rows(&columns, Bounds::Exact, &none);
+        let rows = self.rows(&columns, Bounds::Exact, &self.nothing_given());
         // Every limit at the furthest it may go.
         let mut kept: Vec<usize> = Vec::new();
         let mut furthest = rows;
@@ -395,7 +415,7 @@ impl<'a> Program<'a> {
 
     fn piece(&self, index: usize, line: &Line<'_>, anchor: Decimal, side: Side, from: Decimal, to: Decimal) -> Column {
         let objective = &self.input.policy.objective;
-        let middle = (from + to) / Decimal::TWO;
+        let middle = (from + to) * HALF;
         let rate = line.costs.iter().find(|piece| piece.up_to.is_none_or(|end| middle < end));
         let cost_rate = rate.map_or(Decimal::ZERO, |piece| piece.rate);
         let (direction, at) = match side {
@@ -405,7 +425,7 @@ impl<'a> Program<'a> {
         // d/dw of grade_tilt·g·w − tracking_aversion·t·φ(|w−t|/t).
         let slope = objective.grade_tilt.get() * line.score
             - objective.tracking_aversion.get() * tracking_slope(at, anchor, line.reference);
-        let tie = TIE_BREAK * Decimal::from(index) / Decimal::from(self.portfolio.lines.len());
+        let tie = self.tie_step * Decimal::from(index);
         let reward = direction * (slope - tie) - objective.cost_aversion.get() * cost_rate;
         Column { line: index, side, upper: to - from, reward, cost_rate }
     }
@@ -438,8 +458,8 @@ impl<'a> Program<'a> {
     /// The objective of a portfolio reached by given trades: for comparing rounded plans.
     pub(crate) fn value(&self, weights: &[Decimal], cost: Decimal) -> Decimal {
         let objective = &self.input.policy.objective;
-        let cash = Decimal::ONE - weights.iter().sum::<Decimal>() - cost;
-        let idle = (cash - self.portfolio.cash_reference).max(Decimal::ZERO);
+        let uninvested = Decimal::ONE - weights.iter().sum::<Decimal>();
+        let idle = (uninvested - self.portfolio.cash_reference).max(Decimal::ZERO);
         let mut total = -objective.cost_aversion.get() * cost - objective.tracking_aversion.get() * idle;
         for ((line, anchor), weight) in self.portfolio.lines.iter().zip(&self.anchors).zip(weights) {
             total += objective.grade_tilt.get() * line.score * *weight;
@@ -521,7 +541,7 @@ fn allocation(
     };
     let binding = rows.iter().enumerate().filter(|(_, row)| row.bound - used(row) <= RELAXATION_NOISE);
     let binding = binding.map(|(index, _)| index).collect();
-    let mut allocation = Allocation { objective, binding, given, programs, ..Allocation::default() };
+    let mut allocation = Allocation { objective, given, binding, programs, ..Allocation::default() };
     // What fixed relaxations leave to spare is no trade; a whole piece is one, however small.
     let meant = |(column, value): &(&Column, &Decimal)| **value > TRADE_NOISE || **value == column.upper;
     for (column, value) in columns.iter().zip(values).filter(meant) {
@@ -546,21 +566,18 @@ struct Slack {
     column: usize,
     priority: u32,
     family: String,
-    /// The most it may give way, and the part of that which it is given already.
     most: Decimal,
-    given: Decimal,
 }
 
 impl Slacks {
-    fn new(rows: &[LimitRow], given: &[Decimal], first_column: usize) -> Self {
-        let soft = rows.iter().zip(given).enumerate().filter(|(_, (row, _))| row.soft.is_some());
-        let entry = |((row, (limit, given)), column): ((usize, (&LimitRow, &Decimal)), usize)| Slack {
+    fn new(rows: &[LimitRow], first_column: usize) -> Self {
+        let soft = rows.iter().enumerate().filter(|(_, row)| row.soft.is_some());
+        let entry = |((row, limit), column): ((usize, &LimitRow), usize)| Slack {
             row,
             column,
             priority: limit.soft.map_or(0, |soft| soft.priority),
             family: limit.kind.family(),
             most: limit.most_relaxation(),
-            given: *given,
         };
         Self { entries: soft.zip(first_column..).map(entry).collect() }
     }
@@ -581,12 +598,7 @@ impl Slacks {
             _ => Decimal::ZERO,
         };
         let entries = self.entries.iter();
-        entries
-            .map(|slack| BoxedColumn {
-                upper: (slack.most - slack.given).max(Decimal::ZERO),
-                reward: reward(&slack.column),
-            })
-            .collect()
+        entries.map(|slack| BoxedColumn { upper: slack.most, reward: reward(&slack.column) }).collect()
     }
 
     fn extend(&self, mut rows: Vec<AtMostRow>) -> Vec<AtMostRow> {
@@ -598,14 +610,12 @@ impl Slacks {
         rows
     }
 
-    /// How far each row gives way in a solution, rounded up at the ninth decimal, so that it is never understated.
-    fn given(&self, before: &[Decimal], values: &[Decimal], needed: &BTreeSet<usize>) -> Vec<Decimal> {
-        let mut given = before.to_vec();
+    /// How far each row gives way in a solution.
+    fn given(&self, mut given: Vec<Decimal>, values: &[Decimal], needed: &BTreeSet<usize>) -> Vec<Decimal> {
         for slack in self.entries.iter().filter(|slack| needed.contains(&slack.column)) {
             let (Some(given), Some(value)) = (given.get_mut(slack.row), values.get(slack.column)) else { continue };
             if *value > RELAXATION_NOISE {
-                let amount = value.round_dp_with_strategy(9, RoundingStrategy::AwayFromZero);
-                *given = (*given + amount).min(slack.most);
+                *given = (*value).min(slack.most);
             }
         }
         given

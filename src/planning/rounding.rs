@@ -3,7 +3,7 @@
 //! Buys round down, sells round up and never above the free holding, so rounding only ever adds cash. What is
 //! below a minimum is dropped and named.
 
-use crate::model::{Decimal, Listing, Money, PlanningInput, Price, Quantity, Side};
+use crate::model::{Decimal, Listing, Money, PlanningInput, Price, Quantity, Rate, Side, Weight};
 
 use super::portfolio::{Line, Portfolio, buy_limit_price, sell_limit_price, to_quantity, weight_of};
 use super::program::Allocation;
@@ -64,12 +64,23 @@ fn trade(
 ) -> Result<Trade, String> {
     let exact = to_quantity(weight, line, portfolio.net_asset_value);
     let exact = Quantity::new(exact).map_err(|error| error.to_string())?;
-    let sellable = line.sellable();
     let quantity = match side {
         Side::Buy => exact.floor_to(line.step()),
-        Side::Sell => exact.ceil_to(line.step()).min(sellable),
+        Side::Sell => exact.ceil_to(line.step()).min(line.sellable()),
     };
-    let full_exit = side == Side::Sell && quantity == sellable;
+    priced(input, index, line, listing, side, quantity)
+}
+
+/// A trade of this quantity, if the venue and the policy take it.
+fn priced(
+    input: &PlanningInput,
+    index: usize,
+    line: &Line<'_>,
+    listing: &Listing,
+    side: Side,
+    quantity: Quantity,
+) -> Result<Trade, String> {
+    let full_exit = side == Side::Sell && quantity == line.sellable();
     if quantity.is_zero() {
         return Err(format!("rounds to zero: less than one lot of {}", listing.lot_size));
     }
@@ -95,28 +106,65 @@ fn trade(
     Ok(Trade { line: index, side, quantity, limit_price, notional, cost, full_exit })
 }
 
+/// Free cash when every order so far is filled: at reference prices with all costs, and at limit prices with fees.
+struct Purse {
+    fee: Rate,
+    at_reference: Money,
+    at_limit: Money,
+}
+
+impl Purse {
+    /// After these sells. Sells only ever fill a purse.
+    fn of(input: &PlanningInput, sells: &[Trade]) -> Self {
+        let cash = input.account.cash_free;
+        let mut purse = Self { fee: input.policy.costs.fee, at_reference: cash, at_limit: cash };
+        for sell in sells {
+            let value = sell.limit_price.value_of(sell.quantity);
+            purse.at_reference += sell.notional - sell.cost;
+            purse.at_limit += value - value.times(purse.fee);
+        }
+        purse
+    }
+
+    fn pays(&self, buy: &Trade) -> bool {
+        let value = buy.limit_price.value_of(buy.quantity);
+        buy.notional + buy.cost <= self.at_reference && value + value.times(self.fee) <= self.at_limit
+    }
+
+    fn spend(&mut self, buy: &Trade) {
+        let value = buy.limit_price.value_of(buy.quantity);
+        self.at_reference -= buy.notional + buy.cost;
+        self.at_limit -= value + value.times(self.fee);
+    }
+
+    /// As much of the buy as can be paid; absent where that is too little for the venue or the policy.
+    fn cut(&self, buy: &Trade, input: &PlanningInput, portfolio: &Portfolio<'_>) -> Option<Trade> {
+        let line = portfolio.lines.get(buy.line)?;
+        let value = buy.limit_price.value_of(buy.quantity);
+        // Costs are convex: a smaller trade costs no more in proportion.
+        let at_reference = self.at_reference.fraction_of(buy.notional + buy.cost);
+        let at_limit = self.at_limit.fraction_of(value + value.times(self.fee));
+        let part = at_reference.min(at_limit).max(Weight::ZERO);
+        let quantity = Quantity::new(buy.quantity.get() * part.get()).ok()?.floor_to(line.step());
+        let cut = priced(input, buy.line, line, line.listing()?, Side::Buy, quantity).ok()?;
+        self.pays(&cut).then_some(cut)
+    }
+}
+
 impl Rounded {
-    /// Whether every order can be paid, at reference prices with all costs and at limit prices with fees.
-    pub(crate) fn is_payable(&self, input: &PlanningInput) -> bool {
-        let fee = input.policy.costs.fee;
-        let mut at_reference = input.account.cash_free;
-        let mut at_limit = input.account.cash_free;
-        for trade in &self.trades {
-            let value = trade.limit_price.value_of(trade.quantity);
-            at_reference -= trade.cost;
-            at_limit -= value.times(fee);
-            match trade.side {
-                Side::Buy => {
-                    at_reference -= trade.notional;
-                    at_limit -= value;
-                }
-                Side::Sell => {
-                    at_reference += trade.notional;
-                    at_limit += value;
-                }
+    /// The same with the buys cut to what can be paid, in their order: a dropped sell may have been to fund one.
+    pub(crate) fn within_means(mut self, input: &PlanningInput, portfolio: &Portfolio<'_>) -> Self {
+        let (buys, sells): (Vec<Trade>, Vec<Trade>) = self.trades.drain(..).partition(|trade| trade.side == Side::Buy);
+        self.trades = sells;
+        let mut purse = Purse::of(input, &self.trades);
+        for buy in buys {
+            let cut = if purse.pays(&buy) { Some(buy) } else { purse.cut(&buy, input, portfolio) };
+            if let Some(buy) = cut {
+                purse.spend(&buy);
+                self.trades.push(buy);
             }
         }
-        at_reference >= Money::ZERO && at_limit >= Money::ZERO
+        self
     }
 
     /// Weights after full fills, by line.

@@ -13,7 +13,7 @@
 //! | polkadot | 4 | 0 | 0 | | 0 | 0 | 10 |
 //! | ripple, halted | 0.5 | 2,000 | 0.01 | | 2,000 | 0.01 | |
 //! | solana | 100 | 90 | 0.09 | | 90 | 0.09 | 20 (min quantity) |
-//! | usd-coin | 1 | 15,000 | 0.15 | buy 1,000 at 1.01 | 16,000 | 0.16 | 15 (min notional) |
+//! | usd-coin | 1 | 15,000 | 0.15 | buy 1,000 at 1.01 | 16,000 | 0.16 | 15 (min notional of 14.85 at a sell's lowest price) |
 //!
 //! Costs: 10 bitcoin, 13.75 dogwif (half of it beyond the first impact piece), 8 ethereum, 4 cardano, 2 usd-coin;
 //! 37.75 together. Cash after: 10,000 + 10,000 − 7,000 − 37.75 = 12,962.25.
@@ -454,7 +454,7 @@ fn assets() -> Value {
         "polkadot": asset("DOT", "4", "layer-1", "50000000", &["0.01", "0.01", "0.001", "5"]),
         "ripple": asset("XRP", "0.5", "payments", "400000000", &["0.1", "0.1", "0.0001", "5"]),
         "solana": asset("SOL", "100", "layer-1", "300000000", &["0.001", "0.2", "0.01", "5"]),
-        "usd-coin": asset("USDC", "1", "stablecoin", "1000000000", &["1", "1", "0.0001", "15"]),
+        "usd-coin": asset("USDC", "1", "stablecoin", "1000000000", &["1", "1", "0.0001", "14.85"]),
     })
 }
 

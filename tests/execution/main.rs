@@ -8,6 +8,7 @@
     reason = "test code: what is unexpected panics"
 )]
 
+mod plans;
 mod support;
 
 mod controls;

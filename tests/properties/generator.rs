@@ -188,7 +188,7 @@ fn state() -> impl Strategy<Value = StateDraw> {
 struct PolicyDraw {
     ranking: (bool, bool, u32, u32, u32),
     eligibility: (u8, bool, u8),
-    weights: (u8, Option<u32>, Option<u32>),
+    weights: (u8, Option<u32>, Option<u32>, Option<u32>),
     regime: Option<(u32, u32, u32, u32, bool, u8)>,
     band: (u8, u32, bool),
     objective: (u8, u32, u32, u32),
@@ -239,7 +239,9 @@ fn policy() -> impl Strategy<Value = PolicyDraw> {
     let eligibility = (prop_oneof![4 => Just(0_u8), 1 => 1..=3_u8], prop_oneof![4 => Just(false), 1 => Just(true)], {
         prop_oneof![3 => Just(0b1000_u8), 1 => Just(0)]
     });
-    let weights = (0..=4_u8, option::weighted(0.5, 30..=1000_u32), option::weighted(0.2, 30..=1000_u32));
+    let cap = || 30..=1000_u32;
+    let weights =
+        (0..=4_u8, option::weighted(0.5, cap()), option::weighted(0.2, cap()), option::weighted(0.3, 0..=50_u32));
     let regime = option::weighted(0.5, (0..=400_u32, 0..=800_u32, 1..=3_u32, 0..=1_u32, any::<bool>(), 0..=2_u8));
     let band = (0..=3_u8, 1..=300_u32, any::<bool>());
     let objective = (0..=2_u8, 1..=200_u32, 100..=3000_u32, 100..=3000_u32);
@@ -552,7 +554,7 @@ fn fillable(per_mille: u32, members: u32) -> u32 {
 
 fn reference_weights(draw: &PolicyDraw, members: u32) -> ReferenceWeights {
     use WeightMethod as Method;
-    let (method, cap, tier) = draw.weights;
+    let (method, cap, tier, cash) = draw.weights;
     let cap = cap.map(|cap| fillable(cap, members));
     ReferenceWeights {
         method: [Method::MarketCap, Method::SqrtMarketCap, Method::Equal, Method::Grade, Method::MarketCapGrade]
@@ -562,7 +564,8 @@ fn reference_weights(draw: &PolicyDraw, members: u32) -> ReferenceWeights {
             .into_iter()
             .collect(),
         max_weight: cap.map(weight),
-        cash: None,
+        // At least the buffer.
+        cash: cash.map(|cash| weight(cash + draw.limits.cash_buffer.map_or(0, |(buffer, _)| buffer))),
     }
 }
 

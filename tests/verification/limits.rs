@@ -158,8 +158,9 @@ fn a_smallest_order_is_whatever_is_worth_most() {
     assert!(!explained(|s| listing(s).lot_size = quantity("0.09")));
     assert!(explained(|s| listing(s).min_quantity = quantity("0.1")));
     assert!(!explained(|s| listing(s).min_quantity = quantity("0.09")));
-    assert!(explained(|s| listing(s).min_notional = money("10")));
-    assert!(!explained(|s| listing(s).min_notional = money("9.99")));
+    // A sell may go as low as 99: 9.9 there are 10 at the reference price.
+    assert!(explained(|s| listing(s).min_notional = money("9.9")));
+    assert!(!explained(|s| listing(s).min_notional = money("9.89")));
     assert!(explained(|s| s.input.policy.orders.min_trade = money("10")));
     assert!(!explained(|s| s.input.policy.orders.min_trade = money("9.99")));
 }
@@ -377,8 +378,8 @@ fn what_must_leave_leaves() {
         ),
         Case("below it", |s| keep(s, |s| listing(s).min_quantity = quantity("10001")), &[]),
         Case(
-            "at the venue's least notional, collar off",
-            |s| keep(s, |s| listing(s).min_notional = money("4950")),
+            "just above the venue's least notional, collar off",
+            |s| keep(s, |s| listing(s).min_notional = money("4949.99")),
             &["must_exit"],
         ),
         Case("below it", |s| keep(s, |s| listing(s).min_notional = money("4950.01")), &[]),

@@ -12,6 +12,9 @@ use crate::model::policy::{CategoryLimit, Limit};
 use crate::model::{Decimal, Flow, Listing, Money, PlanningInput};
 use crate::planning::plan::{LimitCheck, RebalancePlan, Role, Sense};
 
+/// Where a venue has no lots, a lot is worth this much: a billionth of a quote unit.
+const LEAST_LOT: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+
 /// What every check of limits reads.
 #[derive(Clone, Copy)]
 struct Context<'a> {
@@ -112,8 +115,9 @@ impl Scope {
     }
 
     fn round(&mut self, line: &Line<'_>) -> Result<(), OutOfRange> {
-        let lot = line.tradable().filter(|_| line.has_order).map_or(Decimal::ZERO, |listing| listing.lot_size.get());
-        self.rounding = add(self.rounding, times(lot, line.price)?)?;
+        if let Some(listing) = line.tradable().filter(|_| line.has_order) {
+            self.rounding = add(self.rounding, times(listing.lot_size.get(), line.price)?.max(LEAST_LOT))?;
+        }
         Ok(())
     }
 
@@ -228,10 +232,15 @@ fn sellable(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRang
         return Ok(Decimal::ZERO);
     }
     let quantity = whole_lots(line.holding.free.get(), listing.lot_size.get())?;
-    let lowest = times(line.price, subtract(Decimal::ONE, input.policy.orders.collar.get())?)?;
-    let lowest = next_multiple(lowest, listing.tick_size.get())?;
+    let lowest = lowest_price(input, line, listing)?;
     let enough = quantity >= listing.min_quantity.get() && times(quantity, lowest)? >= listing.min_notional.get();
     Ok(if enough { quantity } else { Decimal::ZERO })
+}
+
+/// The lowest price that a sell may carry: the collar's, up to the next tick.
+fn lowest_price(input: &PlanningInput, line: &Line<'_>, listing: &Listing) -> Result<Decimal, OutOfRange> {
+    let collar = times(line.price, subtract(Decimal::ONE, input.policy.orders.collar.get())?)?;
+    next_multiple(collar, listing.tick_size.get())
 }
 
 /// What nobody can sell in this run, in quote currency. No limit can ask for it to go.
@@ -395,13 +404,17 @@ fn check_controls(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Fi
     Ok(())
 }
 
-/// The worth of the smallest order that venue and policy take; zero for what cannot be traded.
+/// The worth of the smallest order that venue and policy take; zero for what cannot be traded. The venue's minimum must
+/// be met even at the lowest limit price.
 fn smallest_order(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
     let Some(listing) = line.tradable() else { return Ok(Decimal::ZERO) };
     let Listing { lot_size, min_quantity, min_notional, .. } = listing;
     let units = lot_size.get().max(min_quantity.get());
     let worth = times(units, line.price)?;
-    Ok(worth.max(min_notional.get()).max(input.policy.orders.min_trade.get()))
+    let lowest = lowest_price(input, line, listing)?;
+    let at_lowest = times(min_notional.get(), line.price)?;
+    let min_notional = if lowest.is_zero() { Decimal::ZERO } else { fraction(at_lowest, lowest)? };
+    Ok(worth.max(min_notional).max(input.policy.orders.min_trade.get()).max(LEAST_LOT))
 }
 
 /// The same where a sale may have been dropped or an order overshot; zero where neither can be.

@@ -15,7 +15,8 @@
 //! * Money and quantities are compared exactly. Only where a product or a sum has more than the 28 digits that
 //!   `Decimal` keeps does a difference of 1e-20 of `V` pass. Weights are quotients and are compared to 20 decimals.
 //! * The *smallest order* of an asset is its lot, minimum quantity or minimum notional, or the policy's
-//!   `min_trade`, whichever is worth most: less than that cannot be traded.
+//!   `min_trade`, whichever is worth most: less than that cannot be traded. The minimum notional must be met at the
+//!   lowest limit price. A lot is worth a billionth of a quote unit at least, also where the venue has none.
 //!
 //! # Limits, in the certificate's order
 //! | name | holds when | gives way |

@@ -11,6 +11,13 @@ use crate::planning::plan::{LimitCheck, RebalancePlan, Relaxation, Sense};
 /// The priority of `must_exit` and `withdraw`, which give way after everything the policy marks soft.
 const OUTRANKS_POLICY: u32 = 0;
 
+/// A least relaxation is a figure of the solver's, met to 1e-9 and no better.
+const SOLVER_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+
+/// By how much a least relaxation may pass what is used of it, besides lots: a basis point. Where limits compete
+/// through the difference of two costs, the solver's noise in one may come to that in the other.
+const LEAST_BLUR: Decimal = Decimal::from_parts(1, 0, 0, false, 4);
+
 /// One limit with everything needed to judge it. All figures are fractions.
 #[derive(Debug)]
 pub(super) struct Row {
@@ -78,6 +85,24 @@ impl Row {
         greater.checked_sub(smaller).ok_or(OutOfRange)
     }
 
+    /// Where the bound is when it gives way by this much.
+    fn relaxed_by(&self, amount: Decimal) -> Result<Decimal, OutOfRange> {
+        let relaxed = match self.sense {
+            Sense::AtLeast => self.bound.checked_sub(amount),
+            Sense::AtMost | Sense::Equal => self.bound.checked_add(amount),
+        };
+        relaxed.ok_or(OutOfRange)
+    }
+
+    /// Whether giving way by this much stays within the hard bound.
+    fn may_give(&self, hard_bound: Option<Decimal>, amount: Decimal) -> Result<bool, OutOfRange> {
+        let relaxed = self.relaxed_by(amount)?;
+        Ok(hard_bound.is_none_or(|hard| match self.sense {
+            Sense::AtLeast => relaxed >= hard,
+            Sense::AtMost | Sense::Equal => relaxed <= hard,
+        }))
+    }
+
     /// By how much doing nothing would leave the limit violated; zero for a limit on trading.
     fn violation_before(&self) -> Result<Decimal, OutOfRange> {
         match self.nature {
@@ -120,7 +145,9 @@ impl<'a> Judge<'a> {
 
         let given = relaxation.map_or(Decimal::ZERO, |relaxation| relaxation.amount.get());
         let beyond = excess.checked_sub(given).ok_or(OutOfRange)?;
-        findings.require(at_most(beyond, row.max_allowance), &row.limit, || exceeded(&row, given));
+        let noise = if given.is_zero() { Decimal::ZERO } else { SOLVER_NOISE };
+        let max_allowance = row.max_allowance.checked_add(noise).ok_or(OutOfRange)?;
+        findings.require(at_most(beyond, max_allowance), &row.limit, || exceeded(&row, given));
         self.certify(row, given, beyond, findings);
         Ok(())
     }
@@ -143,10 +170,12 @@ impl<'a> Judge<'a> {
     }
 
     fn note_pressing(&mut self, row: &Row) -> Result<(), OutOfRange> {
-        if row.violation_before()? > Decimal::ZERO {
+        let violation = row.violation_before()?;
+        if violation > Decimal::ZERO {
             let rank = match row.softness {
-                Softness::Hard => OUTRANKS_POLICY,
-                Softness::Soft { priority, .. } => priority,
+                // Beyond its hard bound a soft limit is as hard as any.
+                Softness::Soft { priority, hard_bound } if row.may_give(hard_bound, violation)? => priority,
+                Softness::Hard | Softness::Soft { .. } => OUTRANKS_POLICY,
             };
             self.pressing = Some(self.pressing.map_or(rank, |pressing| pressing.min(rank)));
         }
@@ -174,19 +203,13 @@ impl<'a> Judge<'a> {
         findings.require(same_weight(relaxation.bound.get(), row.bound), limit, || {
             format!("its relaxation starts from bound {}, the limit's bound is {}", relaxation.bound, row.bound)
         });
-        let relaxed = match row.sense {
-            Sense::AtLeast => row.bound.checked_sub(amount),
-            Sense::AtMost | Sense::Equal => row.bound.checked_add(amount),
-        };
-        let relaxed = relaxed.ok_or(OutOfRange)?;
-        let within = hard_bound.is_none_or(|hard| match row.sense {
-            Sense::AtLeast => relaxed >= hard,
-            Sense::AtMost | Sense::Equal => relaxed <= hard,
-        });
+        let relaxed = row.relaxed_by(amount)?;
+        let within = row.may_give(hard_bound, amount)?;
         findings.require(within, limit, || {
             format!("it is relaxed to {relaxed}, beyond its hard bound {}", hard_bound.unwrap_or_default())
         });
-        let used = excess.checked_add(self.blur).ok_or(OutOfRange)?;
+        let blur = self.blur.checked_add(LEAST_BLUR).ok_or(OutOfRange)?;
+        let used = excess.checked_add(blur).ok_or(OutOfRange)?;
         findings.require(amount <= used, limit, || {
             let (excess, blur) = (excess.normalize(), self.blur.normalize());
             format!("it is relaxed by {amount}; the orders use {excess}, and lots explain no more than {blur}")
@@ -210,7 +233,8 @@ impl<'a> Judge<'a> {
                 findings.require(at_most(amount, before), &row.limit, || {
                     format!("it is relaxed by {amount}; doing nothing would violate it by {} only", before.normalize())
                 });
-                let most = before.checked_add(row.rounding).ok_or(OutOfRange)?;
+                let room = row.rounding.checked_add(SOLVER_NOISE).ok_or(OutOfRange)?;
+                let most = before.checked_add(room).ok_or(OutOfRange)?;
                 findings.require(at_most(excess, most), &row.limit, || {
                     let (before, excess) = (before.normalize(), excess.normalize());
                     format!("it is relaxed, and the orders raise its violation from {before} to {excess}")

@@ -1,0 +1,374 @@
+//! The protocol's decisions, pure and without a store: claims, the gate, settlement, checks on a plan.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "test code: what is unexpected panics")]
+
+#[path = "execution/plans.rs"]
+mod plans;
+
+use index_rebalancer::execution::claim::{self, Standing};
+use index_rebalancer::execution::commitment::check;
+use index_rebalancer::execution::gate::{self, Switch, View};
+use index_rebalancer::execution::settlement::{self, Adoption, Finding, Verdict, adopted, moved};
+use index_rebalancer::execution::{Opening, blob::Blob};
+use index_rebalancer::model::{Flow, Money, Order, PlanningInput, Weight};
+use index_rebalancer::planning::idempotency::{client_order_id, digest_of, run_id};
+use index_rebalancer::planning::plan::{RebalancePlan, Relaxation};
+use index_rebalancer::ports::store::{Attempt, OrderItem, RunItem};
+use index_rebalancer::ports::venue::{Duplicates, Fill, LateRequests, Promise, VenueOrder, VenueOrderStatus};
+use index_rebalancer::ports::{OrderState, RunState};
+use plans::*;
+use uuid::Uuid;
+
+fn input() -> PlanningInput {
+    let opening = Opening { run_id: Uuid::nil(), account: opening_account(), settled: None };
+    input_for(&scheduled(monday()), &opening)
+}
+
+fn plan() -> RebalancePlan {
+    plan_of(&input(), &LEGS)
+}
+
+fn run(state: RunState) -> RunItem {
+    let request = scheduled(monday());
+    RunItem {
+        schema: 1,
+        run_id: run_id(&request.identity),
+        event_digest: claim::event_digest(&request),
+        identity: request.identity,
+        flow: request.flow,
+        state,
+        reason: String::new(),
+        epoch: 4,
+        lease_until: monday() + seconds(60),
+        claim_token: request.claim_token,
+        created_at: monday(),
+        updated_at: monday(),
+        commitment: None,
+        settlement: None,
+        expires_at_s: None,
+    }
+}
+
+#[test]
+fn a_stored_run_is_judged_in_this_order() {
+    let (mine, other, now) = (Uuid::from_u128(1), Uuid::from_u128(2), monday());
+    let digest = run(RunState::Claimed).event_digest;
+    for state in RunState::ALL {
+        let run = run(state);
+        let over = matches!(state, RunState::Done | RunState::Aborted);
+        let expect = |standing| if over { Standing::Settled } else { standing };
+        assert_eq!(claim::judge(&run, &digest, mine, now), expect(Standing::Mine));
+        assert_eq!(claim::judge(&run, &digest, mine, now + hours(9)), expect(Standing::Mine), "even past the lease");
+        assert_eq!(claim::judge(&run, &digest, other, run.lease_until), expect(Standing::Elsewhere));
+        assert_eq!(claim::judge(&run, &digest, other, run.lease_until + seconds(1)), expect(Standing::LeaseOver));
+        assert_eq!(claim::judge(&run, "other", mine, now), Standing::OtherOccasion, "before anything else");
+    }
+}
+
+#[test]
+fn a_takeover_raises_the_epoch_and_keeps_what_was_committed() {
+    let stored = RunItem { reason: "stopped".to_owned(), ..run(RunState::Emitting) };
+    let (token, now) = (Uuid::from_u128(9), monday() + hours(1));
+    let successor = claim::taken_over(&stored, token, now, now + seconds(60));
+    let expected =
+        RunItem { epoch: 5, claim_token: token, updated_at: now, lease_until: now + seconds(60), ..stored.clone() };
+    assert_eq!(successor, expected);
+}
+
+#[test]
+fn the_event_digest_is_of_the_occasion_and_not_of_the_delivery() {
+    let request = scheduled(monday());
+    let digest = claim::event_digest(&request);
+    assert_eq!(claim::event_digest(&redelivered(&request)), digest);
+    let mut other = request.clone();
+    other.flow = Flow::DepositOnly;
+    assert_ne!(claim::event_digest(&other), digest);
+    assert_ne!(claim::event_digest(&scheduled(monday() + seconds(1))), digest);
+}
+
+fn view<'a>(input: &'a PlanningInput, order: &'a Order) -> View<'a> {
+    View {
+        run_id: run_id(&input.run),
+        run: &input.run,
+        policy: &input.policy.orders,
+        order,
+        switch: Switch::Off,
+        sent_count: 0,
+        sent_notional: Money::ZERO,
+        now: monday(),
+    }
+}
+
+#[test]
+fn the_gate_passes_a_clean_order_and_stops_each_fault() {
+    let (input, plan) = (input(), plan());
+    let order = &plan.orders[0];
+    let clean = view(&input, order);
+    assert_eq!(gate::judge(&clean), gate::Verdict::Pass);
+
+    let stopped = |view: &View<'_>, expected: &str| match gate::judge(view) {
+        gate::Verdict::Stop(reason) => assert!(reason.contains(expected), "{expected}: {reason}"),
+        other => assert_eq!(format!("{other:?}"), expected),
+    };
+    stopped(&View { switch: Switch::On("drill".to_owned()), ..clean.clone() }, "drill");
+    stopped(&View { run_id: Uuid::nil(), ..clean.clone() }, "not what was planned");
+    stopped(&View { sent_count: 10, ..clean.clone() }, "max_orders 10");
+    stopped(&View { sent_notional: money("8000.01"), ..clean.clone() }, "max_run_notional 10000");
+    for at_the_limit in
+        [View { sent_count: 9, ..clean.clone() }, View { sent_notional: money("8000"), ..clean.clone() }]
+    {
+        assert_eq!(gate::judge(&at_the_limit), gate::Verdict::Pass);
+    }
+    let just_in_time = View { now: order.valid_until - jiff::SignedDuration::from_nanos(1), ..clean.clone() };
+    assert_eq!(gate::judge(&just_in_time), gate::Verdict::Pass);
+    let late = View { now: order.valid_until, ..clean.clone() };
+    assert!(matches!(gate::judge(&late), gate::Verdict::Expired(_)));
+}
+
+/// The notional that counts is quantity × reference price, not what the order says of itself.
+#[test]
+fn an_order_cannot_talk_its_notional_down() {
+    let input = input();
+    let mut plan = plan_of(&input, &[(index_rebalancer::model::Side::Sell, "alpha", "50.01", "98")]);
+    plan.orders[0].notional = money("1");
+    let plan = resealed(plan);
+    let verdict = gate::judge(&view(&input, &plan.orders[0]));
+    assert!(matches!(&verdict, gate::Verdict::Stop(reason) if reason.contains("5001")), "{verdict:?}");
+}
+
+#[test]
+fn the_collar_binds_on_both_sides() {
+    let input = input();
+    for (limit, passes) in [("97.99", false), ("98", true), ("102", true), ("102.01", false)] {
+        let plan = plan_of(&input, &[(index_rebalancer::model::Side::Sell, "alpha", "1", limit)]);
+        let verdict = gate::judge(&view(&input, &plan.orders[0]));
+        assert_eq!(verdict == gate::Verdict::Pass, passes, "{limit}: {verdict:?}");
+    }
+}
+
+#[test]
+fn cash_is_kept_for_the_buffer_and_for_a_withdrawal() {
+    let (mut input, mut plan) = (input(), plan());
+    assert_eq!(gate::cash_to_keep(&input, &plan, Money::ZERO), money("300"), "5 % of 6000");
+    let given_up = |limit: &str, amount: &str| Relaxation {
+        limit: limit.to_owned(),
+        priority: 1,
+        bound: Weight::parse("0.05").expect("valid"),
+        amount: Weight::parse(amount).expect("valid"),
+    };
+    plan.relaxations = vec![given_up("turnover", "0.05"), given_up("cash_buffer", "0.02")];
+    assert_eq!(gate::cash_to_keep(&input, &plan, Money::ZERO), money("180"));
+    plan.relaxations = vec![given_up("cash_buffer", "0.06")];
+    assert_eq!(gate::cash_to_keep(&input, &plan, Money::ZERO), Money::ZERO, "never less than nothing");
+    input.flow = Flow::Withdraw(money("250"));
+    assert_eq!(gate::cash_to_keep(&input, &plan, Money::ZERO), money("250"));
+    assert_eq!(gate::cash_to_keep(&input, &plan, money("40")), money("210"), "locked cash is cash");
+    assert_eq!(gate::cash_to_keep(&input, &plan, money("251")), Money::ZERO);
+    plan.relaxations.push(given_up("withdraw", "0.01"));
+    assert_eq!(gate::cash_to_keep(&input, &plan, Money::ZERO), money("190"), "less 1 % of 6000");
+    input.policy.limits.cash_buffer = None;
+    input.flow = Flow::Full;
+    assert_eq!(gate::cash_to_keep(&input, &plan, Money::ZERO), Money::ZERO);
+}
+
+#[test]
+fn a_buy_needs_its_limit_price_and_its_fee_in_cash() {
+    let plan = plan();
+    let (sell, buy) = (&plan.orders[0], &plan.orders[1]);
+    // 20 at 51, and a thousandth.
+    let covered = |free: &str, keep: &str| gate::cash_covers(buy, rate("0.001"), money(free), money(keep)).is_ok();
+    assert!(covered("1021.02", "0") && !covered("1021.01", "0"));
+    // What is kept is measured at the expected price: 1000 and its cost.
+    let expected = buy.notional + buy.estimated_cost;
+    let just = (expected + money("100")).to_string();
+    assert!(covered(&just, "100"), "{just}");
+    assert!(!covered(&(expected + money("99.99")).to_string(), "100"));
+    assert_eq!(gate::cash_covers(sell, rate("0.001"), Money::ZERO, money("5")), Ok(()));
+}
+
+fn item(order: &Order, state: OrderState) -> OrderItem {
+    OrderItem {
+        schema: 1,
+        run_id: Uuid::nil(),
+        key: order.key,
+        payload_digest: order.payload_digest.clone(),
+        state,
+        revision: 3,
+        attempt: Some(Attempt {
+            id: Uuid::from_u128(8),
+            number: 1,
+            signed_at: monday(),
+            deadline: monday() + seconds(5),
+        }),
+        venue_order_id: None,
+        filled_quantity: quantity("0"),
+        average_price: None,
+        fee: Money::ZERO,
+        note: "before".to_owned(),
+        updated_at: monday(),
+        expires_at_s: None,
+    }
+}
+
+const REPLAYS: Promise = Promise { duplicates: Duplicates::Replayed, late_requests: None };
+const NEITHER: Promise = Promise { duplicates: Duplicates::Unchecked, late_requests: None };
+const BOUNDED: Promise = Promise {
+    duplicates: Duplicates::RefusedWhileOpen,
+    late_requests: Some(LateRequests { clock_skew_ms: 1_000, query_lag_ms: 2_000 }),
+};
+
+#[test]
+fn absence_means_what_the_venue_promises() {
+    let plan = plan();
+    let order = &plan.orders[0];
+    let unknown = item(order, OrderState::Unknown);
+    let judge = |item: &OrderItem, promise, after_s, may_resend| {
+        settlement::judge(order, item, &Finding::Absent, promise, monday() + seconds(after_s), may_resend)
+    };
+    for promise in [REPLAYS, NEITHER, BOUNDED] {
+        for (after_s, may_resend) in [(0, false), (8, false), (9, false), (0, true), (9, true)] {
+            let verdict = judge(&unknown, promise, after_s, may_resend);
+            let expected = if promise == REPLAYS && may_resend {
+                matches!(verdict, Verdict::Resend)
+            } else if promise == BOUNDED && after_s > 8 {
+                matches!(verdict, Verdict::NotPlaced(_))
+            } else {
+                matches!(verdict, Verdict::Wait(_))
+            };
+            assert!(expected, "{promise:?} {after_s} {may_resend}: {verdict:?}");
+        }
+    }
+    let seen = OrderItem { venue_order_id: Some("7".to_owned()), ..item(order, OrderState::Acknowledged) };
+    for promise in [REPLAYS, BOUNDED] {
+        assert!(matches!(judge(&seen, promise, 99, true), Verdict::Wait(_)), "what was taken cannot be absent");
+    }
+    let mute = Finding::Unanswered("timed out".to_owned());
+    let verdict = settlement::judge(order, &unknown, &mute, BOUNDED, monday() + hours(9), true);
+    assert_eq!(verdict, Verdict::Wait("timed out".to_owned()), "no answer is not an answer");
+}
+
+fn found(order: &Order, status: VenueOrderStatus, filled: &str) -> VenueOrder {
+    VenueOrder {
+        client_order_id: client_order_id(order.key),
+        venue_order_id: "7".to_owned(),
+        instrument: order.instrument.clone(),
+        side: order.side,
+        quantity: order.quantity,
+        status,
+        filled_quantity: quantity(filled),
+    }
+}
+
+#[test]
+fn a_found_order_is_adopted_in_the_state_that_the_table_allows() {
+    use OrderState as O;
+    use VenueOrderStatus as V;
+    let plan = plan();
+    let order = &plan.orders[0];
+    let cases = [
+        (O::Sending, V::Open, "0", O::Acknowledged),
+        (O::Unknown, V::Open, "0", O::Acknowledged),
+        (O::PartiallyFilled, V::Open, "5", O::PartiallyFilled),
+        (O::Acknowledged, V::PartiallyFilled, "5", O::PartiallyFilled),
+        (O::Unknown, V::Filled, "20", O::Filled),
+        (O::PartiallyFilled, V::Cancelled, "5", O::Cancelled),
+        (O::Sending, V::Rejected, "0", O::Rejected),
+        (O::Unknown, V::Rejected, "0", O::Rejected),
+        (O::Acknowledged, V::Rejected, "0", O::Cancelled),
+    ];
+    for (from, status, filled, expected) in cases {
+        let fills = if filled == "0" {
+            Vec::new()
+        } else {
+            vec![Fill { quantity: quantity(filled), price: price("99"), fee: money("0.5") }]
+        };
+        let finding = Finding::Found { order: found(order, status, filled), fills };
+        let before = item(order, from);
+        let Verdict::Adopt(adoption) = settlement::judge(order, &before, &finding, REPLAYS, monday(), true) else {
+            unreachable!("{from:?} {status:?} is adopted")
+        };
+        assert_eq!(adoption.state, expected, "{from:?} {status:?}");
+        let after = adopted(&before, &adoption, monday() + seconds(1), 77).expect("the table has it");
+        assert_eq!((after.state, after.revision, after.filled_quantity), (expected, 4, quantity(filled)));
+        let terminal = matches!(expected, O::Filled | O::Cancelled | O::Rejected);
+        assert_eq!((after.expires_at_s, after.note.as_str()), (terminal.then_some(77), ""));
+    }
+}
+
+#[test]
+fn the_average_price_is_weighted_by_volume() {
+    let plan = plan();
+    let order = &plan.orders[0];
+    let fill = |units, at, fee| Fill { quantity: quantity(units), price: price(at), fee: money(fee) };
+    let finding = Finding::Found {
+        order: found(order, VenueOrderStatus::Filled, "20"),
+        fills: vec![fill("15", "100", "1.5"), fill("5", "98", "0.49")],
+    };
+    let verdict = settlement::judge(order, &item(order, OrderState::Unknown), &finding, REPLAYS, monday(), false);
+    let expected = Adoption {
+        state: OrderState::Filled,
+        venue_order_id: "7".to_owned(),
+        filled_quantity: quantity("20"),
+        average_price: Some(price("99.5")),
+        fee: money("1.99"),
+    };
+    assert_eq!(verdict, Verdict::Adopt(expected));
+}
+
+#[test]
+fn another_clients_order_is_not_ours() {
+    let plan = plan();
+    let order = &plan.orders[0];
+    let mut other = found(order, VenueOrderStatus::Open, "0");
+    other.client_order_id = client_order_id(plan.orders[1].key);
+    let finding = Finding::Found { order: other, fills: Vec::new() };
+    let verdict = settlement::judge(order, &item(order, OrderState::Unknown), &finding, REPLAYS, monday(), true);
+    assert!(matches!(verdict, Verdict::Halt(_)), "{verdict:?}");
+}
+
+#[test]
+fn an_item_never_moves_off_the_table() {
+    let plan = plan();
+    for from in OrderState::ALL {
+        for to in OrderState::ALL {
+            let answer = moved(&item(&plan.orders[0], from), to, monday(), 7);
+            let legal = from == to || index_rebalancer::execution::transition::order_transition(from, to).is_ok();
+            assert_eq!(answer.is_ok(), legal, "{from:?} {to:?}");
+        }
+    }
+}
+
+#[test]
+fn a_blob_has_the_digest_of_its_value_and_reads_back() {
+    let plan = plan();
+    let blob = Blob::of(&plan).expect("stores");
+    assert_eq!((blob.reference.digest, blob.reference.chunks), (digest_of(&plan), 1));
+    // Written and read alike, yet not the same: what Blob::of is there to see before it is committed.
+    assert!(Blob::of(&plan).expect("stores").reference.bytes > 1_000);
+    let error = Blob::of(&Lossy(0.123_45)).expect_err("would not read back");
+    assert!(error.contains("another value"), "{error}");
+}
+
+/// A value that its own JSON does not keep.
+#[derive(PartialEq)]
+struct Lossy(f64);
+
+impl serde::Serialize for Lossy {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format!("{:.3}", self.0))
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Lossy {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+#[test]
+fn a_clean_plan_is_its_runs() {
+    assert_eq!(check(&run(RunState::Claimed), &input(), &plan()), Ok(()));
+    let mut other = input();
+    other.notices.push("changed".to_owned());
+    assert!(check(&run(RunState::Claimed), &other, &plan()).is_err_and(|reason| reason.contains("input digest")));
+}
