@@ -54,8 +54,8 @@ const RELAXATION_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 /// multiply it a thousandfold; or, where the solver then finds no way at all, as little as it can tell apart.
 const LEEWAYS: [Decimal; 2] = [Decimal::from_parts(1, 0, 0, false, 13), RELAXATION_NOISE];
 
-/// Part of a piece below this, a thousandth of a basis point, is what fixed relaxations leave to spare.
-const TRADE_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 7);
+/// Part of a piece below this is what fixed relaxations leave to spare.
+const TRADE_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 8);
 
 /// One piece of one side of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -543,7 +543,9 @@ fn allocation(
     let binding = binding.map(|(index, _)| index).collect();
     let mut allocation = Allocation { objective, given, binding, programs, ..Allocation::default() };
     // What fixed relaxations leave to spare is no trade; a whole piece is one, however small.
-    let meant = |(column, value): &(&Column, &Decimal)| **value > TRADE_NOISE || **value == column.upper;
+    let relaxed = allocation.given.iter().any(|given| !given.is_zero());
+    let spare = if relaxed { TRADE_NOISE } else { Decimal::ZERO };
+    let meant = |(column, value): &(&Column, &Decimal)| **value > spare || **value == column.upper;
     for (column, value) in columns.iter().zip(values).filter(meant) {
         let side = match column.side {
             Side::Buy => &mut allocation.buys,
