@@ -52,8 +52,8 @@ const RELAXATION_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 /// multiply it a thousandfold; or, where the solver then finds no way at all, as little as it can tell apart.
 const LEEWAYS: [Decimal; 2] = [Decimal::from_parts(1, 0, 0, false, 13), RELAXATION_NOISE];
 
-/// Part of a piece below this, a thousandth of a basis point, is what fixed relaxations leave to spare.
-const TRADE_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 7);
+/// Part of a piece below this is what fixed relaxations leave to spare.
+const TRADE_NOISE: Decimal = RELAXATION_NOISE;
 
 /// One piece of one side of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
