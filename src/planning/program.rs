@@ -55,7 +55,7 @@ const RELAXATION_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 const LEEWAYS: [Decimal; 2] = [Decimal::from_parts(1, 0, 0, false, 13), RELAXATION_NOISE];
 
 /// Part of a piece below this is what fixed relaxations leave to spare.
-const TRADE_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 8);
+const TRADE_NOISE: Decimal = RELAXATION_NOISE;
 
 /// One piece of one side of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
