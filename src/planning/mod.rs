@@ -21,7 +21,9 @@ mod program;
 mod reference_weights;
 mod regime;
 mod rounding;
+mod slacks;
 mod solver;
+mod tracking;
 pub(crate) mod universe;
 mod valuation;
 
