@@ -248,8 +248,11 @@ fn stable_row(input: &PlanningInput, portfolio: &Portfolio<'_>, regime: &Regime,
     if share.is_zero() {
         return;
     }
-    let legs: Decimal =
-        portfolio.lines.iter().filter(|line| line.role == Role::StableLeg).map(|line| line.weight).sum();
+    let (mut legs, mut lots) = (Decimal::ZERO, Decimal::ZERO);
+    for line in portfolio.lines.iter().filter(|line| line.role == Role::StableLeg) {
+        legs += line.weight;
+        lots += line.lot;
+    }
     let share = share.min(reachable_cash(portfolio, |line| line.role != Role::StableLeg));
     let room = legs + portfolio.cash_free + portfolio.cash_locked - share;
     rows.push(LimitRow {
@@ -257,7 +260,8 @@ fn stable_row(input: &PlanningInput, portfolio: &Portfolio<'_>, regime: &Regime,
         kind: RowKind::StableShare,
         bound: share,
         room,
-        tight_room: room,
+        // A leg sold by a lot more only turns into cash, but for what that costs.
+        tight_room: tightened(room, lots * portfolio.round_trip),
         soft: softness(input.policy.limits.stable_share.as_ref(), share, Toward::Less),
     });
 }

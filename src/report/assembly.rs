@@ -154,12 +154,9 @@ impl OutcomeReport {
             Outcome::Rebalance => {
                 let sells = plan.orders.iter().filter(|order| order.side == Side::Sell).count();
                 let buys = plan.orders.len() - sells;
-                let sentence = format!(
-                    "{}: {}, then {}",
-                    count(plan.orders.len(), "order"),
-                    count(sells, "sell"),
-                    count(buys, "buy")
-                );
+                let parts = [(sells, "sell"), (buys, "buy")].into_iter().filter(|(number, _)| *number > 0);
+                let parts: Vec<String> = parts.map(|(number, noun)| count(number, noun)).collect();
+                let sentence = format!("{}: {}", count(plan.orders.len(), "order"), parts.join(", then "));
                 Self { kind: OutcomeKind::Rebalance, sentence }
             }
             Outcome::InBand => Self {

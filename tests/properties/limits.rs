@@ -157,7 +157,14 @@ impl Limit {
         let lines = books.lines.iter();
         let money: Decimal = match &self.kind {
             Kind::CashAtLeast => lines.map(dropped_sale).sum(),
-            Kind::StableShare => lines.filter(|line| line.role != Role::StableLeg).map(dropped_sale).sum(),
+            // A leg sold by a lot more turns into cash, less what that costs.
+            Kind::StableShare => lines
+                .map(|line| match line.role {
+                    Role::StableLeg if line.sold.is_zero() => Decimal::ZERO,
+                    Role::StableLeg => books.lot(line) * dearest_rate(&books.input.policy.costs),
+                    _ => dropped_sale(line),
+                })
+                .sum(),
             Kind::CategoryAtMost(category) => lines.filter(|line| line.has_category(category)).map(dropped_sale).sum(),
             Kind::MaxWeight(index) => dropped_sale(&books.lines[*index]),
             Kind::MustExit => lines.filter(|line| line.role == Role::MustExit).map(dropped_sale).sum(),

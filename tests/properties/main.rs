@@ -21,7 +21,7 @@ use crate::harness::check;
 /// Where digits are lost: of net asset value.
 const LAST_DIGIT: Decimal = Decimal::from_parts(1, 0, 0, false, 20);
 
-/// Weights this close are the same: the solver's own tolerance, a thousandth of a basis point of a basis point.
+/// By how much each line may be off for the solver's sake: a thousandth of a basis point of a basis point.
 const SOLVER_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 
 #[test]
@@ -125,9 +125,10 @@ fn every_limit_is_met_up_to_its_relaxation_and_lots() {
                 prop_assert!(relaxed <= most, "{} is relaxed by {relaxed}, at most {most} is allowed", limit.name);
             }
             let excess = limit.excess(&books, true);
+            let noise = SOLVER_NOISE * Decimal::from(books.lines.len());
             let allowance = limit.lot_allowance(&books);
             prop_assert!(
-                excess <= relaxed + allowance + SOLVER_NOISE,
+                excess <= relaxed + allowance + noise,
                 "{} ({}) is exceeded by {excess}; relaxed by {relaxed}, lots explain {allowance}",
                 limit.name,
                 limit.bound

@@ -98,8 +98,8 @@ impl Row {
     fn may_give(&self, hard_bound: Option<Decimal>, amount: Decimal) -> Result<bool, OutOfRange> {
         let relaxed = self.relaxed_by(amount)?;
         Ok(hard_bound.is_none_or(|hard| match self.sense {
-            Sense::AtLeast => relaxed >= hard,
-            Sense::AtMost | Sense::Equal => relaxed <= hard,
+            Sense::AtLeast => at_most(hard, relaxed),
+            Sense::AtMost | Sense::Equal => at_most(relaxed, hard),
         }))
     }
 
