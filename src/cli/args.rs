@@ -217,7 +217,7 @@ pub struct KillSwitch {
     /// Why, for the one who finds it on
     #[arg(long, default_value = "set at the command line")]
     pub note: String,
-    /// Only this portfolio
+    /// Only this portfolio's runs on paper; all runs when not given
     #[arg(long, value_name = "ID")]
     pub portfolio: Option<PortfolioId>,
 }

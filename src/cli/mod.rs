@@ -2,12 +2,12 @@
 //!
 //! # Layout, in reading order
 //! * [`args`]: what can be asked.
-//! * [`environment`]: the terminal, its width and its characters.
-//! * [`failure`]: what goes wrong, with its exit code.
-//! * [`output`]: text or JSON to standard output, errors to standard error.
-//! * [`occasion`]: case, account and time of one run.
-//! * [`store`]: the embedded store; opened for writing by `run` and `kill-switch` alone.
-//! * [`progress`]: a sign of life where something takes longer than half a second.
+//! * `environment`: the terminal, its width and its characters.
+//! * `failure`: what goes wrong, with its exit code.
+//! * `output`: text or JSON to standard output, errors to standard error.
+//! * `occasion`: case, account and time of one run.
+//! * `store`: the embedded store; opened for writing by `run` and `kill-switch` alone.
+//! * `progress`: a sign of life where something takes longer than half a second.
 //! * `commands`: one file per command.
 
 pub mod args;

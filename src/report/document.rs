@@ -150,7 +150,8 @@ pub struct KillSwitchReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ErrorReport {
     pub kind: ErrorKind,
-    /// The exit code that this kind of failure has.
+    /// The exit code that this kind of failure has: 1 unexpected, 2 usage, 3 bad input, 4 infeasible, 5 halted,
+    /// aborted or a person must look, 6 replay mismatch, 7 busy. 0 goes with no error.
     pub exit_code: u8,
     pub message: String,
     /// What to do; empty where the message says it.

@@ -5,6 +5,7 @@
 //!
 //! # Layout, in reading order
 //! * [`run`]: what a run planned and did, as one value with a published shape.
+//! * `assembly`: how that value is made from plan, input and stored results.
 //! * [`certificate`]: the proof of the limits, family by family.
 //! * [`explanation`]: why each order, why no order, why not in the index.
 //! * [`difference`]: what changed from one run to another.
@@ -13,6 +14,7 @@
 //! * [`csv`]: orders and positions for a spreadsheet.
 //! * [`text`] (feature `terminal`): the same for people, at any width.
 
+mod assembly;
 pub mod certificate;
 pub mod csv;
 pub mod difference;

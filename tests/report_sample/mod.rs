@@ -286,7 +286,7 @@ pub(crate) fn plan() -> RebalancePlan {
 /// The same plan after execution: all filled but one in part, one skipped.
 pub(crate) fn record() -> RunRecord {
     let plan = plan();
-    let orders = plan.orders.iter().map(|order| result(order)).collect();
+    let orders = plan.orders.iter().map(result).collect();
     let holdings = plan
         .positions
         .iter()

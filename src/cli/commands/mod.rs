@@ -75,12 +75,12 @@ impl<'a> Telling<'a> {
 /// The last line of several runs: `3 runs: 2 run, 1 already done; 12 new orders`.
 fn summary(entries: &[RunEntry], canvas: &Canvas) -> String {
     let of = |mode: Mode| entries.iter().filter(|entry| entry.run.as_ref().is_some_and(|run| run.mode == mode)).count();
-    let refused = entries.iter().filter(|entry| entry.error.is_some()).count();
+    let not_done = entries.iter().filter(|entry| entry.error.is_some()).count();
     let counts = [
         (of(Mode::DryRun), "planned"),
         (of(Mode::Executed), "run now"),
         (of(Mode::AlreadyDone), "already done"),
-        (refused, "refused"),
+        (not_done, "not done"),
     ];
     let counts: Vec<String> =
         counts.into_iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();

@@ -24,15 +24,18 @@ pub(in crate::cli) async fn replay(asked: &Replay, path: &StorePath, output: &Ou
         Failure::new(ErrorKind::ReplayMismatch, format!("the stored input makes no plan any more: {error}"), "")
     })?;
     drop(progress);
-    let report = compare(stored, &recomputed)?;
+    let stored_digest = record.plan_digest.clone().unwrap_or_else(|| digest_of(stored));
+    let report = compare(stored, stored_digest, &recomputed)?;
     let code = if report.identical { 0 } else { ErrorKind::ReplayMismatch.exit_code() };
     output.say(&Document::Replay(report.clone()), |canvas| text::replay(&report, canvas))?;
     Ok(code)
 }
 
-fn compare(stored: &RebalancePlan, recomputed: &RebalancePlan) -> Result<ReplayReport, Failure> {
+/// `stored_digest` is of the bytes in the store, whatever this program makes of them.
+fn compare(stored: &RebalancePlan, stored_digest: String, recomputed: &RebalancePlan) -> Result<ReplayReport, Failure> {
     let (before, after) = (bytes(stored)?, bytes(recomputed)?);
-    let identical = before == after;
+    let recomputed_digest = digest_of(recomputed);
+    let identical = before == after && stored_digest == recomputed_digest;
     let change = if identical { None } else { first_change(&value(&before), &value(&after)) };
     let solver = |plan: &RebalancePlan| format!("{} {}", plan.solver.backend, plan.solver.version);
     Ok(ReplayReport {
@@ -40,8 +43,8 @@ fn compare(stored: &RebalancePlan, recomputed: &RebalancePlan) -> Result<ReplayR
         identical,
         stored_bytes: before.len(),
         recomputed_bytes: after.len(),
-        stored_digest: digest_of(stored),
-        recomputed_digest: digest_of(recomputed),
+        stored_digest,
+        recomputed_digest,
         stored_solver: solver(stored),
         recomputed_solver: solver(recomputed),
         first_difference: change,

@@ -21,6 +21,7 @@ use crate::planning::plan;
 use crate::preparation::PreparationError;
 use crate::report::document::{ErrorKind, RunEntry};
 use crate::report::run::ExecutionReport;
+use crate::report::text;
 use crate::report::{Mode, RunReport, published};
 
 pub(in crate::cli) async fn run(asked: &RunCases, path: &StorePath, output: &Output) -> Result<u8, Failure> {
@@ -149,7 +150,7 @@ fn tell(outcome: RunOutcome, occasion: &Occasion) -> Result<(RunEntry, u8), Fail
             return Err(Failure::new(
                 ErrorKind::Busy,
                 format!("another process works on run {run_id}, or stopped while it did"),
-                format!("try again after {lease_until}"),
+                format!("run again after {}, when its lease is over", text::time(lease_until)),
             ));
         }
     };

@@ -72,7 +72,11 @@ impl Line {
 
     #[must_use]
     pub fn and(mut self, tone: Tone, text: impl Into<String>) -> Self {
-        self.0.push((tone, text.into()));
+        let text = text.into();
+        match self.0.last_mut() {
+            Some((last, piece)) if *last == tone => piece.push_str(&text),
+            _ => self.0.push((tone, text)),
+        }
         self
     }
 

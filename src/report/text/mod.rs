@@ -2,7 +2,7 @@
 //!
 //! * [`canvas`]: what the terminal can show.
 //! * [`number`]: how numbers read.
-//! * [`run_report`]: a plan or a run; [`mod@explanation`], [`mod@difference`], [`listing`]: the other views.
+//! * [`run_report`]: a plan or a run; [`explanation()`], [`difference()`], [`run_list`]: the other views.
 
 mod bar;
 pub mod canvas;
@@ -62,7 +62,8 @@ fn heading(canvas: &Canvas, title: &str, remark: &str) -> String {
 }
 
 /// `2025-04-16 00:00 UTC`, with seconds where there are any.
-fn time(at: Timestamp) -> String {
+#[must_use]
+pub fn time(at: Timestamp) -> String {
     let seconds = at.as_second().rem_euclid(60) != 0;
     let format = if seconds { "%Y-%m-%d %H:%M:%S UTC" } else { "%Y-%m-%d %H:%M UTC" };
     at.strftime(format).to_string()

@@ -1,96 +1,24 @@
 //! The program as a person meets it: what it prints, what it writes, and how it exits.
 #![cfg(feature = "cli")]
-#![expect(clippy::expect_used, clippy::panic, reason = "a test stops where something is not as it must be")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops where something is not as it must be"
+)]
 
-use std::collections::BTreeMap;
+mod bench;
+mod stores;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
-use index_rebalancer::adapters::clock::CaseClock;
-use index_rebalancer::adapters::embedded_store::EmbeddedStore;
-use index_rebalancer::adapters::files::Case;
-use index_rebalancer::adapters::paper_venue::{PaperBook, PaperVenue};
-use index_rebalancer::execution::{self, Ports, PreparationFailure, RunRequest, Settings, claim};
-use index_rebalancer::model::{AccountId, Flow, RunIdentity, Trigger};
-use index_rebalancer::planning::{self, idempotency};
-use index_rebalancer::ports::store::{ITEM_SCHEMA, RunItem, RunStore, Written};
-use index_rebalancer::ports::{Clock, RunState};
-use index_rebalancer::report::Document;
 use serde_json::Value;
-use tempfile::TempDir;
+
+use bench::{Answer, Bench, copy_case, path};
+use stores::{block_on, doctored_run, hold_the_account};
 
 const BLUE_CHIP: &str = "fixtures/blue-chip";
-
-/// A store of its own for each test.
-struct Bench {
-    folder: TempDir,
-}
-
-/// What one invocation did.
-struct Answer {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Bench {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a temporary folder") }
-    }
-
-    fn store(&self) -> PathBuf {
-        self.folder.path().join("store.db")
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rebalance"));
-        command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR"));
-        command.env("REBALANCE_STORE", self.folder.path()).env("LC_ALL", "C.UTF-8");
-        for variable in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
-            command.env_remove(variable);
-        }
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Answer {
-        Answer::of(&self.command(arguments).output().expect("the program starts"))
-    }
-
-    /// Runs, and insists on the exit code.
-    fn expect(&self, code: i32, arguments: &[&str]) -> Answer {
-        let answer = self.run(arguments);
-        assert_eq!(answer.code, code, "rebalance {}\n{}\n{}", arguments.join(" "), answer.out, answer.err);
-        assert!(!answer.err.contains("panicked") && !answer.err.contains("stack backtrace"), "{}", answer.err);
-        answer
-    }
-
-    /// A document that keeps to its schema.
-    fn json(&self, code: i32, arguments: &[&str]) -> Value {
-        let arguments: Vec<&str> = arguments.iter().copied().chain(["--format", "json"]).collect();
-        let answer = self.expect(code, &arguments);
-        let value: Value = serde_json::from_str(&answer.out).unwrap_or_else(|error| panic!("{error}: {}", answer.out));
-        let schema = serde_json::to_value(Document::json_schema()).expect("a schema is JSON");
-        let schema = jsonschema::validator_for(&schema).expect("the schema is one");
-        let faults: Vec<String> = schema.iter_errors(&value).map(|error| error.to_string()).collect();
-        assert!(faults.is_empty(), "rebalance {}: {faults:#?}", arguments.join(" "));
-        value
-    }
-
-    /// Every file below the store's folder with its bytes.
-    fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
-        let entries = fs::read_dir(self.folder.path()).expect("the folder is there");
-        let paths = entries.map(|entry| entry.expect("an entry").path());
-        paths.map(|path| (path.clone(), fs::read(&path).expect("a file"))).collect()
-    }
-}
-
-impl Answer {
-    fn of(output: &Output) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("output is UTF-8");
-        Self { code: output.status.code().unwrap_or(-1), out: text(&output.stdout), err: text(&output.stderr) }
-    }
-}
 
 fn keys(runs: &Value) -> Vec<String> {
     let orders = runs["runs"][0]["run"]["orders"].as_array().expect("orders");
@@ -278,8 +206,8 @@ fn bad_input_exits_with_3_and_names_file_field_and_value() {
     let case = copy_case("fixtures/over-cap-after-rally");
     let file = case.path().join("case.toml");
     let text = fs::read_to_string(&file).expect("case.toml");
-    let cash = text.lines().find(|line| line.starts_with("cash =")).expect("an account has cash");
-    fs::write(&file, text.replace(cash, "cash = \"1e5\"")).expect("written");
+    let balance = text.lines().find(|line| line.starts_with("cash =")).expect("an account has cash");
+    fs::write(&file, text.replace(balance, "cash = \"1e5\"")).expect("written");
     let answer = bench.expect(3, &["plan", path(&case)]);
     assert!(answer.err.contains("case.toml") && answer.err.contains("1e5"), "{}", answer.err);
     let document = bench.json(3, &["run", path(&case)]);
@@ -393,90 +321,4 @@ fn completions_and_help_name_the_commands_and_exit_codes() {
     for code in 0..=7 {
         assert!(help.contains(&format!("\n  {code}  ")), "exit code {code} is not documented");
     }
-}
-
-/// A copy of a case that a test may spoil.
-fn copy_case(case: &str) -> TempDir {
-    let target = tempfile::tempdir().expect("a temporary folder");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(case);
-    for entry in fs::read_dir(source).expect("the case is there") {
-        let entry = entry.expect("an entry");
-        if entry.path().is_file() {
-            fs::copy(entry.path(), target.path().join(entry.file_name())).expect("copied");
-        }
-    }
-    target
-}
-
-fn path(folder: &TempDir) -> &str {
-    folder.path().to_str().expect("UTF-8")
-}
-
-fn block_on(future: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(future);
-}
-
-fn blue_chip() -> (Case, AccountId, RunIdentity) {
-    let case = Case::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(BLUE_CHIP)).expect("the case loads");
-    let account = case.accounts().next().expect("an account").clone();
-    let trigger = Trigger::Scheduled(case.days().first().expect("a day").at);
-    let identity = case.run_identity(&account, trigger).expect("an identity");
-    (case, account, identity)
-}
-
-/// A committed run whose plan says something that its input does not lead to.
-async fn doctored_run(path: &Path) {
-    let (case, account, identity) = blue_chip();
-    let at = case.days().first().expect("a day").at;
-    let input = case.planning_input(&account, identity.trigger.clone(), at, None, None, None).expect("an input");
-    let store = EmbeddedStore::open(path).await.expect("a store");
-    let clock = CaseClock::starting_at(at);
-    let costs = &input.policy.costs;
-    let book = PaperBook::of(&input.assets, costs.fee, costs.half_spread, None);
-    let venue = PaperVenue::new(identity.venue.clone(), store.store(), &clock, book);
-    let _ = venue.open(&account, &input.account).await.expect("opened");
-    let settings = Settings::default();
-    let ports = Ports { store: store.store(), venue: &venue, clock: &clock, settings: &settings };
-    let request =
-        RunRequest { identity, flow: Flow::Full, claim_token: index_rebalancer::adapters::clock::claim_token() };
-    let prepare = async |_| Ok::<_, PreparationFailure>(input.clone());
-    let plan = |input: &_| {
-        planning::plan(input).map(|mut plan| {
-            plan.notices.push("doctored".to_owned());
-            plan
-        })
-    };
-    execution::execute(&request, &ports, prepare, plan).await.expect("executed");
-    store.close().await;
-}
-
-/// Another run of the portfolio, claimed by a worker whose lease lives.
-async fn hold_the_account(path: &Path) {
-    let (_, _, mut identity) = blue_chip();
-    identity.trigger = Trigger::Manual("another".parse().expect("a label"));
-    let store = EmbeddedStore::open(path).await.expect("a store");
-    let clock = index_rebalancer::adapters::clock::SystemClock;
-    let now = clock.now();
-    let token = index_rebalancer::adapters::clock::claim_token();
-    let request = RunRequest { identity: identity.clone(), flow: Flow::Full, claim_token: token };
-    let run = RunItem {
-        schema: ITEM_SCHEMA,
-        run_id: idempotency::run_id(&identity),
-        event_digest: claim::event_digest(&request),
-        identity,
-        flow: Flow::Full,
-        state: RunState::Claimed,
-        reason: String::new(),
-        epoch: 1,
-        lease_until: now + jiff::SignedDuration::from_secs(3600),
-        claim_token: token,
-        created_at: now,
-        updated_at: now,
-        commitment: None,
-        settlement: None,
-        expires_at_s: None,
-    };
-    assert_eq!(store.store().claim(&run).await.expect("claimed"), Written::Done);
-    store.close().await;
 }
