@@ -5,7 +5,6 @@
 #![cfg(feature = "cli")]
 #![expect(
     clippy::expect_used,
-    clippy::panic,
     reason = "a test stops where something is wrong; the exemption for tests does not reach its own functions"
 )]
 
@@ -76,7 +75,8 @@ fn readme_shows_what_the_program_prints() {
         if !update {
             assert_eq!(block.text, expected, "README.md is behind `rebalance {}`: make readme-output", block.command);
         }
-        renewed += &format!("{}{OUTPUT_START}{} -->\n{expected}{OUTPUT_END}", block.before, block.command);
+        renewed += block.before;
+        renewed.extend([OUTPUT_START, block.command, " -->\n", &expected, OUTPUT_END]);
     }
     if update {
         fs::write(readme_path(), renewed + rest).expect("README.md can be written");
