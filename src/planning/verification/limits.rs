@@ -12,8 +12,8 @@ use crate::model::policy::{CategoryLimit, Limit};
 use crate::model::{Decimal, Flow, Listing, Money, PlanningInput};
 use crate::planning::plan::{LimitCheck, RebalancePlan, Role, Sense};
 
-/// Where a venue has no lots, a lot is worth this much: a billionth of a quote unit.
-const LEAST_LOT: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+/// Where a venue has no lots, a lot is worth this much: a millionth of a quote unit.
+const LEAST_LOT: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
 /// What every check of limits reads.
 #[derive(Clone, Copy)]
@@ -98,8 +98,6 @@ struct Scope {
     before: Decimal,
     after: Decimal,
     smallest_orders: Decimal,
-    /// The lots of its lines with an order, where a buy rounded down and a sell rounded up work against the limit.
-    rounding: Decimal,
 }
 
 impl Scope {
@@ -111,13 +109,6 @@ impl Scope {
 
     fn allow(&mut self, smallest_order: Decimal) -> Result<(), OutOfRange> {
         self.smallest_orders = add(self.smallest_orders, smallest_order)?;
-        Ok(())
-    }
-
-    fn round(&mut self, line: &Line<'_>) -> Result<(), OutOfRange> {
-        if let Some(listing) = line.tradable().filter(|_| line.has_order) {
-            self.rounding = add(self.rounding, times(listing.lot_size.get(), line.price)?.max(LEAST_LOT))?;
-        }
         Ok(())
     }
 
@@ -136,7 +127,7 @@ impl Scope {
             nature: Nature::State { before: books.weight_of(self.before)? },
             softness,
             max_allowance: books.weight_of(self.smallest_orders)?,
-            rounding: books.weight_of(self.rounding)?,
+            spread: true,
             detail: String::new(),
         })
     }
@@ -273,7 +264,6 @@ fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>
             at_least.include(line)?;
             at_most.include(line)?;
             at_least.allow(smallest_order(input, line)?)?;
-            at_least.round(line)?;
             at_most.allow(unfinished(input, line)?)?;
             stays = add(stays, immovable(input, line)?)?;
         }
@@ -310,7 +300,7 @@ fn max_weights(context: Context<'_>, limit: &Limit) -> Result<Vec<Row>, OutOfRan
             nature: Nature::State { before: line.weight_before },
             softness,
             max_allowance: books.weight_of(unfinished(input, line)?)?,
-            rounding: Decimal::ZERO,
+            spread: false,
             detail: String::new(),
         });
     }
@@ -331,7 +321,7 @@ fn turnover(context: Context<'_>, limit: &Limit) -> Result<Row, OutOfRange> {
         nature: Nature::Flow,
         softness: Softness::of(limit.soft.as_ref()),
         max_allowance: books.weight_of(fraction(smallest_orders, Decimal::TWO)?)?,
-        rounding: Decimal::ZERO,
+        spread: false,
         detail: String::new(),
     })
 }

@@ -16,7 +16,7 @@
 //!   `Decimal` keeps does a difference of 1e-20 of `V` pass. Weights are quotients and are compared to 20 decimals.
 //! * The *smallest order* of an asset is its lot, minimum quantity or minimum notional, or the policy's
 //!   `min_trade`, whichever is worth most: less than that cannot be traded. The minimum notional must be met at the
-//!   lowest limit price. A lot is worth a billionth of a quote unit at least, also where the venue has none.
+//!   lowest limit price. A lot is worth a millionth of a quote unit at least, also where the venue has none.
 //!
 //! # Limits, in the certificate's order
 //! | name | holds when | gives way |
@@ -43,10 +43,10 @@
 //! # When a limit is exceeded
 //! * A relaxation counts for a limit that the policy marks soft (and for `must_exit` and `withdraw`), with the
 //!   policy's priority, once, within `hard_bound`. For a limit on the portfolio's state it may be no more than the
-//!   violation that doing nothing would leave, and no trade may increase that violation (`category_min`: by no more
-//!   than a lot of each order in the category). `turnover` may give way only when doing nothing would violate a limit
-//!   of its priority or above. A relaxation may pass what is used of it by at most the smallest orders of all
-//!   tradable positions: the least possible is wanted, and only lots may blur it.
+//!   violation that doing nothing would leave, and no trade may increase that violation (over many assets: by no more
+//!   than the lot allowance). `turnover` may give way only when doing nothing would violate a limit of its priority or
+//!   above. A relaxation may pass what is used of it by at most the smallest orders of all tradable positions and a
+//!   basis point: the least possible is wanted, and only lots and the solver's noise may blur it.
 //! * Beyond bound and relaxation a row may be exceeded by the smallest orders of the tradable assets in it whose
 //!   unfinished trade could have caused that: with a free holding or an order, for `category_min` all, for
 //!   `turnover` half of those with an order. The certificate records what was used of this as `lot_allowance`.

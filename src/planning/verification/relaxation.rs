@@ -29,8 +29,8 @@ pub(super) struct Row {
     pub(super) softness: Softness,
     /// The most that lots and smallest orders may explain.
     pub(super) max_allowance: Decimal,
-    /// By how much rounding orders to lots may raise a violation that stays; zero where it only ever lowers it.
-    pub(super) rounding: Decimal,
+    /// Over many assets, so that a dropped or rounded order of one may undo what another did.
+    pub(super) spread: bool,
     /// Who is at fault, for the sentence; may be empty.
     pub(super) detail: String,
 }
@@ -71,7 +71,7 @@ impl Row {
             nature: Nature::Flow,
             softness: Softness::Hard,
             max_allowance: Decimal::ZERO,
-            rounding: Decimal::ZERO,
+            spread: false,
             detail: String::new(),
         }
     }
@@ -217,8 +217,9 @@ impl<'a> Judge<'a> {
         self.check_need(row, priority, amount, excess, findings)
     }
 
-    /// A state limit gives way by no more than doing nothing would violate it, and no trade makes it worse by more
-    /// than its rounding to lots. Turnover gives way only for a limit that outranks it: of one priority it is the last.
+    /// A state limit gives way by no more than doing nothing would violate it, and no trade makes it worse, but
+    /// for the lots of a limit over many assets. Turnover gives way only for a limit that outranks it: of one priority
+    /// it is the last.
     fn check_need(
         &self,
         row: &Row,
@@ -233,8 +234,9 @@ impl<'a> Judge<'a> {
                 findings.require(at_most(amount, before), &row.limit, || {
                     format!("it is relaxed by {amount}; doing nothing would violate it by {} only", before.normalize())
                 });
-                let room = row.rounding.checked_add(SOLVER_NOISE).ok_or(OutOfRange)?;
-                let most = before.checked_add(room).ok_or(OutOfRange)?;
+                let lots = if row.spread { row.max_allowance } else { Decimal::ZERO };
+                let most =
+                    before.checked_add(lots).and_then(|most| most.checked_add(SOLVER_NOISE)).ok_or(OutOfRange)?;
                 findings.require(at_most(excess, most), &row.limit, || {
                     let (before, excess) = (before.normalize(), excess.normalize());
                     format!("it is relaxed, and the orders raise its violation from {before} to {excess}")
