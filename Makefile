@@ -63,7 +63,7 @@ install: ## Install `rebalance` for this user, optimised
 .PHONY: test
 test: ## Run every test; says at the end how many were skipped because ../shared is missing
 	@mkdir -p $(dir $(SKIP_LOG)) && rm -f $(SKIP_LOG)
-	@status=0; REBALANCE_SKIP_LOG=$(SKIP_LOG) $(CARGO) test || status=$$?; \
+	@status=0; REBALANCE_SKIP_LOG=$(SKIP_LOG) $(CARGO) test --no-fail-fast || status=$$?; \
 	  if [ -s $(SKIP_LOG) ]; then sort -u $(SKIP_LOG); fi; \
 	  printf 'skipped because ../shared is missing: %s\n' "$$(sort -u $(SKIP_LOG) 2>/dev/null | wc -l)"; \
 	  exit $$status
@@ -72,12 +72,13 @@ test: ## Run every test; says at the end how many were skipped because ../shared
 fmt: ## Format the code
 	$(CARGO) fmt
 
+# The documentation is for who works here: it covers private items, and links to them are meant.
 .PHONY: lint
 lint: ## Format check, clippy with every and with no feature, documentation links
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets --all-features -- -D warnings
 	$(CARGO) clippy --all-targets --no-default-features -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items --all-features
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --no-deps --document-private-items --all-features
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## Dependencies: licences, bans and sources
@@ -94,7 +95,7 @@ $(CARGO_DENY):
 
 .PHONY: readme-output
 readme-output: ## Renew the outputs that README.md shows
-	UPDATE_EXPECTED=1 $(CARGO) test --test readme
+	UPDATE_EXPECTED=1 $(CARGO) test --test readme readme_shows
 
 .PHONY: doc
 doc: ## Build the documentation of this crate

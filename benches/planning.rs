@@ -23,6 +23,8 @@ use index_rebalancer::model::{
     InstrumentId, Listing, ListingStatus, Money, PlanningInput, Policy, PortfolioId, PortfolioState, Price, Quantity,
     RunIdentity, Signal, Tick, Trigger, VenueId,
 };
+use index_rebalancer::planning::idempotency::digest_of;
+use index_rebalancer::planning::verification::verify;
 use index_rebalancer::planning::{BACKEND, BACKEND_VERSION, SegmentProgram, plan, segment_program};
 use rust_decimal::prelude::ToPrimitive;
 
@@ -32,18 +34,21 @@ const INSTANCES: u64 = 10;
 fn main() {
     println!("planning, input in memory to verified and keyed plan, beside {BACKEND} {BACKEND_VERSION} alone");
     println!("{INSTANCES} seeded instances a size; milliseconds, median; ratio = planning / solver, same run\n");
-    println!("    n  columns  orders  planning    solver  ratio  worst");
+    println!("    n  columns  orders  planning    solver  ratio  worst  | formulate  verify  digest");
     for size in SIZES {
         let rows: Vec<Row> = (0..INSTANCES).map(|seed| measure(&instance(size, seed))).collect();
         let of = |value: fn(&Row) -> f64| median(rows.iter().map(value).collect());
         let worst = rows.iter().map(|row| row.planning / row.solver).fold(0.0, f64::max);
         println!(
-            "{size:>5}  {:>7.0}  {:>6.0}  {:>8.3}  {:>8.3}  {:>5.2}  {worst:>5.2}",
+            "{size:>5}  {:>7.0}  {:>6.0}  {:>8.3}  {:>8.3}  {:>5.2}  {worst:>5.2}  | {:>9.3}  {:>6.3}  {:>6.3}",
             of(|row| row.columns),
             of(|row| row.orders),
             of(|row| row.planning),
             of(|row| row.solver),
             of(|row| row.planning / row.solver),
+            of(|row| row.formulation),
+            of(|row| row.verification),
+            of(|row| row.digest),
         );
     }
 }
@@ -53,6 +58,10 @@ struct Row {
     orders: f64,
     planning: f64,
     solver: f64,
+    /// Parts of planning, each timed alone: up to the program as numbers, the verifier, the digest of the input.
+    formulation: f64,
+    verification: f64,
+    digest: f64,
 }
 
 fn measure(input: &PlanningInput) -> Row {
@@ -64,7 +73,11 @@ fn measure(input: &PlanningInput) -> Row {
     assert!((stated - raw).abs() <= 1e-7, "objectives differ: {stated} and {raw}");
     let repeats = if input.assets.len() > 200 { 7 } else { 25 };
     let (mut planning, mut solver) = (Vec::new(), Vec::new());
+    let (mut formulation, mut verification, mut digest) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..repeats {
+        formulation.push(milliseconds(|| segment_program(black_box(input)).expect("plannable").rows.len()));
+        verification.push(milliseconds(|| verify(black_box(input), &made).expect("verifies").checks.len()));
+        digest.push(milliseconds(|| digest_of(black_box(input))));
         planning.push(milliseconds(|| plan(black_box(input)).expect("plannable").orders.len()));
         solver.push(milliseconds(|| black_box(&program).solve()));
     }
@@ -73,6 +86,9 @@ fn measure(input: &PlanningInput) -> Row {
         orders: count(made.orders.len()),
         planning: median(planning),
         solver: median(solver),
+        formulation: median(formulation),
+        verification: median(verification),
+        digest: median(digest),
     }
 }
 
@@ -228,7 +244,7 @@ members = {members}
 enter_rank = {members}
 exit_rank = {members}
 [reference_weights]
-method = "sqrt_market_cap"
+method = "market_cap"
 [drift_band]
 kind = "five_twenty_five"
 [objective]

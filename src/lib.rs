@@ -9,7 +9,7 @@
 //! # Layout, in reading order
 //! * [`model`]: value types with checked constructors. No I/O, no clock.
 //! * [`preparation`]: the only reader of the outside world; ends in one validated [`model::PlanningInput`].
-//! * [`planning`]: [`planning::plan`], a pure function from input to verified, keyed plan.
+//! * [`planning`]: [`planning::plan()`], a pure function from input to verified, keyed plan.
 //! * [`ports`]: narrow traits that execution needs: store, venue, clock.
 //! * [`execution`]: claim, commit, emit, settle over those ports.
 //! * [`adapters`]: one folder per outside system.

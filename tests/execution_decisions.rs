@@ -177,7 +177,11 @@ fn a_buy_needs_its_limit_price_and_its_fee_in_cash() {
     // 20 at 51, and a thousandth.
     let covered = |free: &str, keep: &str| gate::cash_covers(buy, rate("0.001"), money(free), money(keep)).is_ok();
     assert!(covered("1021.02", "0") && !covered("1021.01", "0"));
-    assert!(covered("1121.02", "100") && !covered("1121.01", "100"));
+    // What is kept is measured at the expected price: 1000 and its cost.
+    let expected = buy.notional + buy.estimated_cost;
+    let just = (expected + money("100")).to_string();
+    assert!(covered(&just, "100"), "{just}");
+    assert!(!covered(&(expected + money("99.99")).to_string(), "100"));
     assert_eq!(gate::cash_covers(sell, rate("0.001"), Money::ZERO, money("5")), Ok(()));
 }
 

@@ -85,7 +85,10 @@ fn readme_shows_what_the_program_prints() {
 
 /// The words of a command before its arguments: `rebalance policy check FILE` is `["policy", "check"]`.
 fn command_words(shown: &str) -> Vec<&str> {
-    let is_word = |word: &&str| word.chars().all(|letter| letter.is_ascii_lowercase());
+    let is_word = |word: &&str| {
+        word.starts_with(|first: char| first.is_ascii_lowercase())
+            && word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-')
+    };
     shown.split_whitespace().skip(1).take_while(is_word).collect()
 }
 
@@ -156,8 +159,8 @@ fn blocks_and_tables_are_read_as_written() {
     );
     assert_eq!(fenced("\n x  \ny\n\n"), "```text\n x\ny\n```\n");
     assert_eq!(
-        documented_commands("| `rebalance policy check FILE` | x |\n| `src/lib.rs` | y |"),
-        [["policy", "check"]]
+        documented_commands("| `rebalance policy check-all FILE` | x |\n| `src/lib.rs` | y |"),
+        [["policy", "check-all"]]
     );
     assert_eq!(
         commands_in_help("Usage: x\n\nCommands:\n  plan  A\n          b\n  run   C\n\nOptions:\n  -h\n"),

@@ -13,7 +13,7 @@ use unicode_width::UnicodeWidthStr;
 
 fn check(name: &str, actual: &str) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/expected").join(name);
-    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+    if std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1") {
         std::fs::write(&path, actual).expect("the expected file can be written");
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();

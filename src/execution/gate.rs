@@ -132,7 +132,11 @@ pub fn cash_to_keep(input: &PlanningInput, plan: &RebalancePlan, locked: Money) 
     (buffer.max(Money::ZERO) + withdrawal.max(Money::ZERO) - locked).max(Money::ZERO)
 }
 
-/// Whether free cash covers a buy at its limit price, with its fee, and leaves the rest. Sells need no cash.
+/// Whether free cash covers a buy at its limit price, with its fee, and what is to be kept stays after its expected
+/// cost. Sells need no cash.
+///
+/// The worst price must never overdraw the account; the cash to keep is measured as the planner measures it, at
+/// expected prices, or a plan that lands on its buffer would lose its last buy.
 ///
 /// # Errors
 /// A sentence with the figures.
@@ -140,12 +144,14 @@ pub fn cash_covers(order: &Order, fee: Rate, cash_free: Money, keep: Money) -> R
     if order.side == Side::Sell {
         return Ok(());
     }
-    let cost = order.limit_price.value_of(order.quantity);
-    let needed = cost + cost.times(fee);
-    if cash_free - needed >= keep {
+    let at_limit = order.limit_price.value_of(order.quantity);
+    let at_limit = at_limit + at_limit.times(fee);
+    let expected = order.notional + order.estimated_cost;
+    if cash_free >= at_limit && cash_free - expected >= keep {
         return Ok(());
     }
     Err(format!(
-        "insufficient proceeds: {needed} needed at the limit price, {cash_free} free, of which {keep} stays as cash"
+        "insufficient proceeds: {at_limit} needed at the limit price, {expected} expected, {cash_free} free, of which \
+         {keep} stays as cash"
     ))
 }

@@ -92,28 +92,15 @@ pub fn payload_digest(order: &Order) -> String {
 /// Never for this crate's own types: they serialise without a fallible step.
 #[must_use]
 pub fn digest_of<T: Serialize>(value: &T) -> String {
-    let mut hasher = JsonHasher(Sha256::new());
-    #[expect(clippy::expect_used, reason = "writing to a hasher cannot fail and the types serialise infallibly")]
-    serde_json::to_writer(&mut hasher, value).expect("digested types serialise");
-    hex(&hasher.0.finalize())
+    #[expect(clippy::expect_used, reason = "the types serialise infallibly")]
+    let json = serde_json::to_vec(value).expect("digested types serialise");
+    digest_of_bytes(&json)
 }
 
 /// SHA-256, in hex, over bytes as they are: of a value's canonical JSON it is [`digest_of`] the value.
 #[must_use]
 pub fn digest_of_bytes(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
-}
-
-struct JsonHasher(Sha256);
-
-impl std::io::Write for JsonHasher {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Each field as its length in bytes (8 bytes, big endian) and its bytes.

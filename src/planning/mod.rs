@@ -1,6 +1,6 @@
 //! Planning: a pure function from [`PlanningInput`] to a verified, keyed plan.
 //!
-//! [`plan`] reads top to bottom like the process itself: value the account, select the universe, decide the regime,
+//! [`plan()`] reads top to bottom like the process itself: value the account, select the universe, decide the regime,
 //! set reference weights, lay out the portfolio and its limits, ask whether anything needs to be done, solve, round,
 //! key, explain, verify. No I/O, no clock, no environment, no randomness: the same input gives the same bytes.
 
@@ -21,7 +21,9 @@ mod program;
 mod reference_weights;
 mod regime;
 mod rounding;
+mod slacks;
 mod solver;
+mod tracking;
 pub(crate) mod universe;
 mod valuation;
 
@@ -97,10 +99,10 @@ fn survey(input: &PlanningInput) -> Result<Survey<'_>, PlanError> {
     Ok(Survey { net_asset_value, universe, regime, portfolio, limits, policy_digest, changes })
 }
 
-/// The program that [`plan`] solves first, as plain numbers: for comparing solvers.
+/// The program that [`plan()`] solves first, as plain numbers: for comparing solvers.
 ///
 /// # Errors
-/// As [`plan`], as far as it goes.
+/// As [`plan()`], as far as it goes.
 pub fn segment_program(input: &PlanningInput) -> Result<SegmentProgram, PlanError> {
     let survey = survey(input)?;
     let program = program::Program::formulate(input, &survey.portfolio, &survey.limits, survey.changes);

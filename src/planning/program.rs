@@ -16,37 +16,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::RoundingStrategy;
 
-use crate::model::policy::OnBreach;
 use crate::model::{Decimal, PlanningInput, Side};
 
 use super::SegmentProgram;
 use super::constraints::{LimitRow, Limits, RowKind, tight_buy_box};
-use super::drift_band::{Changes, band};
+use super::drift_band::Changes;
 use super::error::{Conflict, PlanError, Repair};
 use super::plan::Role;
 use super::portfolio::{Line, Portfolio, max_weight};
 use super::rounding::Trade;
+use super::slacks::Slacks;
 use super::solver::{AtMostRow, BoxedColumn, Verdict, maximise};
+use super::tracking::{anchor, kinks, tracking_loss, tracking_slope};
 
-/// φ: the slope rises from 1 near the reference weight to 2 beyond three quarters of it. With one slope a corner
-/// would serve some members fully and others not at all; so a shortfall spreads over the index.
-const TRACKING_SEGMENTS: [(Option<Decimal>, Decimal); 5] = [
-    (Some(hundredths(10)), hundredths(100)),
-    (Some(hundredths(25)), hundredths(125)),
-    (Some(hundredths(50)), hundredths(150)),
-    (Some(hundredths(75)), hundredths(175)),
-    (None, hundredths(200)),
-];
-
-const fn hundredths(count: u32) -> Decimal {
-    Decimal::from_parts(count, 0, 0, false, 2)
-}
+const HALF: Decimal = Decimal::from_parts(5, 0, 0, false, 1);
 
 /// Breaks ties: a hundredth of a basis point per unit of weight between the first and the last line, by id.
 const TIE_BREAK: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
 /// Relaxations below this are rounding of the solver, not a need.
-const RELAXATION_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+pub(crate) const RELAXATION_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 
 /// Left to limits that gave way before, while later ones are asked: next to nothing, for a limit that costs decide may
 /// multiply it a thousandfold; or, where the solver then finds no way at all, as little as it can tell apart.
@@ -94,6 +83,8 @@ pub(crate) struct Program<'a> {
     portfolio: &'a Portfolio<'a>,
     limits: &'a Limits,
     anchors: Vec<Decimal>,
+    /// What each line's weight is worth less than the one's before it, so that equal choices have one answer.
+    tie_step: Decimal,
 }
 
 /// Which bounds a solve uses.
@@ -113,7 +104,8 @@ impl<'a> Program<'a> {
         changes: Changes,
     ) -> Self {
         let anchors = portfolio.lines.iter().map(|line| anchor(input, portfolio, line, changes)).collect();
-        Self { input, portfolio, limits, anchors }
+        let tie_step = TIE_BREAK / Decimal::from(portfolio.lines.len().max(1));
+        Self { input, portfolio, limits, anchors, tie_step }
     }
 
     /// Solves. First with bounds tightened for rounding, then with the policy's own, then lets soft limits give
@@ -190,7 +182,7 @@ impl<'a> Program<'a> {
         let columns = self.columns(Bounds::Exact, &|_, _| false);
         let rows = self.rows(&columns, Bounds::Exact, &self.nothing_given());
         let slacks = Slacks::new(&self.limits.rows, columns.len());
-        if slacks.entries.is_empty() {
+        if slacks.is_empty() {
             return Ok(None);
         }
         let mut fixed: Vec<AtMostRow> = Vec::new();
@@ -410,7 +402,7 @@ impl<'a> Program<'a> {
 
     fn piece(&self, index: usize, line: &Line<'_>, anchor: Decimal, side: Side, from: Decimal, to: Decimal) -> Column {
         let objective = &self.input.policy.objective;
-        let middle = (from + to) / Decimal::TWO;
+        let middle = (from + to) * HALF;
         let rate = line.costs.iter().find(|piece| piece.up_to.is_none_or(|end| middle < end));
         let cost_rate = rate.map_or(Decimal::ZERO, |piece| piece.rate);
         let (direction, at) = match side {
@@ -420,7 +412,7 @@ impl<'a> Program<'a> {
         // d/dw of grade_tilt·g·w − tracking_aversion·t·φ(|w−t|/t).
         let slope = objective.grade_tilt.get() * line.score
             - objective.tracking_aversion.get() * tracking_slope(at, anchor, line.reference);
-        let tie = TIE_BREAK * Decimal::from(index) / Decimal::from(self.portfolio.lines.len());
+        let tie = self.tie_step * Decimal::from(index);
         let reward = direction * (slope - tie) - objective.cost_aversion.get() * cost_rate;
         Column { line: index, side, upper: to - from, reward, cost_rate }
     }
@@ -464,56 +456,6 @@ impl<'a> Program<'a> {
     }
 }
 
-/// Where tracking pulls a line to: its reference weight, unless it is close enough already or the policy only
-/// trades back to the band's edge.
-fn anchor(input: &PlanningInput, portfolio: &Portfolio<'_>, line: &Line<'_>, changes: Changes) -> Decimal {
-    let gap = (line.weight - line.reference).abs();
-    // Paying costs shrinks every weight's base; within that much the line counts as on target, or a later run
-    // would sell back what an earlier one bought.
-    if gap <= line.reference * portfolio.round_trip {
-        return line.weight;
-    }
-    let edge = input.policy.drift_band.on_breach == OnBreach::ToBandEdge && !changes.any();
-    match band(&input.policy.drift_band, line.reference) {
-        Some(width) if edge && gap <= width => line.weight,
-        Some(width) if edge && line.weight > line.reference => line.reference + width,
-        Some(width) if edge => line.reference - width,
-        _ => line.reference,
-    }
-}
-
-/// The weights at which the slope of tracking changes.
-fn kinks(anchor: Decimal, reference: Decimal) -> impl Iterator<Item = Decimal> {
-    let steps = TRACKING_SEGMENTS.iter().filter_map(move |(up_to, _)| up_to.map(|up_to| up_to * reference));
-    std::iter::once(anchor).chain(steps.flat_map(move |step| [anchor - step, anchor + step]))
-}
-
-/// The derivative of `t·φ(|w−a|/t)` by `w`; of the plain deviation where the reference is zero.
-fn tracking_slope(at: Decimal, anchor: Decimal, reference: Decimal) -> Decimal {
-    let gap = (at - anchor).abs();
-    let segment = TRACKING_SEGMENTS.iter().find(|(up_to, _)| up_to.is_none_or(|up_to| gap <= up_to * reference));
-    let slope = if reference.is_zero() { Decimal::ONE } else { segment.map_or(Decimal::ONE, |(_, slope)| *slope) };
-    if at >= anchor { slope } else { -slope }
-}
-
-/// `t·φ(|w−a|/t)`.
-fn tracking_loss(weight: Decimal, anchor: Decimal, reference: Decimal) -> Decimal {
-    let gap = (weight - anchor).abs();
-    if reference.is_zero() {
-        return gap;
-    }
-    let mut loss = Decimal::ZERO;
-    let mut from = Decimal::ZERO;
-    for (up_to, slope) in TRACKING_SEGMENTS {
-        let to = up_to.map_or(gap, |up_to| gap.min(up_to * reference));
-        if to > from {
-            loss += (to - from) * slope;
-            from = to;
-        }
-    }
-    loss
-}
-
 /// For programs that only ask how far a limit must give way.
 fn without_reward(columns: &[Column]) -> Vec<BoxedColumn> {
     columns.iter().map(|column| BoxedColumn { upper: column.upper, reward: Decimal::ZERO }).collect()
@@ -538,7 +480,9 @@ fn allocation(
     let binding = binding.map(|(index, _)| index).collect();
     let mut allocation = Allocation { objective, given, binding, programs, ..Allocation::default() };
     // What fixed relaxations leave to spare is no trade; a whole piece is one, however small.
-    let meant = |(column, value): &(&Column, &Decimal)| **value > TRADE_NOISE || **value == column.upper;
+    let relaxed = allocation.given.iter().any(|given| !given.is_zero());
+    let spare = if relaxed { TRADE_NOISE } else { Decimal::ZERO };
+    let meant = |(column, value): &(&Column, &Decimal)| **value > spare || **value == column.upper;
     for (column, value) in columns.iter().zip(values).filter(meant) {
         let side = match column.side {
             Side::Buy => &mut allocation.buys,
@@ -547,72 +491,4 @@ fn allocation(
         *side.entry(column.line).or_default() += *value;
     }
     allocation
-}
-
-/// The extra columns by which soft rows may be broken.
-#[derive(Debug)]
-struct Slacks {
-    entries: Vec<Slack>,
-}
-
-#[derive(Debug)]
-struct Slack {
-    row: usize,
-    column: usize,
-    priority: u32,
-    family: String,
-    most: Decimal,
-}
-
-impl Slacks {
-    fn new(rows: &[LimitRow], first_column: usize) -> Self {
-        let soft = rows.iter().enumerate().filter(|(_, row)| row.soft.is_some());
-        let entry = |((row, limit), column): ((usize, &LimitRow), usize)| Slack {
-            row,
-            column,
-            priority: limit.soft.map_or(0, |soft| soft.priority),
-            family: limit.kind.family(),
-            most: limit.most_relaxation(),
-        };
-        Self { entries: soft.zip(first_column..).map(entry).collect() }
-    }
-
-    /// The columns of each family, the most important first; one priority goes by name.
-    fn by_priority(&self) -> Vec<Vec<usize>> {
-        let mut families: BTreeMap<(u32, &str), Vec<usize>> = BTreeMap::new();
-        for slack in &self.entries {
-            families.entry((slack.priority, &slack.family)).or_default().push(slack.column);
-        }
-        families.into_values().collect()
-    }
-
-    /// The columns; those in `minimised` cost one each, all others nothing.
-    fn columns(&self, minimised: Option<&[usize]>) -> Vec<BoxedColumn> {
-        let reward = |column: &usize| match minimised {
-            Some(minimised) if minimised.contains(column) => Decimal::NEGATIVE_ONE,
-            _ => Decimal::ZERO,
-        };
-        let entries = self.entries.iter();
-        entries.map(|slack| BoxedColumn { upper: slack.most, reward: reward(&slack.column) }).collect()
-    }
-
-    fn extend(&self, mut rows: Vec<AtMostRow>) -> Vec<AtMostRow> {
-        for slack in &self.entries {
-            if let Some(row) = rows.get_mut(slack.row) {
-                row.terms.push((slack.column, Decimal::NEGATIVE_ONE));
-            }
-        }
-        rows
-    }
-
-    /// How far each row gives way in a solution.
-    fn given(&self, mut given: Vec<Decimal>, values: &[Decimal], needed: &BTreeSet<usize>) -> Vec<Decimal> {
-        for slack in self.entries.iter().filter(|slack| needed.contains(&slack.column)) {
-            let (Some(given), Some(value)) = (given.get_mut(slack.row), values.get(slack.column)) else { continue };
-            if *value > RELAXATION_NOISE {
-                *given = (*value).min(slack.most);
-            }
-        }
-        given
-    }
 }

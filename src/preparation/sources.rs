@@ -1,6 +1,6 @@
 //! What the outside world says, in neutral records: the shapes that readers produce and [`assemble`] joins.
 //!
-//! [`assemble`]: super::assemble
+//! [`assemble`]: super::assemble()
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -181,9 +181,9 @@ async fn buys_stop_where_the_actual_cash_ends() {
 
 #[tokio::test]
 async fn the_cash_buffer_is_not_spent() {
-    // 1000 in cash, 300 of it buffer; the limit price with its fee asks for 700.0…: 686 × 1.02 × 1.001.
-    let fits: Leg = (Side::Buy, "gamma", "68.55", "10.2");
-    let too_much: Leg = (Side::Buy, "gamma", "68.57", "10.2");
+    // 1000 in cash, 300 of it buffer: 700 can be spent at the expected price and cost, whatever the limit price.
+    let fits: Leg = (Side::Buy, "gamma", "70", "10.2");
+    let too_much: Leg = (Side::Buy, "gamma", "70.01", "10.2");
     for (leg, expected) in [(fits, OrderState::Filled), (too_much, OrderState::Skipped)] {
         let world = World::new().await;
         let record = completed(world.run(&scheduled(monday()), &world.venue(), &[leg]).await.expect("runs"));

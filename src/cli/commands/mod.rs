@@ -86,7 +86,7 @@ fn summary(entries: &[RunEntry], canvas: &Canvas) -> String {
         counts.into_iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}")).collect();
     let planned: usize = entries.iter().filter_map(|entry| entry.run.as_ref()).map(|run| run.orders.len()).sum();
     let sent: usize = entries.iter().map(|entry| entry.new_orders).sum();
-    let orders = if of(Mode::DryRun) > 0 { count(planned, "planned order") } else { count(sent, "new order") };
+    let orders = if of(Mode::DryRun) > 0 { count(planned, "order") } else { count(sent, "new order") };
     let line = format!("{}: {}; {orders}", count(entries.len(), "run"), counts.join(", "));
     format!("\n{}\n", canvas.paint(text::Tone::Strong, &line))
 }

@@ -81,6 +81,15 @@ impl Line {
         self.0.iter().map(|(_, text)| text.width()).sum()
     }
 
+    /// Without the last pieces, as far as they have no room.
+    #[must_use]
+    pub fn fitted(mut self, columns: usize) -> Self {
+        while self.width() > columns && self.0.len() > 1 {
+            self.0.pop();
+        }
+        self
+    }
+
     #[must_use]
     pub fn render(&self, canvas: &Canvas) -> String {
         self.0.iter().map(|(tone, text)| canvas.paint(*tone, text)).collect()

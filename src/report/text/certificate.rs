@@ -89,8 +89,8 @@ fn all(canvas: &Canvas, checks: &[Check]) -> Grid {
         Column::right("value"),
         Column::left(""),
         Column::right("bound"),
-        Column::right("relaxed by").or_drop(2),
-        Column::right("lots").or_drop(1),
+        Column::right("relaxed by").or_drop(1),
+        Column::right("lots").or_drop(2),
         Column::right("room"),
     ]);
     for check in checks {

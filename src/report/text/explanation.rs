@@ -43,7 +43,7 @@ fn orders(orders: &[OrderReport], canvas: &Canvas) -> String {
                 Tone::Faint,
                 format!(" at {} or better: {}", number::price(order.limit_price), reason_words(order.reason)),
             );
-        let _ = writeln!(out, "  {}", what.render(canvas));
+        let _ = writeln!(out, "  {}", what.fitted(canvas.columns() - 2).render(canvas));
         out.push_str(&canvas.fill(&Line::plain("    "), Tone::Plain, &order.sentence));
         out.push_str(&binding(&order.binding, canvas));
         out.push_str(&canvas.fill(&Line::new(Tone::Faint, "    key "), Tone::Faint, &order.key.to_string()));
@@ -75,7 +75,7 @@ fn not_traded(positions: &[PositionReport], canvas: &Canvas) -> String {
                     number::percent(position.reference_weight)
                 ),
             );
-        let _ = writeln!(out, "{}", what.render(canvas));
+        let _ = writeln!(out, "{}", what.fitted(canvas.columns()).render(canvas));
         out.push_str(&canvas.fill(&Line::plain("    "), Tone::Plain, &position.sentence));
         out.push_str(&binding(&position.binding, canvas));
     }

@@ -67,7 +67,10 @@ fn when(report: &RunReport) -> String {
     if report.orders.is_empty() {
         return occasion;
     }
-    format!("{occasion}; orders valid until {}", time(report.valid_until))
+    let until = time(report.valid_until);
+    // The day is said once.
+    let day = as_of.get(..11).unwrap_or_default();
+    format!("{occasion}; orders valid until {}", until.strip_prefix(day).unwrap_or(&until))
 }
 
 fn value(report: &RunReport) -> String {

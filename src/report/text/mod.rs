@@ -2,7 +2,7 @@
 //!
 //! * [`canvas`]: what the terminal can show.
 //! * [`number`]: how numbers read.
-//! * [`run_report`]: a plan or a run; [`explanation`], [`difference`], [`listing`]: the other views.
+//! * [`run_report`]: a plan or a run; [`mod@explanation`], [`mod@difference`], [`listing`]: the other views.
 
 mod bar;
 pub mod canvas;

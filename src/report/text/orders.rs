@@ -81,18 +81,18 @@ fn planned(report: &RunReport, canvas: &Canvas) -> Grid {
 
 fn executed(report: &RunReport) -> Grid {
     let mut grid = Grid::new([
-        Column::right("#").or_drop(3),
+        Column::right("#").or_drop(4),
         Column::left("side"),
         Column::left("instrument"),
         Column::right("quantity"),
-        Column::right("limit price").or_drop(6),
+        Column::right("limit price").or_drop(7),
         Column::right("filled"),
-        Column::right("average").or_drop(2),
-        Column::right("notional"),
-        Column::right("fee").or_drop(1),
+        Column::right("average").or_drop(3),
+        Column::right("notional").or_drop(1),
+        Column::right("fee").or_drop(2),
         Column::left("state"),
-        Column::left("reason").or_drop(4),
-        Column::left(KEY).or_drop(5),
+        Column::left("reason").or_drop(5),
+        Column::left(KEY).or_drop(6),
     ]);
     for order in &report.orders {
         let Some(result) = &order.result else { continue };

@@ -1,0 +1,82 @@
+//! Soft limits as columns: by how much each may be broken, family by family in order of priority.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::Decimal;
+
+use super::constraints::LimitRow;
+use super::program::RELAXATION_NOISE;
+use super::solver::{AtMostRow, BoxedColumn};
+
+/// The extra columns by which soft rows may be broken.
+#[derive(Debug)]
+pub(crate) struct Slacks {
+    entries: Vec<Slack>,
+}
+
+#[derive(Debug)]
+struct Slack {
+    row: usize,
+    column: usize,
+    priority: u32,
+    family: String,
+    most: Decimal,
+}
+
+impl Slacks {
+    pub(crate) fn new(rows: &[LimitRow], first_column: usize) -> Self {
+        let soft = rows.iter().enumerate().filter(|(_, row)| row.soft.is_some());
+        let entry = |((row, limit), column): ((usize, &LimitRow), usize)| Slack {
+            row,
+            column,
+            priority: limit.soft.map_or(0, |soft| soft.priority),
+            family: limit.kind.family(),
+            most: limit.most_relaxation(),
+        };
+        Self { entries: soft.zip(first_column..).map(entry).collect() }
+    }
+
+    /// No limit is soft.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The columns of each family, the most important first; one priority goes by name.
+    pub(crate) fn by_priority(&self) -> Vec<Vec<usize>> {
+        let mut families: BTreeMap<(u32, &str), Vec<usize>> = BTreeMap::new();
+        for slack in &self.entries {
+            families.entry((slack.priority, &slack.family)).or_default().push(slack.column);
+        }
+        families.into_values().collect()
+    }
+
+    /// The columns; those in `minimised` cost one each, all others nothing.
+    pub(crate) fn columns(&self, minimised: Option<&[usize]>) -> Vec<BoxedColumn> {
+        let reward = |column: &usize| match minimised {
+            Some(minimised) if minimised.contains(column) => Decimal::NEGATIVE_ONE,
+            _ => Decimal::ZERO,
+        };
+        let entries = self.entries.iter();
+        entries.map(|slack| BoxedColumn { upper: slack.most, reward: reward(&slack.column) }).collect()
+    }
+
+    pub(crate) fn extend(&self, mut rows: Vec<AtMostRow>) -> Vec<AtMostRow> {
+        for slack in &self.entries {
+            if let Some(row) = rows.get_mut(slack.row) {
+                row.terms.push((slack.column, Decimal::NEGATIVE_ONE));
+            }
+        }
+        rows
+    }
+
+    /// How far each row gives way in a solution.
+    pub(crate) fn given(&self, mut given: Vec<Decimal>, values: &[Decimal], needed: &BTreeSet<usize>) -> Vec<Decimal> {
+        for slack in self.entries.iter().filter(|slack| needed.contains(&slack.column)) {
+            let (Some(given), Some(value)) = (given.get_mut(slack.row), values.get(slack.column)) else { continue };
+            if *value > RELAXATION_NOISE {
+                *given = (*value).min(slack.most);
+            }
+        }
+        given
+    }
+}
