@@ -12,7 +12,7 @@ use super::reference_weights::References;
 use super::universe::{Universe, grade_of};
 use super::valuation::{CostPiece, cost_curve, dearest_rate};
 
-const BILLIONTH: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+const MILLIONTH: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
 /// Everything the program needs to know, in fractions of net asset value.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ impl Line<'_> {
         self.listing().map_or(Quantity::ZERO, |listing| self.free.floor_to(listing.lot_size.get()))
     }
 
-    /// What quantities are counted in: the lot; where the venue has none, the power of ten that is worth a billionth
+    /// What quantities are counted in: the lot; where the venue has none, the power of ten that is worth a millionth
     /// of a quote unit at most. Finer digits would be lost in products.
     pub(crate) fn step(&self) -> Decimal {
         let lot = self.listing().map_or(Decimal::ZERO, |listing| listing.lot_size.get());
@@ -108,7 +108,7 @@ impl Line<'_> {
             return lot;
         }
         let mut step = Decimal::ONE;
-        while step * self.price().get() > BILLIONTH {
+        while step * self.price().get() > MILLIONTH {
             step /= Decimal::TEN;
         }
         step

@@ -193,8 +193,10 @@ impl<'a> Books<'a> {
         (units * line.price()).max(venue).max(self.input.policy.orders.min_trade.get())
     }
 
+    /// Where the venue has no lots, a lot is worth a millionth of a quote unit.
     pub(crate) fn lot(&self, line: &Line<'_>) -> Decimal {
-        line.record.listing.as_ref().map_or(Decimal::ZERO, |listing| listing.lot_size.get() * line.price())
+        let lot = line.record.listing.as_ref().map_or(Decimal::ZERO, |listing| listing.lot_size.get() * line.price());
+        lot.max(Decimal::new(1, 6))
     }
 
     /// The account after every order is filled at the reference price, estimated costs paid.

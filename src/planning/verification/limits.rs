@@ -12,8 +12,8 @@ use crate::model::policy::{CategoryLimit, Limit};
 use crate::model::{Decimal, Flow, Listing, Money, PlanningInput};
 use crate::planning::plan::{LimitCheck, RebalancePlan, Role, Sense};
 
-/// Where a venue has no lots, a lot is worth this much: a billionth of a quote unit.
-const LEAST_LOT: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+/// Where a venue has no lots, a lot is worth this much: a millionth of a quote unit.
+const LEAST_LOT: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
 /// What every check of limits reads.
 #[derive(Clone, Copy)]

@@ -16,7 +16,7 @@
 //!   `Decimal` keeps does a difference of 1e-20 of `V` pass. Weights are quotients and are compared to 20 decimals.
 //! * The *smallest order* of an asset is its lot, minimum quantity or minimum notional, or the policy's
 //!   `min_trade`, whichever is worth most: less than that cannot be traded. The minimum notional must be met at the
-//!   lowest limit price. A lot is worth a billionth of a quote unit at least, also where the venue has none.
+//!   lowest limit price. A lot is worth a millionth of a quote unit at least, also where the venue has none.
 //!
 //! # Limits, in the certificate's order
 //! | name | holds when | gives way |
