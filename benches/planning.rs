@@ -9,7 +9,6 @@
     clippy::float_arithmetic,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    clippy::panic,
     reason = "a benchmark prints times and stops where something is wrong"
 )]
 

@@ -17,12 +17,12 @@ fn weight(text: &str) -> Weight {
     Weight::parse(text).expect(text)
 }
 
-fn hard(bound: &str) -> Option<Limit> {
-    Some(Limit { bound: weight(bound), soft: None })
+fn hard(bound: &str) -> Limit {
+    Limit { bound: weight(bound), soft: None }
 }
 
-fn soft(bound: &str, priority: u32) -> Option<Limit> {
-    Some(Limit { bound: weight(bound), soft: Some(Soft { priority, hard_bound: None }) })
+fn soft(bound: &str, priority: u32) -> Limit {
+    Limit { bound: weight(bound), soft: Some(Soft { priority, hard_bound: None }) }
 }
 
 fn planned(input: &PlanningInput) -> RebalancePlan {
@@ -146,15 +146,15 @@ fn a_halted_member_is_neither_bought_nor_sold() {
 #[test]
 fn a_hard_cap_sells_down_and_a_soft_one_gives_way_to_turnover() {
     let holdings = [("a", "8000"), ("b", "1000"), ("c", "800")];
-    let hard_cap = policy(|policy| policy.limits.max_weight = hard("0.5"));
+    let hard_cap = policy(|policy| policy.limits.max_weight = Some(hard("0.5")));
     let plan_hard = planned(&input(hard_cap, &["600", "300", "100"], &holdings, "200"));
     let a = plan_hard.positions.iter().find(|position| position.asset == id("a")).expect("a");
     assert!(a.weight_after <= weight("0.5"), "{}", a.weight_after);
     assert_eq!(a.reason.code, ReasonCode::OverLimit);
 
     let soft_cap = policy(|policy| {
-        policy.limits.max_weight = soft("0.5", 2);
-        policy.limits.turnover = hard("0.05");
+        policy.limits.max_weight = Some(soft("0.5", 2));
+        policy.limits.turnover = Some(hard("0.05"));
     });
     let plan_soft = planned(&input(soft_cap, &["600", "300", "100"], &holdings, "200"));
     assert!(plan_soft.turnover <= weight("0.05"));
@@ -167,8 +167,8 @@ fn a_hard_cap_sells_down_and_a_soft_one_gives_way_to_turnover() {
 #[test]
 fn hard_limits_that_conflict_are_named_with_a_repair() {
     let policy = policy(|policy| {
-        policy.limits.max_weight = hard("0.5");
-        policy.limits.turnover = hard("0.05");
+        policy.limits.max_weight = Some(hard("0.5"));
+        policy.limits.turnover = Some(hard("0.05"));
     });
     let holdings = [("a", "8000"), ("b", "1000"), ("c", "800")];
     let error = plan(&input(policy, &["600", "300", "100"], &holdings, "200")).expect_err("they conflict");
@@ -272,7 +272,7 @@ fn two_plans_of_one_input_are_the_same_bytes() {
 fn no_limit_asks_for_what_nobody_can_sell() {
     let meme = CategoryId::new("meme").expect("category");
     let policy = policy(|policy| {
-        policy.limits.max_weight = hard("0.5");
+        policy.limits.max_weight = Some(hard("0.5"));
         policy.limits.categories.push(CategoryLimit {
             category: meme.clone(),
             min_weight: None,

@@ -194,7 +194,7 @@ impl<'a> Books<'a> {
     }
 
     /// Where the venue has no lots, a lot is worth a millionth of a quote unit.
-    pub(crate) fn lot(&self, line: &Line<'_>) -> Decimal {
+    pub(crate) fn lot(line: &Line<'_>) -> Decimal {
         let lot = line.record.listing.as_ref().map_or(Decimal::ZERO, |listing| listing.lot_size.get() * line.price());
         lot.max(Decimal::new(1, 6))
     }

@@ -428,9 +428,10 @@ fn snapshot(
     for ((id, record), draw) in records.iter().zip(assets).filter(|(_, draw)| holds && draw.holding.parts > 0) {
         let units = share(draw.holding.parts) / record.price.get();
         let lot = record.listing.as_ref().map_or(Decimal::ZERO, |listing| listing.lot_size.get());
-        let units = match draw.holding.whole_lots {
-            true if !lot.is_zero() => (units / lot).trunc() * lot,
-            _ => units.round_sf(9).expect("fits").round_dp(18),
+        let units = if draw.holding.whole_lots && !lot.is_zero() {
+            (units / lot).trunc() * lot
+        } else {
+            units.round_sf(9).expect("fits").round_dp(18)
         };
         let locked = (units * Decimal::new(i64::from(draw.holding.locked_percent), 2)).round_dp(18);
         let holding = Holding { free: quantity(units - locked), locked: quantity(locked) };

@@ -121,8 +121,9 @@ pub(crate) fn check(name: &str, property: impl Fn(&PlanningInput, &Tally) -> Tes
     report(name, seed, &tally, started);
     if let Err(error) = outcome {
         let error = match error {
-            proptest::test_runner::TestError::Fail(why, _) => why.to_string(),
-            proptest::test_runner::TestError::Abort(why) => why.to_string(),
+            proptest::test_runner::TestError::Fail(why, _) | proptest::test_runner::TestError::Abort(why) => {
+                why.to_string()
+            }
         };
         let kept = last_failure.borrow().as_ref().map(|input| keep(name, input));
         let kept = kept.map_or(String::new(), |path| format!("\n  replay: REBALANCE_REPLAY={}", path.display()));

@@ -150,9 +150,12 @@ impl Limit {
     /// What lots explain: a sale that was too small to be made, for each line of the row that has no order; for
     /// limits that rounding itself works against (a category's least, turnover), a lot for each line that has one.
     pub(crate) fn lot_allowance(&self, books: &Books<'_>) -> Decimal {
-        let dropped_sale = |line: &Line<'_>| match line.traded().is_zero() && line.free > Decimal::ZERO {
-            true => books.smallest_order(line),
-            false => Decimal::ZERO,
+        let dropped_sale = |line: &Line<'_>| {
+            if line.traded().is_zero() && line.free > Decimal::ZERO {
+                books.smallest_order(line)
+            } else {
+                Decimal::ZERO
+            }
         };
         let lines = books.lines.iter();
         let money: Decimal = match &self.kind {
@@ -161,7 +164,7 @@ impl Limit {
             Kind::StableShare => lines
                 .map(|line| match line.role {
                     Role::StableLeg if line.sold.is_zero() => Decimal::ZERO,
-                    Role::StableLeg => books.lot(line) * dearest_rate(&books.input.policy.costs),
+                    Role::StableLeg => Books::lot(line) * dearest_rate(&books.input.policy.costs),
                     _ => dropped_sale(line),
                 })
                 .sum(),
@@ -170,10 +173,10 @@ impl Limit {
             Kind::MustExit => lines.filter(|line| line.role == Role::MustExit).map(dropped_sale).sum(),
             Kind::CategoryAtLeast(category) => lines
                 .filter(|line| line.has_category(category))
-                .map(|line| if line.traded().is_zero() { books.smallest_order(line) } else { books.lot(line) })
+                .map(|line| if line.traded().is_zero() { books.smallest_order(line) } else { Books::lot(line) })
                 .sum(),
             Kind::Turnover => {
-                lines.filter(|line| !line.sold.is_zero()).map(|line| books.lot(line)).sum::<Decimal>() / Decimal::TWO
+                lines.filter(|line| !line.sold.is_zero()).map(|line| Books::lot(line)).sum::<Decimal>() / Decimal::TWO
             }
         };
         books.weight(money)
