@@ -18,17 +18,25 @@ mod books;
 mod generator;
 mod harness;
 mod limits;
+mod linear_program;
+mod oracle;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use index_rebalancer::model::{AssetId, Decimal, Money, Side};
+use index_rebalancer::model::policy::Soft;
+use index_rebalancer::model::{AssetId, Decimal, Money, PlanningInput, Side};
 use index_rebalancer::planning::plan::Outcome;
 use index_rebalancer::planning::verification::verify;
+use index_rebalancer::planning::{Conflict, PlanError, RebalancePlan, plan};
 use index_rebalancer::preparation::policy;
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseResult;
 
 use crate::books::{Books, cost_of, net_asset_value};
-use crate::harness::check;
+use crate::harness::{Tally, check};
+use crate::limits::Limit;
+use crate::linear_program::Answer;
+use crate::oracle::{Oracle, Room, float};
 
 /// Where digits are lost: of net asset value.
 const LAST_DIGIT: Decimal = Decimal::from_parts(1, 0, 0, false, 20);
@@ -168,4 +176,98 @@ fn the_verifier_passes_every_plan() {
         prop_assert_eq!(certificate, plan.certificate);
         Ok(())
     });
+}
+
+/// How exactly the oracle and the planner must agree on a least relaxation.
+const AGREEMENT: f64 = 1e-7;
+
+/// Lexicographic: each family, in order of priority and name, by the least that those before it allow.
+#[test]
+fn limits_give_way_only_where_an_oracle_needs_it_and_by_the_least() {
+    check("limits_give_way_only_where_an_oracle_needs_it_and_by_the_least", |input, tally| {
+        let plan = match plan(input) {
+            Ok(plan) => plan,
+            Err(PlanError::Conflict(conflict)) => return conflict_is_real(input, &conflict, tally),
+            Err(PlanError::EmptyUniverse { .. }) => {
+                tally.discard("nothing is eligible");
+                return Ok(());
+            }
+            Err(error) => return Err(TestCaseError::fail(error.to_string())),
+        };
+        if plan.net_asset_value.is_zero() {
+            tally.note("an account that holds nothing");
+            return Ok(());
+        }
+        relaxations_are_least(input, &plan, tally)
+    });
+}
+
+fn relaxations_are_least(input: &PlanningInput, plan: &RebalancePlan, tally: &Tally) -> TestCaseResult {
+    let books = Books::opened(input, plan);
+    let oracle = Oracle::new(&books, plan);
+    let stated = |limit: &Limit| {
+        let found = plan.relaxations.iter().find(|relaxation| relaxation.limit == limit.name);
+        found.map_or(0.0, |relaxation| float(relaxation.amount.get()))
+    };
+    let rank = |limit: &Limit| limit.softness.map(|softness| (softness.priority, limit.family.clone()));
+    let families: BTreeSet<(u32, String)> = oracle.limits.iter().filter_map(rank).collect();
+    for family in families {
+        let ours: f64 = oracle.limits.iter().filter(|limit| rank(limit).as_ref() == Some(&family)).map(stated).sum();
+        let room = |limit: &Limit| match rank(limit) {
+            None => Room::Fixed(0.0),
+            Some(other) if other < family => Room::Fixed(stated(limit)),
+            Some(other) if other == family => Room::Minimised(oracle.furthest(limit)),
+            Some(_) => Room::Free(oracle.furthest(limit)),
+        };
+        match oracle.least(&room) {
+            Answer::Solved { minimum, .. } => {
+                prop_assert!(
+                    (minimum - ours).abs() <= AGREEMENT,
+                    "{family:?} gives way by {ours}; the oracle needs {minimum}"
+                );
+                tally.note(if ours > 0.0 { "families relaxed, as the oracle" } else { "families kept, as the oracle" });
+                tally.largest("difference to the oracle", (minimum - ours).abs());
+            }
+            Answer::Infeasible => {
+                let why = format!("{family:?}: the oracle finds no way to keep what outranks it");
+                return Err(TestCaseError::fail(why));
+            }
+            Answer::Unknown => tally.note("families of which the oracle is not sure"),
+        }
+    }
+    Ok(())
+}
+
+/// The oracle agrees that not even the furthest relaxations would do.
+fn conflict_is_real(input: &PlanningInput, conflict: &Conflict, tally: &Tally) -> TestCaseResult {
+    // The same account under limits that all give way: that says who is what.
+    let soft = softened(input);
+    let plan = plan(&soft).map_err(|error| TestCaseError::fail(format!("softened: {error}")))?;
+    let mut books = Books::opened(&soft, &plan);
+    books.input = input;
+    let oracle = Oracle::new(&books, &plan);
+    match oracle.shortfall(&|limit| Room::Fixed(oracle.furthest(limit))) {
+        Answer::Solved { minimum, .. } => {
+            prop_assert!(minimum > AGREEMENT / 100.0, "{conflict}; the oracle meets all limits (short by {minimum})");
+            tally.note("conflicts of hard limits, as the oracle");
+        }
+        Answer::Infeasible => return Err(TestCaseError::fail("the oracle cannot exceed limits")),
+        Answer::Unknown => tally.note("conflicts of which the oracle is not sure"),
+    }
+    Ok(())
+}
+
+/// The same input with every limit soft and without hard bounds.
+fn softened(input: &PlanningInput) -> PlanningInput {
+    let soft = || Some(Soft { priority: 1, hard_bound: None });
+    let mut input = input.clone();
+    let limits = &mut input.policy.limits;
+    for limit in [&mut limits.cash_buffer, &mut limits.max_weight, &mut limits.turnover].into_iter().flatten() {
+        limit.soft = soft();
+    }
+    for limit in &mut limits.categories {
+        limit.soft = soft();
+    }
+    limits.stable_share = input.policy.regime.as_ref().and_then(|_| soft());
+    input
 }
