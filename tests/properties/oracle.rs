@@ -95,9 +95,10 @@ impl<'a> Oracle<'a> {
         let worst = WorstPrices::of(books);
         for (line, target) in books.lines.iter().zip(&self.targets) {
             let score = float(line.score(books.input.policy.ranking.grade));
-            let (weight, buy, sell) = (program.variable(-tilt * score), program.variable(0.0), program.variable(0.0));
-            program.equal(vec![(weight, 1.0), (buy, -1.0), (sell, 1.0)], float(books.weight_before(line)));
-            for (trade, most, sign) in [(buy, most_bought(books, line), 1.0), (sell, most_sold(books, line), -1.0)] {
+            let (weight, bought, sold) =
+                (program.variable(-tilt * score), program.variable(0.0), program.variable(0.0));
+            program.equal(vec![(weight, 1.0), (bought, -1.0), (sold, 1.0)], float(books.weight_before(line)));
+            for (trade, most, sign) in [(bought, most_bought(books, line), 1.0), (sold, most_sold(books, line), -1.0)] {
                 program.at_most(vec![(trade, 1.0)], float(most));
                 let mut whole: Vec<Term> = vec![(trade, -1.0)];
                 for (width, rate) in cost_pieces(books, line) {
@@ -108,12 +109,12 @@ impl<'a> Oracle<'a> {
                 program.equal(whole, 0.0);
                 spent.push((trade, sign));
             }
-            at_limit_prices.extend([(buy, worst.buy), (sell, -worst.sell)]);
+            at_limit_prices.extend([(bought, worst.buy), (sold, -worst.sell)]);
             invested.push((weight, 1.0));
             if tracking > 0.0 {
                 add_loss(&mut program, weight, *target, float(line.reference), tracking);
             }
-            lines.push(Variables { weight, buy, sell });
+            lines.push(Variables { weight, buy: bought, sell: sold });
         }
         let (total, free) = (float(books.weight(books.cash_before())), float(free_cash(books)));
         program.equal(spent, total);
@@ -308,7 +309,7 @@ fn target(books: &Books<'_>, plan: &RebalancePlan, line: &Line<'_>) -> Decimal {
     if rule.on_breach == OnBreach::ToTarget || has_changed(books, plan) {
         return reference;
     }
-    let width = rule.width.map_or(Decimal::ZERO, |width| width.get());
+    let width = rule.width.map_or(Decimal::ZERO, index_rebalancer::model::Weight::get);
     let width = match rule.kind {
         BandKind::None => return reference,
         BandKind::Absolute => width,
