@@ -25,11 +25,16 @@ const DEFAULT_SEED: u64 = 20_250_416;
 /// The most cases of a property that may assert nothing, in percent.
 const MAX_DISCARDED_PERCENT: u32 = 10;
 
+/// The most answers of an oracle that may be unsure, in percent.
+const MAX_UNSURE_PERCENT: u32 = 2;
+
 /// What became of the cases of one property.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     tried: Cell<u32>,
     discarded: Cell<u32>,
+    asked: Cell<u32>,
+    unsure: Cell<u32>,
     notes: RefCell<BTreeMap<String, u32>>,
     largest: RefCell<BTreeMap<String, f64>>,
 }
@@ -45,6 +50,17 @@ impl Tally {
         let mut figures = self.largest.borrow_mut();
         let largest = figures.entry(what.to_owned()).or_insert(value);
         *largest = largest.max(value);
+    }
+
+    /// An oracle is asked.
+    pub(crate) fn ask(&self) {
+        self.asked.set(self.asked.get() + 1);
+    }
+
+    /// It is not sure.
+    pub(crate) fn unsure(&self, why: &str) {
+        self.note(why);
+        self.unsure.set(self.unsure.get() + 1);
     }
 
     /// The case asserts nothing.
@@ -133,6 +149,11 @@ pub(crate) fn check(name: &str, property: impl Fn(&PlanningInput, &Tally) -> Tes
     assert!(
         discarded * 100 <= tried * MAX_DISCARDED_PERCENT,
         "{name}: {discarded} of {tried} cases assert nothing; at most {MAX_DISCARDED_PERCENT} % may"
+    );
+    let (asked, unsure) = (tally.asked.get(), tally.unsure.get());
+    assert!(
+        unsure * 100 <= asked * MAX_UNSURE_PERCENT,
+        "{name}: the oracle is unsure of {unsure} answers out of {asked}; at most {MAX_UNSURE_PERCENT} % may be"
     );
 }
 

@@ -19,7 +19,6 @@ pub(crate) struct LinearProgram {
 pub(crate) enum Answer {
     Solved {
         minimum: f64,
-        values: Vec<f64>,
     },
     Infeasible,
     /// Anything that is not proved to full accuracy, "almost solved" too.
@@ -94,9 +93,7 @@ impl LinearProgram {
         let mut solver = solver.expect("a program of matching sizes");
         solver.solve();
         match solver.solution.status {
-            SolverStatus::Solved => {
-                Answer::Solved { minimum: solver.solution.obj_val, values: solver.solution.x.clone() }
-            }
+            SolverStatus::Solved => Answer::Solved { minimum: solver.solution.obj_val },
             SolverStatus::PrimalInfeasible => Answer::Infeasible,
             _ => Answer::Unknown,
         }

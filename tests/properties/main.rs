@@ -20,11 +20,13 @@ mod harness;
 mod limits;
 mod linear_program;
 mod oracle;
+mod rearrange;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use index_rebalancer::model::policy::Soft;
 use index_rebalancer::model::{AssetId, Decimal, Money, PlanningInput, Side};
+use index_rebalancer::planning::idempotency::digest_of;
 use index_rebalancer::planning::plan::Outcome;
 use index_rebalancer::planning::verification::verify;
 use index_rebalancer::planning::{Conflict, PlanError, RebalancePlan, plan};
@@ -219,20 +221,32 @@ fn relaxations_are_least(input: &PlanningInput, plan: &RebalancePlan, tally: &Ta
             Some(other) if other == family => Room::Minimised(oracle.furthest(limit)),
             Some(_) => Room::Free(oracle.furthest(limit)),
         };
+        tally.ask();
         match oracle.least(&room) {
-            Answer::Solved { minimum, .. } => {
-                prop_assert!(
-                    (minimum - ours).abs() <= AGREEMENT,
-                    "{family:?} gives way by {ours}; the oracle needs {minimum}"
-                );
+            Answer::Solved { minimum } if (minimum - ours).abs() <= AGREEMENT => {
                 tally.note(if ours > 0.0 { "families relaxed, as the oracle" } else { "families kept, as the oracle" });
                 tally.largest("difference to the oracle", (minimum - ours).abs());
+            }
+            Answer::Solved { minimum } => {
+                // Where two costs decide between limits, noise above is multiplied below; then no figure is sure.
+                let looser = |limit: &Limit| match room(limit) {
+                    Room::Fixed(amount) if amount > 0.0 => Room::Fixed(amount + AGREEMENT / 10.0),
+                    other => other,
+                };
+                let hangs_on_noise = match oracle.least(&looser) {
+                    Answer::Solved { minimum: least } => {
+                        (least - minimum).abs() > AGREEMENT && least <= ours + AGREEMENT
+                    }
+                    _ => false,
+                };
+                prop_assert!(hangs_on_noise, "{family:?} gives way by {ours}; the oracle needs {minimum}");
+                tally.unsure("families whose least relaxation hangs on noise in those before");
             }
             Answer::Infeasible => {
                 let why = format!("{family:?}: the oracle finds no way to keep what outranks it");
                 return Err(TestCaseError::fail(why));
             }
-            Answer::Unknown => tally.note("families of which the oracle is not sure"),
+            Answer::Unknown => tally.unsure("families of which the oracle is not sure"),
         }
     }
     Ok(())
@@ -246,13 +260,14 @@ fn conflict_is_real(input: &PlanningInput, conflict: &Conflict, tally: &Tally) -
     let mut books = Books::opened(&soft, &plan);
     books.input = input;
     let oracle = Oracle::new(&books, &plan);
+    tally.ask();
     match oracle.shortfall(&|limit| Room::Fixed(oracle.furthest(limit))) {
-        Answer::Solved { minimum, .. } => {
+        Answer::Solved { minimum } => {
             prop_assert!(minimum > AGREEMENT / 100.0, "{conflict}; the oracle meets all limits (short by {minimum})");
             tally.note("conflicts of hard limits, as the oracle");
         }
         Answer::Infeasible => return Err(TestCaseError::fail("the oracle cannot exceed limits")),
-        Answer::Unknown => tally.note("conflicts of which the oracle is not sure"),
+        Answer::Unknown => tally.unsure("conflicts of which the oracle is not sure"),
     }
     Ok(())
 }
@@ -270,4 +285,127 @@ fn softened(input: &PlanningInput) -> PlanningInput {
     }
     limits.stable_share = input.policy.regime.as_ref().and_then(|_| soft());
     input
+}
+
+/// What the plan is worth, against the best there is before lots, minimums and the room kept for them.
+#[test]
+fn a_plan_without_relaxations_is_as_good_as_an_oracle_finds() {
+    check("a_plan_without_relaxations_is_as_good_as_an_oracle_finds", |input, tally| {
+        let Some(plan) = tally.plan(input)? else { return Ok(()) };
+        let books = Books::of(input, &plan);
+        let oracle = Oracle::new(&books, &plan);
+        if plan.net_asset_value.is_zero() || !plan.relaxations.is_empty() || !was_optimised(&plan) {
+            tally.note("not optimised, or relaxed");
+            return Ok(());
+        }
+        tally.ask();
+        let Answer::Solved { minimum } = oracle.best() else {
+            tally.unsure("optima of which the oracle is not sure");
+            return Ok(());
+        };
+        let (best, ours) = (-minimum, oracle.value());
+        let keeps_all = limits::limits(&books).iter().all(|limit| limit.excess(&books, true) <= Decimal::ZERO);
+        if keeps_all {
+            prop_assert!(ours <= best + AGREEMENT, "the plan is worth {ours}; the oracle finds no more than {best}");
+        }
+        let room = oracle.worth_of_rounding();
+        tally.note(match (best - ours) / room {
+            part if part < 0.01 => "within 1 % of its tolerance",
+            part if part < 0.1 => "within 10 %",
+            part if part < 0.5 => "within half",
+            part if part < 1.0 => "within",
+            _ => "BEYOND",
+        });
+        tally.note(match best - ours {
+            gap if gap < 1e-6 => "gap below 0.01 bp",
+            gap if gap < 1e-5 => "gap below 0.1 bp",
+            gap if gap < 1e-4 => "gap below 1 bp",
+            gap if gap < 1e-3 => "gap below 10 bp",
+            gap if gap < 1e-2 => "gap below 100 bp",
+            _ => "gap 100 bp and more",
+        });
+        prop_assert!(best - ours <= room, "the plan is worth {ours}, the best {best}; rounding explains {room}");
+        Ok(())
+    });
+}
+
+/// Whether the orders are the program's: not held back as in band, or as too few to be worth a run.
+fn was_optimised(plan: &RebalancePlan) -> bool {
+    match &plan.outcome {
+        Outcome::Rebalance => true,
+        Outcome::InBand => false,
+        Outcome::NothingToTrade(why) => why.contains("no trade would improve"),
+    }
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    check("the_same_input_gives_the_same_bytes", |input, tally| {
+        let Some(first) = tally.plan(input)? else { return Ok(()) };
+        let bytes = as_json(&first);
+        for _ in 0..2 {
+            let again = plan(input).map_err(|error| TestCaseError::fail(error.to_string()))?;
+            prop_assert_eq!(as_json(&again), bytes.clone());
+        }
+        Ok(())
+    });
+}
+
+/// Keys of a stored input in any order give the same bytes; limits on categories in any order, the same orders.
+#[test]
+fn input_order_is_irrelevant() {
+    check("input_order_is_irrelevant", |input, tally| {
+        let Some(first) = tally.plan(input)? else { return Ok(()) };
+        let value = serde_json::to_value(input).expect("serialises");
+        let mut text = String::new();
+        rearrange::write_reversed(&value, &mut text);
+        let reread: PlanningInput =
+            serde_json::from_str(&text).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(&reread, input);
+        let reversed = plan(&reread).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(as_json(&reversed), as_json(&first));
+
+        let mut other = input.clone();
+        other.policy.limits.categories.reverse();
+        if input.state.policy_digest == Some(digest_of(&input.policy)) {
+            other.state.policy_digest = Some(digest_of(&other.policy));
+        }
+        let other = plan(&other).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        let positions = |plan: &RebalancePlan| -> Vec<_> {
+            plan.positions.iter().map(|position| (position.asset.clone(), position.quantity_after)).collect()
+        };
+        let relaxed = |plan: &RebalancePlan| -> BTreeMap<String, Decimal> {
+            plan.relaxations.iter().map(|one| (one.limit.clone(), one.amount.get())).collect()
+        };
+        prop_assert_eq!(&other.orders, &first.orders);
+        prop_assert_eq!(positions(&other), positions(&first));
+        prop_assert_eq!(relaxed(&other), relaxed(&first));
+        Ok(())
+    });
+}
+
+/// Symbols are for people: all alike, or none, nothing else changes. Ids only sort: new ones in the same order give
+/// the same quantities.
+#[test]
+fn names_are_irrelevant() {
+    check("names_are_irrelevant", |input, tally| {
+        let Some(first) = tally.plan(input)? else { return Ok(()) };
+        let quantities = |plan: &RebalancePlan| -> Vec<_> {
+            plan.orders.iter().map(|order| (order.side, order.instrument.clone(), order.quantity)).collect()
+        };
+        let mut alike = input.clone();
+        for record in alike.assets.values_mut() {
+            "SAME".clone_into(&mut record.symbol);
+        }
+        let alike = plan(&alike).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(&alike.orders, &first.orders);
+
+        let renamed = plan(&rearrange::renamed(input)).map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(quantities(&renamed), quantities(&first));
+        Ok(())
+    });
+}
+
+fn as_json(plan: &RebalancePlan) -> String {
+    serde_json::to_string(plan).expect("a plan serialises")
 }

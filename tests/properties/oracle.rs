@@ -212,6 +212,26 @@ impl<'a> Oracle<'a> {
     }
 }
 
+impl Oracle<'_> {
+    /// What lots, minimums and the room kept for them may cost at most: a unit of weight is worth no more than its
+    /// tilt, twice its tracking on either side of a trade and its cost; and each line may be off by a lot and a
+    /// smallest order, each cap and category's most by the cost of a round trip.
+    pub(crate) fn worth_of_rounding(&self) -> f64 {
+        let books = self.books;
+        let objective = &books.input.policy.objective;
+        let costs = &books.input.policy.costs;
+        let dearest = float(dearest_rate(costs));
+        let unit = float(objective.grade_tilt.get())
+            + 4.0 * float(objective.tracking_aversion.get())
+            + 2.0 * float(objective.cost_aversion.get()) * dearest;
+        let lots: Decimal = books.lines.iter().map(|line| books.lot(line) + books.smallest_order(line)).sum();
+        let caps: Decimal = books.lines.iter().filter_map(|line| books.cap(line)).sum();
+        let mosts = self.limits.iter().filter(|limit| matches!(limit.kind, Kind::CategoryAtMost(_)));
+        let mosts: Decimal = mosts.map(|limit| limit.bound).sum();
+        unit * (float(books.weight(lots)) + 2.0 * dearest * float(caps + mosts) + 1e-6)
+    }
+}
+
 pub(crate) fn float(value: Decimal) -> f64 {
     value.to_f64().expect("a decimal is a finite number")
 }
