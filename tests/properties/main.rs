@@ -287,48 +287,6 @@ fn softened(input: &PlanningInput) -> PlanningInput {
     input
 }
 
-/// What the plan is worth, against the best there is before lots, minimums and the room kept for them.
-#[test]
-fn a_plan_without_relaxations_is_as_good_as_an_oracle_finds() {
-    check("a_plan_without_relaxations_is_as_good_as_an_oracle_finds", |input, tally| {
-        let Some(plan) = tally.plan(input)? else { return Ok(()) };
-        let books = Books::of(input, &plan);
-        let oracle = Oracle::new(&books, &plan);
-        if plan.net_asset_value.is_zero() || !plan.relaxations.is_empty() || !was_optimised(&plan) {
-            tally.note("not optimised, or relaxed");
-            return Ok(());
-        }
-        tally.ask();
-        let Answer::Solved { minimum } = oracle.best() else {
-            tally.unsure("optima of which the oracle is not sure");
-            return Ok(());
-        };
-        let (best, ours) = (-minimum, oracle.value());
-        let keeps_all = limits::limits(&books).iter().all(|limit| limit.excess(&books, true) <= Decimal::ZERO);
-        if keeps_all {
-            prop_assert!(ours <= best + AGREEMENT, "the plan is worth {ours}; the oracle finds no more than {best}");
-        }
-        let room = oracle.worth_of_rounding();
-        tally.note(match (best - ours) / room {
-            part if part < 0.01 => "within 1 % of its tolerance",
-            part if part < 0.1 => "within 10 %",
-            part if part < 0.5 => "within half",
-            part if part < 1.0 => "within",
-            _ => "BEYOND",
-        });
-        tally.note(match best - ours {
-            gap if gap < 1e-6 => "gap below 0.01 bp",
-            gap if gap < 1e-5 => "gap below 0.1 bp",
-            gap if gap < 1e-4 => "gap below 1 bp",
-            gap if gap < 1e-3 => "gap below 10 bp",
-            gap if gap < 1e-2 => "gap below 100 bp",
-            _ => "gap 100 bp and more",
-        });
-        prop_assert!(best - ours <= room, "the plan is worth {ours}, the best {best}; rounding explains {room}");
-        Ok(())
-    });
-}
-
 /// Whether the orders are the program's: not held back as in band, or as too few to be worth a run.
 fn was_optimised(plan: &RebalancePlan) -> bool {
     match &plan.outcome {

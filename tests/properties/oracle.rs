@@ -224,7 +224,7 @@ impl Oracle<'_> {
         let unit = float(objective.grade_tilt.get())
             + 4.0 * float(objective.tracking_aversion.get())
             + 2.0 * float(objective.cost_aversion.get()) * dearest;
-        let lots: Decimal = books.lines.iter().map(|line| books.lot(line) + books.smallest_order(line)).sum();
+        let lots: Decimal = books.lines.iter().map(|line| Books::lot(line) + books.smallest_order(line)).sum();
         let caps: Decimal = books.lines.iter().filter_map(|line| books.cap(line)).sum();
         let mosts = self.limits.iter().filter(|limit| matches!(limit.kind, Kind::CategoryAtMost(_)));
         let mosts: Decimal = mosts.map(|limit| limit.bound).sum();
