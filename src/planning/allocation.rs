@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::model::{Decimal, Flow, PlanningInput, Side};
 
-use super::constraints::Limits;
+use super::constraints::{Limits, RowKind};
 use super::drift_band::{Changes, min_turnover};
 use super::error::PlanError;
 use super::explanation::percent;
-use super::plan::{Outcome, ReasonCode};
+use super::plan::{Outcome, ReasonCode, Role};
 use super::portfolio::Portfolio;
 use super::program::{Allocation, Program, RelaxedRow};
-use super::rounding::{Dropped, Rounded, round_to_lots};
+use super::rounding::{Dropped, Rounded, Trade, round_to_lots};
 
 /// What the run does.
 #[derive(Debug, Clone)]
@@ -58,10 +58,46 @@ impl Candidate {
         Self { allocation, rounded, shortfall, value }
     }
 
+    /// Nothing is traded. What lots and minimums leave of an optimum may be worth less than that.
+    fn idle(portfolio: &Portfolio<'_>, program: &Program<'_>, first: &Allocation) -> Self {
+        let allocation = Allocation { given: first.given.clone(), objective: first.objective, ..Allocation::default() };
+        let rounded = Rounded::default();
+        let value = program.value(&rounded.weights(portfolio), Decimal::ZERO);
+        let shortfall = program.shortfall(&rounded.trades, &allocation.given);
+        Self { allocation, rounded, shortfall, value }
+    }
+
+    fn keeps_limits_as_well_as(&self, other: &Self) -> bool {
+        self.shortfall <= other.shortfall + SHORTFALL_NOISE
+    }
+
     /// Keeps the limits better, or as well and is worth more.
     fn is_better_than(&self, other: &Self) -> bool {
-        let gain = other.shortfall - self.shortfall;
-        gain > SHORTFALL_NOISE || (gain >= -SHORTFALL_NOISE && self.value > other.value)
+        !other.keeps_limits_as_well_as(self) || (self.keeps_limits_as_well_as(other) && self.value > other.value)
+    }
+
+    /// Trades no larger than what paying costs moves a weight by: a position held at a limit, or at a corner of the
+    /// tracking term, would be trimmed run after run. Exits, and trades that participation or the venue cuts short,
+    /// are small for a reason; so are all of them together where turnover leaves no more.
+    fn negligible(&self, portfolio: &Portfolio<'_>, limits: &Limits) -> Vec<Dropped> {
+        let negligible = |trade: &&Trade| {
+            let Some(line) = portfolio.lines.get(trade.line) else { return false };
+            let part = trade.notional.fraction_of(portfolio.net_asset_value).get();
+            let most = match trade.side {
+                Side::Buy => line.buy_box,
+                Side::Sell => line.sell_box,
+            };
+            let noise = line.weight * portfolio.round_trip;
+            line.role != Role::MustExit && part <= noise && part + line.lot < most
+        };
+        let trades: Vec<&Trade> = self.rounded.trades.iter().filter(negligible).collect();
+        let is_turnover = |row: &usize| limits.rows.get(*row).is_some_and(|row| row.kind == RowKind::Turnover);
+        if trades.len() == self.rounded.trades.len() && self.allocation.binding.iter().any(is_turnover) {
+            return Vec::new();
+        }
+        let sentence = "it would move the weight by less than costs do".to_owned();
+        let dropped = |trade: &Trade| Dropped { line: trade.line, side: trade.side, sentence: sentence.clone() };
+        trades.into_iter().map(dropped).collect()
     }
 }
 
@@ -96,6 +132,30 @@ pub(crate) fn allocate(
             best = candidate;
         }
     }
+    loop {
+        let negligible = best.negligible(portfolio, limits);
+        if negligible.is_empty() {
+            break;
+        }
+        // The rest may adapt, but nothing is traded in their stead.
+        let left: BTreeSet<usize> = negligible.iter().map(|dropped| dropped.line).collect();
+        let stays = |trade: &&Trade| !left.contains(&trade.line);
+        let kept: BTreeSet<(usize, Side)> =
+            best.rounded.trades.iter().filter(stays).map(|trade| (trade.line, trade.side)).collect();
+        let is_barred = |line, side| !kept.contains(&(line, side));
+        let Some(next) = program.solve_without(&is_barred, &first, &mut programs)? else { break };
+        let candidate = Candidate::of(input, portfolio, &program, next);
+        if !candidate.keeps_limits_as_well_as(&best) {
+            break;
+        }
+        dropped.extend(negligible);
+        dropped.extend(candidate.rounded.dropped.iter().cloned());
+        best = candidate;
+    }
+    let idle = Candidate::idle(portfolio, &program, &first);
+    if idle.keeps_limits_as_well_as(&best) && idle.value >= best.value {
+        best = idle;
+    }
     let Candidate { mut allocation, mut rounded, .. } = best;
     allocation.programs = programs;
     // Whoever was dropped on the way and is not traded in the end is named.
@@ -115,7 +175,9 @@ fn decide(
 ) -> Decided {
     let turnover = rounded.traded().fraction_of(portfolio.net_asset_value).get() / Decimal::TWO;
     let least = min_turnover(input);
-    let optional = input.flow == Flow::Full && !changes.any() && limits.hold_untraded(portfolio);
+    // No limit is brought nearer by trading, whether it holds or nothing can be done about it.
+    let relieved = limits.rows.iter().zip(&allocation.given).any(|(row, given)| row.room + given < -SHORTFALL_NOISE);
+    let optional = !matches!(input.flow, Flow::Withdraw(_)) && !changes.any() && !relieved;
     if !rounded.trades.is_empty() && optional && turnover < least {
         let why = format!("a turnover of {} is below the least worth a run, {}", percent(turnover), percent(least));
         rounded = Rounded::default();

@@ -15,7 +15,7 @@ use super::portfolio::{Line, Portfolio, max_weight};
 use super::program::Column;
 
 /// Kept free in every row, so that what the solver calls met is met: a tenth of a millionth of a basis point.
-const SOLVER_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 11);
+pub(crate) const SOLVER_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 11);
 
 /// All rows of one run, in a fixed order.
 #[derive(Debug, Clone, Default)]
@@ -269,10 +269,12 @@ fn stable_row(input: &PlanningInput, portfolio: &Portfolio<'_>, regime: &Regime,
 fn category_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Vec<LimitRow>) {
     for limit in &input.policy.limits.categories {
         let (mut weight, mut lots, mut immovable) = (Decimal::ZERO, Decimal::ZERO, Decimal::ZERO);
+        let mut sellable = Decimal::ZERO;
         for line in portfolio.lines.iter().filter(|line| line.categories().contains(&limit.category)) {
             weight += line.weight;
             lots += line.lot;
             immovable += line.immovable(portfolio.net_asset_value);
+            sellable += line.sell_box;
         }
         if let Some(most) = limit.max_weight.map(Weight::get) {
             let most = most.max(immovable);
@@ -281,7 +283,7 @@ fn category_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Ve
                 kind: RowKind::CategoryMax(limit.category.clone()),
                 bound: most,
                 room: most - weight,
-                tight_room: tightened(most - weight, most * portfolio.round_trip),
+                tight_room: tightened_by_sales(most - weight, most * portfolio.round_trip, sellable),
                 soft: softness(limit.soft.as_ref(), most, Toward::More),
             });
         }
@@ -310,7 +312,7 @@ fn max_weight_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut 
             kind: RowKind::MaxWeight(index),
             bound: cap,
             room: cap - line.weight,
-            tight_room: tightened(cap - line.weight, cap * portfolio.round_trip),
+            tight_room: tightened_by_sales(cap - line.weight, cap * portfolio.round_trip, line.sell_box),
             soft: softness(
                 input.policy.limits.max_weight.as_ref().and_then(|limit| limit.soft.as_ref()),
                 cap,
@@ -323,6 +325,11 @@ fn max_weight_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut 
 /// Less room by `by`, but never so little that a limit that holds untraded would force a trade.
 fn tightened(room: Decimal, by: Decimal) -> Decimal {
     if room >= Decimal::ZERO { (room - by).max(Decimal::ZERO) } else { room - by }
+}
+
+/// The same, and no further than all sales together can bring it: one row out of reach would cost all others their room.
+fn tightened_by_sales(room: Decimal, by: Decimal, sellable: Decimal) -> Decimal {
+    tightened(room, by).max(room.min(SOLVER_NOISE - sellable))
 }
 
 /// The line's room below its cap for buys, less the cost of a round trip.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::amount::floor_to_step;
+use crate::model::grade::Grade;
 use crate::model::{
     AssetId, AssetRecord, CategoryId, Decimal, Flow, Listing, ListingStatus, Money, PlanningInput, Price, Quantity,
 };
@@ -39,7 +40,8 @@ pub(crate) struct Line<'a> {
     pub(crate) held: Quantity,
     pub(crate) weight: Decimal,
     pub(crate) reference: Decimal,
-    /// 0..1, from the grade the policy names; 0 where there is none.
+    /// 0..1, a constituent's by the grade the policy names; 0 where there is none. What is held to park money or only
+    /// until it is sold earns nothing by a grade.
     pub(crate) score: Decimal,
     /// Most that may be bought and sold, each a whole number of lots where the venue has lots.
     pub(crate) buy_box: Decimal,
@@ -158,8 +160,11 @@ pub(crate) fn lay_out<'a>(
                 held: holding.total(),
                 weight: weight_of(holding.total(), record.price, net_asset_value),
                 reference: references.assets.get(asset).copied().unwrap_or_default(),
-                score: grade_of(record, input.policy.ranking.grade)
-                    .map_or(Decimal::ZERO, super::super::model::grade::Grade::score),
+                score: if role == Role::Constituent {
+                    grade_of(record, input.policy.ranking.grade).map_or(Decimal::ZERO, Grade::score)
+                } else {
+                    Decimal::ZERO
+                },
                 buy_box: Decimal::ZERO,
                 sell_box: Decimal::ZERO,
                 buy_barred: None,

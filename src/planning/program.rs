@@ -6,7 +6,8 @@
 //!
 //! Maximise, in fractions of net asset value:
 //! `grade_tilt · Σ gᵢ wᵢ − tracking_aversion · (Σ tᵢ φ(|wᵢ − tᵢ| / tᵢ) + max(0, 1 − Σ wᵢ − t_c))
-//! − cost_aversion · Σ cost`.
+//! − cost_aversion · Σ cost`, where only constituents have a grade gᵢ, and where `tracking` states φ to the letter: a
+//! trade away from where tracking pulls to counts once more.
 //!
 //! Cash above its reference weight is a deviation like any other; what costs burn counts as if it were still there,
 //! or a round trip would be a way to track. Without that term a run short of turnover would sell what is too much and
@@ -19,7 +20,7 @@ use rust_decimal::RoundingStrategy;
 use crate::model::{Decimal, PlanningInput, Side};
 
 use super::SegmentProgram;
-use super::constraints::{LimitRow, Limits, RowKind, tight_buy_box};
+use super::constraints::{LimitRow, Limits, RowKind, SOLVER_NOISE, tight_buy_box};
 use super::drift_band::Changes;
 use super::error::{Conflict, PlanError, Repair};
 use super::plan::Role;
@@ -27,7 +28,7 @@ use super::portfolio::{Line, Portfolio, max_weight};
 use super::rounding::Trade;
 use super::slacks::Slacks;
 use super::solver::{AtMostRow, BoxedColumn, Verdict, maximise};
-use super::tracking::{anchor, kinks, tracking_loss, tracking_slope};
+use super::tracking::Track;
 
 const HALF: Decimal = Decimal::from_parts(5, 0, 0, false, 1);
 
@@ -82,7 +83,7 @@ pub(crate) struct Program<'a> {
     input: &'a PlanningInput,
     portfolio: &'a Portfolio<'a>,
     limits: &'a Limits,
-    anchors: Vec<Decimal>,
+    tracks: Vec<Track>,
     /// What each line's weight is worth less than the one's before it, so that equal choices have one answer.
     tie_step: Decimal,
 }
@@ -92,6 +93,9 @@ pub(crate) struct Program<'a> {
 enum Bounds {
     /// Tightened by the worst rounding.
     Tight,
+    /// The same, and each row gives up its room for rounding, at a price, where it cannot keep it: one row without
+    /// such room must not cost all others theirs.
+    Eased,
     /// The policy's own.
     Exact,
 }
@@ -103,9 +107,10 @@ impl<'a> Program<'a> {
         limits: &'a Limits,
         changes: Changes,
     ) -> Self {
-        let anchors = portfolio.lines.iter().map(|line| anchor(input, portfolio, line, changes)).collect();
+        let track = |line| Track::of(input, portfolio, line, changes);
+        let tracks = portfolio.lines.iter().map(track).collect();
         let tie_step = TIE_BREAK / Decimal::from(portfolio.lines.len().max(1));
-        Self { input, portfolio, limits, anchors, tie_step }
+        Self { input, portfolio, limits, tracks, tie_step }
     }
 
     /// Solves. First with bounds tightened for rounding, then with the policy's own, then lets soft limits give
@@ -164,11 +169,14 @@ impl<'a> Program<'a> {
         given: &[Decimal],
         programs: &mut u32,
     ) -> Result<Option<Allocation>, PlanError> {
-        for bounds in [Bounds::Tight, Bounds::Exact] {
+        for bounds in [Bounds::Tight, Bounds::Eased, Bounds::Exact] {
             let columns = self.columns(bounds, barred);
             let mut rows = self.rows(&columns, bounds, given);
             let mut all = boxes(&columns);
             self.measure_idle_cash(&columns, &mut all, &mut rows);
+            if bounds == Bounds::Eased {
+                self.ease(given, &mut all, &mut rows);
+            }
             *programs += 1;
             if let Verdict::Optimal { values, objective } = maximise(&all, &rows)? {
                 return Ok(Some(allocation(&columns, &rows, &values, objective, given.to_vec(), *programs)));
@@ -265,6 +273,20 @@ impl<'a> Program<'a> {
         all.push(BoxedColumn { upper: Decimal::TWO, reward: -price });
     }
 
+    /// One more column for each row that keeps room for rounding: what it gives up of it.
+    fn ease(&self, given: &[Decimal], all: &mut Vec<BoxedColumn>, rows: &mut [AtMostRow]) {
+        let objective = &self.input.policy.objective;
+        // Dearer than any trade: the slopes of tracking and idle cash add up to three times the aversion.
+        let worth = objective.grade_tilt.get() + objective.tracking_aversion.get() + objective.cost_aversion.get();
+        for ((limit, given), row) in self.limits.rows.iter().zip(given).zip(rows) {
+            let room = limit.room - limit.tight_room - SOLVER_NOISE;
+            if given.is_zero() && room > Decimal::ZERO {
+                row.terms.push((all.len(), Decimal::NEGATIVE_ONE));
+                all.push(BoxedColumn { upper: room, reward: -worth * Decimal::TEN });
+            }
+        }
+    }
+
     /// A minimal set of limits that cannot all be met (deletion filter), and what would mend it.
     fn conflict(&self) -> Result<Conflict, PlanError> {
         let columns = self.columns(Bounds::Exact, &|_, _| false);
@@ -354,30 +376,30 @@ impl<'a> Program<'a> {
 
     fn columns(&self, bounds: Bounds, barred: &dyn Fn(usize, Side) -> bool) -> Vec<Column> {
         let mut columns = Vec::with_capacity(self.portfolio.lines.len() * 4);
-        for (index, (line, anchor)) in self.portfolio.lines.iter().zip(&self.anchors).enumerate() {
+        for (index, (line, track)) in self.portfolio.lines.iter().zip(&self.tracks).enumerate() {
             if !barred(index, Side::Buy) {
                 let most = match bounds {
-                    Bounds::Tight => tight_buy_box(self.input, self.portfolio, line),
+                    Bounds::Tight | Bounds::Eased => tight_buy_box(self.input, self.portfolio, line),
                     Bounds::Exact => line.buy_box,
                 };
-                self.pieces(index, line, *anchor, Side::Buy, most, &mut columns);
+                self.pieces(index, line, *track, Side::Buy, most, &mut columns);
             }
             if !barred(index, Side::Sell) {
-                self.pieces(index, line, *anchor, Side::Sell, line.sell_box, &mut columns);
+                self.pieces(index, line, *track, Side::Sell, line.sell_box, &mut columns);
             }
         }
         columns
     }
 
     /// Cuts one side of one line where the slope of tracking or the rate of cost changes.
-    fn pieces(&self, index: usize, line: &Line<'_>, anchor: Decimal, side: Side, most: Decimal, out: &mut Vec<Column>) {
+    fn pieces(&self, index: usize, line: &Line<'_>, track: Track, side: Side, most: Decimal, out: &mut Vec<Column>) {
         if most <= Decimal::ZERO {
             return;
         }
         let tracks = !self.input.policy.objective.tracking_aversion.is_zero();
         let mut cuts: Vec<Decimal> = line.costs.iter().filter_map(|piece| piece.up_to).collect();
         if tracks {
-            cuts.extend(kinks(anchor, line.reference).map(|kink| match side {
+            cuts.extend(track.kinks().map(|kink| match side {
                 Side::Buy => kink - line.weight,
                 Side::Sell => line.weight - kink,
             }));
@@ -386,21 +408,23 @@ impl<'a> Program<'a> {
         cuts.push(most);
         cuts.sort_unstable();
         let needed = side == Side::Sell || self.buy_may_be_needed(line);
+        // Besides what it is worth itself, a buy may use up idle cash.
+        let uses_cash = self.input.policy.objective.tracking_aversion.get();
         let mut from = Decimal::ZERO;
         for to in cuts {
             if to <= from {
                 continue;
             }
-            let column = self.piece(index, line, anchor, side, from, to);
+            let column = self.piece(index, line, track, side, from, to);
             // A buy that loses and that no limit can ask for is left out of the program.
-            if needed || column.reward > Decimal::ZERO {
+            if needed || column.reward + uses_cash > Decimal::ZERO {
                 out.push(column);
             }
             from = to;
         }
     }
 
-    fn piece(&self, index: usize, line: &Line<'_>, anchor: Decimal, side: Side, from: Decimal, to: Decimal) -> Column {
+    fn piece(&self, index: usize, line: &Line<'_>, track: Track, side: Side, from: Decimal, to: Decimal) -> Column {
         let objective = &self.input.policy.objective;
         let middle = (from + to) * HALF;
         let rate = line.costs.iter().find(|piece| piece.up_to.is_none_or(|end| middle < end));
@@ -410,8 +434,7 @@ impl<'a> Program<'a> {
             Side::Sell => (Decimal::NEGATIVE_ONE, line.weight - middle),
         };
         // d/dw of grade_tilt·g·w − tracking_aversion·t·φ(|w−t|/t).
-        let slope = objective.grade_tilt.get() * line.score
-            - objective.tracking_aversion.get() * tracking_slope(at, anchor, line.reference);
+        let slope = objective.grade_tilt.get() * line.score - objective.tracking_aversion.get() * track.slope(at);
         let tie = self.tie_step * Decimal::from(index);
         let reward = direction * (slope - tie) - objective.cost_aversion.get() * cost_rate;
         Column { line: index, side, upper: to - from, reward, cost_rate }
@@ -435,8 +458,8 @@ impl<'a> Program<'a> {
                 .collect(),
             bound: match bounds {
                 // What gives way has nothing to spare for rounding.
-                Bounds::Tight if given.is_zero() => limit.tight_room,
-                Bounds::Tight | Bounds::Exact => limit.room + given,
+                Bounds::Tight | Bounds::Eased if given.is_zero() => limit.tight_room,
+                _ => limit.room + given,
             },
         };
         self.limits.rows.iter().zip(given).map(row).collect()
@@ -448,9 +471,9 @@ impl<'a> Program<'a> {
         let uninvested = Decimal::ONE - weights.iter().sum::<Decimal>();
         let idle = (uninvested - self.portfolio.cash_reference).max(Decimal::ZERO);
         let mut total = -objective.cost_aversion.get() * cost - objective.tracking_aversion.get() * idle;
-        for ((line, anchor), weight) in self.portfolio.lines.iter().zip(&self.anchors).zip(weights) {
+        for ((line, track), weight) in self.portfolio.lines.iter().zip(&self.tracks).zip(weights) {
             total += objective.grade_tilt.get() * line.score * *weight;
-            total -= objective.tracking_aversion.get() * tracking_loss(*weight, *anchor, line.reference);
+            total -= objective.tracking_aversion.get() * track.loss(*weight);
         }
         total
     }

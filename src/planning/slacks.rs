@@ -8,6 +8,9 @@ use super::constraints::LimitRow;
 use super::program::RELAXATION_NOISE;
 use super::solver::{AtMostRow, BoxedColumn};
 
+/// Twice what every row keeps free.
+const SPARE: Decimal = Decimal::from_parts(2, 0, 0, false, 11);
+
 /// The extra columns by which soft rows may be broken.
 #[derive(Debug)]
 pub(crate) struct Slacks {
@@ -74,7 +77,8 @@ impl Slacks {
         for slack in self.entries.iter().filter(|slack| needed.contains(&slack.column)) {
             let (Some(given), Some(value)) = (given.get_mut(slack.row), values.get(slack.column)) else { continue };
             if *value > RELAXATION_NOISE {
-                *given = (*value).min(slack.most);
+                // A little more, or the solves that follow would have no room for the solver's own noise.
+                *given = (*value + SPARE).min(slack.most);
             }
         }
         given

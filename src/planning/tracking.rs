@@ -20,9 +20,72 @@ const fn hundredths(count: u32) -> Decimal {
     Decimal::from_parts(count, 0, 0, false, 2)
 }
 
+/// Where one line stands and where tracking pulls it to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Track {
+    /// Today's.
+    pub(crate) weight: Decimal,
+    pub(crate) anchor: Decimal,
+    pub(crate) reference: Decimal,
+}
+
+impl Track {
+    pub(crate) fn of(input: &PlanningInput, portfolio: &Portfolio<'_>, line: &Line<'_>, changes: Changes) -> Self {
+        Self { weight: line.weight, anchor: anchor(input, portfolio, line, changes), reference: line.reference }
+    }
+
+    /// The weights at which the slope changes.
+    pub(crate) fn kinks(self) -> impl Iterator<Item = Decimal> {
+        let Self { weight, anchor, reference } = self;
+        let steps = TRACKING_SEGMENTS.iter().filter_map(move |(up_to, _)| up_to.map(|up_to| up_to * reference));
+        let own = (anchor != reference && anchor != weight).then_some(anchor);
+        // A trade ends where it starts: today's weight is no kink of either side.
+        std::iter::once(reference).chain(own).chain(steps.flat_map(move |step| [reference - step, reference + step]))
+    }
+
+    /// The derivative by `w` of what a deviation costs.
+    ///
+    /// Nothing at the anchor, 1 per unit between it and the reference weight, and on either side of both the segment's
+    /// slope by the distance from the *reference*, so that where a weight is dear does not depend on whether this run
+    /// trades to the reference or only to the band's edge. Where the reference is zero that slope is 1 throughout.
+    ///
+    /// 1 more where a trade leads away from the anchor, or across it: else what cannot be bought today would be
+    /// spread over the others and taken back from them tomorrow.
+    pub(crate) fn slope(self, at: Decimal) -> Decimal {
+        let Self { weight, anchor, reference } = self;
+        let between = (at > reference) == (at < anchor);
+        let slope = if between || reference.is_zero() { Decimal::ONE } else { segment(at, reference) };
+        let slope = if at >= anchor { slope } else { -slope };
+        if at > weight.max(anchor) {
+            slope + Decimal::ONE
+        } else if at < weight.min(anchor) {
+            slope - Decimal::ONE
+        } else {
+            slope
+        }
+    }
+
+    /// What a deviation costs: the integral of the slope from the anchor.
+    pub(crate) fn loss(self, at: Decimal) -> Decimal {
+        let Self { weight, anchor, reference } = self;
+        let away = (at - weight.max(anchor)).max(weight.min(anchor) - at).max(Decimal::ZERO);
+        if reference.is_zero() {
+            return (at - anchor).abs() + away;
+        }
+        let (low, high) = (anchor.min(reference), anchor.max(reference));
+        let same_side = (at > high && anchor == high) || (at < low && anchor == low);
+        if same_side {
+            return beyond((at - reference).abs(), reference) - beyond((anchor - reference).abs(), reference) + away;
+        }
+        // Up to the reference one per unit, and past it the segments.
+        let inside = at.clamp(low, high);
+        (inside - anchor).abs() + beyond((at - inside).abs(), reference) + away
+    }
+}
+
 /// Where tracking pulls a line to: its reference weight, unless it is close enough already or the policy only
 /// trades back to the band's edge.
-pub(crate) fn anchor(input: &PlanningInput, portfolio: &Portfolio<'_>, line: &Line<'_>, changes: Changes) -> Decimal {
+fn anchor(input: &PlanningInput, portfolio: &Portfolio<'_>, line: &Line<'_>, changes: Changes) -> Decimal {
     let gap = (line.weight - line.reference).abs();
     // Paying costs shrinks every weight's base; within that much the line counts as on target, or a later run
     // would sell back what an earlier one bought.
@@ -38,26 +101,8 @@ pub(crate) fn anchor(input: &PlanningInput, portfolio: &Portfolio<'_>, line: &Li
     }
 }
 
-/// The weights at which the slope of tracking changes.
-pub(crate) fn kinks(anchor: Decimal, reference: Decimal) -> impl Iterator<Item = Decimal> {
-    let steps = TRACKING_SEGMENTS.iter().filter_map(move |(up_to, _)| up_to.map(|up_to| up_to * reference));
-    std::iter::once(anchor).chain(steps.flat_map(move |step| [anchor - step, anchor + step]))
-}
-
-/// The derivative of `t·φ(|w−a|/t)` by `w`; of the plain deviation where the reference is zero.
-pub(crate) fn tracking_slope(at: Decimal, anchor: Decimal, reference: Decimal) -> Decimal {
-    let gap = (at - anchor).abs();
-    let segment = TRACKING_SEGMENTS.iter().find(|(up_to, _)| up_to.is_none_or(|up_to| gap <= up_to * reference));
-    let slope = if reference.is_zero() { Decimal::ONE } else { segment.map_or(Decimal::ONE, |(_, slope)| *slope) };
-    if at >= anchor { slope } else { -slope }
-}
-
-/// `t·φ(|w−a|/t)`.
-pub(crate) fn tracking_loss(weight: Decimal, anchor: Decimal, reference: Decimal) -> Decimal {
-    let gap = (weight - anchor).abs();
-    if reference.is_zero() {
-        return gap;
-    }
+/// `t·φ(gap / t)`.
+fn beyond(gap: Decimal, reference: Decimal) -> Decimal {
     let mut loss = Decimal::ZERO;
     let mut from = Decimal::ZERO;
     for (up_to, slope) in TRACKING_SEGMENTS {
@@ -68,4 +113,77 @@ pub(crate) fn tracking_loss(weight: Decimal, anchor: Decimal, reference: Decimal
         }
     }
     loss
+}
+
+fn segment(at: Decimal, reference: Decimal) -> Decimal {
+    let gap = (at - reference).abs();
+    let segment = TRACKING_SEGMENTS.iter().find(|(up_to, _)| up_to.is_none_or(|up_to| gap <= up_to * reference));
+    segment.map_or(Decimal::ONE, |(_, slope)| *slope)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dec(text: &str) -> Decimal {
+        text.parse().expect(text)
+    }
+
+    fn tracks() -> Vec<Track> {
+        let all = [
+            ("0.2", "0.2", "0.2"),
+            ("0.3", "0.2", "0.2"),
+            ("0.3", "0.25", "0.2"),
+            ("0.1", "0.14", "0.2"),
+            ("0.25", "0.25", "0.2"),
+            ("0.14", "0.14", "0.2"),
+            ("0.05", "0", "0"),
+            ("0.05", "0.05", "0"),
+            ("0", "0", "0.2"),
+        ];
+        all.map(|(weight, anchor, reference)| Track {
+            weight: dec(weight),
+            anchor: dec(anchor),
+            reference: dec(reference),
+        })
+        .to_vec()
+    }
+
+    #[test]
+    fn the_slope_rises_and_the_loss_is_its_integral() {
+        let step = dec("0.0005");
+        for track in tracks() {
+            assert_eq!(track.loss(track.anchor), Decimal::ZERO, "{track:?}");
+            let mut last = Decimal::NEGATIVE_ONE * Decimal::TEN;
+            for index in 0..1000_u32 {
+                let at = step * Decimal::from(index);
+                let slope = track.slope(at + step * dec("0.5"));
+                assert_eq!(track.loss(at + step) - track.loss(at), slope * step, "at {at}, {track:?}");
+                assert!(slope >= last, "at {at}, {track:?}");
+                last = slope;
+            }
+        }
+    }
+
+    #[test]
+    fn the_slope_changes_only_at_kinks_and_at_the_weight() {
+        let step = dec("0.001");
+        for track in tracks() {
+            let kinks: Vec<Decimal> = track.kinks().chain([track.weight]).collect();
+            for index in 1..600_u32 {
+                let at = step * Decimal::from(index);
+                let changes = track.slope(at - step * dec("0.5")) != track.slope(at + step * dec("0.5"));
+                assert!(!changes || kinks.contains(&at), "at {at}, {track:?}");
+            }
+        }
+    }
+
+    /// Selling what is short to buy what is shorter never pays: the steepest slope that a purchase saves is no more
+    /// than what the sale costs at once.
+    #[test]
+    fn no_levelling_between_two_that_are_both_short() {
+        let short = |weight: &str| Track { weight: dec(weight), anchor: dec("0.2"), reference: dec("0.2") };
+        let (saved, lost) = (short("0").slope(dec("0.001")), short("0.199").slope(dec("0.198")));
+        assert!(-lost >= -saved, "a sale loses {lost}, a purchase saves {saved}");
+    }
 }

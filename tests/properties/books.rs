@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use index_rebalancer::model::policy::{Costs, GradeKind, RankBy};
 use index_rebalancer::model::{
     AccountSnapshot, AssetId, AssetRecord, Decimal, Flow, Holding, Listing, ListingStatus, Money, PlanningInput,
-    Quantity, Side, Weight,
+    Quantity, Side,
 };
 use index_rebalancer::planning::RebalancePlan;
 use index_rebalancer::planning::plan::Role;
@@ -233,7 +233,11 @@ impl Line<'_> {
         self.record.categories.contains(category)
     }
 
+    /// Only constituents are held for their grades.
     pub(crate) fn score(&self, kind: GradeKind) -> Decimal {
+        if self.role != Role::Constituent {
+            return Decimal::ZERO;
+        }
         let grade = match kind {
             GradeKind::Trader => self.record.grades.trader,
             GradeKind::Investor => self.record.grades.investor,
@@ -275,8 +279,4 @@ pub(crate) fn dearest_rate(costs: &Costs) -> Decimal {
 /// The largest multiple of the step that is not above the value; the value itself where any will do.
 pub(crate) fn whole_lots(value: Decimal, step: Decimal) -> Decimal {
     if step.is_zero() { value } else { value - value % step }
-}
-
-pub(crate) fn share(weight: Option<Weight>) -> Decimal {
-    weight.map_or(Decimal::ZERO, Weight::get)
 }

@@ -398,7 +398,8 @@ fn build_listing(index: usize, draw: &ListingDraw, (_, price_power): Figure) -> 
         min_quantity: lots(draw.min_lots),
         max_quantity: draw.max_lots.filter(|_| !lot.is_zero()).map(lots),
         tick_size: Tick::new(tick).expect("a tick"),
-        min_notional: money(Decimal::from(draw.min_notional)),
+        // No venue takes orders of any size at all: where there is no lot, there is a least value.
+        min_notional: money(Decimal::from(if lot.is_zero() { draw.min_notional.max(1) } else { draw.min_notional })),
     })
 }
 

@@ -36,8 +36,6 @@ pub(crate) enum Room {
     Free(f64),
     /// The same, and this is what is to be least.
     Minimised(f64),
-    /// Not asked at all.
-    Dropped,
 }
 
 /// The variables of one line.
@@ -112,7 +110,9 @@ impl<'a> Oracle<'a> {
             at_limit_prices.extend([(bought, worst.buy), (sold, -worst.sell)]);
             invested.push((weight, 1.0));
             if tracking > 0.0 {
-                add_loss(&mut program, weight, *target, float(line.reference), tracking);
+                let (held, reference) = (float(books.weight_before(line)), float(line.reference));
+                add_loss(&mut program, weight, &tangents(*target, reference), tracking);
+                add_loss(&mut program, weight, &moving_away(held, *target), tracking);
             }
             lines.push(Variables { weight, buy: bought, sell: sold });
         }
@@ -146,7 +146,6 @@ impl<'a> Oracle<'a> {
         for limit in &self.limits {
             let (mut terms, bound) = self.row(limit, lines, cash);
             let fixed = match room(limit) {
-                Room::Dropped => continue,
                 Room::Fixed(amount) => amount,
                 Room::Free(most) => {
                     terms.push((program.boxed(most, 0.0), -1.0));
@@ -203,9 +202,12 @@ impl<'a> Oracle<'a> {
         for (line, target) in books.lines.iter().zip(&self.targets) {
             let weight = float(books.weight_after(line));
             value += tilt * float(line.score(books.input.policy.ranking.grade)) * weight;
-            let gap = (weight - target).abs();
-            let tangents = tangents(float(line.reference));
-            value -= tracking * tangents.iter().map(|(slope, less)| slope * gap - less).fold(0.0, f64::max);
+            let (held, reference) = (float(books.weight_before(line)), float(line.reference));
+            let steepest = |tangents: &[(f64, f64)]| {
+                tangents.iter().map(|(slope, less)| slope * weight - less).fold(0.0, f64::max)
+            };
+            value -= tracking * steepest(&tangents(*target, reference));
+            value -= tracking * steepest(&moving_away(held, *target));
             idle -= weight;
         }
         value - tracking * idle.max(0.0)
@@ -214,21 +216,22 @@ impl<'a> Oracle<'a> {
 
 impl Oracle<'_> {
     /// What lots, minimums and the room kept for them may cost at most: a unit of weight is worth no more than its
-    /// tilt, twice its tracking on either side of a trade and its cost; and each line may be off by a lot and a
-    /// smallest order, each cap and category's most by the cost of a round trip.
+    /// tilt, three times its tracking on either side of a trade and its cost; and each line may be off by a lot and a
+    /// smallest order and by what paying for a round trip moves it, each cap and category's most by the same.
     pub(crate) fn worth_of_rounding(&self) -> f64 {
         let books = self.books;
         let objective = &books.input.policy.objective;
         let costs = &books.input.policy.costs;
         let dearest = float(dearest_rate(costs));
         let unit = float(objective.grade_tilt.get())
-            + 4.0 * float(objective.tracking_aversion.get())
+            + 6.0 * float(objective.tracking_aversion.get())
             + 2.0 * float(objective.cost_aversion.get()) * dearest;
         let lots: Decimal = books.lines.iter().map(|line| Books::lot(line) + books.smallest_order(line)).sum();
         let caps: Decimal = books.lines.iter().filter_map(|line| books.cap(line)).sum();
         let mosts = self.limits.iter().filter(|limit| matches!(limit.kind, Kind::CategoryAtMost(_)));
         let mosts: Decimal = mosts.map(|limit| limit.bound).sum();
-        unit * (float(books.weight(lots)) + 2.0 * dearest * float(caps + mosts) + 1e-6)
+        let lines: Decimal = books.lines.iter().map(|line| books.weight_before(line).max(line.reference)).sum();
+        unit * (float(books.weight(lots)) + 2.0 * dearest * float(caps + mosts + lines) + 1e-6)
     }
 }
 
@@ -293,27 +296,41 @@ fn cost_pieces(books: &Books<'_>, line: &Line<'_>) -> Vec<(f64, f64)> {
     pieces
 }
 
-/// Slope and offset of the tangents of the tracking term.
-fn tangents(reference: f64) -> Vec<(f64, f64)> {
+/// The tangents of the tracking term as `slope · weight − offset`: it is nothing at the target, one per unit from there
+/// to the reference, and beyond either, on its side, as steep as the distance from the reference makes it.
+fn tangents(target: f64, reference: f64) -> Vec<(f64, f64)> {
     if reference == 0.0 {
-        return vec![(1.0, 0.0)];
+        return vec![(1.0, target), (-1.0, -target)];
     }
     let (mut offset, mut slope) = (0.0, 0.0);
-    let mut tangents = Vec::new();
+    let mut from_reference = Vec::new();
     for (from, steeper) in TRACKING {
         offset += (steeper - slope) * from * reference;
         slope = steeper;
-        tangents.push((slope, offset));
+        from_reference.push((slope, offset));
+    }
+    let gap = (target - reference).abs();
+    let to_target = from_reference.iter().map(|(slope, less)| slope * gap - less).fold(0.0, f64::max);
+    // On the target's side the way from the reference to it is free; on the other side it comes on top.
+    let mut tangents = Vec::new();
+    for (slope, less) in from_reference {
+        let (above, below) = if target >= reference { (to_target, -gap) } else { (-gap, to_target) };
+        tangents.push((slope, slope * reference + less + above));
+        tangents.push((-slope, -slope * reference + less + below));
     }
     tangents
 }
 
-/// A variable that is at least every tangent on either side of the target.
-fn add_loss(program: &mut LinearProgram, weight: usize, target: f64, reference: f64, price: f64) {
+/// What leads away from the target, or across it, counts once more.
+fn moving_away(held: f64, target: f64) -> [(f64, f64); 2] {
+    [(1.0, held.max(target)), (-1.0, -held.min(target))]
+}
+
+/// A variable that is at least every tangent.
+fn add_loss(program: &mut LinearProgram, weight: usize, tangents: &[(f64, f64)], price: f64) {
     let loss = program.not_negative(price);
-    for (slope, offset) in tangents(reference) {
-        program.at_most(vec![(weight, slope), (loss, -1.0)], slope * target + offset);
-        program.at_most(vec![(weight, -slope), (loss, -1.0)], -slope * target + offset);
+    for (slope, offset) in tangents {
+        program.at_most(vec![(weight, *slope), (loss, -1.0)], *offset);
     }
 }
 

@@ -1,0 +1,163 @@
+//! Plan, fill at unchanged prices, plan again: it comes to rest, gets no worse on the way and never changes its mind.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use index_rebalancer::model::{AssetId, Decimal, Flow, PlanningInput, Side, Weight};
+use index_rebalancer::planning::plan::Position;
+use index_rebalancer::planning::{Conflict, PlanError, RebalancePlan, plan};
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseResult;
+use rust_decimal::prelude::ToPrimitive;
+
+use crate::books::{Books, Line, dearest_rate};
+use crate::harness::{Tally, check};
+use crate::limits::{self, Kind};
+use crate::oracle::Oracle;
+
+/// Rounds beyond what the limits on trading explain: one that finds nothing to do, one for what rounding left.
+const SPARE_ROUNDS: u32 = 2;
+
+/// No account is followed for longer.
+const FOLLOWED_ROUNDS: u32 = 30;
+
+#[test]
+fn replanning_after_full_fills_comes_to_rest() {
+    check("replanning_after_full_fills_comes_to_rest", |input, tally| {
+        // A withdrawal is asked for once; what is drawn out is gone when the next run looks.
+        let flow = if matches!(input.flow, Flow::Withdraw(_)) { Flow::Full } else { input.flow.clone() };
+        let input = PlanningInput { flow, ..input.clone() };
+        let Some(first) = tally.plan(&input)? else { return Ok(()) };
+        come_to_rest(&input, first, tally)
+    });
+}
+
+fn come_to_rest(input: &PlanningInput, first: RebalancePlan, tally: &Tally) -> TestCaseResult {
+    let explained = rounds_explained(input, &first);
+    let mut sides: BTreeMap<AssetId, (Side, bool)> = BTreeMap::new();
+    let (mut input, mut plan_now) = (input.clone(), first);
+    let objective = &input.policy.objective;
+    let tilts = objective.grade_tilt > objective.tracking_aversion;
+    let mut rounds = 0;
+    while !plan_now.orders.is_empty() {
+        if rounds > 0 && only_follows_the_value(&input, &plan_now) {
+            tally.note("at rest, but for what costs do to a limit in fractions of the value");
+            return Ok(());
+        }
+        rounds += 1;
+        if rounds > FOLLOWED_ROUNDS && rounds <= explained {
+            tally.note("still on its way, as its limits explain, when no longer followed");
+            return Ok(());
+        }
+        prop_assert!(rounds <= explained, "round {rounds} trades {:?}; {explained} are explained", traded(&plan_now));
+        for order in &plan_now.orders {
+            let position = plan_now.positions.iter().find(|position| position.asset == order.asset);
+            let forced = position.is_some_and(|position| is_forced(order.side, position));
+            let before = sides.insert(order.asset.clone(), (order.side, forced));
+            let Some((side, was_forced)) = before.filter(|(side, _)| *side != order.side) else { continue };
+            // A tilt buys the second best while the best is not to be had; a tracker never does. What a limit forces
+            // out or in, because what should have gone was not to be sold yet, may come back.
+            prop_assert!(
+                tilts || forced || was_forced,
+                "{} goes the other way in round {rounds} after {side:?}",
+                order.asset
+            );
+            tally.note(if forced || was_forced { "a limit turned a trade round" } else { "a tilt changed its mind" });
+        }
+        gets_no_worse(&input, &plan_now, rounds)?;
+        input.account = Books::of(&input, &plan_now).filled();
+        input.state = plan_now.next_state.clone();
+        plan_now = match plan(&input) {
+            Ok(plan) => plan,
+            Err(PlanError::EmptyUniverse { .. }) => {
+                tally.note("nothing eligible is left once the rest is sold");
+                return Ok(());
+            }
+            Err(PlanError::Conflict(conflict)) if is_narrow(&input, &conflict) => {
+                tally.note("hard limits so close that paying costs makes them conflict");
+                return Ok(());
+            }
+            Err(error) => return Err(TestCaseError::fail(format!("after round {rounds}: {error}"))),
+        };
+    }
+    tally.note(match rounds {
+        0 => "no orders at all",
+        1 => "at rest after one round",
+        2..=5 => "at rest after 2 to 5 rounds",
+        _ => "at rest after more rounds",
+    });
+    tally.largest("rounds", f64::from(rounds));
+    Ok(())
+}
+
+/// A trade that ends on the far side of the reference weight is not made to come nearer to it: a limit asks for it.
+fn is_forced(side: Side, position: &Position) -> bool {
+    match side {
+        Side::Buy => position.weight_after > position.reference_weight,
+        Side::Sell => position.weight_after < position.reference_weight,
+    }
+}
+
+/// A limit is broken again only because costs made the value smaller that it is a fraction of (and the part of it that
+/// nobody can move, larger), or a cap was filled to the last for it: no trade is larger than three round trips with its
+/// position cost, one for the value, one for the room that caps keep, one for what the others move.
+fn only_follows_the_value(input: &PlanningInput, plan: &RebalancePlan) -> bool {
+    let noise = dearest_rate(&input.policy.costs) * Decimal::from(6);
+    let (opened, books) = (Books::opened(input, plan), Books::of(input, plan));
+    let is_broken = limits::limits(&opened).iter().any(|limit| limit.excess(&opened, false) > Decimal::ZERO);
+    let position = |line: &Line<'_>| line.held.max(line.after()) * line.price();
+    let mut traded = books.lines.iter().filter(|line| !line.traded().is_zero());
+    is_broken && traded.all(|line| line.traded() <= position(line) * noise)
+}
+
+fn traded(plan: &RebalancePlan) -> BTreeSet<String> {
+    plan.orders.iter().map(|order| format!("{} {:?} {}", order.asset, order.side, order.notional)).collect()
+}
+
+/// Moving one limit by what two round trips cost would end the conflict.
+fn is_narrow(input: &PlanningInput, conflict: &Conflict) -> bool {
+    let noise = dearest_rate(&input.policy.costs) * Decimal::from(4);
+    conflict.repairs.iter().any(|repair| (repair.from.get() - repair.to.get()).abs() <= noise)
+}
+
+/// One round where neither turnover nor what one order may be (participation, the venue's largest) was binding; else
+/// as many as these need for everything that could have to be traded. Where lots are so coarse that they leave more
+/// cash than the least turnover worth a run, what is left is spent in the rounds to spare.
+fn rounds_explained(input: &PlanningInput, first: &RebalancePlan) -> u32 {
+    let books = Books::of(input, first);
+    let small = |line| Books::lot(line) + books.smallest_order(line);
+    let most_in_a_round = |line: &Line<'_>| books.most_units(line).map(|most| most * line.price());
+    let throttled = books
+        .lines
+        .iter()
+        .filter_map(|line| Some((line, most_in_a_round(line)?)))
+        .filter(|(line, most)| line.traded() + small(line) >= *most)
+        .map(|(line, most)| {
+            let need = (line.held * line.price()).max(books.net_asset_value);
+            (need / most.max(Decimal::new(1, 9))).ceil()
+        })
+        .max();
+    let lots: Decimal = books.lines.iter().map(|line| small(line)).sum();
+    let turnover = limits::limits(&books)
+        .into_iter()
+        .find(|limit| limit.kind == Kind::Turnover && limit.excess(&books, true) + books.weight(lots) >= Decimal::ZERO)
+        .map(|limit| (Decimal::TWO / limit.bound.max(Decimal::new(1, 9))).ceil());
+    let most = throttled.into_iter().chain(turnover).sum::<Decimal>();
+    let derived = input.policy.orders.collar.get() + dearest_rate(&input.policy.costs);
+    let least_turnover = input.policy.orders.min_turnover.map_or(derived, Weight::get);
+    let coarse = books.weight(lots) / Decimal::TWO > least_turnover;
+    1 + if most.is_zero() && !coarse { 0 } else { SPARE_ROUNDS } + most.to_u32().unwrap_or(u32::MAX / 2)
+}
+
+/// What the orders do is worth its cost, unless a limit asks for it.
+fn gets_no_worse(input: &PlanningInput, plan: &RebalancePlan, round: u32) -> TestCaseResult {
+    let (opened, filled) = (Books::opened(input, plan), Books::of(input, plan));
+    if limits::limits(&opened).iter().any(|limit| limit.excess(&opened, false) > Decimal::ZERO) {
+        return Ok(());
+    }
+    let (before, after) = (Oracle::new(&opened, plan), Oracle::new(&filled, plan));
+    let rounding = after.worth_of_rounding();
+    let costs = dearest_rate(&input.policy.costs).to_f64().unwrap_or(f64::MAX);
+    let (before, after) = (before.value(), after.value());
+    prop_assert!(after >= before - rounding.min(costs), "round {round} takes the portfolio from {before} to {after}");
+    Ok(())
+}
