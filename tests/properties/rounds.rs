@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use index_rebalancer::model::{AssetId, Decimal, Flow, PlanningInput, Side, Weight};
+use index_rebalancer::model::{AssetId, Decimal, Flow, Money, PlanningInput, Side, Weight};
 use index_rebalancer::planning::plan::Position;
 use index_rebalancer::planning::{Conflict, PlanError, RebalancePlan, plan};
 use proptest::prelude::*;
@@ -119,18 +119,23 @@ fn is_narrow(input: &PlanningInput, conflict: &Conflict) -> bool {
     conflict.repairs.iter().any(|repair| (repair.from.get() - repair.to.get()).abs() <= noise)
 }
 
-/// One round where neither turnover nor what one order may be (participation, the venue's largest) was binding; else
-/// as many as these need for everything that could have to be traded. Where lots are so coarse that they leave more
+/// One round where neither turnover nor what one order may be (participation, the venue's largest) was binding, nor an
+/// order stopped where its impact gets dearer, which begins anew in each run; else as many as these need for everything
+/// that could have to be traded. Where lots are so coarse that they leave more
 /// cash than the least turnover worth a run, what is left is spent in the rounds to spare.
 fn rounds_explained(input: &PlanningInput, first: &RebalancePlan) -> u32 {
     let books = Books::of(input, first);
     let small = |line| Books::lot(line) + books.smallest_order(line);
-    let most_in_a_round = |line: &Line<'_>| books.most_units(line).map(|most| most * line.price());
+    let stops_at = |line: &Line<'_>| -> Vec<Decimal> {
+        let volume = line.record.average_daily_volume.map_or(Decimal::ZERO, Money::get);
+        let impact = input.policy.costs.impact.iter().map(|piece| piece.up_to.get() * volume);
+        impact.chain(books.most_units(line).map(|most| most * line.price())).collect()
+    };
     let throttled = books
         .lines
         .iter()
-        .filter_map(|line| Some((line, most_in_a_round(line)?)))
-        .filter(|(line, most)| line.traded() + small(line) >= *most)
+        .flat_map(|line| stops_at(line).into_iter().map(move |most| (line, most)))
+        .filter(|(line, most)| (line.traded() - most).abs() <= small(line))
         .map(|(line, most)| {
             let need = (line.held * line.price()).max(books.net_asset_value);
             (need / most.max(Decimal::new(1, 9))).ceil()
