@@ -51,7 +51,19 @@ struct Candidate {
 
 impl Candidate {
     fn of(input: &PlanningInput, portfolio: &Portfolio<'_>, program: &Program<'_>, allocation: Allocation) -> Self {
-        let rounded = round_to_lots(input, portfolio, &allocation).within_means(input, portfolio);
+        let rounded = round_to_lots(input, portfolio, &allocation);
+        Self::rounded(input, portfolio, program, allocation, rounded)
+    }
+
+    /// Values what rounding made of it, as far as it can be paid.
+    fn rounded(
+        input: &PlanningInput,
+        portfolio: &Portfolio<'_>,
+        program: &Program<'_>,
+        allocation: Allocation,
+        rounded: Rounded,
+    ) -> Self {
+        let rounded = rounded.within_means(input, portfolio);
         let cost = rounded.cost().fraction_of(portfolio.net_asset_value).get();
         let value = program.value(&rounded.weights(portfolio), cost);
         let shortfall = program.shortfall(&rounded.trades, &allocation.given);
@@ -65,6 +77,19 @@ impl Candidate {
         let value = program.value(&rounded.weights(portfolio), Decimal::ZERO);
         let shortfall = program.shortfall(&rounded.trades, &allocation.given);
         Self { allocation, rounded, shortfall, value }
+    }
+
+    /// The same but for the trades of some lines.
+    fn without(
+        &self,
+        input: &PlanningInput,
+        portfolio: &Portfolio<'_>,
+        program: &Program<'_>,
+        left: &BTreeSet<usize>,
+    ) -> Self {
+        let mut rounded = self.rounded.clone();
+        rounded.trades.retain(|trade| !left.contains(&trade.line));
+        Self::rounded(input, portfolio, program, self.allocation.clone(), rounded)
     }
 
     fn keeps_limits_as_well_as(&self, other: &Self) -> bool {
@@ -137,8 +162,14 @@ pub(crate) fn allocate(
         if negligible.is_empty() {
             break;
         }
-        // The rest may adapt, but nothing is traded in their stead.
         let left: BTreeSet<usize> = negligible.iter().map(|dropped| dropped.line).collect();
+        let without = best.without(input, portfolio, &program, &left);
+        if without.keeps_limits_as_well_as(&best) {
+            dropped.extend(negligible);
+            best = without;
+            break;
+        }
+        // The rest must adapt, but nothing is traded in their stead.
         let stays = |trade: &&Trade| !left.contains(&trade.line);
         let kept: BTreeSet<(usize, Side)> =
             best.rounded.trades.iter().filter(stays).map(|trade| (trade.line, trade.side)).collect();
