@@ -33,14 +33,15 @@ const INSTANCES: u64 = 10;
 fn main() {
     println!("planning, input in memory to verified and keyed plan, beside {BACKEND} {BACKEND_VERSION} alone");
     println!("{INSTANCES} seeded instances a size; milliseconds, median; ratio = planning / solver, same run\n");
-    println!("    n  columns  orders  planning    solver  ratio  worst  | formulate  verify  digest");
+    println!("    n  columns  programs  orders  planning    solver  ratio  worst  | formulate  verify  digest");
     for size in SIZES {
         let rows: Vec<Row> = (0..INSTANCES).map(|seed| measure(&instance(size, seed))).collect();
         let of = |value: fn(&Row) -> f64| median(rows.iter().map(value).collect());
         let worst = rows.iter().map(|row| row.planning / row.solver).fold(0.0, f64::max);
         println!(
-            "{size:>5}  {:>7.0}  {:>6.0}  {:>8.3}  {:>8.3}  {:>5.2}  {worst:>5.2}  | {:>9.3}  {:>6.3}  {:>6.3}",
+            "{size:>5}  {:>7.0}  {:>8.0}  {:>6.0}  {:>8.3}  {:>8.3}  {:>5.2}  {worst:>5.2}  | {:>9.3}  {:>6.3}  {:>6.3}",
             of(|row| row.columns),
+            of(|row| row.programs),
             of(|row| row.orders),
             of(|row| row.planning),
             of(|row| row.solver),
@@ -54,6 +55,7 @@ fn main() {
 
 struct Row {
     columns: f64,
+    programs: f64,
     orders: f64,
     planning: f64,
     solver: f64,
@@ -66,10 +68,12 @@ struct Row {
 fn measure(input: &PlanningInput) -> Row {
     let program = Numbers::from(&segment_program(input).expect("the instance is plannable"));
     let made = plan(input).expect("the instance is plannable");
-    assert_eq!(made.solver.programs, 1, "an instance must be one program, or the comparison is unfair");
-    let stated: f64 = made.solver.objective.parse().expect("a number");
-    let raw = program.solve();
-    assert!((stated - raw).abs() <= 1e-7, "objectives differ: {stated} and {raw}");
+    // More than one program is solved where trades fall below a minimum; the solver alone is timed on the first.
+    if made.solver.programs == 1 {
+        let stated: f64 = made.solver.objective.parse().expect("a number");
+        let raw = program.solve();
+        assert!((stated - raw).abs() <= 1e-7, "objectives differ: {stated} and {raw}");
+    }
     let repeats = if input.assets.len() > 200 { 7 } else { 25 };
     let (mut planning, mut solver) = (Vec::new(), Vec::new());
     let (mut formulation, mut verification, mut digest) = (Vec::new(), Vec::new(), Vec::new());
@@ -82,6 +86,7 @@ fn measure(input: &PlanningInput) -> Row {
     }
     Row {
         columns: count(program.columns.len()),
+        programs: f64::from(made.solver.programs),
         orders: count(made.orders.len()),
         planning: median(planning),
         solver: median(solver),
