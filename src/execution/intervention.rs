@@ -79,14 +79,14 @@ pub async fn settle<S: RunStore, V: Venue, C: Clock>(
         }
         _ => return Ok(Handled::InProgress(Box::new(stored))),
     };
-    let run = match run.state {
-        RunState::Emitting => Box::pin(settle_emitting(ports, run, statement)).await?,
-        _ => {
-            refuse_of_unsent(statement)?;
-            run
-        }
-    };
-    Ok(Handled::Run(Box::new(run)))
+    if run.state == RunState::Emitting {
+        let run = Box::pin(settle_emitting(ports, run, statement)).await?;
+        return Ok(Handled::Run(Box::new(run)));
+    }
+    // Nothing was sent, so there is nothing to look at: the run is left as it was.
+    let left = claim::give_up(ports, &run).await?;
+    refuse_of_unsent(statement)?;
+    Ok(Handled::Run(Box::new(left)))
 }
 
 async fn settle_emitting<S: RunStore, V: Venue, C: Clock>(
