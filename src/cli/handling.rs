@@ -126,8 +126,8 @@ async fn tell(
 }
 
 fn exit_code(run: &HandledRun, act: &Act) -> u8 {
-    // A run that ended as aborted is news, except to the one who aborted it or knew it before.
-    let is_news = run.outcome == HandledOutcome::Settled && !matches!(act, Act::Abort { .. });
+    // A run that ended as aborted is news, except to the one who acted on it or knew it before.
+    let is_news = run.outcome == HandledOutcome::Settled && matches!(act, Act::Recover { .. });
     let aborted = is_news && run.state == RunState::Aborted.into();
     match run.outcome {
         HandledOutcome::InProgress => ErrorKind::Busy.exit_code(),

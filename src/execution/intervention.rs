@@ -80,8 +80,12 @@ pub async fn settle<S: RunStore, V: Venue, C: Clock>(
         _ => return Ok(Handled::InProgress(Box::new(stored))),
     };
     if run.state == RunState::Emitting {
-        let run = Box::pin(settle_emitting(ports, run, statement)).await?;
-        return Ok(Handled::Run(Box::new(run)));
+        let answer = Box::pin(settle_emitting(ports, run.clone(), statement)).await;
+        if let Err(ExecutionError::AnswerRefused { .. }) = answer {
+            // Nothing was done: whoever speaks next need not wait.
+            claim::give_up(ports, &run).await?;
+        }
+        return Ok(Handled::Run(Box::new(answer?)));
     }
     // Nothing was sent, so there is nothing to look at: the run is left as it was.
     let left = claim::give_up(ports, &run).await?;
