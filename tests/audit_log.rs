@@ -1,10 +1,5 @@
 //! The audit log, pure: what the chains of a whole run look like, and what each way of spoiling them is called.
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops where something is not as it must be"
-)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test stops where something is not as it must be")]
 
 #[path = "execution/plans.rs"]
 #[expect(dead_code, reason = "builders of which another test needs more")]

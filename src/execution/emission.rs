@@ -222,6 +222,10 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         if !self.run.reason.is_empty() {
             return Ok(Leave::End(OrderState::Skipped, self.run.reason.clone()));
         }
+        // Before anything is read: what may not be sent any more needs no controls.
+        if self.ports.clock.now() >= order.valid_until {
+            return Ok(Leave::End(OrderState::Expired, gate::expired(order)));
+        }
         match self.gate(order).await? {
             gate::Verdict::Pass => {}
             gate::Verdict::Expired(note) => return Ok(Leave::End(OrderState::Expired, note)),

@@ -83,12 +83,18 @@ pub fn judge(view: &View<'_>) -> Verdict {
         return Verdict::Stop(format!("what is to be sent is not what was planned: {reason}"));
     }
     if view.now >= view.order.valid_until {
-        return Verdict::Expired(format!("not sent before {}", view.order.valid_until));
+        return Verdict::Expired(expired(view.order));
     }
     match limit_passed(view) {
         Some(reason) => Verdict::Stop(reason),
         None => Verdict::Pass,
     }
+}
+
+/// Why an order is not sent any more.
+#[must_use]
+pub fn expired(order: &Order) -> String {
+    format!("not sent before {}", order.valid_until)
 }
 
 /// The first limit that this order would pass.

@@ -130,6 +130,13 @@ async fn state<S: RunStore, V: Venue, C: Clock>(
     let answered = answered(&known, statement).map_err(refused)?;
     let purge_at_s = request::purge_time(asked_at, ports.settings);
     let item = unclear(ports, emission, &item).await?;
+    if order_is_terminal(item.state) {
+        // Its worker was not dead and has stored its end meanwhile.
+        return Err(ExecutionError::AnswerRefused {
+            order: statement.order,
+            cause: format!("it is {} already", item.state.as_str()),
+        });
+    }
     let moved = settlement::moved(&item, answered.state, ports.clock.now(), purge_at_s)?;
     let after = OrderItem {
         filled_quantity: answered.filled_quantity,

@@ -188,6 +188,23 @@ async fn what_was_not_sent_in_time_expires() {
     assert_eq!(venue.placed().len(), 2);
 }
 
+/// After the validity nothing is sent whatever the switch says: what was planned expires, and the run just ends.
+#[tokio::test]
+async fn what_expired_needs_no_switch() {
+    let world = World::new().await;
+    let request = scheduled(monday());
+    let mut venue = world.venue();
+    venue.before_placing = Some(Box::new(|_| panic!("killed")));
+    let died = crate::recovery::futures_catch(std::panic::AssertUnwindSafe(world.run(&request, &venue, &LEGS))).await;
+    assert!(died, "the worker died");
+    world.later(hours(1));
+    world.store().set_kill_switch(&SwitchScope::Everything, &on("drill")).await.expect("sets");
+    let venue = world.venue();
+    let record = completed(world.resume(&redelivered(&request), &venue).await.expect("ends"));
+    assert_eq!(states(&record), [OrderState::NotPlaced, OrderState::Expired, OrderState::Expired]);
+    assert_eq!((record.reason.as_str(), venue.placed().len()), ("", 0));
+}
+
 #[tokio::test]
 async fn the_deadline_on_the_wire_is_within_the_plans_validity() {
     let mut world = World::new().await;

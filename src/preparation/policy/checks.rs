@@ -9,7 +9,7 @@ use crate::preparation::BadInput;
 
 /// The most constituents, orders or minutes a policy may ask for: beyond these a figure is a slip of the pen.
 const MAX_MEMBERS: u32 = 10_000;
-const MAX_ORDERS: u32 = 20_000;
+const MAX_ORDERS: u32 = 5_000;
 const MAX_VALID_MINUTES: u32 = 24 * 60;
 
 /// Everything wrong with the policy.
@@ -491,7 +491,7 @@ impl Checker<'_> {
             orders.max_orders <= MAX_ORDERS,
             "orders.max_orders",
             &orders.max_orders,
-            "above 20000",
+            "above 5000",
             "write fewer",
         );
     }
