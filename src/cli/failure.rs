@@ -79,12 +79,19 @@ impl From<ExecutionError> for Failure {
             ExecutionError::OtherOccasion { .. }
             | ExecutionError::PastWindow { .. }
             | ExecutionError::NotYetDue { .. }
+            | ExecutionError::AnswerRefused { .. }
             | ExecutionError::WrongVenue { .. } => ErrorKind::BadInput,
             ExecutionError::TryAgain { .. } | ExecutionError::LostLease { .. } => ErrorKind::Busy,
             ExecutionError::Halted { .. } => ErrorKind::NeedsAttention,
             ExecutionError::Ambiguous { .. } => ErrorKind::Usage,
         };
-        Self::new(kind, error.to_string(), "")
+        let remedy = match &error {
+            ExecutionError::Halted { run_id, .. } => {
+                format!("look at the venue, then `rebalance settle {run_id} --order KEY` with what was filled")
+            }
+            _ => String::new(),
+        };
+        Self::new(kind, error.to_string(), remedy)
     }
 }
 

@@ -11,8 +11,11 @@
 mod plans;
 mod support;
 
+mod audit;
 mod controls;
 mod emission;
+mod interventions;
+mod many_orders;
 mod paper_venue;
 mod recovery;
 mod runs;

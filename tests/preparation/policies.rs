@@ -194,8 +194,13 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         "max_run_notional = \"5\"",
         &["orders.max_run_notional = \"5\"", "below max_order_notional"],
     ),
+    (
+        "max_orders = 100",
+        "max_orders = 100\nmax_day_notional = \"4999999\"",
+        &["orders.max_day_notional = \"4999999\"", "below max_run_notional"],
+    ),
     ("max_orders = 100", "max_orders = 0", &["orders.max_orders = \"0\"", "below 1"]),
-    ("max_orders = 100", "max_orders = 20001", &["orders.max_orders = \"20001\"", "above 20000"]),
+    ("max_orders = 100", "max_orders = 5001", &["orders.max_orders = \"5001\"", "above 5000"]),
     ("max_price_age_hours = 24", "max_price_age_hours = 0", &["guards.max_price_age_hours = \"0\"", "below 1"]),
     ("max_grade_age_hours = 48", "max_grade_age_hours = 0", &["guards.max_grade_age_hours = \"0\"", "below 1"]),
     (

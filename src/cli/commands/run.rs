@@ -143,7 +143,7 @@ fn tell(outcome: RunOutcome, occasion: &Occasion) -> Result<(RunEntry, u8), Fail
             return Err(Failure::new(
                 ErrorKind::Busy,
                 format!("the account is held by run {holder}, which is not settled"),
-                "let that run end, or run it again to finish it",
+                "`rebalance recover` finishes it, once its worker is gone",
             ));
         }
         RunOutcome::InProgressElsewhere { run_id, lease_until } => {

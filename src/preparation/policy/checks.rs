@@ -9,7 +9,7 @@ use crate::preparation::BadInput;
 
 /// The most constituents, orders or minutes a policy may ask for: beyond these a figure is a slip of the pen.
 const MAX_MEMBERS: u32 = 10_000;
-const MAX_ORDERS: u32 = 20_000;
+const MAX_ORDERS: u32 = 5_000;
 const MAX_VALID_MINUTES: u32 = 24 * 60;
 
 /// Everything wrong with the policy.
@@ -469,6 +469,15 @@ impl Checker<'_> {
             "below max_order_notional",
             "write the most that all orders of a run may be worth",
         );
+        if let Some(day) = orders.max_day_notional {
+            self.rule(
+                day >= orders.max_run_notional,
+                "orders.max_day_notional",
+                &day,
+                "below max_run_notional",
+                "write the most that all runs on the account may be worth in one UTC day, or leave it out",
+            );
+        }
         let holds = orders.min_trade <= orders.max_order_notional;
         self.rule(
             holds,
@@ -482,7 +491,7 @@ impl Checker<'_> {
             orders.max_orders <= MAX_ORDERS,
             "orders.max_orders",
             &orders.max_orders,
-            "above 20000",
+            "above 5000",
             "write fewer",
         );
     }

@@ -216,6 +216,13 @@ pub(super) fn closing(report: &RunReport, canvas: &Canvas) -> String {
 fn executed(report: &RunReport, short: &str) -> (Tone, String) {
     let Some(execution) = &report.execution else { return (Tone::Plain, String::new()) };
     let more = format!("`rebalance explain {short}` tells why.");
+    if execution.needs_attention > 0 && !matches!(execution.state, RunState::Done | RunState::Aborted) {
+        let orders = count(execution.needs_attention, "order");
+        let text = format!(
+            "A person must look at {orders} at the venue; until their fate is known the account stays locked. `rebalance settle {short}` looks again and takes an answer."
+        );
+        return (Tone::Bad, text);
+    }
     if execution.needs_attention > 0 {
         return (
             Tone::Bad,
@@ -237,7 +244,9 @@ fn executed(report: &RunReport, short: &str) -> (Tone, String) {
         RunState::Aborted => (Tone::Bad, format!("Aborted: {}", execution.reason)),
         state => (
             Tone::Warn,
-            format!("Not finished: the run is {state}. `rebalance run` again takes it up where it stopped."),
+            format!(
+                "Not finished: the run is {state}. `rebalance run` again, or `rebalance recover`, takes it up where it stopped."
+            ),
         ),
     }
 }
