@@ -337,6 +337,11 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
         } else {
             item
         };
+        // That worker was not dead: it has stored the end meanwhile, and an order that is over is left alone.
+        if order_is_terminal(item.state) {
+            self.orders.insert(order.key, item);
+            return Ok(());
+        }
         let finding = settlement::look_up(self.ports.venue, order).await;
         let may_resend = finding == Finding::Absent && self.may_resend(order, &item).await?;
         let (promise, now) = (self.ports.venue.promise(), self.ports.clock.now());
