@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::audit;
 use super::request::{self, ExecutionError, Ports, RunRequest};
 use crate::model::{RunIdentity, Trigger};
 use crate::planning::idempotency;
@@ -97,8 +98,8 @@ pub(super) async fn claim<S: RunStore, V: Venue, C: Clock>(
             }
         }
         check_window(ports, request)?;
-        let run = fresh(ports, request, run_id, &digest);
-        if ports.store.claim(&run).await? == Written::Done {
+        let (run, entry) = audit::of_run(None, fresh(ports, request, run_id, &digest), None);
+        if ports.store.claim(&run, &entry).await? == Written::Done {
             return Ok(Claim::Won(Box::new(run)));
         }
         if ports.store.load_run(run_id).await?.is_none()
@@ -117,7 +118,8 @@ pub(super) async fn take_over<S: RunStore, V: Venue, C: Clock>(
 ) -> Result<Option<RunItem>, ExecutionError> {
     check_venue(&stored.identity, ports.venue)?;
     let run = taken_over(stored, claim_token, ports.clock.now(), lease_end(ports));
-    Ok((ports.store.update_run(stored, &run).await? == Written::Done).then_some(run))
+    let (run, entry) = audit::of_run(Some(stored), run, None);
+    Ok((ports.store.update_run(stored, &run, &entry).await? == Written::Done).then_some(run))
 }
 
 /// Replaces the run. A refusal is checked against the store: it may be this worker's own earlier write.
@@ -126,7 +128,8 @@ pub(super) async fn write_run<S: RunStore, V: Venue, C: Clock>(
     before: &RunItem,
     after: RunItem,
 ) -> Result<RunItem, ExecutionError> {
-    match ports.store.update_run(before, &after).await? {
+    let (after, entry) = audit::of_run(Some(before), after, None);
+    match ports.store.update_run(before, &after, &entry).await? {
         Written::Done => Ok(after),
         Written::Refused => confirm_own(ports, after).await,
     }
@@ -166,6 +169,8 @@ fn fresh<S, V, C: Clock>(ports: &Ports<'_, S, V, C>, request: &RunRequest, run_i
         flow: request.flow.clone(),
         event_digest: digest.to_owned(),
         state: RunState::Claimed,
+        revision: 0,
+        log_head: String::new(),
         reason: String::new(),
         epoch: 1,
         lease_until: lease_end(ports),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::audit;
 use super::blob::{self, Blob};
 use super::claim;
 use super::conclusion;
@@ -111,13 +112,14 @@ pub(super) async fn commit<S: RunStore, V: Venue, C: Clock>(
         }),
         ..run.clone()
     };
+    let (committed, entry) = audit::of_run(Some(&run), committed, None);
     let day = DayReservation {
         account: AccountKey::from(&run.identity),
         day: jiff::tz::TimeZone::UTC.to_datetime(now).date(),
         notional,
         limit: ports.settings.max_day_notional,
     };
-    match ports.store.commit(&run, &committed, &day).await? {
+    match ports.store.commit(&run, &committed, &day, &entry).await? {
         CommitAnswer::Done => Ok(Ok(committed)),
         // The commit's own answer may have been lost on the way: then the run is stored exactly so.
         CommitAnswer::Refused => Ok(Ok(claim::confirm_own(ports, committed).await?)),

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
+use super::audit;
 use super::claim;
 use super::commitment;
 use super::conclusion;
@@ -19,7 +20,8 @@ use super::settlement::{self, Finding, Verdict, other_digest};
 use super::transition::{order_counts_as_sent, order_is_terminal, order_transition, run_transition};
 use crate::model::{Money, Order, PlanningInput, Side};
 use crate::planning::RebalancePlan;
-use crate::planning::idempotency::{NAMESPACE, client_order_id};
+use crate::planning::idempotency::NAMESPACE;
+use crate::ports::capability::client_order_id;
 use crate::ports::store::{Attempt, ITEM_SCHEMA, OrderItem, RunItem, Written};
 use crate::ports::venue::{OrderRequest, PlaceError};
 use crate::ports::{Clock, OrderState, RunState, RunStore, Venue};
@@ -37,7 +39,7 @@ pub(super) async fn carry_out<S: RunStore, V: Venue, C: Clock>(
     }
     let (input, plan) = commitment::load(ports.store, &run).await?;
     if plan.orders.is_empty() {
-        return conclusion::conclude(ports, run, &input, &plan).await;
+        return conclusion::conclude(ports, run, &input, &plan, &BTreeMap::new()).await;
     }
     let run = if run.state == RunState::Planned { begin(ports, run, &plan).await? } else { run };
     let orders = stored_orders(ports.store, &run, &plan).await?;
@@ -47,8 +49,8 @@ pub(super) async fn carry_out<S: RunStore, V: Venue, C: Clock>(
     // A sell of unclear fate may have been left behind by its phase: one more look, now that there is nothing to do.
     emission.wait_for(None).await?;
     if emission.is_settled(None) {
-        let Emission { run, input, plan, .. } = emission;
-        return conclusion::conclude(ports, run, &input, &plan).await;
+        let Emission { run, input, plan, orders, .. } = emission;
+        return conclusion::conclude(ports, run, &input, &plan, &orders).await;
     }
     Ok(emission.run)
 }
@@ -213,6 +215,7 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
             payload_digest: order.payload_digest.clone(),
             state,
             revision: 1,
+            log_head: String::new(),
             attempt,
             venue_order_id: None,
             filled_quantity: crate::model::Quantity::ZERO,
@@ -226,7 +229,10 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
 
     fn attempt(&self, order: &Order, number: u32) -> Attempt {
         let signed_at = self.ports.clock.now();
-        let deadline = request::after(signed_at, self.ports.settings.send_window_ms).min(order.valid_until);
+        let promise = self.ports.venue.promise();
+        let longest = promise.late_requests.map_or(u64::MAX, |late| late.longest_window_ms);
+        let window = self.ports.settings.send_window_ms.min(longest);
+        let deadline = request::after(signed_at, window).min(order.valid_until);
         let name = format!("attempt/1 {} {} {} {number}", self.run.claim_token, self.run.epoch, order.key);
         Attempt { id: Uuid::new_v5(&NAMESPACE, name.as_bytes()), number, signed_at, deadline }
     }
@@ -234,7 +240,8 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
     /// Skipped or Expired: an order that never leaves.
     async fn end_unsent(&self, order: &Order, state: OrderState, note: String) -> Result<OrderItem, ExecutionError> {
         let item = self.item(order, order_transition(OrderState::Planned, state)?, None, note);
-        match self.ports.store.create_order(&self.run, &item).await? {
+        let (item, entry) = audit::of_order(&self.run, None, item, None);
+        match self.ports.store.create_order(&self.run, &item, &entry).await? {
             Written::Done => Ok(item),
             Written::Refused => self.stored_instead(order).await,
         }
@@ -249,7 +256,8 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
         let attempt = self.attempt(order, 1);
         let state = order_transition(OrderState::Planned, OrderState::Sending)?;
         let item = self.item(order, state, Some(attempt), String::new());
-        if self.ports.store.create_order(&self.run, &item).await? == Written::Refused {
+        let (item, entry) = audit::of_order(&self.run, None, item, None);
+        if self.ports.store.create_order(&self.run, &item, &entry).await? == Written::Refused {
             let stored = self.stored_instead(order).await?;
             if stored != item {
                 return Ok(stored);
@@ -283,7 +291,7 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
             return self.unknown(&item, note).await;
         }
         let request = OrderRequest {
-            client_order_id: client_order_id(order.key),
+            client_order_id: client_order_id(&order.venue, order.key),
             venue_account: order.venue_account.clone(),
             instrument: order.instrument.clone(),
             side: order.side,
@@ -369,7 +377,7 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
         let next = OrderItem { attempt: Some(self.attempt(order, number)), ..moved };
         let stored = settlement::write_order(self.ports, &self.run, item, next.clone()).await?;
         // Somebody else's version: theirs to send.
-        if stored != next {
+        if (stored.revision, &stored.attempt) != (next.revision, &next.attempt) {
             return Ok(stored);
         }
         self.send(order, stored).await

@@ -18,6 +18,7 @@
 //! * [`emission`]: two phases, one conditional write and one send per order.
 //! * [`settlement`]: what became of an order; its verdict is pure.
 //! * [`conclusion`]: the account after the run, the portfolio's memory and the release of the lock, in one step.
+//! * [`audit`]: the log of every change, chained by hashes, and its check. Pure.
 //! * [`record`]: a run as reports read it.
 //!
 //! Safety rests on conditional writes of states and on persisted deadlines; leases only keep two workers from
@@ -32,6 +33,7 @@ use crate::planning::{RebalancePlan, idempotency};
 use crate::ports::store::{PortfolioKey, RunItem};
 use crate::ports::{Clock, RunState, RunStore, Venue};
 
+pub mod audit;
 pub mod blob;
 pub mod claim;
 pub mod commitment;

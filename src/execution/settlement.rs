@@ -6,10 +6,11 @@
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::audit;
 use super::request::{self, ExecutionError, Ports};
 use super::transition::{IllegalTransition, order_is_terminal, order_transition};
 use crate::model::{Money, Order, Price, Quantity};
-use crate::planning::idempotency::client_order_id;
+use crate::ports::capability::client_order_id;
 use crate::ports::store::{OrderItem, RunItem, Written};
 use crate::ports::venue::{Duplicates, Fill, Promise, Sought, VenueOrder, VenueOrderStatus};
 use crate::ports::{Clock, OrderState, RunStore, Venue};
@@ -91,7 +92,7 @@ fn judge_absent(item: &OrderItem, promise: Promise, now: Timestamp, may_resend: 
 }
 
 fn judge_found(order: &Order, item: &OrderItem, found: &VenueOrder, fills: &[Fill]) -> Verdict {
-    let same = found.client_order_id == client_order_id(order.key)
+    let same = found.client_order_id == client_order_id(&order.venue, order.key)
         && found.instrument == order.instrument
         && found.side == order.side
         && found.quantity == order.quantity;
@@ -192,7 +193,7 @@ pub fn adopted(
 /// Asks the venue for the order, then for its fills.
 pub(super) async fn look_up<V: Venue>(venue: &V, order: &Order) -> Finding {
     let sought = Sought {
-        client_order_id: client_order_id(order.key),
+        client_order_id: client_order_id(&order.venue, order.key),
         venue_account: order.venue_account.clone(),
         instrument: order.instrument.clone(),
     };
@@ -218,7 +219,8 @@ pub(super) async fn write_order<S: RunStore, V, C>(
     before: &OrderItem,
     after: OrderItem,
 ) -> Result<OrderItem, ExecutionError> {
-    match ports.store.update_order(before, &after).await? {
+    let (after, entry) = audit::of_order(run, Some(before), after, None);
+    match ports.store.update_order(before, &after, &entry).await? {
         Written::Done => Ok(after),
         Written::Refused => {
             let stored = ports.store.load_order(run.run_id, before.key).await?;

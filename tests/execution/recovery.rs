@@ -1,5 +1,6 @@
 //! Workers that die, and runs that stand in each other's way.
 
+use index_rebalancer::execution::audit::{of_order, of_run};
 use index_rebalancer::execution::{ExecutionError, RunOutcome, Unplanned, recover};
 use index_rebalancer::planning::idempotency::run_id;
 use index_rebalancer::ports::store::{OrderItem, Written};
@@ -157,10 +158,12 @@ async fn a_thawed_worker_is_fenced_out() {
 
     let template = world.store().load_orders(frozen.run_id).await.expect("reads").remove(0);
     let late = OrderItem { key: Uuid::from_u128(77), state: OrderState::Sending, revision: 1, ..template };
-    assert_eq!(world.store().create_order(&frozen, &late).await, Ok(Written::Refused));
+    let (late, entry) = of_order(&frozen, None, late, None);
+    assert_eq!(world.store().create_order(&frozen, &late, &entry).await, Ok(Written::Refused));
     let current = world.run_item(&request).await;
-    assert_eq!(world.store().create_order(&current, &late).await, Ok(Written::Done));
+    assert_eq!(world.store().create_order(&current, &late, &entry).await, Ok(Written::Done));
     let renewed = index_rebalancer::ports::store::RunItem { lease_until: monday() + hours(9), ..frozen.clone() };
-    assert_eq!(world.store().update_run(&frozen, &renewed).await, Ok(Written::Refused));
-    assert_eq!(world.store().finish(&frozen, &renewed, None).await, Ok::<_, StoreError>(Written::Refused));
+    let (renewed, entry) = of_run(Some(&frozen), renewed, None);
+    assert_eq!(world.store().update_run(&frozen, &renewed, &entry).await, Ok(Written::Refused));
+    assert_eq!(world.store().finish(&frozen, &renewed, None, &entry).await, Ok::<_, StoreError>(Written::Refused));
 }
