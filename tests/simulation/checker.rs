@@ -5,7 +5,7 @@
 //! journalled attempt. S5 nothing sent past its attempt's deadline. S6 one unsettled run per account. S7 states move
 //! along the table. S8 what ended without a trade has none at the venue, and what traded is known in full. S9 a dry
 //! run changes nothing. S10 what was sent is in the plan, buys wait for the sells and cash pays for them, and a kill
-//! switch that is on or unreadable holds. L everything ends, or an alarm says that a person must look.
+//! switch that is on or unreadable holds. The log has one entry for every change, in unbroken chains. L everything ends, or an alarm says that a person must look.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -22,7 +22,7 @@ use crate::faults::Kind;
 use crate::market::{Arrival, Fate, Refusal};
 use crate::run::{Ended, History};
 use crate::scenario::Scenario;
-use crate::table::{Change, Entry, owner_name};
+use crate::table::{Change, Entry};
 use crate::world::Event;
 
 /// What must hold.
@@ -38,6 +38,7 @@ pub(crate) enum Property {
     S8,
     S9,
     S10,
+    Log,
     Liveness,
 }
 
@@ -79,6 +80,7 @@ pub(crate) fn judge(history: &History) -> Judgment {
     judge.cash_and_phases();
     judge.switches();
     judge.day();
+    judge.log();
     judge.liveness();
     judge.judgment
 }
@@ -485,6 +487,36 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// One chain per item, as long as the item has revisions, and the item knows its end.
+    fn log(&mut self) {
+        let table = &self.history.table;
+        let runs = table.runs.values().map(|run| ((run.run_id, None), (run.revision, &run.log_head)));
+        let orders = table.orders.values().map(|item| ((item.run_id, Some(item.key)), (item.revision, &item.log_head)));
+        let mut broken = Vec::new();
+        let mut entries = 0;
+        for ((run, order), (revision, head)) in runs.chain(orders) {
+            let mut previous: Option<&str> = None;
+            for number in 1..=revision {
+                let Some(entry) = table.log.get(&(run, order, number)) else {
+                    broken.push(format!("entry {number} of {order:?} is missing"));
+                    continue;
+                };
+                entries += 1;
+                if number > 1 && previous != Some(&entry.previous) {
+                    broken.push(format!("entry {number} of {order:?} does not follow the one before"));
+                }
+                previous = Some(&entry.hash);
+            }
+            if previous != Some(head) {
+                broken.push(format!("{order:?} does not know the end of its log"));
+            }
+        }
+        if entries != table.log.len() {
+            broken.push(format!("{} entries are filed and {entries} belong to something", table.log.len()));
+        }
+        broken.into_iter().for_each(|what| self.broken(Property::Log, what));
+    }
+
     /// After the last fault and some rounds of recovery.
     fn liveness(&mut self) {
         let alarms = |ended: &Ended| match ended {
@@ -527,7 +559,6 @@ impl<'a> Judge<'a> {
             let what = format!("{} locks are held and {open} runs are open", self.history.table.locks.len());
             broken.push(what);
         }
-        let _ = owner_name;
         broken.into_iter().for_each(|what| self.broken(Property::Liveness, what));
     }
 

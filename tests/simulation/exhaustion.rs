@@ -139,29 +139,21 @@ fn without_faults_both_runs_end() {
     }
 }
 
-#[test]
-fn every_single_fault_at_every_step() {
-    for class in CLASSES {
-        let start = Instant::now();
-        let steps = baseline(class);
-        let faults = faults_of(&steps, 1, |step| step.kind.all_faults());
-        let setups: Vec<Setup> = faults.iter().map(|fault| Setup::of(class, FaultPlan::of([*fault]))).collect();
-        let tally = run_all(&setups);
-        println!("{}: {} steps x faults = {}: {}", class.name(), steps.len(), faults.len(), tally.summary(start));
-        tally.assert_clean();
-    }
+/// All single faults at every step.
+fn singles(class: Class) {
+    let start = Instant::now();
+    let steps = baseline(class);
+    let faults = faults_of(&steps, 1, |step| step.kind.all_faults());
+    let setups: Vec<Setup> = faults.iter().map(|fault| Setup::of(class, FaultPlan::of([*fault]))).collect();
+    let tally = run_all(&setups);
+    println!("singles, {}: {} steps, {} steps x faults: {}", class.name(), steps.len(), faults.len(), tally.summary(start));
+    tally.assert_clean();
 }
 
-#[test]
-fn pairs_of_faults() {
+/// All pairs, or the deterministic part of them that fits a quick test.
+fn pairs(class: Class) {
     let all = setting("REBALANCE_PAIRS").is_some_and(|value| value == "all");
     let stride = if all { 1 } else { PAIR_STRIDE };
-    for class in CLASSES {
-        pairs(class, stride);
-    }
-}
-
-fn pairs(class: Class, stride: usize) {
     let start = Instant::now();
     let steps = baseline(class);
     let firsts = faults_of(&steps, 1, |step| step.kind.pair_faults());
@@ -170,7 +162,6 @@ fn pairs(class: Class, stride: usize) {
     for chunk in firsts.chunks(64) {
         let mut setups = Vec::new();
         for first in chunk {
-            // Where only a part is run, most first faults need not be run alone once more.
             let faulted = simulate(&Setup::of(class, FaultPlan::of([*first]))).steps;
             for second in faults_of(&faulted, first.0 + 1, |step| step.kind.pair_faults()) {
                 if seen % stride == 0 {
@@ -182,6 +173,38 @@ fn pairs(class: Class, stride: usize) {
         pairs += setups.len();
         tally.merge(run_all(&setups));
     }
-    println!("{}: {} steps, {} first faults, {pairs} of {seen} pairs: {}", class.name(), steps.len(), firsts.len(), tally.summary(start));
+    println!(
+        "pairs, {}: {} steps, {} first faults, {pairs} of {seen} pairs: {}",
+        class.name(),
+        steps.len(),
+        firsts.len(),
+        tally.summary(start)
+    );
     tally.assert_clean();
+}
+
+/// One test for each class, so that each can be run alone.
+macro_rules! for_each_class {
+    ($($index:literal $single:ident $pair:ident)*) => {
+        $(
+            #[test]
+            fn $single() {
+                singles(CLASSES[$index]);
+            }
+
+            #[test]
+            fn $pair() {
+                pairs(CLASSES[$index]);
+            }
+        )*
+    };
+}
+
+for_each_class! {
+    0 singles_replayed_bounded pairs_replayed_bounded
+    1 singles_replayed_unbounded pairs_replayed_unbounded
+    2 singles_refused_while_open_bounded pairs_refused_while_open_bounded
+    3 singles_refused_while_open_unbounded pairs_refused_while_open_unbounded
+    4 singles_unchecked_bounded pairs_unchecked_bounded
+    5 singles_unchecked_unbounded pairs_unchecked_unbounded
 }

@@ -18,14 +18,17 @@
 )]
 
 mod bugs;
+mod caught;
 mod checker;
 mod exhaustion;
 mod faults;
 mod market;
+mod numbered;
 mod ports;
 mod random;
 mod replay;
 mod run;
 mod scenario;
+mod seeds;
 mod table;
 mod world;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use index_rebalancer::model::{AccountId, AccountSnapshot, Environment, Money, PortfolioId, VenueId};
 use index_rebalancer::ports::store::{
-    AccountKey, ChunkAddress, CommitAnswer, DayReservation, KillSwitch, LockItem, OrderItem, PortfolioItem,
+    AccountKey, ChunkAddress, CommitAnswer, DayReservation, KillSwitch, LockItem, LogEntry, OrderItem, PortfolioItem,
     PortfolioKey, RunItem, RunStore, StoreError, SwitchScope, Written,
 };
 use index_rebalancer::ports::venue::{Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder};
@@ -25,7 +25,7 @@ pub(crate) struct SimStore {
     pub(crate) worker: WorkerId,
     pub(crate) bug: Option<Bug>,
     /// A put that is held back: only under [`Bug::SendBeforeJournal`].
-    pub(crate) held_back: RefCell<Option<(RunItem, OrderItem)>>,
+    pub(crate) held_back: RefCell<Option<(RunItem, OrderItem, LogEntry)>>,
 }
 
 type Answer<T> = Result<T, StoreError>;
@@ -42,8 +42,8 @@ impl SimStore {
     async fn step<T>(&self, call: &'static str, kind: Kind, mut effect: impl FnMut(Effect) -> Answer<T>) -> Answer<T> {
         let failed = |cause: &str| Err(StoreError::Unavailable { step: call, cause: cause.to_owned() });
         let answer = self.world.call(self.worker, call, kind, &mut effect, failed).await;
-        if let Some((fence, order)) = self.held_back.take() {
-            let _ = self.world.table.borrow_mut().create_order(self.by(), &fence, &order);
+        if let Some((fence, order, entry)) = self.held_back.take() {
+            let _ = self.world.table.borrow_mut().create_order(self.by(), &fence, &order, &entry);
         }
         answer
     }
@@ -80,13 +80,13 @@ impl RunStore for SimStore {
         self.step("load_lock", Kind::Read, |_| Ok(self.world.table.borrow().locks.get(account).cloned())).await
     }
 
-    async fn claim(&self, run: &RunItem) -> Answer<Written> {
-        self.step("claim", Kind::Transaction, |_| Ok(self.world.table.borrow_mut().claim(self.by(), run))).await
+    async fn claim(&self, run: &RunItem, entry: &LogEntry) -> Answer<Written> {
+        self.step("claim", Kind::Transaction, |_| self.world.table.borrow_mut().claim(self.by(), run, entry)).await
     }
 
-    async fn update_run(&self, before: &RunItem, after: &RunItem) -> Answer<Written> {
-        self.step("update_run", Kind::Write, |_| {
-            Ok(self.world.table.borrow_mut().update_run(self.by(), self.now(), before, after))
+    async fn update_run(&self, before: &RunItem, after: &RunItem, entry: &LogEntry) -> Answer<Written> {
+        self.step("update_run", Kind::Transaction, |_| {
+            self.world.table.borrow_mut().update_run(self.by(), self.now(), before, after, entry)
         })
         .await
     }
@@ -110,9 +110,15 @@ impl RunStore for SimStore {
         .await
     }
 
-    async fn commit(&self, before: &RunItem, after: &RunItem, day: &DayReservation) -> Answer<CommitAnswer> {
+    async fn commit(
+        &self,
+        before: &RunItem,
+        after: &RunItem,
+        day: &DayReservation,
+        entry: &LogEntry,
+    ) -> Answer<CommitAnswer> {
         self.step("commit", Kind::Transaction, |_| {
-            Ok(self.world.table.borrow_mut().commit(self.by(), self.now(), before, after, day))
+            self.world.table.borrow_mut().commit(self.by(), self.now(), before, after, day, entry)
         })
         .await
     }
@@ -124,25 +130,25 @@ impl RunStore for SimStore {
         .await
     }
 
-    async fn create_order(&self, fence: &RunItem, order: &OrderItem) -> Answer<Written> {
+    async fn create_order(&self, fence: &RunItem, order: &OrderItem, entry: &LogEntry) -> Answer<Written> {
         let holds_back = self.bug == Some(Bug::SendBeforeJournal) && order.attempt.is_some();
         let answer = self
             .step("create_order", Kind::Transaction, |_| {
                 if holds_back {
                     return Ok(Written::Done);
                 }
-                Ok(self.world.table.borrow_mut().create_order(self.by(), fence, order))
+                self.world.table.borrow_mut().create_order(self.by(), fence, order, entry)
             })
             .await;
         if holds_back && answer.is_ok() {
-            *self.held_back.borrow_mut() = Some((fence.clone(), order.clone()));
+            *self.held_back.borrow_mut() = Some((fence.clone(), order.clone(), entry.clone()));
         }
         answer
     }
 
-    async fn update_order(&self, before: &OrderItem, after: &OrderItem) -> Answer<Written> {
-        self.step("update_order", Kind::Write, |_| {
-            Ok(self.world.table.borrow_mut().update_order(self.by(), before, after))
+    async fn update_order(&self, before: &OrderItem, after: &OrderItem, entry: &LogEntry) -> Answer<Written> {
+        self.step("update_order", Kind::Transaction, |_| {
+            self.world.table.borrow_mut().update_order(self.by(), before, after, entry)
         })
         .await
     }
@@ -160,11 +166,16 @@ impl RunStore for SimStore {
         before: &RunItem,
         after: &RunItem,
         portfolio: Option<&PortfolioItem>,
+        entry: &LogEntry,
     ) -> Answer<Written> {
         self.step("finish", Kind::Transaction, |_| {
-            Ok(self.world.table.borrow_mut().finish(self.by(), self.now(), before, after, portfolio))
+            self.world.table.borrow_mut().finish(self.by(), self.now(), before, after, portfolio, entry)
         })
         .await
+    }
+
+    async fn load_log(&self, run_id: Uuid) -> Answer<Vec<LogEntry>> {
+        self.step("load_log", Kind::Read, |_| Ok(self.world.table.borrow().load_log(run_id))).await
     }
 
     async fn load_portfolio(&self, key: &PortfolioKey) -> Answer<Option<PortfolioItem>> {
@@ -240,7 +251,7 @@ impl SimVenue {
 
     async fn place_once(&self, request: &OrderRequest) -> Result<VenueOrder, PlaceError> {
         use index_rebalancer::ports::Clock;
-        let fault = self.world.current_fault();
+        let fault = self.world.next_fault();
         let sent_by_clock = self.clock.now();
         let sent = |request: OrderRequest| Sent { request, worker: self.worker, sent_by_clock };
         if let Some(Fault::LateRequest { ms }) = fault {

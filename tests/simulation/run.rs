@@ -111,6 +111,17 @@ pub(crate) fn simulate(setup: &Setup) -> History {
     simulation.finish()
 }
 
+/// Carries one future out in a world where nobody else is.
+pub(crate) fn drive<T>(world: &World, future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => assert!(world.next_due().is_some(), "it waits for something that is never due"),
+        }
+    }
+}
+
 impl Simulation {
     fn go_on(&mut self) {
         while let Some(due) = self.world.next_due() {
@@ -256,7 +267,7 @@ impl Invocation {
         let honest = self.setup.class.promise();
         match self.setup.bug {
             Some(Bug::NotPlacedTooEarly) => {
-                Promise { late_requests: Some(LateRequests { clock_skew_ms: 0, query_lag_ms: 0 }), ..honest }
+                Promise { late_requests: Some(LateRequests { clock_skew_ms: 0, query_lag_ms: 0, longest_window_ms: 60_000 }), ..honest }
             }
             Some(Bug::ResendWithoutQuery) => {
                 Promise { duplicates: index_rebalancer::ports::venue::Duplicates::Replayed, ..honest }

@@ -50,7 +50,7 @@ impl Class {
 
     /// What the venue really does.
     pub(crate) fn promise(self) -> Promise {
-        let late = LateRequests { clock_skew_ms: 1_000, query_lag_ms: 1_500 };
+        let late = LateRequests { clock_skew_ms: 1_000, query_lag_ms: 1_500, longest_window_ms: 60_000 };
         Promise { duplicates: self.duplicates, late_requests: self.bounded.then_some(late) }
     }
 }

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use index_rebalancer::model::{Environment, Money, PortfolioId};
-use index_rebalancer::ports::OrderState;
+use index_rebalancer::ports::store;
 use index_rebalancer::ports::store::{
-    AccountKey, BlobOwner, ChunkAddress, CommitAnswer, DayReservation, ITEM_SCHEMA, KillSwitch, LockItem, OrderItem,
-    PortfolioItem, PortfolioKey, RunItem, StoreError, SwitchScope, Written,
+    AccountKey, BlobOwner, ChunkAddress, CommitAnswer, DayReservation, ITEM_SCHEMA, KillSwitch, LockItem, LogEntry,
+    OrderItem, PortfolioItem, PortfolioKey, RunItem, StoreError, SwitchScope, Written,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -31,7 +31,6 @@ pub(crate) enum Change {
     Run { before: Option<Box<RunItem>>, after: Box<RunItem> },
     Order { before: Option<Box<OrderItem>>, after: Box<OrderItem> },
     Lock { account: AccountKey, before: Option<Uuid>, after: Option<Uuid> },
-    Day { added: Money },
     Switched { on: bool },
     /// What a worker was told; `None` when it was told nothing.
     SwitchRead { on: Option<bool> },
@@ -72,6 +71,8 @@ pub(crate) struct Table {
     pub(crate) days: BTreeMap<(AccountKey, Date), Money>,
     pub(crate) portfolios: BTreeMap<PortfolioKey, PortfolioItem>,
     pub(crate) switches: BTreeMap<String, KillSwitch>,
+    /// By run, order (none: the run's own chain) and number.
+    pub(crate) log: BTreeMap<(Uuid, Option<Uuid>, u64), LogEntry>,
     pub(crate) history: Vec<Entry>,
     pub(crate) slips: BTreeSet<Slip>,
 }
@@ -87,6 +88,17 @@ pub(crate) fn owner_name(owner: BlobOwner<'_>) -> String {
         BlobOwner::Run(id) => id.to_string(),
         BlobOwner::Portfolio(key) => format!("{key:?}"),
     }
+}
+
+type Answer<T> = Result<T, StoreError>;
+
+/// Where an entry is filed.
+fn place_of(entry: &LogEntry) -> (Uuid, Option<Uuid>, u64) {
+    let order = match entry.change {
+        store::Change::Run { .. } => None,
+        store::Change::Order { key, .. } => Some(key),
+    };
+    (entry.run_id, order, entry.sequence)
 }
 
 fn scope_name(scope: &SwitchScope) -> String {
@@ -125,13 +137,33 @@ impl Table {
         self.note(by, Change::Lock { account: account.clone(), before, after: holder });
     }
 
+    /// Whether the entry can be filed: its place is free. A store that forgets conditions forgets this one as well.
+    fn is_new(&self, entry: &LogEntry) -> Result<(), StoreError> {
+        if self.slips.is_empty() && self.log.contains_key(&place_of(entry)) {
+            let cause = "it is there already, and the change that it tells of is not".to_owned();
+            return Err(StoreError::Corrupt { item: format!("{:?}", place_of(entry)), cause });
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, entry: &LogEntry) {
+        self.log.insert(place_of(entry), entry.clone());
+    }
+
+    pub(crate) fn load_log(&self, run_id: Uuid) -> Vec<LogEntry> {
+        self.log.iter().filter(|((run, ..), _)| *run == run_id).map(|(_, entry)| entry.clone()).collect()
+    }
+
     /// The run is as it was read.
     fn still(&self, before: &RunItem, now: Timestamp) -> bool {
         let Some(stored) = self.runs.get(&before.run_id) else { return false };
         if self.slips(Slip::LeaseInsteadOfCompare) {
             return stored.claim_token == before.claim_token || stored.lease_until < now || before.lease_until > now;
         }
-        stored.state == before.state && stored.epoch == before.epoch && stored.lease_until == before.lease_until
+        stored.revision == before.revision
+            && stored.state == before.state
+            && stored.epoch == before.epoch
+            && stored.lease_until == before.lease_until
     }
 
     pub(crate) fn load_run(&self, run_id: Uuid) -> Option<RunItem> {
@@ -157,7 +189,7 @@ impl Table {
         oldest_first(self.runs.values().filter(|run| !run.state.is_terminal()))
     }
 
-    pub(crate) fn claim(&mut self, by: Writer, run: &RunItem) -> Written {
+    pub(crate) fn claim(&mut self, by: Writer, run: &RunItem, entry: &LogEntry) -> Answer<Written> {
         let account = AccountKey::from(&run.identity);
         let absent = !self.runs.contains_key(&run.run_id) || self.slips(Slip::ClaimOverStoredRun);
         let over = |lock: &LockItem| {
@@ -166,27 +198,38 @@ impl Table {
         let free = self.locks.get(&account).is_none_or(|lock| lock.run_id == run.run_id || over(lock));
         if absent && !free && self.slips(Slip::HalfClaim) {
             self.put_run(by, run);
-            return Written::Refused;
+            return Ok(Written::Refused);
         }
         if !absent || !(free || self.slips(Slip::ClaimWithoutLock)) {
-            return Written::Refused;
+            return Ok(Written::Refused);
         }
+        self.is_new(entry)?;
+        self.file(entry);
         self.put_run(by, run);
         let lock =
             LockItem { schema: ITEM_SCHEMA, account: account.clone(), run_id: run.run_id, taken_at: run.created_at };
         self.put_lock(by, &account, Some(lock));
-        Written::Done
+        Ok(Written::Done)
     }
 
-    pub(crate) fn update_run(&mut self, by: Writer, now: Timestamp, before: &RunItem, after: &RunItem) -> Written {
+    pub(crate) fn update_run(
+        &mut self,
+        by: Writer,
+        now: Timestamp,
+        before: &RunItem,
+        after: &RunItem,
+        entry: &LogEntry,
+    ) -> Answer<Written> {
         if !self.still(before, now) {
-            return Written::Refused;
+            return Ok(Written::Refused);
         }
+        self.is_new(entry)?;
+        self.file(entry);
         self.put_run(by, after);
         if self.slips(Slip::ReleaseBeforeSettlement) && after.commitment.is_some() {
             self.put_lock(by, &AccountKey::from(&after.identity), None);
         }
-        Written::Done
+        Ok(Written::Done)
     }
 
     pub(crate) fn put_chunk(&mut self, address: &ChunkAddress<'_>, bytes: &[u8]) {
@@ -214,54 +257,72 @@ impl Table {
         before: &RunItem,
         after: &RunItem,
         day: &DayReservation,
-    ) -> CommitAnswer {
+        entry: &LogEntry,
+    ) -> Answer<CommitAnswer> {
         let still = self.still(before, now) || self.slips(Slip::CommitWithoutCondition);
         let key = (day.account.clone(), day.day);
         let sum = self.reserved_notional(&day.account, day.day) + day.notional;
         let room = day.limit.is_none_or(|limit| sum <= limit);
         let alone_too_much = day.limit.is_some_and(|limit| day.notional > limit);
         if alone_too_much {
-            return CommitAnswer::OverDayLimit;
+            return Ok(CommitAnswer::OverDayLimit);
         }
         if !still {
-            return CommitAnswer::Refused;
+            return Ok(CommitAnswer::Refused);
         }
         if !room {
-            return CommitAnswer::OverDayLimit;
+            return Ok(CommitAnswer::OverDayLimit);
         }
+        self.is_new(entry)?;
+        self.file(entry);
         self.put_run(by, after);
         self.days.insert(key, sum);
-        self.note(by, Change::Day { added: day.notional });
-        CommitAnswer::Done
+        Ok(CommitAnswer::Done)
     }
 
     pub(crate) fn reserved_notional(&self, account: &AccountKey, day: Date) -> Money {
         self.days.get(&(account.clone(), day)).copied().unwrap_or(Money::ZERO)
     }
 
-    pub(crate) fn create_order(&mut self, by: Writer, fence: &RunItem, order: &OrderItem) -> Written {
+    pub(crate) fn create_order(
+        &mut self,
+        by: Writer,
+        fence: &RunItem,
+        order: &OrderItem,
+        entry: &LogEntry,
+    ) -> Answer<Written> {
         let fenced = self.runs.get(&fence.run_id).is_some_and(|stored| {
             (stored.state == fence.state && stored.epoch == fence.epoch) || self.slips(Slip::OrderPutWithoutFence)
         });
         let absent =
             !self.orders.contains_key(&(order.run_id, order.key)) || self.slips(Slip::OrderPutWithoutAbsence);
         if !fenced || !absent {
-            return Written::Refused;
+            return Ok(Written::Refused);
         }
+        self.is_new(entry)?;
+        self.file(entry);
         self.put_order(by, order);
-        Written::Done
+        Ok(Written::Done)
     }
 
-    pub(crate) fn update_order(&mut self, by: Writer, before: &OrderItem, after: &OrderItem) -> Written {
+    pub(crate) fn update_order(
+        &mut self,
+        by: Writer,
+        before: &OrderItem,
+        after: &OrderItem,
+        entry: &LogEntry,
+    ) -> Answer<Written> {
         let same = self.orders.get(&(after.run_id, after.key)).is_some_and(|stored| {
             (stored.revision == before.revision || self.slips(Slip::OrderUpdateWithoutRevision))
                 && stored.payload_digest == before.payload_digest
         });
         if !same {
-            return Written::Refused;
+            return Ok(Written::Refused);
         }
+        self.is_new(entry)?;
+        self.file(entry);
         self.put_order(by, after);
-        Written::Done
+        Ok(Written::Done)
     }
 
     pub(crate) fn load_order(&self, run_id: Uuid, key: Uuid) -> Option<OrderItem> {
@@ -279,20 +340,23 @@ impl Table {
         before: &RunItem,
         after: &RunItem,
         portfolio: Option<&PortfolioItem>,
-    ) -> Written {
+        entry: &LogEntry,
+    ) -> Answer<Written> {
         let account = AccountKey::from(&after.identity);
         let mine = self.locks.get(&account).is_some_and(|lock| lock.run_id == after.run_id);
         let free = self.slips(Slip::FinishWithoutCondition)
             || (self.still(before, now) && (mine || self.slips(Slip::ReleaseBeforeSettlement)));
         if !free {
-            return Written::Refused;
+            return Ok(Written::Refused);
         }
+        self.is_new(entry)?;
+        self.file(entry);
         self.put_run(by, after);
         self.put_lock(by, &account, None);
         if let Some(portfolio) = portfolio {
             self.portfolios.insert(portfolio.key.clone(), portfolio.clone());
         }
-        Written::Done
+        Ok(Written::Done)
     }
 
     pub(crate) fn kill_switch(&self, scope: &SwitchScope) -> KillSwitch {
@@ -312,12 +376,6 @@ impl Table {
 
     pub(crate) fn note_switch_read(&mut self, by: Writer, on: Option<bool>) {
         self.note(by, Change::SwitchRead { on });
-    }
-
-    pub(crate) fn has_open_orders(&self, run_id: Uuid) -> bool {
-        use OrderState as O;
-        let open = |state| matches!(state, O::Sending | O::Unknown | O::Acknowledged | O::PartiallyFilled);
-        self.load_orders(run_id).iter().any(|item| open(item.state))
     }
 }
 

@@ -277,7 +277,7 @@ impl World {
         self.thaw_by_step_of(worker);
         let mut steps = self.steps.borrow_mut();
         let number = u32::try_from(steps.len() + 1).expect("fewer steps");
-        let fault = self.faults.get(&number).copied();
+        let fault = self.faults.get(&number).copied().filter(|fault| kind.all_faults().contains(fault));
         steps.push(Step { number, at_ms: self.now_ms(), worker, call, kind, fault });
         fault
     }
@@ -350,8 +350,8 @@ impl World {
         effect(Effect::Now)
     }
 
-    /// The fault of the step that was begun last.
-    pub(crate) fn current_fault(&self) -> Option<Fault> {
+    /// What will happen to the next step, if it is a placing.
+    pub(crate) fn next_fault(&self) -> Option<Fault> {
         let number = u32::try_from(self.step_count()).expect("fewer steps") + 1;
         self.faults.get(&number).copied()
     }
