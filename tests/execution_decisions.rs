@@ -97,6 +97,7 @@ fn view<'a>(input: &'a PlanningInput, order: &'a Order) -> View<'a> {
         switch: Switch::Off,
         sent_count: 0,
         sent_notional: Money::ZERO,
+        day: None,
         now: monday(),
     }
 }

@@ -144,20 +144,40 @@ pub(super) async fn confirm_own<S: RunStore, V: Venue, C: Clock>(
     if stored.as_ref() == Some(&after) { Ok(after) } else { Err(ExecutionError::LostLease { run_id: after.run_id }) }
 }
 
+/// The run without a lease: its worker leaves it, and whoever comes next need not wait. Pure.
+#[must_use]
+pub fn given_up(run: &RunItem, now: Timestamp, lease_now: Timestamp) -> RunItem {
+    // A lease holds to its last moment.
+    let before_now = lease_now.checked_sub(jiff::SignedDuration::from_millis(1)).unwrap_or(Timestamp::MIN);
+    RunItem { lease_until: before_now, updated_at: now, ..run.clone() }
+}
+
+/// Leaves a run that cannot go on now.
+pub(super) async fn give_up<S: RunStore, V: Venue, C: Clock>(
+    ports: &Ports<'_, S, V, C>,
+    run: &RunItem,
+) -> Result<RunItem, ExecutionError> {
+    write_run(ports, run, given_up(run, ports.clock.now(), ports.clock.lease_now())).await
+}
+
 /// Renews the lease when half of it is gone.
 pub(super) async fn renew<S: RunStore, V: Venue, C: Clock>(
     ports: &Ports<'_, S, V, C>,
     run: RunItem,
 ) -> Result<RunItem, ExecutionError> {
-    if request::after(ports.clock.lease_now(), ports.settings.lease_ms / 2) < run.lease_until {
+    if request::after(ports.clock.lease_now(), lease_ms(ports.settings) / 2) < run.lease_until {
         return Ok(run);
     }
     let renewed = RunItem { lease_until: lease_end(ports), updated_at: ports.clock.now(), ..run.clone() };
     write_run(ports, &run, renewed).await
 }
 
-fn lease_end<S, V, C: Clock>(ports: &Ports<'_, S, V, C>) -> Timestamp {
-    request::after(ports.clock.lease_now(), ports.settings.lease_ms)
+fn lease_ms(settings: &request::Settings) -> u64 {
+    settings.lease_ms.min(request::LONGEST_LEASE_MS)
+}
+
+pub(super) fn lease_end<S, V, C: Clock>(ports: &Ports<'_, S, V, C>) -> Timestamp {
+    request::after(ports.clock.lease_now(), lease_ms(ports.settings))
 }
 
 fn fresh<S, V, C: Clock>(ports: &Ports<'_, S, V, C>, request: &RunRequest, run_id: Uuid, digest: &str) -> RunItem {

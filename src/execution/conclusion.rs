@@ -22,6 +22,16 @@ pub(super) async fn abort_unplanned<S: RunStore, V: Venue, C: Clock>(
     run: RunItem,
     reason: String,
 ) -> Result<RunItem, ExecutionError> {
+    abort_unplanned_by(ports, run, reason, None).await
+}
+
+/// The same on a person's word.
+pub(super) async fn abort_unplanned_by<S: RunStore, V: Venue, C: Clock>(
+    ports: &Ports<'_, S, V, C>,
+    run: RunItem,
+    reason: String,
+    operator: Option<&str>,
+) -> Result<RunItem, ExecutionError> {
     let aborted = RunItem {
         state: run_transition(run.state, RunState::Aborted, 0)?,
         reason,
@@ -29,7 +39,7 @@ pub(super) async fn abort_unplanned<S: RunStore, V: Venue, C: Clock>(
         expires_at_s: Some(request::purge_time(ports.clock.now(), ports.settings)),
         ..run.clone()
     };
-    finish(ports, &run, audit::of_run(Some(&run), aborted, None), None).await
+    finish(ports, &run, audit::of_run(Some(&run), aborted, operator), None).await
 }
 
 /// Ends a run all of whose orders are terminal: Done, or Aborted when it was stopped on the way.

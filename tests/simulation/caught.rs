@@ -135,6 +135,9 @@ caught! {
 #[test]
 fn at_least_twelve_mistakes_are_hunted() {
     let source = include_str!("caught.rs");
-    let hunts = source.lines().filter(|line| line.trim_start().starts_with("hunt(") || line.trim_start().starts_with("at(")).count();
+    let hunts = source
+        .lines()
+        .filter(|line| line.trim_start().starts_with("hunt(") || line.trim_start().starts_with("at("))
+        .count();
     assert!(hunts >= 12, "{hunts}");
 }

@@ -224,7 +224,9 @@ impl<'a> Judge<'a> {
         for arrival in &self.history.market.arrivals {
             let request = &arrival.sent.request;
             let first = sent.entry(&request.client_order_id).or_insert(request);
-            let payload = |request: &OrderRequest| (request.instrument.clone(), request.side, request.quantity, request.limit_price);
+            let payload = |request: &OrderRequest| {
+                (request.instrument.clone(), request.side, request.quantity, request.limit_price)
+            };
             if payload(first) != payload(request) {
                 broken.push(format!("two payloads were sent under {}", request.client_order_id));
             }
@@ -350,8 +352,13 @@ impl<'a> Judge<'a> {
         use OrderState as O;
         let mut broken = Vec::new();
         for item in self.history.table.orders.values() {
-            let taken: Vec<_> =
-                self.history.market.orders.iter().filter(|order| key_of(&order.client_order_id) == Some(item.key)).collect();
+            let taken: Vec<_> = self
+                .history
+                .market
+                .orders
+                .iter()
+                .filter(|order| key_of(&order.client_order_id) == Some(item.key))
+                .collect();
             match item.state {
                 O::NotPlaced | O::Skipped | O::Expired | O::Rejected if !taken.is_empty() => {
                     broken.push(format!("order {} is {:?} and the venue has it", item.key, item.state));
@@ -361,7 +368,8 @@ impl<'a> Judge<'a> {
                     let (quantity, fee): (index_rebalancer::model::Quantity, Money) =
                         (fills.iter().map(|fill| fill.quantity).sum(), fills.iter().map(|fill| fill.fee).sum());
                     let ended = taken.first().map(|order| order.last().0);
-                    let expected = if item.state == O::Filled { VenueOrderStatus::Filled } else { VenueOrderStatus::Cancelled };
+                    let expected =
+                        if item.state == O::Filled { VenueOrderStatus::Filled } else { VenueOrderStatus::Cancelled };
                     if ended != Some(expected) || quantity != item.filled_quantity || fee != item.fee {
                         broken.push(format!(
                             "order {} is {:?} with {} filled; the venue says {ended:?} with {quantity}",
@@ -479,8 +487,14 @@ impl<'a> Judge<'a> {
 
     /// What commits reserve of the day is what is committed, once each.
     fn day(&mut self) {
-        let committed: Money =
-            self.history.table.runs.values().filter_map(|run| run.commitment.as_ref()).map(|commitment| commitment.notional).sum();
+        let committed: Money = self
+            .history
+            .table
+            .runs
+            .values()
+            .filter_map(|run| run.commitment.as_ref())
+            .map(|commitment| commitment.notional)
+            .sum();
         let reserved: Money = self.history.table.days.values().copied().sum();
         if committed != reserved {
             self.broken(Property::S2, format!("{committed} is committed and {reserved} reserved"));
@@ -547,7 +561,8 @@ impl<'a> Judge<'a> {
                 broken.push(format!("run {} stays claimed", run.run_id));
             }
             for item in items.iter().filter(|item| !is_over(item.state)) {
-                let known = self.history.market.orders.iter().any(|order| key_of(&order.client_order_id) == Some(item.key));
+                let known =
+                    self.history.market.orders.iter().any(|order| key_of(&order.client_order_id) == Some(item.key));
                 // Only where absence never becomes a fact may an order stay open, and only while it is absent.
                 if self.history.class.bounded || (known && self.arrived_early(item.key)) {
                     broken.push(format!("order {} stays {:?}", item.key, item.state));
@@ -564,9 +579,9 @@ impl<'a> Judge<'a> {
 
     /// The order reached the venue before recovery looked for the last time.
     fn arrived_early(&self, key: Uuid) -> bool {
-        let last_look = self.history.steps.iter().rev().find(|step| step.call == "find_order").map_or(0, |step| step.at_ms);
-        self.accepted().any(|arrival| {
-            key_of(&arrival.sent.request.client_order_id) == Some(key) && arrival.at_ms < last_look
-        })
+        let last_look =
+            self.history.steps.iter().rev().find(|step| step.call == "find_order").map_or(0, |step| step.at_ms);
+        self.accepted()
+            .any(|arrival| key_of(&arrival.sent.request.client_order_id) == Some(key) && arrival.at_ms < last_look)
     }
 }

@@ -60,7 +60,12 @@ impl Tally {
     }
 
     pub(crate) fn assert_clean(&self) {
-        assert!(self.violations == 0, "{} runs with violations, among them\n{}", self.violations, self.failures.join("\n"));
+        assert!(
+            self.violations == 0,
+            "{} runs with violations, among them\n{}",
+            self.violations,
+            self.failures.join("\n")
+        );
         assert!(self.ends.contains_key("done"), "some run ends Done, or nothing was tried: {:?}", self.ends);
     }
 
@@ -128,7 +133,13 @@ fn without_faults_both_runs_end() {
         assert!(judgment.violations.is_empty(), "{:?}\n{}", judgment.violations, steps.join("\n"));
         assert!(!judgment.alarmed);
         let ends: Vec<_> = history.ends.iter().map(|(_, event, ended)| format!("{event:?} {ended:?}")).collect();
-        for expected in ["FirstRun Answered(\"completed\")", "FirstRun Answered(\"elsewhere\")", "SecondRun Answered(\"busy\")", "SecondRun Answered(\"completed\")", "DryRun Answered(\"shown\")"] {
+        for expected in [
+            "FirstRun Answered(\"completed\")",
+            "FirstRun Answered(\"elsewhere\")",
+            "SecondRun Answered(\"busy\")",
+            "SecondRun Answered(\"completed\")",
+            "DryRun Answered(\"shown\")",
+        ] {
             assert!(ends.iter().any(|end| end == expected), "{expected}: {ends:?}\n{}", steps.join("\n"));
         }
         let states: Vec<_> = history.table.orders.values().map(|item| item.state.as_str()).collect();
@@ -146,7 +157,13 @@ fn singles(class: Class) {
     let faults = faults_of(&steps, 1, |step| step.kind.all_faults());
     let setups: Vec<Setup> = faults.iter().map(|fault| Setup::of(class, FaultPlan::of([*fault]))).collect();
     let tally = run_all(&setups);
-    println!("singles, {}: {} steps, {} steps x faults: {}", class.name(), steps.len(), faults.len(), tally.summary(start));
+    println!(
+        "singles, {}: {} steps, {} steps x faults: {}",
+        class.name(),
+        steps.len(),
+        faults.len(),
+        tally.summary(start)
+    );
     tally.assert_clean();
 }
 

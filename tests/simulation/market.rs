@@ -172,8 +172,7 @@ impl Market {
             }
             let order = &mut self.orders[index];
             let filled = order.fills.iter().map(|(_, fill)| fill.quantity).sum();
-            let status =
-                if filled == order.quantity { VenueOrderStatus::Filled } else { VenueOrderStatus::Cancelled };
+            let status = if filled == order.quantity { VenueOrderStatus::Filled } else { VenueOrderStatus::Cancelled };
             order.states.push((at_ms, status, filled));
         }
     }

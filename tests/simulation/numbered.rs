@@ -45,8 +45,7 @@ fn every_call_of_a_port_is_a_numbered_step() {
     let (account, portfolio) = (AccountKey::from(&run.identity), PortfolioKey::from(&run.identity));
     let address = ChunkAddress { owner: BlobOwner::Run(run.run_id), digest: "0", chunk: 0 };
     let date = jiff::civil::date(2025, 4, 14);
-    let day =
-        DayReservation { account: account.clone(), day: date, notional: order.fee, limit: None };
+    let day = DayReservation { account: account.clone(), day: date, notional: order.fee, limit: None };
     let sought = Sought {
         client_order_id: order.key.simple().to_string(),
         venue_account: run.identity.venue_account.clone(),

@@ -104,10 +104,8 @@ impl RunStore for SimStore {
     }
 
     async fn expire_chunk(&self, address: &ChunkAddress<'_>, expires_at_s: i64) -> Answer<()> {
-        self.step("expire_chunk", Kind::Write, |_| {
-            self.world.table.borrow_mut().expire_chunk(address, expires_at_s)
-        })
-        .await
+        self.step("expire_chunk", Kind::Write, |_| self.world.table.borrow_mut().expire_chunk(address, expires_at_s))
+            .await
     }
 
     async fn commit(
@@ -124,10 +122,8 @@ impl RunStore for SimStore {
     }
 
     async fn reserved_notional(&self, account: &AccountKey, day: Date) -> Answer<Money> {
-        self.step("reserved_notional", Kind::Read, |_| {
-            Ok(self.world.table.borrow().reserved_notional(account, day))
-        })
-        .await
+        self.step("reserved_notional", Kind::Read, |_| Ok(self.world.table.borrow().reserved_notional(account, day)))
+            .await
     }
 
     async fn create_order(&self, fence: &RunItem, order: &OrderItem, entry: &LogEntry) -> Answer<Written> {
@@ -183,8 +179,7 @@ impl RunStore for SimStore {
     }
 
     async fn kill_switch(&self, scope: &SwitchScope) -> Answer<KillSwitch> {
-        let answer =
-            self.step("kill_switch", Kind::Read, |_| Ok(self.world.table.borrow().kill_switch(scope))).await;
+        let answer = self.step("kill_switch", Kind::Read, |_| Ok(self.world.table.borrow().kill_switch(scope))).await;
         let told = answer.as_ref().ok().map(|switch| switch.on);
         self.world.table.borrow_mut().note_switch_read(self.by(), told);
         if self.bug == Some(Bug::UnreadableSwitchIsOff) { Ok(answer.unwrap_or(KillSwitch::UNSET)) } else { answer }

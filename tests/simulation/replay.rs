@@ -43,7 +43,8 @@ pub(crate) fn setting(name: &str) -> Option<String> {
 #[test]
 fn replay() {
     let Some(text) = setting("REBALANCE_SIMULATION") else {
-        let setup = Setup { seed: Some(7), ..Setup::of(CLASSES[3], FaultPlan::of([(12, crate::faults::Fault::CrashAfter)])) };
+        let setup =
+            Setup { seed: Some(7), ..Setup::of(CLASSES[3], FaultPlan::of([(12, crate::faults::Fault::CrashAfter)])) };
         let printed = command(&setup);
         let json = printed.split('\'').nth(1).expect("between quotes");
         let read: Replay = serde_json::from_str(json).expect("it is JSON");

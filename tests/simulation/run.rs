@@ -10,9 +10,9 @@ use std::task::{Context, Poll, Waker};
 use index_rebalancer::execution::{
     ExecutionError, Opening, Ports, RunOutcome, Settings, Unplanned, execute, load_settlement, recover,
 };
+use index_rebalancer::ports::RunState;
 use index_rebalancer::ports::store::{PortfolioKey, RunStore};
 use index_rebalancer::ports::venue::{LateRequests, Promise, Venue};
-use index_rebalancer::ports::RunState;
 use uuid::Uuid;
 
 use crate::bugs::Bug;
@@ -52,7 +52,9 @@ pub(crate) enum Ended {
     Answered(&'static str),
     Failed(ExecutionError),
     /// Recovery, with the runs that it left unsettled and those that need a person.
-    Recovered { halted: Vec<Uuid> },
+    Recovered {
+        halted: Vec<Uuid>,
+    },
 }
 
 /// What is left when nothing happens any more.
@@ -266,9 +268,10 @@ impl Invocation {
     fn promise(&self) -> Promise {
         let honest = self.setup.class.promise();
         match self.setup.bug {
-            Some(Bug::NotPlacedTooEarly) => {
-                Promise { late_requests: Some(LateRequests { clock_skew_ms: 0, query_lag_ms: 0, longest_window_ms: 60_000 }), ..honest }
-            }
+            Some(Bug::NotPlacedTooEarly) => Promise {
+                late_requests: Some(LateRequests { clock_skew_ms: 0, query_lag_ms: 0, longest_window_ms: 60_000 }),
+                ..honest
+            },
             Some(Bug::ResendWithoutQuery) => {
                 Promise { duplicates: index_rebalancer::ports::venue::Duplicates::Replayed, ..honest }
             }

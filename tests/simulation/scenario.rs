@@ -57,12 +57,7 @@ impl Class {
 
 /// How patient the simulated workers are: fewer looks than in earnest, and chunks small enough for several.
 pub(crate) fn settings() -> Settings {
-    Settings {
-        poll_interval_ms: 2_500,
-        phase_timeout_ms: 10_000,
-        chunk_bytes: 3_000,
-        ..Settings::default()
-    }
+    Settings { poll_interval_ms: 2_500, phase_timeout_ms: 10_000, chunk_bytes: 3_000, ..Settings::default() }
 }
 
 pub(crate) fn begin() -> Timestamp {

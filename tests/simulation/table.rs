@@ -28,12 +28,26 @@ pub(crate) struct Writer {
 /// One change of what is stored, or one look at a switch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
-    Run { before: Option<Box<RunItem>>, after: Box<RunItem> },
-    Order { before: Option<Box<OrderItem>>, after: Box<OrderItem> },
-    Lock { account: AccountKey, before: Option<Uuid>, after: Option<Uuid> },
-    Switched { on: bool },
+    Run {
+        before: Option<Box<RunItem>>,
+        after: Box<RunItem>,
+    },
+    Order {
+        before: Option<Box<OrderItem>>,
+        after: Box<OrderItem>,
+    },
+    Lock {
+        account: AccountKey,
+        before: Option<Uuid>,
+        after: Option<Uuid>,
+    },
+    Switched {
+        on: bool,
+    },
     /// What a worker was told; `None` when it was told nothing.
-    SwitchRead { on: Option<bool> },
+    SwitchRead {
+        on: Option<bool>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,7 +207,8 @@ impl Table {
         let account = AccountKey::from(&run.identity);
         let absent = !self.runs.contains_key(&run.run_id) || self.slips(Slip::ClaimOverStoredRun);
         let over = |lock: &LockItem| {
-            self.slips(Slip::LockWithExpiry) && run.created_at.as_millisecond() > lock.taken_at.as_millisecond() + 60_000
+            self.slips(Slip::LockWithExpiry)
+                && run.created_at.as_millisecond() > lock.taken_at.as_millisecond() + 60_000
         };
         let free = self.locks.get(&account).is_none_or(|lock| lock.run_id == run.run_id || over(lock));
         if absent && !free && self.slips(Slip::HalfClaim) {
@@ -294,8 +309,7 @@ impl Table {
         let fenced = self.runs.get(&fence.run_id).is_some_and(|stored| {
             (stored.state == fence.state && stored.epoch == fence.epoch) || self.slips(Slip::OrderPutWithoutFence)
         });
-        let absent =
-            !self.orders.contains_key(&(order.run_id, order.key)) || self.slips(Slip::OrderPutWithoutAbsence);
+        let absent = !self.orders.contains_key(&(order.run_id, order.key)) || self.slips(Slip::OrderPutWithoutAbsence);
         if !fenced || !absent {
             return Ok(Written::Refused);
         }

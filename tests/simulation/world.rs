@@ -186,14 +186,7 @@ impl World {
 
     pub(crate) fn add_worker(&self, event: Event, lease_skew_ms: i64) -> WorkerId {
         let mut workers = self.workers.borrow_mut();
-        workers.push(WorkerState {
-            event,
-            skew_ms: 0,
-            lease_skew_ms,
-            wake_ms: 0,
-            awake: true,
-            crashed: false,
-        });
+        workers.push(WorkerState { event, skew_ms: 0, lease_skew_ms, wake_ms: 0, awake: true, crashed: false });
         WorkerId(workers.len() - 1)
     }
 
