@@ -256,6 +256,7 @@ impl Protocol {
             switch,
             sent_count: u32::from(sent),
             sent_notional: if sent { sample.orders[other].notional } else { Money::ZERO },
+            day: None,
             now: time(self.clock(next, who)),
         };
         match (self.decisions.gate)(&view) {

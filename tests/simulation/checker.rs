@@ -339,6 +339,26 @@ impl<'a> Judge<'a> {
                 broken.push(format!("order {} went from {from:?} to {:?}", after.key, (after.state, after.revision)));
             }
         }
+        // Whose run it is, and whether it was stopped, as the store knew it at each put of an order.
+        let mut owners: BTreeMap<Uuid, (Uuid, bool)> = BTreeMap::new();
+        for entry in &self.history.table.history {
+            match &entry.change {
+                Change::Run { after, .. } => {
+                    owners.insert(after.run_id, (after.claim_token, !after.reason.is_empty()));
+                }
+                Change::Order { before: None, after } => {
+                    let token = Uuid::from_u128(1_000 + entry.by.worker.0 as u128);
+                    let owner = owners.get(&after.run_id);
+                    if owner.is_none_or(|(owner, _)| *owner != token) {
+                        broken.push(format!("order {} was put by a worker that had lost the run", after.key));
+                    }
+                    if owner.is_some_and(|(_, stopped)| *stopped) && after.attempt.is_some() {
+                        broken.push(format!("order {} was put although the run was stopped", after.key));
+                    }
+                }
+                _ => {}
+            }
+        }
         for (run_id, key) in self.history.table.orders.keys() {
             if self.planned_order(*key).is_none_or(|(run, _)| run.run_id != *run_id) {
                 broken.push(format!("order {key} is stored and in no plan"));
@@ -472,7 +492,9 @@ impl<'a> Judge<'a> {
                     let attempt = |item: &OrderItem| item.attempt.as_ref().map(|attempt| attempt.id);
                     let new_attempt = after.attempt.is_some() && before.as_deref().and_then(attempt) != attempt(after);
                     let looked = looks.remove(&worker).unwrap_or_default();
-                    if new_attempt && (looked.len() < 2 || looked.iter().any(|on| *on != Some(false))) {
+                    // A look that went wrong may be followed by another one: the last two count.
+                    let last = &looked[looked.len().saturating_sub(2)..];
+                    if new_attempt && last != [Some(false), Some(false)] {
                         broken.push(format!("order {} left although the switches said {looked:?}", after.key));
                     }
                     if !new_attempt {

@@ -102,7 +102,7 @@ impl Kind {
             F::VenueDown,
             F::KillSwitch,
         ];
-        for foreign_steps in [1, 5, 9, 14, 20, 28, 40] {
+        for foreign_steps in [1, 9, 14, 20, 40] {
             faults.push(F::FreezeBefore { foreign_steps });
             faults.push(F::FreezeAfter { foreign_steps });
         }

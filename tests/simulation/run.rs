@@ -21,13 +21,14 @@ use crate::market::Market;
 use crate::ports::{SimStore, SimVenue};
 use crate::random::Random;
 use crate::scenario::{Class, Scenario, begin, settings};
-use crate::table::Table;
+use crate::table::{Slip, Table};
 use crate::world::{Due, Event, SimClock, Step, WorkerId, World};
 
 /// More than any history needs; a run that reaches it does not end.
 const MOST_STEPS: usize = 20_000;
-/// How often recovery is called when nothing else is left to happen.
-const LAST_ROUNDS: usize = 5;
+/// When nothing else is left to happen, recovery is called after so long, and so on: past the longest outage and past
+/// the window in which a run may begin.
+const LAST_ROUNDS_MS: [i64; 6] = [300_000, 1_500_000, 4_000_000, 22_000_000, 300_000, 300_000];
 
 /// What to simulate.
 #[derive(Debug, Clone)]
@@ -64,7 +65,6 @@ pub(crate) struct History {
     pub(crate) table: Table,
     pub(crate) market: Market,
     pub(crate) ends: Vec<(WorkerId, Event, Ended)>,
-    pub(crate) last_ms: i64,
 }
 
 type Task = Pin<Box<dyn Future<Output = Ended>>>;
@@ -80,8 +80,10 @@ struct Simulation {
 /// Runs until nothing is left to happen.
 pub(crate) fn simulate(setup: &Setup) -> History {
     let mut table = Table::default();
-    if let Some(Bug::Store(slip)) = setup.bug {
-        table.slips.insert(slip);
+    match setup.bug {
+        Some(Bug::Store(slip)) => table.slips.extend([slip]),
+        Some(Bug::PlanSolvedAgain) => table.slips.extend([Slip::StateNotCompared]),
+        _ => {}
     }
     let world = World::new(
         begin(),
@@ -92,8 +94,8 @@ pub(crate) fn simulate(setup: &Setup) -> History {
         table,
     );
     for (at_ms, event) in [
+        (400, Event::DryRun),
         (500, Event::FirstRun),
-        (700, Event::DryRun),
         (1_000, Event::FirstRun),
         (1_500, Event::SecondRun),
         (95_000, Event::Recovery),
@@ -103,11 +105,11 @@ pub(crate) fn simulate(setup: &Setup) -> History {
     let mut simulation =
         Simulation { world, setup: setup.clone(), tasks: BTreeMap::new(), ends: Vec::new(), tries: BTreeMap::new() };
     simulation.go_on();
-    for _ in 0..LAST_ROUNDS {
+    for after_ms in LAST_ROUNDS_MS {
         if simulation.world.table.borrow().unsettled_runs().is_empty() || setup.bug == Some(Bug::NoRecovery) {
             break;
         }
-        simulation.world.schedule(300_000, Due::Deliver(Event::Recovery));
+        simulation.world.schedule(after_ms, Due::Deliver(Event::Recovery));
         simulation.go_on();
     }
     simulation.finish()
@@ -185,7 +187,7 @@ impl Simulation {
         // What is still on its way arrives, long after everybody has gone home.
         market.advance(last_ms);
         let table = self.world.table.borrow().clone();
-        History { class: self.setup.class, steps: self.world.steps(), table, market, ends: self.ends, last_ms }
+        History { class: self.setup.class, steps: self.world.steps(), table, market, ends: self.ends }
     }
 }
 

@@ -57,7 +57,7 @@ impl Class {
 
 /// How patient the simulated workers are: fewer looks than in earnest, and chunks small enough for several.
 pub(crate) fn settings() -> Settings {
-    Settings { poll_interval_ms: 2_500, phase_timeout_ms: 10_000, chunk_bytes: 3_000, ..Settings::default() }
+    Settings { poll_interval_ms: 2_500, phase_timeout_ms: 10_000, chunk_bytes: 1_500, ..Settings::default() }
 }
 
 pub(crate) fn begin() -> Timestamp {
@@ -177,7 +177,10 @@ impl Scenario {
 
     fn planned() -> Self {
         let planned = |input: PlanningInput| {
-            let plan = plan(&input).expect("the sample can be planned");
+            let mut plan = plan(&input).expect("the sample can be planned");
+            // What only people read is left out: it is stored and read back in every one of many thousand runs.
+            plan.certificate.checks.clear();
+            plan.positions.clear();
             (input, plan)
         };
         let first: Vec<_> = ["50", "49.5", "49", "48.5"]

@@ -72,6 +72,8 @@ pub(crate) enum Slip {
     LockWithExpiry,
     /// Every settled-looking run gives its lock back: each write of a run that is not Claimed frees the account.
     ReleaseBeforeSettlement,
+    /// Writes of a run compare epoch and lease, not its state.
+    StateNotCompared,
     /// A claim whose lock is refused leaves its run behind.
     HalfClaim,
 }
@@ -175,7 +177,7 @@ impl Table {
             return stored.claim_token == before.claim_token || stored.lease_until < now || before.lease_until > now;
         }
         stored.revision == before.revision
-            && stored.state == before.state
+            && (stored.state == before.state || self.slips(Slip::StateNotCompared))
             && stored.epoch == before.epoch
             && stored.lease_until == before.lease_until
     }
