@@ -88,8 +88,7 @@ pub(super) async fn commit<S: RunStore, V: Venue, C: Clock>(
     plan: &RebalancePlan,
 ) -> Result<Result<RunItem, RunItem>, ExecutionError> {
     let size = ports.settings.chunk_bytes;
-    let blobs =
-        Blob::in_chunks(input, size).and_then(|input| Blob::in_chunks(plan, size).map(|plan| (input, plan)));
+    let blobs = Blob::in_chunks(input, size).and_then(|input| Blob::in_chunks(plan, size).map(|plan| (input, plan)));
     let (input_blob, plan_blob) = match blobs {
         Ok(blobs) => blobs,
         Err(cause) => {

@@ -13,10 +13,14 @@ const BOUNDED: Protocol = Protocol {
     duplicates: Duplicates::Unchecked,
     bounded: true,
     skew: -1,
+    last: 3,
+    crashes: 0,
+    resends: false,
+    switch: false,
     decisions: SHIPPED,
     conditions: PORT,
 };
-const REPLAYED: Protocol = Protocol { duplicates: Duplicates::Replayed, ..BOUNDED };
+const REPLAYED: Protocol = Protocol { duplicates: Duplicates::Replayed, resends: true, ..BOUNDED };
 const UNBOUNDED: Protocol = Protocol { bounded: false, skew: 0, ..BOUNDED };
 
 fn assert_found(name: &str, model: Protocol, property: &'static str) {
@@ -53,7 +57,7 @@ fn an_order_put_without_its_absence() {
 #[test]
 fn an_order_put_without_the_fence() {
     let model = forget(BOUNDED, Conditions { create_needs_fence: false, ..PORT });
-    assert_found("an order put without the fence", model, "S10 the switch holds");
+    assert_found("an order put without the fence", model, "S7 only the owner begins an order");
 }
 
 #[test]
@@ -100,7 +104,7 @@ fn sent_again_where_nothing_is_replayed() {
         Finding::Absent if may_resend => Verdict::Resend,
         _ => settlement::judge(order, item, finding, promise, asked_at, may_resend),
     };
-    let model = decide(BOUNDED, Decisions { settle, ..SHIPPED });
+    let model = decide(Protocol { resends: true, ..BOUNDED }, Decisions { settle, ..SHIPPED });
     assert_found("sent again where nothing is replayed", model, "S1 one accepted order per key");
 }
 
@@ -135,7 +139,11 @@ fn a_fresh_timestamp_at_every_signing() {
 #[test]
 fn buys_that_do_not_wait() {
     let model = decide(BOUNDED, Decisions { phase: 0, ..SHIPPED });
-    assert_found("buys that do not wait", decide(model, Decisions { cash: |_, _, _, _| Ok(()), ..model.decisions }), "S10 sells before buys");
+    assert_found(
+        "buys that do not wait",
+        decide(model, Decisions { cash: |_, _, _, _| Ok(()), ..model.decisions }),
+        "S10 sells before buys",
+    );
 }
 
 #[test]
@@ -147,7 +155,7 @@ fn cash_that_nobody_counts() {
 #[test]
 fn a_switch_taken_for_off() {
     let gate = |view: &View<'_>| gate::judge(&View { switch: Switch::Off, ..view.clone() });
-    let model = decide(BOUNDED, Decisions { gate, ..SHIPPED });
+    let model = decide(Protocol { switch: true, ..BOUNDED }, Decisions { gate, ..SHIPPED });
     assert_found("a switch taken for off", model, "S10 the switch holds");
 }
 

@@ -17,12 +17,8 @@ use uuid::Uuid;
 use crate::sample::{PHASE, promise};
 use crate::state::{At, RunCell, State, Worker, Wrong};
 
-/// The last tick of the history in which anything may go wrong.
-const LAST: i16 = 5;
 /// Long afterwards: nothing fails any more, every lease and deadline is over.
 pub(crate) const FAR: i16 = 40;
-const CRASHES: u8 = 1;
-
 /// What decides: the shipped functions, one of which a mutant swaps.
 #[derive(Clone, Copy)]
 pub(crate) struct Decisions {
@@ -59,6 +55,13 @@ pub(crate) struct Protocol {
     pub(crate) bounded: bool,
     /// How far the second worker's clock is off, in ticks.
     pub(crate) skew: i16,
+    /// The last tick of the history in which anything may go wrong.
+    pub(crate) last: i16,
+    pub(crate) crashes: u8,
+    /// Whether anything is ever sent again; only where the venue replays, unless a mutant thinks otherwise.
+    pub(crate) resends: bool,
+    /// Somebody may throw the kill switch.
+    pub(crate) switch: bool,
     pub(crate) decisions: Decisions,
     pub(crate) conditions: Conditions,
 }
@@ -118,7 +121,17 @@ pub(crate) enum Action {
 
 impl Protocol {
     pub(crate) fn shipped(duplicates: Duplicates, bounded: bool, skew: i16) -> Self {
-        Self { duplicates, bounded, skew, decisions: SHIPPED, conditions: PORT }
+        Self {
+            duplicates,
+            bounded,
+            skew,
+            last: 2,
+            crashes: 0,
+            resends: duplicates == Duplicates::Replayed,
+            switch: false,
+            decisions: SHIPPED,
+            conditions: PORT,
+        }
     }
 
     pub(crate) fn promise(&self) -> Promise {
@@ -147,8 +160,7 @@ impl Model for Protocol {
             taken: [None, None],
             accepted: [0, 0],
             workers: [Worker::NONE; 2],
-            next_token: 1,
-            crashes_left: CRASHES,
+            crashes_left: self.crashes,
             alarmed: false,
             wrong: Wrong::default(),
         }]
@@ -158,8 +170,10 @@ impl Model for Protocol {
         let over = state.run.is_some_and(|run| run.state.is_terminal());
         for (who, worker) in state.workers.iter().enumerate() {
             if worker.at == At::Idle {
-                // The second worker is invoked only once there is a run: the two are alike until then.
-                if worker.invoked < state.now && !over && (who == 0 || state.run.is_some()) {
+                // While a lease lasts an invocation only finds that out. The second worker waits for a run: until
+                // there is one the two are alike.
+                let leased = state.run.is_some_and(|run| self.clock(state, who) <= run.lease);
+                if !over && !leased && (who == 0 || state.run.is_some()) {
                     actions.push(Action::Invoke(who));
                 }
                 continue;
@@ -184,7 +198,7 @@ impl Model for Protocol {
         if state.run.is_some() && !state.second && (!state.locked || !self.conditions.claim_needs_lock) {
             actions.push(Action::BeginSecond);
         }
-        if !state.switch_on && state.now == 0 {
+        if self.switch && !state.switch_on && state.now == 0 {
             actions.push(Action::ThrowSwitch);
         }
     }
@@ -193,20 +207,21 @@ impl Model for Protocol {
         let mut next = last.clone();
         match action {
             Action::Invoke(who) => {
-                next.workers[who] =
-                    Worker { at: At::Claiming, token: next.next_token, invoked: next.now, ..Worker::NONE };
-                next.next_token += 1;
+                // No two invocations that write have the same: each write of a run's owner raises the epoch.
+                let epoch = last.run.map_or(0, |run| run.epoch);
+                let token = 2 * epoch + u8::try_from(who).expect("two workers");
+                next.workers[who] = Worker { at: At::Claiming, token, ..Worker::NONE };
             }
             Action::Step(who, luck) => return self.step(last, who, luck),
             Action::Crash(who) => {
-                next.workers[who] = next.workers[who].idle();
+                next.workers[who] = Worker::NONE;
                 next.crashes_left -= 1;
             }
             Action::Arrive(at) => {
                 let request = next.wire.remove(at);
                 self.arrive(&mut next, request, false, false);
             }
-            Action::Tick => next.now = if last.now >= LAST { FAR } else { last.now + 1 },
+            Action::Tick => next.now = if last.now >= self.last { FAR } else { last.now + 1 },
             Action::BeginSecond => {
                 next.second = true;
                 next.wrong.two_runs |= last.run.is_some_and(|run| !run.state.is_terminal());
@@ -218,13 +233,16 @@ impl Model for Protocol {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always("S1 one accepted order per key", |_, state: &State| state.accepted.iter().all(|n| *n <= 1)),
+            Property::always("S1 one accepted order per key", |_, state: &State| {
+                state.accepted.iter().all(|n| *n <= 1)
+            }),
             Property::always("S2 one plan per run", |_, state: &State| !state.wrong.two_plans),
             Property::always("S3 one payload per key", |_, state: &State| !state.wrong.two_payloads),
             Property::always("S4 journalled before sent", |_, state: &State| !state.wrong.unjournalled),
             Property::always("S5 nothing past its deadline", |_, state: &State| !state.wrong.past_deadline),
             Property::always("S6 one unsettled run", |_, state: &State| !state.wrong.two_runs),
             Property::always("S7 moves along the table", |_, state: &State| !state.wrong.off_the_table),
+            Property::always("S7 only the owner begins an order", |_, state: &State| !state.wrong.not_the_owner),
             Property::always("S8 nothing lost", |_, state: &State| {
                 use OrderState as O;
                 state.orders.iter().zip(&state.taken).all(|(cell, taken)| match cell.map(|cell| cell.state) {
@@ -243,7 +261,10 @@ impl Model for Protocol {
                     return true;
                 }
                 let may_alarm = !model.bounded && state.alarmed;
-                may_alarm || model.next_steps(state).iter().any(|(action, _)| *action != Action::BeginSecond)
+                let mut actions = Vec::new();
+                model.actions(state, &mut actions);
+                // At the end of time every step can be taken.
+                may_alarm || actions.iter().any(|action| *action != Action::BeginSecond)
             }),
             // The model can do what it is about: without this, everything above could hold for want of anything.
             Property::sometimes("both orders are filled", |_, state: &State| {
@@ -257,9 +278,17 @@ impl Model for Protocol {
     }
 }
 
+/// Whether there is time for the longer history, in which somebody may throw the kill switch as well.
+#[expect(clippy::disallowed_methods, reason = "how much is tried is the caller's choice")]
+fn is_full() -> bool {
+    std::env::var("REBALANCE_MODEL").is_ok_and(|value| value == "full")
+}
+
 fn check(duplicates: Duplicates, bounded: bool, skew: i16) {
     let start = Instant::now();
-    let checker = Protocol::shipped(duplicates, bounded, skew).checker().threads(2).spawn_bfs().join();
+    let shipped = Protocol::shipped(duplicates, bounded, skew);
+    let model = if is_full() { Protocol { last: 4, switch: true, ..shipped } } else { shipped };
+    let checker = model.checker().threads(2).spawn_bfs().join();
     println!(
         "{duplicates:?}, {}, second clock {skew:+}: {} unique states, {} visited, depth {}, {:.1} s",
         if bounded { "late requests refused" } else { "late requests taken" },

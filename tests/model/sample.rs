@@ -36,6 +36,7 @@ ranking = { by = "market_cap", grade = "trader", members = 2, enter_rank = 2, ex
 reference_weights = { method = "equal" }
 drift_band = { kind = "none" }
 objective = { cost_aversion = "1" }
+limits = {}
 costs = { fee = "0.001", half_spread = "0.001" }
 [orders]
 collar = "0.02"

@@ -108,8 +108,6 @@ pub(crate) struct Worker {
     pub(crate) sell_began: i16,
     /// Both phases are over: a last look at what is open.
     pub(crate) last_look: bool,
-    /// When this worker was last invoked.
-    pub(crate) invoked: i16,
 }
 
 impl Worker {
@@ -121,12 +119,7 @@ impl Worker {
         phase_until: 0,
         sell_began: 0,
         last_look: false,
-        invoked: -1,
     };
-
-    pub(crate) const fn idle(self) -> Self {
-        Self { invoked: self.invoked, ..Self::NONE }
-    }
 }
 
 /// What went wrong on the way and shows no more in what is stored.
@@ -138,6 +131,8 @@ pub(crate) struct Wrong {
     pub(crate) past_deadline: bool,
     pub(crate) two_runs: bool,
     pub(crate) off_the_table: bool,
+    /// An order was begun by a worker that had lost the run.
+    pub(crate) not_the_owner: bool,
     pub(crate) without_cash: bool,
     pub(crate) before_the_sell: bool,
     pub(crate) against_the_switch: bool,
@@ -158,7 +153,6 @@ pub(crate) struct State {
     /// How many orders the venue has accepted under each key.
     pub(crate) accepted: [u8; 2],
     pub(crate) workers: [Worker; 2],
-    pub(crate) next_token: u8,
     pub(crate) crashes_left: u8,
     /// The last worker to end left something that a person must look at.
     pub(crate) alarmed: bool,

@@ -56,7 +56,7 @@ impl Protocol {
         let Some(stored) = next.run else {
             // One transaction: the run and the lock.
             if next.second && self.conditions.claim_needs_lock {
-                next.workers[who] = next.workers[who].idle();
+                next.workers[who] = Worker::NONE;
                 return;
             }
             let run = RunCell {
@@ -77,12 +77,13 @@ impl Protocol {
         };
         let sample = Sample::get();
         let item = sample.run_item(&stored);
-        let standing = (self.decisions.claim)(&item, &item.event_digest, Uuid::from_u128(u128::from(token)), time(clock));
+        let standing =
+            (self.decisions.claim)(&item, &item.event_digest, Uuid::from_u128(u128::from(token)), time(clock));
         next.workers[who].run = Some(stored);
         match standing {
             Standing::LeaseOver => next.workers[who].at = At::TakingOver,
             Standing::Mine => self.carry_out(next, who),
-            _ => next.workers[who] = next.workers[who].idle(),
+            _ => next.workers[who] = Worker::NONE,
         }
     }
 
@@ -168,7 +169,7 @@ impl Protocol {
                 next.workers[who].at = then;
             }
             // The lease is lost.
-            None => next.workers[who] = next.workers[who].idle(),
+            None => next.workers[who] = Worker::NONE,
         }
     }
 
@@ -204,7 +205,8 @@ impl Protocol {
     }
 
     fn leave_phase(&self, next: &mut State, who: usize, which: u8) {
-        let open = |me: &Worker, which: usize| me.orders[which].is_none_or(|cell| !(self.decisions.terminal)(cell.state));
+        let open =
+            |me: &Worker, which: usize| me.orders[which].is_none_or(|cell| !(self.decisions.terminal)(cell.state));
         let me = next.workers[who];
         if !me.last_look && which == 0 {
             self.enter_phase(next, who, 1);
@@ -213,7 +215,7 @@ impl Protocol {
             self.enter_phase(next, who, 0);
         } else if open(&me, 0) || open(&me, 1) {
             next.alarmed = true;
-            next.workers[who] = next.workers[who].idle();
+            next.workers[who] = Worker::NONE;
         } else {
             next.workers[who].at = At::Concluding;
         }
@@ -245,9 +247,8 @@ impl Protocol {
         let order = &sample.orders[usize::from(which)];
         let switch = if next.switch_on { Switch::On("a drill".to_owned()) } else { Switch::Off };
         let other = usize::from(1 - which);
-        let sent = me.orders[other].is_some_and(|cell| {
-            index_rebalancer::execution::transition::order_counts_as_sent(cell.state)
-        });
+        let sent = me.orders[other]
+            .is_some_and(|cell| index_rebalancer::execution::transition::order_counts_as_sent(cell.state));
         let view = View {
             run_id: sample.run.run_id,
             run: &sample.run.identity,
@@ -302,10 +303,12 @@ impl Protocol {
         let me = next.workers[who];
         let fence = me.run.expect("it is claimed");
         let stored = next.run.expect("it is there");
-        let fenced = !self.conditions.create_needs_fence || (stored.state == fence.state && stored.epoch == fence.epoch);
+        let fenced =
+            !self.conditions.create_needs_fence || (stored.state == fence.state && stored.epoch == fence.epoch);
         let absent = !self.conditions.create_needs_absence || next.orders[at].is_none();
         if fenced && absent {
             next.wrong.off_the_table |= next.orders[at].is_some();
+            next.wrong.not_the_owner |= stored.epoch != fence.epoch;
             next.orders[at] = Some(cell);
             next.workers[who].orders[at] = Some(cell);
             if cell.attempt.is_some() {
@@ -317,7 +320,7 @@ impl Protocol {
             next.workers[who].orders[at] = Some(theirs);
             self.look_at(next, who, which);
         } else {
-            next.workers[who] = me.idle();
+            next.workers[who] = Worker::NONE;
         }
     }
 
@@ -343,6 +346,7 @@ impl Protocol {
                 return None;
             }
             next.workers[who].at = At::Recording(which, Told::Nothing);
+            self.journal_late(next, who, which, cell);
             return Some(());
         }
         next.wrong.past_deadline |= clock >= attempt.deadline;
@@ -352,7 +356,8 @@ impl Protocol {
         let journalled = next.orders[at].and_then(|stored| stored.attempt);
         let same = |stored: Try| (stored.signed, stored.deadline) == (attempt.signed, attempt.deadline);
         // A later attempt of another worker may have replaced this one; then it was stored before.
-        let replaced = journalled.is_some_and(|stored| stored.number >= attempt.number && stored.token != attempt.token);
+        let replaced =
+            journalled.is_some_and(|stored| stored.number >= attempt.number && stored.token != attempt.token);
         next.wrong.unjournalled |= !journalled.is_some_and(same) && !replaced;
         let plan = me.run.and_then(|run| run.plan).unwrap_or_default();
         let request = OnWire { which, attempt, plan };
@@ -371,14 +376,19 @@ impl Protocol {
             }
         };
         next.workers[who].at = At::Recording(which, told);
-        if !self.decisions.journal_first && attempt.number == 1 {
-            let (told, cell) = (next.workers[who].at, cell);
+        self.journal_late(next, who, which, cell);
+        Some(())
+    }
+
+    /// Only for the mistake of sending first: the put comes now.
+    fn journal_late(&self, next: &mut State, who: usize, which: u8, cell: Cell) {
+        if !self.decisions.journal_first && cell.attempt.is_some_and(|attempt| attempt.number == 1) {
+            let told = next.workers[who].at;
             self.create(next, who, which, cell);
             if next.workers[who].at == At::Sending(which) {
                 next.workers[who].at = told;
             }
         }
-        Some(())
     }
 
     fn record(&self, next: &mut State, who: usize, which: u8, told: Told) {
@@ -451,9 +461,12 @@ impl Protocol {
         let before = me.orders[at].expect("it has an item");
         let attempts = before.attempt.map_or(0, |attempt| attempt.number);
         let stopped = me.run.is_some_and(|run| run.stopped);
-        let passes = matches!(self.gate(next, who, which), Ok(gate::Verdict::Pass));
-        let pays = which == 0 || self.cash_is_there(next);
-        let may_resend = seen == Seen::Absent && !stopped && attempts < MOST_ATTEMPTS && passes && pays;
+        let may_resend = seen == Seen::Absent
+            && self.resends
+            && !stopped
+            && attempts < MOST_ATTEMPTS
+            && matches!(self.gate(next, who, which), Ok(gate::Verdict::Pass))
+            && (which == 0 || self.cash_is_there(next));
         let finding = match seen {
             Seen::Found(taken) => {
                 let (order, fills) = sample.venue_order(at, taken);
@@ -489,7 +502,7 @@ impl Protocol {
             Verdict::Wait(_) => next.workers[who].at = At::Waiting(which, next.now),
             Verdict::Halt(_) => {
                 next.alarmed = true;
-                next.workers[who] = me.idle();
+                next.workers[who] = Worker::NONE;
             }
         }
     }
@@ -501,7 +514,7 @@ impl Protocol {
         if self.write_run(next, who, before, RunCell { state, ..before }).is_some() {
             next.locked = false;
         }
-        next.workers[who] = next.workers[who].idle();
+        next.workers[who] = Worker::NONE;
     }
 
     /// A request reaches the venue.
@@ -539,10 +552,9 @@ impl Protocol {
 fn may_move(from: OrderState, to: OrderState) -> bool {
     use OrderState as O;
     match from {
-        O::Sending => matches!(
-            to,
-            O::Acknowledged | O::PartiallyFilled | O::Filled | O::Cancelled | O::Rejected | O::Unknown
-        ),
+        O::Sending => {
+            matches!(to, O::Acknowledged | O::PartiallyFilled | O::Filled | O::Cancelled | O::Rejected | O::Unknown)
+        }
         O::Unknown => matches!(
             to,
             O::Acknowledged | O::PartiallyFilled | O::Filled | O::Cancelled | O::Rejected | O::NotPlaced | O::Unknown

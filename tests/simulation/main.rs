@@ -20,6 +20,7 @@
 mod bugs;
 mod caught;
 mod checker;
+mod conformance;
 mod exhaustion;
 mod faults;
 mod market;
