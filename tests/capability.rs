@@ -1,10 +1,5 @@
 //! The table of venues: every codec against the venues' own rules, and what each line promises.
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops where something is not as it must be"
-)]
+#![expect(clippy::expect_used, reason = "a test stops where something is not as it must be")]
 
 #[path = "common/shared.rs"]
 mod shared;
@@ -12,7 +7,8 @@ mod shared;
 use std::collections::BTreeMap;
 
 use index_rebalancer::model::VenueId;
-use index_rebalancer::ports::capability::{self, CAPABILITIES, Capability, KeyCodec, PromiseClass};
+use index_rebalancer::ports::capability::PromiseClass::{self, DeadlineBounded, Neither, Replays};
+use index_rebalancer::ports::capability::{self, CAPABILITIES, Capability, KeyCodec};
 use index_rebalancer::ports::venue::{Duplicates, LateRequests, Promise};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -135,7 +131,6 @@ fn venues_are_in_the_classes_of_the_design() {
     let classes: BTreeMap<&str, PromiseClass> =
         CAPABILITIES.iter().map(|line| (line.venue, line.promise().class())).collect();
     assert_eq!(classes.len(), CAPABILITIES.len(), "no venue is there twice");
-    use PromiseClass::{DeadlineBounded, Neither, Replays};
     for (venue, class) in [
         ("coinbase", Replays),
         ("binance", DeadlineBounded),
@@ -167,5 +162,5 @@ fn a_promise_is_what_its_line_says() {
     }
     let late_requests = Some(LateRequests { clock_skew_ms: 1, query_lag_ms: 1, longest_window_ms: 1 });
     let replayed = Promise { duplicates: Duplicates::Replayed, late_requests };
-    assert_eq!(replayed.class(), PromiseClass::Replays, "sending again is more than concluding");
+    assert_eq!(replayed.class(), Replays, "sending again is more than concluding");
 }

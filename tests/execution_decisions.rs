@@ -5,8 +5,9 @@
 mod plans;
 
 use index_rebalancer::execution::claim::{self, Standing};
-use index_rebalancer::execution::commitment::check;
-use index_rebalancer::execution::gate::{self, Switch, View};
+use index_rebalancer::execution::commitment::{self, check};
+use index_rebalancer::execution::gate::{self, DayTotal, Switch, View};
+use index_rebalancer::execution::intervention::{Answer, Known, Statement, answered};
 use index_rebalancer::execution::settlement::{self, Adoption, Finding, Verdict, adopted, moved};
 use index_rebalancer::execution::{Opening, blob::Blob};
 use index_rebalancer::model::{Flow, Money, Order, PlanningInput, Weight};
@@ -121,6 +122,15 @@ fn the_gate_passes_a_clean_order_and_stops_each_fault() {
         [View { sent_count: 9, ..clean.clone() }, View { sent_notional: money("8000"), ..clean.clone() }]
     {
         assert_eq!(gate::judge(&at_the_limit), gate::Verdict::Pass);
+    }
+    let day = |reserved: &str, limit: &str| {
+        let (reserved, limit) = (money(reserved), money(limit));
+        View { day: Some(DayTotal { reserved, committed: money("4000"), limit }), ..clean.clone() }
+    };
+    stopped(&day("9000.01", "9000"), "9000.01, over max_day_notional 9000");
+    stopped(&day("3999.99", "9000"), "4000 is not in the day's total");
+    for inside in [day("9000", "9000"), day("4000", "9000")] {
+        assert_eq!(gate::judge(&inside), gate::Verdict::Pass);
     }
     let just_in_time = View { now: order.valid_until - jiff::SignedDuration::from_nanos(1), ..clean.clone() };
     assert_eq!(gate::judge(&just_in_time), gate::Verdict::Pass);
@@ -317,6 +327,105 @@ fn the_average_price_is_weighted_by_volume() {
         fee: money("1.99"),
     };
     assert_eq!(verdict, Verdict::Adopt(expected));
+}
+
+/// A copy of the venue that lags behind must not take fills back that were seen before.
+#[test]
+fn fills_never_go_back() {
+    let plan = plan();
+    let order = &plan.orders[0];
+    let seen = OrderItem { filled_quantity: quantity("8"), ..item(order, OrderState::PartiallyFilled) };
+    for (status, filled) in [(VenueOrderStatus::Open, "0"), (VenueOrderStatus::PartiallyFilled, "7.99")] {
+        let fills = if filled == "0" {
+            vec![]
+        } else {
+            vec![Fill { quantity: quantity(filled), price: price("99"), fee: money("0.5") }]
+        };
+        let finding = Finding::Found { order: found(order, status, filled), fills };
+        let verdict = settlement::judge(order, &seen, &finding, REPLAYS, monday(), true);
+        assert!(matches!(&verdict, Verdict::Wait(note) if note.contains("showed 8 before")), "{verdict:?}");
+    }
+    let fills = vec![Fill { quantity: quantity("8"), price: price("99"), fee: money("0.5") }];
+    let finding = Finding::Found { order: found(order, VenueOrderStatus::PartiallyFilled, "8"), fills };
+    let verdict = settlement::judge(order, &seen, &finding, REPLAYS, monday(), true);
+    assert!(matches!(verdict, Verdict::Adopt(_)), "the same again is no step back: {verdict:?}");
+}
+
+fn says(answer: Answer) -> Statement {
+    Statement { order: Uuid::nil(), answer, operator: "alice".to_owned(), reason: "asked".to_owned() }
+}
+
+/// Where late requests are bounded the promise decides, and not a person in a hurry; elsewhere nobody speaks before
+/// the deadline on the wire.
+#[test]
+fn a_person_speaks_only_when_no_request_can_still_arrive() {
+    let plan = plan();
+    let order = &plan.orders[0];
+    let unknown = item(order, OrderState::Unknown);
+    for (promise, until_s) in [(BOUNDED, 8), (NEITHER, 5), (REPLAYS, 5)] {
+        for (after_s, taken) in [(0, false), (until_s, false), (until_s + 1, true)] {
+            let asked_at = monday() + seconds(after_s);
+            let finding = Finding::Unanswered("timed out".to_owned());
+            let known = Known { order, item: &unknown, finding: &finding, promise, asked_at };
+            let answered = answered(&known, &says(Answer::NotPlaced));
+            assert_eq!(answered.is_ok(), taken, "{promise:?} {after_s}: {answered:?}");
+            if let Err(cause) = answered {
+                assert!(cause.contains("a request may still arrive"), "{cause}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_persons_answer_becomes_a_state_of_the_table() {
+    let plan = plan();
+    let (sell, buy) = (&plan.orders[0], &plan.orders[1]);
+    let judged = |order: &Order, state: OrderState, seen: &str, answer: Answer| {
+        let item = OrderItem { filled_quantity: quantity(seen), ..item(order, state) };
+        let known =
+            Known { order, item: &item, finding: &Finding::Absent, promise: NEITHER, asked_at: monday() + hours(1) };
+        answered(&known, &says(answer)).map(|answered| (answered.state, answered.filled_quantity))
+    };
+    let filled =
+        |units: &str, at: &str| Answer::Filled { quantity: quantity(units), price: Some(price(at)), fee: money("1") };
+    assert_eq!(judged(sell, OrderState::Unknown, "0", filled("20", "98")), Ok((OrderState::Filled, quantity("20"))));
+    assert_eq!(judged(buy, OrderState::Unknown, "0", filled("20", "51")), Ok((OrderState::Filled, quantity("20"))));
+    assert_eq!(
+        judged(sell, OrderState::PartiallyFilled, "5", filled("5", "98")),
+        Ok((OrderState::Cancelled, quantity("5")))
+    );
+    assert_eq!(judged(sell, OrderState::Sending, "0", Answer::NotPlaced), Ok((OrderState::NotPlaced, quantity("0"))));
+    for (order, state, seen, answer, expected) in [
+        (buy, OrderState::Unknown, "0", filled("20", "51.01"), "51.01 is worse"),
+        (sell, OrderState::PartiallyFilled, "5", filled("4.99", "98"), "showed 5 filled before"),
+        (sell, OrderState::Acknowledged, "0", Answer::NotPlaced, "the venue took it"),
+        (sell, OrderState::Filled, "20", filled("20", "98"), "it is filled already"),
+        (sell, OrderState::Skipped, "0", Answer::NotPlaced, "it is skipped already"),
+    ] {
+        let cause = judged(order, state, seen, answer).expect_err(expected);
+        assert!(cause.contains(expected), "{expected}: {cause}");
+    }
+}
+
+#[test]
+fn a_lease_that_is_given_up_is_over_at_once() {
+    let left = claim::given_up(&run(RunState::Emitting), monday(), monday());
+    let digest = left.event_digest.clone();
+    assert_eq!(claim::judge(&left, &digest, Uuid::from_u128(2), monday()), Standing::LeaseOver);
+    assert_eq!(RunItem { lease_until: monday() + seconds(60), ..left }, run(RunState::Emitting), "and nothing else");
+}
+
+#[test]
+fn a_plan_has_at_most_five_thousand_orders() {
+    let input = input();
+    let mut plan = plan();
+    let order = plan.orders[0].clone();
+    plan.orders = vec![order; commitment::MOST_ORDERS + 1];
+    let refused = check(&run(RunState::Claimed), &input, &plan).expect_err("too many");
+    assert!(refused.contains("5001 orders are more than the 5000"), "{refused}");
+    plan.orders.pop();
+    let other = check(&run(RunState::Claimed), &input, &plan).expect_err("the same order again and again");
+    assert!(!other.contains("more than"), "{other}");
 }
 
 #[test]

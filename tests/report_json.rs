@@ -88,6 +88,8 @@ fn every_document() -> Vec<Document> {
             updated_at: Some(run.as_of),
             store: ".rebalance/store.db".to_owned(),
         }),
+        Document::HandledRuns { runs: sample::handled() },
+        Document::Audit { runs: vec![sample::audited(&[]), sample::audited(&sample::FINDINGS)] },
         Document::Error(error),
     ]
 }

@@ -161,3 +161,29 @@ fn a_coin_name_cannot_command_the_terminal() {
     let text = text::run_report(&executed(), &wide(160));
     assert!(!text.contains('\u{1b}'), "an escape code of the feed reached the terminal");
 }
+
+#[test]
+fn runs_that_were_taken_up_say_what_a_person_must_do() {
+    for width in [80, 160] {
+        let text = text::handled(&sample::handled(), &wide(width));
+        check(&format!("handled-{width}.txt"), &text);
+        assert_fits(&text, width);
+    }
+    assert_eq!(text::handled(&[], &wide(80)), "Nothing to recover: every run of the store is settled.\n");
+    assert!(text::handled(&sample::handled(), &Canvas { ascii: true, ..wide(80) }).is_ascii());
+}
+
+#[test]
+fn a_log_and_its_findings() {
+    let (whole, spoilt) = (sample::audited(&[]), sample::audited(&sample::FINDINGS));
+    for width in [80, 160] {
+        let text = text::audit(std::slice::from_ref(&whole), &wide(width));
+        check(&format!("audit-{width}.txt"), &text);
+        assert_fits(&text, width);
+    }
+    let text = text::audit(&[whole.clone(), spoilt], &wide(80));
+    check("audit-findings-80.txt", &text);
+    assert_fits(&text, 80);
+    assert!(text::audit(std::slice::from_ref(&whole), &Canvas { ascii: true, ..wide(80) }).is_ascii());
+    assert!(text::audit(&[], &wide(80)).contains("No runs yet"));
+}

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::Timestamp;
+use uuid::Uuid;
 
-use crate::model::{AccountId, Flow, Money, PortfolioId};
+use crate::model::{AccountId, Flow, Money, PortfolioId, Price, Quantity};
 use crate::preparation::time::parse_moment;
 
 const EXIT_CODES: &str = "\
@@ -16,7 +17,7 @@ Exit codes:
   2  the command was not understood
   3  an input was refused: a file, a field, a value; the message names it and the remedy
   4  infeasible: the hard limits conflict, or nothing is eligible; the message names the conflict
-  5  halted, aborted, or a person must look: kill switch, an order of unknown fate
+  5  halted, aborted, or a person must look: kill switch, an order of unknown fate, an altered log
   6  a replay made another plan than the stored one
   7  busy: another run holds the account, or another process the run; try again later
   Of several runs the most urgent code counts: 5 before 1, 4, 3, 7.
@@ -99,6 +100,14 @@ pub enum Command {
         #[arg(value_enum, default_value_t = SchemaOf::Report)]
         of: SchemaOf,
     },
+    /// Finish runs whose worker is gone: settle what was sent, expire what was not sent in time, free the account
+    Recover(Recover),
+    /// Look again at a run's orders of unclear fate, or say what became of one that the venue cannot answer for
+    Settle(Settle),
+    /// Stop a run by hand: end what was not sent, only settle what was
+    Abort(Abort),
+    /// Recompute the log of every change, of one run or of all, and say whether anything was altered
+    Audit(Audit),
     /// Stop all sending, allow it again, or tell which
     KillSwitch(KillSwitch),
     /// Print completions for a shell
@@ -150,6 +159,9 @@ pub struct List {
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub limit: usize,
 }
+
+/// Characters of a reason or a name.
+const MOST_WORDS: usize = 500;
 
 const RUN_HELP: &str = "A run's id, at least four digits of its beginning, or `last`";
 
@@ -211,6 +223,83 @@ pub enum SchemaOf {
 }
 
 #[derive(Debug, Clone, Args)]
+pub struct Recover {
+    /// Only this run; every run that is not settled when not given
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    #[command(flatten)]
+    pub time: TakenTime,
+    /// As for `run`: what is still valid is sent by the same book
+    #[arg(long, value_name = "FRACTION", value_parser = rate)]
+    pub paper_depth: Option<crate::model::Rate>,
+}
+
+/// The time of a case of the past.
+#[derive(Debug, Clone, Args)]
+pub struct TakenTime {
+    /// The time that it is taken to be, RFC 3339 in UTC, for cases of the past; the real time when not given
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
+    pub at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(group = ArgGroup::new("answer").args(["not_placed", "filled"]).requires("order").requires("reason"))]
+pub struct Settle {
+    #[arg(value_name = "RUN", help = RUN_HELP)]
+    pub run: String,
+    /// The order that the answer is about: its key
+    #[arg(long, value_name = "KEY", requires = "answer")]
+    pub order: Option<Uuid>,
+    /// The venue never took it and will not
+    #[arg(long)]
+    pub not_placed: bool,
+    /// So much of it was filled, and the rest is cancelled
+    #[arg(long, value_name = "QUANTITY", value_parser = quantity)]
+    pub filled: Option<Quantity>,
+    /// The average price of what was filled
+    #[arg(long, value_name = "PRICE", value_parser = price, requires = "filled")]
+    pub price: Option<Price>,
+    /// The fee paid, in quote currency; 0 when not given
+    #[arg(long, value_name = "AMOUNT", value_parser = money, requires = "filled")]
+    pub fee: Option<Money>,
+    /// How that is known
+    #[arg(long, value_name = "TEXT", requires = "answer", value_parser = sentence)]
+    pub reason: Option<String>,
+    #[command(flatten)]
+    pub operator: Operator,
+    #[command(flatten)]
+    pub time: TakenTime,
+}
+
+/// Who does it.
+#[derive(Debug, Clone, Args)]
+pub struct Operator {
+    /// Who says so, for the log; the name of the user when not given
+    #[arg(long, value_name = "NAME", value_parser = sentence)]
+    pub by: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Abort {
+    #[arg(value_name = "RUN", help = RUN_HELP)]
+    pub run: String,
+    /// Why, for the log and for whoever finds the run
+    #[arg(long, value_name = "TEXT", value_parser = sentence)]
+    pub reason: String,
+    #[command(flatten)]
+    pub operator: Operator,
+    #[command(flatten)]
+    pub time: TakenTime,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Audit {
+    /// Only this run, with its entries; the verdict on every run when not given
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
 pub struct KillSwitch {
     #[arg(value_enum)]
     pub action: SwitchAction,
@@ -227,6 +316,29 @@ pub enum SwitchAction {
     On,
     Off,
     Status,
+}
+
+fn quantity(text: &str) -> Result<Quantity, String> {
+    Quantity::parse(text).map_err(|error| error.to_string())
+}
+
+fn price(text: &str) -> Result<Price, String> {
+    Price::parse(text).map_err(|error| error.to_string())
+}
+
+fn money(text: &str) -> Result<Money, String> {
+    match Money::parse(text) {
+        Ok(amount) if amount >= Money::ZERO => Ok(amount),
+        Ok(_) => Err("a fee is not below 0".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What goes into the log: something, and not a book.
+fn sentence(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let fits = (1..=MOST_WORDS).contains(&text.chars().count());
+    if fits { Ok(text.to_owned()) } else { Err(format!("write 1 to {MOST_WORDS} characters")) }
 }
 
 fn rate(text: &str) -> Result<crate::model::Rate, String> {

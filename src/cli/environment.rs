@@ -45,6 +45,11 @@ pub(super) fn store_path() -> Option<PathBuf> {
     variable("REBALANCE_STORE").map(PathBuf::from)
 }
 
+/// Who is at the terminal, for the log.
+pub(super) fn user() -> Option<String> {
+    ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(variable)
+}
+
 /// The locale that decides about characters; nothing set means a bare C locale on Unix and UTF-16 on Windows.
 fn utf8_locale() -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable);

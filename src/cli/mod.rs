@@ -6,7 +6,8 @@
 //! * `failure`: what goes wrong, with its exit code.
 //! * `output`: text or JSON to standard output, errors to standard error.
 //! * `occasion`: case, account and time of one run.
-//! * `store`: the embedded store; opened for writing by `run` and `kill-switch` alone.
+//! * `store`: the embedded store; opened for writing by `run`, `recover`, `settle`, `abort` and `kill-switch` alone.
+//! * `handling`: a stored run that is taken up again, by hand or by recovery.
 //! * `progress`: a sign of life where something takes longer than half a second.
 //! * `commands`: one file per command.
 
@@ -14,6 +15,7 @@ pub mod args;
 mod commands;
 mod environment;
 mod failure;
+mod handling;
 mod occasion;
 mod output;
 mod progress;
@@ -63,6 +65,10 @@ async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure
         Command::Policy(PolicyCommand::Check { file }) => commands::policy::check(file, output),
         Command::Policy(PolicyCommand::Schema) => commands::policy::schema(output),
         Command::Schema { of } => commands::policy::schema_of(*of, output),
+        Command::Recover(recover) => commands::recover::recover(recover, &store, output).await,
+        Command::Settle(settle) => commands::settle::settle(settle, &store, output).await,
+        Command::Abort(abort) => commands::abort::abort(abort, &store, output).await,
+        Command::Audit(audit) => commands::audit::audit(audit, &store, output).await,
         Command::KillSwitch(switch) => commands::kill_switch::kill_switch(switch, &store, output).await,
         Command::Completions { shell } => commands::completions::completions(*shell, output),
     }

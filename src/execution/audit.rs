@@ -169,7 +169,7 @@ pub fn verify(stored: Stored<'_>, log: &[LogEntry]) -> Vec<Finding> {
     let run_chain = chains.remove(&None).unwrap_or_default();
     let trunk: Vec<&str> = run_chain.iter().map(|entry| entry.hash.as_str()).collect();
     let head = Head { run_id: stored.run.run_id, order: None, revision: stored.run.revision };
-    let mut findings = check_chain(head, &run_chain, |previous| previous.is_empty());
+    let mut findings = check_chain(head, &run_chain, str::is_empty);
     let digest = digest_of(&RunItem { log_head: String::new(), ..stored.run.clone() });
     findings.extend(check_item(head, &run_chain, &digest, &stored.run.log_head));
 

@@ -79,14 +79,18 @@ pub async fn settle<S: RunStore, V: Venue, C: Clock>(
         }
         _ => return Ok(Handled::InProgress(Box::new(stored))),
     };
-    let run = match run.state {
-        RunState::Emitting => Box::pin(settle_emitting(ports, run, statement)).await?,
-        _ => {
-            refuse_of_unsent(statement)?;
-            run
+    if run.state == RunState::Emitting {
+        let answer = Box::pin(settle_emitting(ports, run.clone(), statement)).await;
+        if let Err(ExecutionError::AnswerRefused { .. }) = answer {
+            // Nothing was done: whoever speaks next need not wait.
+            claim::give_up(ports, &run).await?;
         }
-    };
-    Ok(Handled::Run(Box::new(run)))
+        return Ok(Handled::Run(Box::new(answer?)));
+    }
+    // Nothing was sent, so there is nothing to look at: the run is left as it was.
+    let left = claim::give_up(ports, &run).await?;
+    refuse_of_unsent(statement)?;
+    Ok(Handled::Run(Box::new(left)))
 }
 
 async fn settle_emitting<S: RunStore, V: Venue, C: Clock>(

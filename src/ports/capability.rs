@@ -69,8 +69,8 @@ const CLOCK_SKEW_MS: u64 = 2_000;
 /// How long an accepted order may be missing from a venue's answers.
 const QUERY_LAG_MS: u64 = 10_000;
 
-const fn bounded(field: &'static str, longest_window_ms: u64) -> Option<LateBound> {
-    Some(LateBound { field, longest_window_ms })
+const fn by(field: &'static str, longest_window_ms: u64) -> LateBound {
+    LateBound { field, longest_window_ms }
 }
 
 /// Every venue that is known, by name.
@@ -81,7 +81,7 @@ pub const CAPABILITIES: [Capability; 9] = [
         field: "newClientOrderId",
         duplicates: Duplicates::RefusedWhileOpen,
         lookup: Lookup::Direct,
-        late_bound: bounded("recvWindow", 60_000),
+        late_bound: Some(by("recvWindow", 60_000)),
     },
     Capability {
         venue: "binance-us",
@@ -89,7 +89,7 @@ pub const CAPABILITIES: [Capability; 9] = [
         field: "newClientOrderId",
         duplicates: Duplicates::RefusedWhileOpen,
         lookup: Lookup::Direct,
-        late_bound: bounded("recvWindow", 60_000),
+        late_bound: Some(by("recvWindow", 60_000)),
     },
     Capability {
         venue: "bybit",
@@ -98,7 +98,7 @@ pub const CAPABILITIES: [Capability; 9] = [
         // Documented as always unique. The weaker class is taken: an id that is refused tells nothing of the first.
         duplicates: Duplicates::RefusedWhileOpen,
         lookup: Lookup::Direct,
-        late_bound: bounded("recv_window", 5_000),
+        late_bound: Some(by("recv_window", 5_000)),
     },
     Capability {
         venue: "coinbase",
@@ -130,7 +130,7 @@ pub const CAPABILITIES: [Capability; 9] = [
         field: "cl_ord_id",
         duplicates: Duplicates::RefusedWhileOpen,
         lookup: Lookup::Direct,
-        late_bound: bounded("deadline", 60_000),
+        late_bound: Some(by("deadline", 60_000)),
     },
     Capability {
         venue: "kucoin",
@@ -146,7 +146,7 @@ pub const CAPABILITIES: [Capability; 9] = [
         field: "clOrdId",
         duplicates: Duplicates::RefusedWhileOpen,
         lookup: Lookup::Direct,
-        late_bound: bounded("expTime", 60_000),
+        late_bound: Some(by("expTime", 60_000)),
     },
 ];
 

@@ -8,8 +8,10 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::audit::AuditReport;
 use super::difference::{Difference, FieldChange};
 use super::explanation::Explanation;
+use super::handling::HandledRun;
 use super::published::{RunState, UtcTime, UuidText};
 use super::run::RunReport;
 use crate::model::{Money, Weight};
@@ -45,6 +47,12 @@ pub enum Document {
     /// `kill-switch`.
     #[serde(rename = "rebalance/kill-switch/1")]
     KillSwitch(KillSwitchReport),
+    /// `recover`, `settle` and `abort`: one entry for each run that was taken up.
+    #[serde(rename = "rebalance/handled-runs/1")]
+    HandledRuns { runs: Vec<HandledRun> },
+    /// `audit`.
+    #[serde(rename = "rebalance/audit/1")]
+    Audit { runs: Vec<AuditReport> },
     /// Any command that failed as a whole.
     #[serde(rename = "rebalance/error/1")]
     Error(ErrorReport),

@@ -9,17 +9,21 @@
 //! * [`certificate`]: the proof of the limits, family by family.
 //! * [`explanation`]: why each order, why no order, why not in the index.
 //! * [`difference`]: what changed from one run to another.
+//! * [`handling`]: stored runs that were taken up again, and what a person must do.
+//! * [`audit`]: a run's log and what its check found.
 //! * [`document`]: every JSON document that the command line prints, each with its schema name.
 //! * [`published`]: the spellings that documents use.
 //! * [`csv`]: orders and positions for a spreadsheet.
 //! * [`text`] (feature `terminal`): the same for people, at any width.
 
 mod assembly;
+pub mod audit;
 pub mod certificate;
 pub mod csv;
 pub mod difference;
 pub mod document;
 pub mod explanation;
+pub mod handling;
 pub mod published;
 pub mod run;
 #[cfg(feature = "terminal")]

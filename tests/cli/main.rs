@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod recovery;
 mod stores;
 
 use std::fs;

@@ -1,18 +1,102 @@
 //! Stores in a state that the program alone does not bring about.
 
+use std::collections::HashMap;
 use std::path::Path;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use index_rebalancer::adapters::clock::{CaseClock, SystemClock, claim_token};
-use index_rebalancer::adapters::embedded_store::EmbeddedStore;
+use index_rebalancer::adapters::dynamodb::DynamoStore;
+use index_rebalancer::adapters::embedded_store::{EmbeddedStore, TABLE};
 use index_rebalancer::adapters::files::Case;
 use index_rebalancer::adapters::paper_venue::{PaperBook, PaperVenue};
 use index_rebalancer::execution::{self, Ports, PreparationFailure, RunRequest, Settings, audit, claim};
-use index_rebalancer::model::{AccountId, Flow, RunIdentity, Trigger};
+use index_rebalancer::model::{AccountId, AccountSnapshot, Flow, RunIdentity, Trigger, VenueId};
 use index_rebalancer::planning::{self, idempotency};
 use index_rebalancer::ports::store::{ITEM_SCHEMA, RunItem, RunStore, Written};
+use index_rebalancer::ports::venue::{
+    Duplicates, Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder,
+};
 use index_rebalancer::ports::{Clock, RunState};
+use uuid::Uuid;
 
 use crate::BLUE_CHIP;
+
+/// A paper venue that does not answer: orders arrive there or are lost on the way, and nobody says so.
+struct Deaf<'a> {
+    paper: PaperVenue<'a, DynamoStore, CaseClock>,
+    orders_arrive: bool,
+}
+
+impl Venue for Deaf<'_> {
+    fn id(&self) -> &VenueId {
+        self.paper.id()
+    }
+
+    fn promise(&self) -> Promise {
+        // As of a venue that does not replay, so that nothing is sent again.
+        Promise { duplicates: Duplicates::Unchecked, ..self.paper.promise() }
+    }
+
+    async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {
+        self.paper.account(account).await
+    }
+
+    async fn place(&self, request: &OrderRequest) -> Result<VenueOrder, PlaceError> {
+        if self.orders_arrive {
+            let _ = self.paper.place(request).await;
+        }
+        Err(PlaceError::Unclear("timed out".to_owned()))
+    }
+
+    async fn find_order(&self, _: &Sought) -> Result<Option<VenueOrder>, VenueError> {
+        Err(VenueError { question: "where an order is", cause: "timed out".to_owned() })
+    }
+
+    async fn fills(&self, _: &Sought) -> Result<Vec<Fill>, VenueError> {
+        Err(VenueError { question: "an order's fills", cause: "timed out".to_owned() })
+    }
+}
+
+/// A run of the blue-chip case whose first orders were sent and never answered for. Its id.
+pub(crate) async fn unanswered(path: &Path, orders_arrive: bool) -> Uuid {
+    let (case, account, identity) = blue_chip();
+    let at = case.days().first().expect("a day").at;
+    let input = case.planning_input(&account, identity.trigger.clone(), at, None, None, None).expect("an input");
+    let store = EmbeddedStore::open(path).await.expect("a store");
+    let clock = CaseClock::starting_at(at);
+    let costs = &input.policy.costs;
+    let book = PaperBook::of(&input.assets, costs.fee, costs.half_spread, None);
+    let paper = PaperVenue::new(identity.venue.clone(), store.store(), &clock, book);
+    let _ = paper.open(&account, &input.account).await.expect("opened");
+    let venue = Deaf { paper, orders_arrive };
+    // Nobody waits for a venue that is known not to answer.
+    let settings = Settings { phase_timeout_ms: 0, ..Settings::default() };
+    let ports = Ports { store: store.store(), venue: &venue, clock: &clock, settings: &settings };
+    let request = RunRequest { identity, flow: Flow::Full, claim_token: claim_token() };
+    let prepare = async |_| Ok::<_, PreparationFailure>(input.clone());
+    let outcome = execution::execute(&request, &ports, prepare, planning::plan).await.expect("executed");
+    assert!(matches!(outcome, execution::RunOutcome::Unsettled(_)), "{outcome:?}");
+    let run = idempotency::run_id(&request.identity);
+    store.close().await;
+    run
+}
+
+/// Overwrites one attribute of the first raw item whose keys begin so, behind the program's back. Its sort key.
+pub(crate) async fn tamper(path: &Path, pk: &str, sk: &str, attribute: &str, value: AttributeValue) -> String {
+    let store = EmbeddedStore::open(path).await.expect("a store");
+    let items = store.client().scan().table_name(TABLE).send().await.expect("scans").items.unwrap_or_default();
+    let key = |item: &HashMap<String, AttributeValue>, name: &str| item[name].as_s().expect("text").clone();
+    let fits =
+        |item: &&HashMap<String, AttributeValue>| key(item, "pk").starts_with(pk) && key(item, "sk").starts_with(sk);
+    let mut found: Vec<_> = items.iter().filter(fits).collect();
+    found.sort_by_key(|item| (key(item, "pk"), key(item, "sk")));
+    let mut item = (*found.first().expect("an item with these keys")).clone();
+    item.insert(attribute.to_owned(), value);
+    let sk = key(&item, "sk");
+    store.client().put_item().table_name(TABLE).set_item(Some(item)).send().await.expect("writes");
+    store.close().await;
+    sk
+}
 
 pub(crate) fn block_on(future: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

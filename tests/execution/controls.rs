@@ -115,6 +115,45 @@ async fn each_limit_stops_the_run_at_the_last_step() {
     assert!(sent == 0 && reason.contains("collar 0.0199"), "{sent} {reason}");
 }
 
+/// The tighter of the operator's limit and the policy's counts, and it is looked at again before every order.
+#[tokio::test]
+async fn a_days_limit_is_kept_at_the_commit_and_at_the_last_step() {
+    for (settings, policy, commits) in
+        [(None, Some("3999.99"), false), (Some("3999.99"), Some("9000"), false), (Some("9000"), Some("4000"), true)]
+    {
+        let mut world = World::new().await;
+        world.settings.max_day_notional = settings.map(money);
+        let (venue, request) = (world.venue(), scheduled(monday()));
+        let prepare = async |opening: Opening| {
+            let mut input = input_for(&request, &opening);
+            input.policy.orders.max_day_notional = policy.map(money);
+            Ok(input)
+        };
+        let plan = |input: &PlanningInput| Ok::<_, String>(plan_of(input, &LEGS));
+        let outcome = execute(&request, &world.ports(&venue), prepare, plan).await.expect("ends");
+        if commits {
+            completed(outcome);
+        } else {
+            let record = aborted(outcome);
+            assert!(record.plan.is_none() && record.reason.contains("3999.99"), "{}", record.reason);
+        }
+    }
+    // Lowered by the operator after the commit: what is not sent yet stays.
+    let mut world = World::new().await;
+    world.settings.max_day_notional = Some(money("4000"));
+    let request = scheduled(monday());
+    let mut venue = world.venue();
+    venue.before_placing = Some(Box::new(|count| assert!(count == 0, "killed")));
+    let died = crate::recovery::futures_catch(std::panic::AssertUnwindSafe(world.run(&request, &venue, &LEGS))).await;
+    assert!(died, "the worker died at its second order");
+    world.settings.max_day_notional = Some(money("3000"));
+    world.later(seconds(61));
+    let venue = world.venue();
+    let record = aborted(world.resume(&redelivered(&request), &venue).await.expect("ends"));
+    assert!(record.reason.contains("4000, over max_day_notional 3000"), "{}", record.reason);
+    assert_eq!((venue.placed().len(), states(&record)[2]), (0, OrderState::Skipped));
+}
+
 /// The limits themselves are inside: exactly at each of them the run completes.
 #[tokio::test]
 async fn at_the_limits_everything_passes() {

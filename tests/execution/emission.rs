@@ -1,13 +1,15 @@
 //! What becomes of orders whose answer is lost, late, wrong or missing.
 
-use index_rebalancer::execution::{ExecutionError, RunOutcome};
+use std::sync::Mutex;
+
+use index_rebalancer::execution::{ExecutionError, RunOutcome, RunRequest};
 use index_rebalancer::model::Side;
 use index_rebalancer::planning::idempotency::{order_key, run_id};
 use index_rebalancer::ports::capability::client_order_id;
 use index_rebalancer::ports::venue::{
     Duplicates, Fill, LateRequests, Promise, Sought, Venue, VenueOrder, VenueOrderStatus,
 };
-use index_rebalancer::ports::{OrderState, RunState, RunStore};
+use index_rebalancer::ports::{Clock, OrderState, RunState, RunStore};
 
 use crate::support::*;
 
@@ -57,6 +59,102 @@ async fn attempts_are_bounded() {
     let record = completed(world.run(&scheduled(monday()), &venue, &LEGS[..1]).await.expect("runs"));
     assert_eq!(venue.placed().len(), 3, "max_attempts");
     assert_eq!(states(&record), [OrderState::NotPlaced], "after the deadline the paper venue takes nothing");
+}
+
+/// What refuses the second request says nothing of the first, which may still be on its way: not Rejected.
+#[tokio::test]
+async fn a_refused_repetition_settles_nothing() {
+    let world = std::sync::Arc::new(World::new().await);
+    let mut venue = world.venue();
+    faults(&venue, &[Fault::RequestLost]);
+    // The second request is on its way for longer than its deadline allows, so the venue refuses it.
+    let other = std::sync::Arc::clone(&world);
+    venue.before_placing = Some(Box::new(move |count| {
+        if count == 1 {
+            other.clock.advance(seconds(6));
+        }
+    }));
+    let record = completed(world.run(&scheduled(monday()), &venue, &LEGS[..1]).await.expect("runs"));
+    let log = world.store().load_log(record.run_id).await.expect("reads");
+    assert!(log.iter().any(|entry| entry.why.contains("attempt 2 was refused, an earlier one may arrive")), "{log:?}");
+    assert!(!states(&record).contains(&OrderState::Rejected), "{:?}", states(&record));
+}
+
+/// The deadline of an attempt is new, persisted before the request, and never before that of the one before it.
+#[tokio::test]
+async fn every_attempt_has_a_deadline_of_its_own_that_never_goes_back() {
+    let world = World::new().await;
+    let mut venue = world.venue();
+    // The venue promises nothing about late requests, so that only the number of attempts ends this.
+    venue.promise = Promise { duplicates: Duplicates::Replayed, late_requests: None };
+    faults(&venue, &[Fault::RequestLost; 3]);
+    unsettled(world.run(&scheduled(monday()), &venue, &LEGS[..1]).await.expect("runs"));
+    let placed = venue.placed();
+    assert_eq!(placed.len(), 3);
+    for pair in placed.windows(2) {
+        assert!(pair[1].deadline > pair[0].deadline || pair[1].signed_at == pair[0].signed_at, "{pair:?}");
+        assert!(pair[1].deadline >= pair[1].signed_at + seconds(5), "a new window, not what was left of the old one");
+    }
+}
+
+/// A worker whose clock is behind signs later requests with an earlier time; what the first one was given still counts.
+#[tokio::test]
+async fn a_slow_clock_does_not_bring_a_deadline_forward() {
+    let mut world = World::new().await;
+    let request = scheduled(monday());
+    world.settings.send_window_ms = 60_000;
+    let mut venue = world.venue();
+    venue.before_placing = Some(Box::new(|_| panic!("killed")));
+    let died =
+        crate::recovery::futures_catch(std::panic::AssertUnwindSafe(world.run(&request, &venue, &LEGS[..1]))).await;
+    assert!(died, "the worker died");
+    let first = world.store().load_orders(run_id(&request.identity)).await.expect("reads").remove(0).attempt;
+    let first = first.expect("an attempt").deadline;
+    // The next worker gives shorter windows, as one with a slow clock would.
+    drop(venue);
+    world.settings.send_window_ms = 1;
+    let again = RunRequest { claim_token: request.claim_token, ..request.clone() };
+    let venue = world.venue();
+    completed(world.resume(&again, &venue).await.expect("goes on"));
+    let second = &venue.placed()[0];
+    assert_eq!((second.deadline, second.signed_at), (first, monday()));
+}
+
+/// The longest window that a venue takes bounds the deadline on the wire.
+#[tokio::test]
+async fn the_window_is_what_the_venue_takes() {
+    let mut world = World::new().await;
+    world.settings.send_window_ms = 600_000;
+    let mut venue = world.venue();
+    venue.promise = BOUNDED;
+    completed(world.run(&scheduled(monday()), &venue, &LEGS[..1]).await.expect("runs"));
+    assert_eq!(venue.placed()[0].deadline, monday() + seconds(60));
+}
+
+/// An absence that was seen in time says nothing of a request that arrives before the deadline, however late the
+/// worker gets to think about it.
+#[tokio::test]
+async fn absence_counts_from_when_it_was_asked_for() {
+    let world = std::sync::Arc::new(World::new().await);
+    let mut venue = world.venue();
+    venue.promise = BOUNDED;
+    faults(&venue, &[Fault::RequestLost]);
+    // Every question freezes the worker for a minute before the answer reaches it.
+    let other = std::sync::Arc::clone(&world);
+    let asked = std::sync::Arc::new(Mutex::new(Vec::new()));
+    let questions = std::sync::Arc::clone(&asked);
+    venue.after_asking = Some(Box::new(move || {
+        questions.lock().expect("not poisoned").push(other.clock.now());
+        other.clock.advance(seconds(60));
+    }));
+    let request = scheduled(monday());
+    let record = world.run(&request, &venue, &LEGS[..1]).await.expect("runs");
+    let log = world.store().load_log(run_id(&request.identity)).await.expect("reads");
+    let concluded = log.iter().find(|entry| entry.why.contains("in neither orders nor fills"));
+    let asked = asked.lock().expect("not poisoned").clone();
+    assert!(asked[0] <= monday() + seconds(8), "the first question is too early to mean anything: {asked:?}");
+    assert!(asked.len() > 1, "so it is asked again: {record:?}");
+    assert!(concluded.is_none_or(|entry| entry.at > asked[1]), "{log:?}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use index_rebalancer::model::{Money, Side};
 use index_rebalancer::planning::idempotency::run_id;
 use index_rebalancer::ports::store::{Change, RunItem};
 use index_rebalancer::ports::venue::{Duplicates, Fill, Promise, VenueOrder, VenueOrderStatus};
-use index_rebalancer::ports::{OrderState, RunState, RunStore};
+use index_rebalancer::ports::{Clock, OrderState, RunState, RunStore};
 use uuid::Uuid;
 
 use crate::support::*;
@@ -88,6 +88,8 @@ async fn an_answer_that_does_not_fit_is_refused_and_changes_nothing() {
         let error = settled_by(&world, &venue, run, Some(&said)).await.expect_err(expected);
         assert!(error.contains(expected), "{expected}: {error}");
         assert_eq!(world.store().load_order(run, order).await, before);
+        let left = world.run_item(&scheduled(monday())).await;
+        assert!(left.lease_until < world.clock.now(), "whoever speaks next need not wait: {}", left.lease_until);
     }
     // And once it is over there is nothing left to say.
     settled_by(&world, &venue, run, Some(&by_alice(order, Answer::NotPlaced))).await.expect("takes the answer");

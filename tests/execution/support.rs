@@ -41,6 +41,8 @@ pub(crate) struct Watched<'a> {
     pub(crate) placed: Mutex<Vec<OrderRequest>>,
     /// Called before each placing with its number from 0.
     pub(crate) before_placing: Option<Hook>,
+    /// Called after each search for an order, before its answer arrives.
+    pub(crate) after_asking: Option<Box<dyn Fn() + Send + Sync>>,
     /// Questions that get no answer.
     pub(crate) mute: Mutex<bool>,
     /// Replaces what is found.
@@ -101,7 +103,11 @@ impl Venue for Watched<'_> {
         if let Some((order, _)) = &*self.forged.lock().expect("not poisoned") {
             return Ok(Some(order.clone()));
         }
-        self.paper.find_order(sought).await
+        let found = self.paper.find_order(sought).await;
+        if let Some(hook) = &self.after_asking {
+            hook();
+        }
+        found
     }
 
     async fn fills(&self, sought: &Sought) -> Result<Vec<Fill>, VenueError> {
@@ -146,6 +152,7 @@ impl World {
             faults: Mutex::default(),
             placed: Mutex::default(),
             before_placing: None,
+            after_asking: None,
             mute: Mutex::default(),
             forged: Mutex::default(),
         }

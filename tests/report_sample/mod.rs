@@ -1,6 +1,8 @@
 //! A plan written by hand, as a report's reader would meet it: twenty positions, twelve orders, two limits that
 //! gave way, some assets in the way of things. Prices are of 2025-04-16, rounded.
 
+mod operations;
+
 use index_rebalancer::model::{
     AccountId, AccountSnapshot, AssetId, Decimal, Environment, Flow, Holding, InstrumentId, Money, Order, PortfolioId,
     PortfolioState, Price, Quantity, Rate, RunIdentity, Side, Trigger, VenueId, Weight,
@@ -12,6 +14,8 @@ use index_rebalancer::planning::plan::{
     Sense, SolverRecord,
 };
 use index_rebalancer::ports::{OrderRecord, OrderState, RunRecord, RunState};
+
+pub(crate) use operations::{FINDINGS, audited, handled};
 
 pub(crate) fn asset(id: &str) -> AssetId {
     AssetId::new(id).expect("an id")

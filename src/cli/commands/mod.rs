@@ -1,5 +1,7 @@
 //! One file per command: read the arguments, call the library, say the answer.
 
+pub(super) mod abort;
+pub(super) mod audit;
 pub(super) mod completions;
 pub(super) mod diff;
 pub(super) mod explain;
@@ -7,9 +9,11 @@ pub(super) mod export;
 pub(super) mod kill_switch;
 pub(super) mod plan;
 pub(super) mod policy;
+pub(super) mod recover;
 pub(super) mod replay;
 pub(super) mod run;
 pub(super) mod runs;
+pub(super) mod settle;
 pub(super) mod show;
 
 use super::failure::{Failure, most_urgent};

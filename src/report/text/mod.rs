@@ -2,13 +2,16 @@
 //!
 //! * [`canvas`]: what the terminal can show.
 //! * [`number`]: how numbers read.
+//! * [`handled`]: runs that were taken up again; [`audit()`]: a run's log.
 //! * [`run_report`]: a plan or a run; [`explanation()`], [`difference()`], [`run_list`]: the other views.
 
+mod audit;
 mod bar;
 pub mod canvas;
 mod certificate;
 mod difference;
 mod explanation;
+mod handling;
 mod header;
 mod listing;
 pub mod number;
@@ -18,9 +21,11 @@ mod table;
 
 use jiff::Timestamp;
 
+pub use audit::audit;
 pub use canvas::{Canvas, Line, Tone};
 pub use difference::difference;
 pub use explanation::explanation;
+pub use handling::handled;
 pub use listing::{kill_switch, policy_check, replay, run_list};
 
 use super::run::{Mode, RunReport};

@@ -1,0 +1,45 @@
+//! `audit`: is the log of every change whole, and is it what the stored runs and orders say? Writes nothing.
+
+use uuid::Uuid;
+
+use crate::adapters::embedded_store::EmbeddedStore;
+use crate::cli::args::Audit;
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::store::{self, StorePath};
+use crate::execution::{self, audit::Finding};
+use crate::report::audit::{AuditFinding, AuditReport};
+use crate::report::document::{Document, ErrorKind};
+use crate::report::text;
+
+pub(in crate::cli) async fn audit(asked: &Audit, path: &StorePath, output: &Output) -> Result<u8, Failure> {
+    let looked = path.look_at_existing().await?;
+    let runs = match &asked.run {
+        Some(name) => vec![store::find(&looked, name).await?.run_id],
+        None => looked.store().all_runs().await?.into_iter().rev().map(|run| run.run_id).collect(),
+    };
+    let mut reports = Vec::new();
+    for run in runs {
+        reports.push(report(&looked, run).await?);
+    }
+    let is_whole = reports.iter().all(|report| report.is_whole);
+    output.say(&Document::Audit { runs: reports.clone() }, |canvas| text::audit(&reports, canvas))?;
+    Ok(if is_whole { 0 } else { ErrorKind::NeedsAttention.exit_code() })
+}
+
+async fn report(store: &EmbeddedStore, run: Uuid) -> Result<AuditReport, Failure> {
+    let trail = execution::load_audit(store.store(), run).await?;
+    let trail = trail.ok_or_else(|| Failure::unexpected(format!("run {run} is gone from the store")))?;
+    let plan = execution::load_run(store.store(), run).await?.and_then(|record| record.plan);
+    let findings = trail.findings.into_iter().map(published).collect();
+    Ok(AuditReport::of(&trail.run, plan.as_ref(), &trail.entries, findings))
+}
+
+fn published(finding: Finding) -> AuditFinding {
+    AuditFinding {
+        fault: finding.fault.as_str().to_owned(),
+        order: finding.order,
+        sequence: finding.sequence,
+        what: finding.what,
+    }
+}

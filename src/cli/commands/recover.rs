@@ -1,0 +1,31 @@
+//! `recover`: finish what a worker left behind. Needs no case and no event: everything is in the store.
+
+use uuid::Uuid;
+
+use crate::cli::args::Recover;
+use crate::cli::failure::Failure;
+use crate::cli::handling::{Act, take_up};
+use crate::cli::output::Output;
+use crate::cli::store::{self, StorePath};
+use crate::ports::store::RunStore;
+use crate::report::document::Document;
+use crate::report::text;
+
+pub(in crate::cli) async fn recover(asked: &Recover, path: &StorePath, output: &Output) -> Result<u8, Failure> {
+    // Looked at first: where there is nothing to recover, nothing is written.
+    let runs = match (&asked.run, path.look().await?) {
+        (Some(name), Some(looked)) => vec![store::find(&looked, name).await?.run_id],
+        (Some(_), None) => vec![path.look_at_existing().await.map(|_| Uuid::nil())?],
+        (None, Some(looked)) => looked.store().unsettled_runs().await?.into_iter().map(|run| run.run_id).collect(),
+        (None, None) => Vec::new(),
+    };
+    if runs.is_empty() {
+        output.say(&Document::HandledRuns { runs: Vec::new() }, |canvas| text::handled(&[], canvas))?;
+        return Ok(0);
+    }
+    let opened = path.open().await?;
+    let act = Act::Recover { depth: asked.paper_depth };
+    let answer = take_up(&opened, runs, &act, asked.time.at, output).await;
+    opened.close().await;
+    answer
+}

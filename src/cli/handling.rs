@@ -1,0 +1,144 @@
+//! A stored run that is taken up again, on the paper venue: with the book of its stored input, and without its case.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::args::Operator;
+use super::environment;
+use super::failure::{Failure, most_urgent};
+use super::output::Output;
+use crate::adapters::clock::{CaseClock, SystemClock, claim_token};
+use crate::adapters::dynamodb::DynamoStore;
+use crate::adapters::embedded_store::EmbeddedStore;
+use crate::adapters::paper_venue::{PaperBook, PaperVenue};
+use crate::execution::{self, ExecutionError, Handled, Ports, Settings, Statement, Unplanned};
+use crate::model::{Environment, PlanningInput, Rate};
+use crate::ports::store::{RunItem, RunStore};
+use crate::ports::{Clock, RunState};
+use crate::report::document::{Document, ErrorKind};
+use crate::report::handling::{Aftermath, HandledOutcome, HandledRun};
+use crate::report::text;
+
+/// What is done with a run.
+#[derive(Debug, Clone)]
+pub(super) enum Act {
+    Recover { depth: Option<Rate> },
+    Settle(Option<Statement>),
+    Abort { operator: String, reason: String },
+}
+
+/// Does it to each of these runs, and says what became of them.
+pub(super) async fn take_up(
+    store: &EmbeddedStore,
+    runs: Vec<Uuid>,
+    act: &Act,
+    at: Option<Timestamp>,
+    output: &Output,
+) -> Result<u8, Failure> {
+    let mut handled = Vec::new();
+    for run in runs {
+        handled.push(take_up_one(store, run, act, at).await?);
+    }
+    let code = most_urgent(handled.iter().map(|run| exit_code(run, act)));
+    output.say(&Document::HandledRuns { runs: handled.clone() }, |canvas| text::handled(&handled, canvas))?;
+    Ok(code)
+}
+
+async fn take_up_one(
+    store: &EmbeddedStore,
+    run_id: Uuid,
+    act: &Act,
+    at: Option<Timestamp>,
+) -> Result<HandledRun, Failure> {
+    let store = store.store();
+    let before = load(store, run_id).await?;
+    if before.identity.environment != Environment::Paper {
+        let message = format!("run {run_id} is of the environment {}", before.identity.environment);
+        return Err(Failure::bad_input(message, "this command trades on the paper venue only"));
+    }
+    let clock = CaseClock::starting_at(at.unwrap_or_else(|| SystemClock.now()));
+    let depth = if let Act::Recover { depth } = act { *depth } else { None };
+    let input = execution::load_run(store, run_id).await?.and_then(|record| record.input);
+    let venue: PaperVenue<'_, DynamoStore, _> =
+        PaperVenue::new(before.identity.venue.clone(), store, &clock, book_of(input.as_ref(), depth));
+    let settings = Settings::default();
+    let ports = Ports { store, venue: &venue, clock: &clock, settings: &settings };
+    let token = claim_token();
+    let answer = match act {
+        Act::Recover { .. } => {
+            let recovered = Box::pin(execution::recover(&ports, run_id, token, Unplanned::Leave)).await;
+            recovered.map(|run| run.map_or(Handled::NoSuchRun, |run| recovered_as(run, token)))
+        }
+        Act::Settle(statement) => Box::pin(execution::settle(&ports, run_id, token, statement.as_ref())).await,
+        Act::Abort { operator, reason } => Box::pin(execution::abort(&ports, run_id, token, operator, reason)).await,
+    };
+    tell(store, &before, answer).await
+}
+
+/// Another worker's run that is not over is in progress, unless it waits for its input.
+fn recovered_as(run: RunItem, token: Uuid) -> Handled {
+    let is_left = run.state.is_terminal() || run.claim_token == token;
+    let awaits = run.state == RunState::Claimed && run.lease_until < SystemClock.now();
+    if is_left || awaits { Handled::Run(Box::new(run)) } else { Handled::InProgress(Box::new(run)) }
+}
+
+/// An account without a plan has nothing to trade.
+fn book_of(input: Option<&PlanningInput>, depth: Option<Rate>) -> PaperBook {
+    input.map_or_else(PaperBook::default, |input| {
+        PaperBook::of(&input.assets, input.policy.costs.fee, input.policy.costs.half_spread, depth)
+    })
+}
+
+async fn load(store: &DynamoStore, run_id: Uuid) -> Result<RunItem, Failure> {
+    let run = store.load_run(run_id).await?;
+    run.ok_or_else(|| Failure::unexpected(format!("run {run_id} is gone from the store")))
+}
+
+/// Puts the answer beside what is now stored. An answer that was refused, or a run that somebody else took, ends the
+/// command; a halt is told with the orders that it is about.
+async fn tell(
+    store: &DynamoStore,
+    before: &RunItem,
+    answer: Result<Handled, ExecutionError>,
+) -> Result<HandledRun, Failure> {
+    let halt = match answer {
+        Ok(Handled::InProgress(run)) => {
+            let seen = Aftermath { before, after: &run, orders: &[], plan: None, log: &[], error: None };
+            return Ok(HandledRun::of(seen, HandledOutcome::InProgress));
+        }
+        Ok(Handled::Run(_) | Handled::NoSuchRun) => None,
+        Err(error @ ExecutionError::Halted { .. }) => Some(Failure::from(error).report()),
+        Err(error) => return Err(error.into()),
+    };
+    let after = load(store, before.run_id).await?;
+    let plan = execution::load_run(store, before.run_id).await?.and_then(|record| record.plan);
+    let orders = store.load_orders(before.run_id).await?;
+    let log = store.load_log(before.run_id).await?;
+    let outcome = match after.state {
+        _ if before.state.is_terminal() => HandledOutcome::AlreadySettled,
+        RunState::Done | RunState::Aborted => HandledOutcome::Settled,
+        RunState::Claimed => HandledOutcome::AwaitsInput,
+        RunState::Planned | RunState::Emitting => HandledOutcome::Unsettled,
+    };
+    let seen =
+        Aftermath { before, after: &after, orders: &orders, plan: plan.as_ref(), log: &log, error: halt.as_ref() };
+    Ok(HandledRun::of(seen, outcome))
+}
+
+fn exit_code(run: &HandledRun, act: &Act) -> u8 {
+    // A run that ended as aborted is news, except to the one who acted on it or knew it before.
+    let is_news = run.outcome == HandledOutcome::Settled && matches!(act, Act::Recover { .. });
+    let aborted = is_news && run.state == RunState::Aborted.into();
+    match run.outcome {
+        HandledOutcome::InProgress => ErrorKind::Busy.exit_code(),
+        _ if run.needs_person || aborted => ErrorKind::NeedsAttention.exit_code(),
+        _ => 0,
+    }
+}
+
+/// Who acts: named, or as the system knows them.
+pub(super) fn operator(asked: &Operator) -> Result<String, Failure> {
+    asked.by.clone().or_else(environment::user).ok_or_else(|| {
+        Failure::new(ErrorKind::Usage, "nobody is known to act, and the log names who did", "add --by NAME")
+    })
+}

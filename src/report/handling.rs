@@ -1,0 +1,137 @@
+//! What became of stored runs that were taken up again: by `recover`, `settle` or `abort`.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::document::ErrorReport;
+use super::published::{OrderState, RunState, UtcTime, UuidText};
+use crate::model::{InstrumentId, Quantity, Side};
+use crate::planning::RebalancePlan;
+use crate::ports;
+use crate::ports::capability::client_order_id;
+use crate::ports::store::{Change, LogEntry, OrderItem, RunItem};
+
+/// One run that was taken up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct HandledRun {
+    #[schemars(with = "UuidText")]
+    pub run_id: Uuid,
+    pub portfolio: String,
+    pub account: String,
+    pub state_before: RunState,
+    pub state: RunState,
+    pub outcome: HandledOutcome,
+    /// Why it was or will be aborted; empty otherwise.
+    pub reason: String,
+    /// Until when its worker's lease holds; only where a worker is at it.
+    #[schemars(with = "Option<UtcTime>")]
+    pub lease_until: Option<Timestamp>,
+    /// Nothing goes on by itself: somebody must look at the orders below, or at the error.
+    pub needs_person: bool,
+    /// Orders at which a person must look.
+    pub attention: Vec<OrderAttention>,
+    pub error: Option<ErrorReport>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HandledOutcome {
+    /// Every order is terminal and the account is free.
+    Settled,
+    /// It was over before.
+    AlreadySettled,
+    /// The fate of an order is not known, or orders may still be sent; the account stays locked.
+    Unsettled,
+    /// It has no plan yet, and its event may still come again.
+    AwaitsInput,
+    /// A worker is at it; nothing was done.
+    InProgress,
+}
+
+/// An order at which a person must look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OrderAttention {
+    #[schemars(with = "UuidText")]
+    pub key: Uuid,
+    /// The key as the venue has it.
+    pub client_order_id: String,
+    pub side: Side,
+    pub instrument: InstrumentId,
+    pub quantity: Quantity,
+    pub state: OrderState,
+    pub filled_quantity: Quantity,
+    pub note: String,
+    /// What is known of it does not change by itself: `settle` takes a person's answer.
+    pub wants_answer: bool,
+}
+
+/// What is stored of a run after it was taken up.
+#[derive(Debug, Clone, Copy)]
+pub struct Aftermath<'a> {
+    pub before: &'a RunItem,
+    pub after: &'a RunItem,
+    pub orders: &'a [OrderItem],
+    /// Absent before the commit.
+    pub plan: Option<&'a RebalancePlan>,
+    pub log: &'a [LogEntry],
+    pub error: Option<&'a ErrorReport>,
+}
+
+impl HandledRun {
+    #[must_use]
+    pub fn of(seen: Aftermath<'_>, outcome: HandledOutcome) -> Self {
+        let Aftermath { before, after, error, .. } = seen;
+        let in_progress = outcome == HandledOutcome::InProgress;
+        let attention = if in_progress { Vec::new() } else { attention(seen) };
+        let looked_for = outcome == HandledOutcome::Unsettled || !attention.is_empty();
+        Self {
+            run_id: after.run_id,
+            portfolio: after.identity.portfolio.to_string(),
+            account: format!("{}/{}", after.identity.venue, after.identity.venue_account),
+            state_before: before.state.into(),
+            state: after.state.into(),
+            outcome,
+            reason: after.reason.clone(),
+            lease_until: in_progress.then_some(after.lease_until),
+            needs_person: looked_for || error.is_some(),
+            attention,
+            error: error.cloned(),
+        }
+    }
+}
+
+/// Orders without an end, and orders that the venue should have taken and did not, unless a person said so.
+fn attention(seen: Aftermath<'_>) -> Vec<OrderAttention> {
+    let planned = seen.plan.map(|plan| plan.orders.as_slice()).unwrap_or_default();
+    let with_items = planned.iter().filter_map(|order| {
+        let item = seen.orders.iter().find(|item| item.key == order.key)?;
+        Some((order, item))
+    });
+    with_items
+        .filter_map(|(order, item)| {
+            use ports::OrderState::{Acknowledged, NotPlaced, PartiallyFilled, Sending, Unknown};
+            let open = matches!(item.state, Acknowledged | PartiallyFilled | Sending | Unknown);
+            let lost = item.state == NotPlaced && !is_a_persons_word(item, seen.log);
+            (open || lost).then(|| OrderAttention {
+                key: order.key,
+                client_order_id: client_order_id(&order.venue, order.key),
+                side: order.side,
+                instrument: order.instrument.clone(),
+                quantity: order.quantity,
+                state: item.state.into(),
+                filled_quantity: item.filled_quantity,
+                note: item.note.clone(),
+                wants_answer: open,
+            })
+        })
+        .collect()
+}
+
+fn is_a_persons_word(item: &OrderItem, log: &[LogEntry]) -> bool {
+    let of_item = |entry: &&LogEntry| {
+        entry.sequence == item.revision && matches!(entry.change, Change::Order { key, .. } if key == item.key)
+    };
+    log.iter().find(of_item).is_some_and(|entry| entry.operator.is_some())
+}
