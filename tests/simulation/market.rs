@@ -13,8 +13,6 @@ use index_rebalancer::model::{
 use index_rebalancer::ports::venue::{Duplicates, Fill, OrderRequest, Promise, Sought, VenueOrder, VenueOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::world::WorkerId;
-
 /// How long an order stays open before what is left of it is filled or cancelled.
 const OPEN_MS: i64 = 700;
 
@@ -22,7 +20,6 @@ const OPEN_MS: i64 = 700;
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
     pub(crate) request: OrderRequest,
-    pub(crate) worker: WorkerId,
     /// The worker's own clock when it called the venue.
     pub(crate) sent_by_clock: Timestamp,
 }

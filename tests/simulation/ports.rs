@@ -248,7 +248,7 @@ impl SimVenue {
         use index_rebalancer::ports::Clock;
         let fault = self.world.next_fault();
         let sent_by_clock = self.clock.now();
-        let sent = |request: OrderRequest| Sent { request, worker: self.worker, sent_by_clock };
+        let sent = |request: OrderRequest| Sent { request, sent_by_clock };
         if let Some(Fault::LateRequest { ms }) = fault {
             let request = self.mistaken(request, self.world.true_time());
             self.world.market.borrow_mut().arrive_later(self.world.now_ms() + ms, sent(request));
