@@ -16,6 +16,8 @@ CASES ?= fixtures/blue-chip fixtures/moonshot
 DAY ?= 1
 # Cases for each property in `make ci-long`, and the longest that one property may take.
 REBALANCE_CASES ?= 10000
+# Seeded runs of the simulation in `make ci-long`.
+REBALANCE_SEEDS ?= 100000
 LONG_LIMIT_SECONDS ?= 3600
 
 # `make run` builds the development profile: it starts sooner from nothing than a release build, and the solver and
@@ -25,6 +27,7 @@ REBALANCE = $(CARGO) run --quiet --bin rebalance --
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 LONG := --profile long --no-default-features --test properties
+LONG_PROTOCOL := --profile long --no-default-features
 SKIP_LOG := $(CURDIR)/target/skipped-tests.txt
 
 ##@ Use
@@ -67,6 +70,10 @@ test: ## Run every test; says at the end how many were skipped because ../shared
 	  if [ -s $(SKIP_LOG) ]; then sort -u $(SKIP_LOG); fi; \
 	  printf 'skipped because ../shared is missing: %s\n' "$$(sort -u $(SKIP_LOG) 2>/dev/null | wc -l)"; \
 	  exit $$status
+
+.PHONY: simulation
+simulation: ## The order protocol under single faults, pairs and seeds, and its model, optimised, with figures
+	$(CARGO) test --profile long --no-default-features --test simulation --test model -- --nocapture
 
 .PHONY: fmt
 fmt: ## Format the code
@@ -134,12 +141,15 @@ test-shared: shared-present
 	@REBALANCE_REQUIRE_SHARED=1 $(MAKE) --no-print-directory test
 
 .PHONY: ci-long
-ci-long: ## Every property with REBALANCE_CASES cases, then a summary. One alone: make long-NAME
+ci-long: ## Every property with REBALANCE_CASES cases, all pairs of faults, REBALANCE_SEEDS seeds. One alone: make long-NAME
 	@properties=$$($(CARGO) test --quiet $(LONG) -- --list --format terse \
 	  | sed -n 's/: test$$//p'); \
 	test -n "$$properties" || { echo 'ci-long: tests/properties.rs has no tests' >&2; exit 1; }; \
+	pairs=$$($(CARGO) test --quiet $(LONG_PROTOCOL) --test simulation -- --list --format terse \
+	  | sed -n 's/^exhaustion::\(pairs_.*\): test$$/\1/p'); \
+	test -n "$$pairs" || { echo 'ci-long: tests/simulation has no pairs' >&2; exit 1; }; \
 	failed=0; summary=; \
-	for property in $$properties; do \
+	for property in $$properties $$pairs seeds model; do \
 	  start=$$SECONDS; verdict=passed; \
 	  $(MAKE) --no-print-directory "long-$$property" || { verdict=FAILED; failed=1; }; \
 	  summary+=$$(printf '  %-60s %s %6d s' "$$property" "$$verdict" "$$((SECONDS - start))")$$'\n'; \
@@ -149,3 +159,18 @@ ci-long: ## Every property with REBALANCE_CASES cases, then a summary. One alone
 long-%:
 	REBALANCE_CASES=$(REBALANCE_CASES) timeout $(LONG_LIMIT_SECONDS) \
 	  $(CARGO) test --quiet $(LONG) -- --exact '$*' --nocapture
+
+# All pairs of faults of one class of venue.
+long-pairs_%:
+	REBALANCE_PAIRS=all timeout $(LONG_LIMIT_SECONDS) \
+	  $(CARGO) test --quiet $(LONG_PROTOCOL) --test simulation -- --exact 'exhaustion::pairs_$*' --nocapture
+
+.PHONY: long-seeds
+long-seeds:
+	REBALANCE_SEEDS=$(REBALANCE_SEEDS) timeout $(LONG_LIMIT_SECONDS) \
+	  $(CARGO) test --quiet $(LONG_PROTOCOL) --test simulation -- --exact 'seeds::random_faults_from_seeds' --nocapture
+
+.PHONY: long-model
+long-model:
+	REBALANCE_MODEL=full timeout $(LONG_LIMIT_SECONDS) \
+	  $(CARGO) test --quiet $(LONG_PROTOCOL) --test model -- --nocapture --test-threads 1

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::planning::idempotency::{digest_of, digest_of_bytes};
 use crate::ports::store::{BlobOwner, BlobRef, ChunkAddress, RunStore, StoreError};
 
-/// Bytes in one chunk: room for keys and attribute names below the store's 400 KB.
+/// Most bytes in one chunk: room for keys and attribute names below the store's 400 KB.
 pub const CHUNK_BYTES: usize = 350_000;
 
 /// A value as canonical JSON, ready to be stored.
@@ -17,6 +17,7 @@ pub const CHUNK_BYTES: usize = 350_000;
 pub struct Blob {
     pub reference: BlobRef,
     bytes: Vec<u8>,
+    chunk_bytes: usize,
 }
 
 impl Blob {
@@ -25,6 +26,18 @@ impl Blob {
     /// # Errors
     /// When it would not: a number with more digits than the stored form keeps, for example.
     pub fn of<T: Serialize + DeserializeOwned + PartialEq>(value: &T) -> Result<Self, String> {
+        Self::in_chunks(value, CHUNK_BYTES)
+    }
+
+    /// The same in chunks of this many bytes; at most [`CHUNK_BYTES`], at least 1.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn in_chunks<T>(value: &T, chunk_bytes: usize) -> Result<Self, String>
+    where
+        T: Serialize + DeserializeOwned + PartialEq,
+    {
+        let chunk_bytes = chunk_bytes.clamp(1, CHUNK_BYTES);
         let bytes = serde_json::to_vec(value).map_err(|error| error.to_string())?;
         let read_back: T = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
         if read_back != *value {
@@ -33,9 +46,9 @@ impl Blob {
         let reference = BlobRef {
             digest: digest_of(value),
             bytes: bytes.len() as u64,
-            chunks: u32::try_from(bytes.len().div_ceil(CHUNK_BYTES)).map_err(|error| error.to_string())?,
+            chunks: u32::try_from(bytes.len().div_ceil(chunk_bytes)).map_err(|error| error.to_string())?,
         };
-        Ok(Self { reference, bytes })
+        Ok(Self { reference, bytes, chunk_bytes })
     }
 
     /// Stores all chunks. Safe to repeat.
@@ -43,7 +56,7 @@ impl Blob {
     /// # Errors
     /// When the store does not answer.
     pub async fn put<S: RunStore>(&self, store: &S, owner: BlobOwner<'_>) -> Result<(), StoreError> {
-        for (chunk, bytes) in (0..).zip(self.bytes.chunks(CHUNK_BYTES)) {
+        for (chunk, bytes) in (0..).zip(self.bytes.chunks(self.chunk_bytes)) {
             let address = ChunkAddress { owner, digest: &self.reference.digest, chunk };
             store.put_chunk(&address, bytes).await?;
         }

@@ -87,7 +87,8 @@ pub(super) async fn commit<S: RunStore, V: Venue, C: Clock>(
     input: &PlanningInput,
     plan: &RebalancePlan,
 ) -> Result<Result<RunItem, RunItem>, ExecutionError> {
-    let blobs = Blob::of(input).and_then(|input| Blob::of(plan).map(|plan| (input, plan)));
+    let size = ports.settings.chunk_bytes;
+    let blobs = Blob::in_chunks(input, size).and_then(|input| Blob::in_chunks(plan, size).map(|plan| (input, plan)));
     let (input_blob, plan_blob) = match blobs {
         Ok(blobs) => blobs,
         Err(cause) => {

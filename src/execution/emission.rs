@@ -454,6 +454,11 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         } else {
             item
         };
+        // That worker was not dead: it has stored the end meanwhile, and an order that is over is left alone.
+        if order_is_terminal(item.state) {
+            self.remember(order, item);
+            return Ok(());
+        }
         let (promise, asked_at) = (self.ports.venue.promise(), self.ports.clock.now());
         let finding = settlement::look_up(self.ports.venue, order).await;
         let may_resend = resending == Resending::IfAllowed

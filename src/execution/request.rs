@@ -51,6 +51,8 @@ pub struct Settings {
     pub max_day_notional: Option<Money>,
     /// Days after its end at which a run may be purged. Long after the longest redelivery window.
     pub retention_days: u32,
+    /// Most bytes in one stored chunk of an input or a plan.
+    pub chunk_bytes: usize,
 }
 
 impl Default for Settings {
@@ -64,6 +66,7 @@ impl Default for Settings {
             window_hours: 6,
             max_day_notional: None,
             retention_days: 400,
+            chunk_bytes: super::blob::CHUNK_BYTES,
         }
     }
 }

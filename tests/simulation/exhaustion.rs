@@ -1,0 +1,231 @@
+//! All single faults at every step, and all pairs: the second fault at every later step of the run that the first one
+//! has made.
+//!
+//! `REBALANCE_PAIRS=all` runs every pair; without it a part of them is run, the same ones each time: the pairs of every
+//! 19th first fault, and of those every 31st.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use crate::checker::{Judgment, judge};
+use crate::faults::{Fault, FaultPlan};
+use crate::replay::{command, setting};
+use crate::run::{History, Setup, simulate};
+use crate::scenario::{CLASSES, Class};
+use crate::world::{Event, Step};
+
+/// Where not all pairs are run: one of so many first faults, and one of so many second faults after each.
+const FIRST_STRIDE: usize = 19;
+const PAIR_STRIDE: usize = 31;
+/// Failures that are printed; the rest is counted.
+const PRINTED: usize = 5;
+
+/// What a number of runs came to.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) runs: usize,
+    pub(crate) steps: usize,
+    pub(crate) violations: usize,
+    pub(crate) alarms: usize,
+    ends: BTreeMap<String, usize>,
+    failures: Vec<String>,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, setup: &Setup, history: &History, judgment: &Judgment) {
+        self.runs += 1;
+        self.steps += history.steps.len();
+        self.alarms += usize::from(judgment.alarmed);
+        for run in history.table.runs.values() {
+            *self.ends.entry(run.state.as_str().to_owned()).or_default() += 1;
+        }
+        if judgment.violations.is_empty() {
+            return;
+        }
+        self.violations += 1;
+        if self.failures.len() < PRINTED {
+            let found: Vec<String> = judgment.violations.iter().map(|violation| format!("    {violation}")).collect();
+            self.failures.push(format!("{}\n{}", command(setup), found.join("\n")));
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.steps += other.steps;
+        self.violations += other.violations;
+        self.alarms += other.alarms;
+        for (end, count) in other.ends {
+            *self.ends.entry(end).or_default() += count;
+        }
+        self.failures.extend(other.failures);
+        self.failures.truncate(PRINTED);
+    }
+
+    pub(crate) fn assert_clean(&self) {
+        assert!(
+            self.violations == 0,
+            "{} runs with violations, among them\n{}",
+            self.violations,
+            self.failures.join("\n")
+        );
+        assert!(self.ends.contains_key("done"), "some run ends Done, or nothing was tried: {:?}", self.ends);
+    }
+
+    pub(crate) fn summary(&self, since: Instant) -> String {
+        let seconds = since.elapsed().as_secs_f64();
+        let ends: Vec<String> = self.ends.iter().map(|(end, count)| format!("{count} {end}")).collect();
+        format!(
+            "{} runs, {} steps, {} violations, {} alarms, runs ended: {}; {:.0} runs/s",
+            self.runs,
+            self.steps,
+            self.violations,
+            self.alarms,
+            ends.join(", "),
+            count(self.runs) / seconds
+        )
+    }
+}
+
+fn count(number: usize) -> f64 {
+    u32::try_from(number).map_or(f64::INFINITY, f64::from)
+}
+
+/// Runs every setup on all cores; the answer does not depend on how many there are.
+pub(crate) fn run_all(setups: &[Setup]) -> Tally {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let share = setups.len().div_ceil(threads).max(1);
+    let mut tally = Tally::default();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = setups
+            .chunks(share)
+            .map(|part| {
+                scope.spawn(move || {
+                    let mut tally = Tally::default();
+                    for setup in part {
+                        let history = simulate(setup);
+                        tally.add(setup, &history, &judge(&history));
+                    }
+                    tally
+                })
+            })
+            .collect();
+        for worker in workers {
+            tally.merge(worker.join().expect("the simulation does not panic"));
+        }
+    });
+    tally
+}
+
+/// Every fault at every step of a run.
+fn faults_of(steps: &[Step], from: u32, faults: impl Fn(&Step) -> Vec<Fault>) -> Vec<(u32, Fault)> {
+    let later = steps.iter().filter(|step| step.number >= from);
+    later.flat_map(|step| faults(step).into_iter().map(|fault| (step.number, fault))).collect()
+}
+
+fn baseline(class: Class) -> Vec<Step> {
+    simulate(&Setup::of(class, FaultPlan::default())).steps
+}
+
+#[test]
+fn without_faults_both_runs_end() {
+    for class in CLASSES {
+        let history = simulate(&Setup::of(class, FaultPlan::default()));
+        let judgment = judge(&history);
+        let steps: Vec<String> = history.steps.iter().map(Step::to_string).collect();
+        assert!(judgment.violations.is_empty(), "{:?}\n{}", judgment.violations, steps.join("\n"));
+        assert!(!judgment.alarmed);
+        let ends: Vec<_> = history.ends.iter().map(|(_, event, ended)| format!("{event:?} {ended:?}")).collect();
+        for expected in [
+            "FirstRun Answered(\"completed\")",
+            "FirstRun Answered(\"elsewhere\")",
+            "SecondRun Answered(\"busy\")",
+            "SecondRun Answered(\"completed\")",
+            "DryRun Answered(\"shown\")",
+        ] {
+            assert!(ends.iter().any(|end| end == expected), "{expected}: {ends:?}\n{}", steps.join("\n"));
+        }
+        let states: Vec<_> = history.table.orders.values().map(|item| item.state.as_str()).collect();
+        let filled = states.iter().filter(|state| **state == "filled").count();
+        assert_eq!((filled, states.len()), (4, 5), "DELTA is filled in part, everything else in full: {states:?}");
+        assert!(history.ends.iter().any(|(_, event, _)| *event == Event::Recovery));
+        println!("{}: {} steps without faults", class.name(), steps.len());
+    }
+}
+
+/// All single faults at every step.
+fn singles(class: Class) {
+    let start = Instant::now();
+    let steps = baseline(class);
+    let faults = faults_of(&steps, 1, |step| step.kind.all_faults());
+    let setups: Vec<Setup> = faults.iter().map(|fault| Setup::of(class, FaultPlan::of([*fault]))).collect();
+    let tally = run_all(&setups);
+    println!(
+        "singles, {}: {} steps, {} steps x faults: {}",
+        class.name(),
+        steps.len(),
+        faults.len(),
+        tally.summary(start)
+    );
+    tally.assert_clean();
+}
+
+/// All pairs, or the deterministic part of them that fits a quick test.
+fn pairs(class: Class) {
+    let all = setting("REBALANCE_PAIRS").is_some_and(|value| value == "all");
+    let (first_stride, stride) = if all { (1, 1) } else { (FIRST_STRIDE, PAIR_STRIDE) };
+    let start = Instant::now();
+    let steps = baseline(class);
+    let every = faults_of(&steps, 1, |step| step.kind.pair_faults());
+    let firsts: Vec<_> = every.iter().copied().step_by(first_stride).collect();
+    let mut tally = Tally::default();
+    let (mut pairs, mut seen) = (0, 0);
+    for chunk in firsts.chunks(64) {
+        let mut setups = Vec::new();
+        for first in chunk {
+            let faulted = simulate(&Setup::of(class, FaultPlan::of([*first]))).steps;
+            for second in faults_of(&faulted, first.0 + 1, |step| step.kind.pair_faults()) {
+                if seen % stride == 0 {
+                    setups.push(Setup::of(class, FaultPlan::of([*first, second])));
+                }
+                seen += 1;
+            }
+        }
+        pairs += setups.len();
+        tally.merge(run_all(&setups));
+    }
+    println!(
+        "pairs, {}: {} steps, {} of {} first faults, {pairs} of the {seen} pairs that begin with them: {}",
+        class.name(),
+        steps.len(),
+        firsts.len(),
+        every.len(),
+        tally.summary(start)
+    );
+    tally.assert_clean();
+}
+
+/// One test for each class, so that each can be run alone.
+macro_rules! for_each_class {
+    ($($index:literal $single:ident $pair:ident)*) => {
+        $(
+            #[test]
+            fn $single() {
+                singles(CLASSES[$index]);
+            }
+
+            #[test]
+            fn $pair() {
+                pairs(CLASSES[$index]);
+            }
+        )*
+    };
+}
+
+for_each_class! {
+    0 singles_replayed_bounded pairs_replayed_bounded
+    1 singles_replayed_unbounded pairs_replayed_unbounded
+    2 singles_refused_while_open_bounded pairs_refused_while_open_bounded
+    3 singles_refused_while_open_unbounded pairs_refused_while_open_unbounded
+    4 singles_unchecked_bounded pairs_unchecked_bounded
+    5 singles_unchecked_unbounded pairs_unchecked_unbounded
+}

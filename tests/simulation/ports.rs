@@ -1,0 +1,326 @@
+//! The ports of the simulation: every call is a numbered step of the world.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use index_rebalancer::model::{AccountId, AccountSnapshot, Environment, Money, PortfolioId, VenueId};
+use index_rebalancer::ports::store::{
+    AccountKey, ChunkAddress, CommitAnswer, DayReservation, KillSwitch, LockItem, LogEntry, OrderItem, PortfolioItem,
+    PortfolioKey, RunItem, RunStore, StoreError, SwitchScope, Written,
+};
+use index_rebalancer::ports::venue::{Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder};
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use crate::bugs::Bug;
+use crate::faults::{Fault, Kind};
+use crate::market::Sent;
+use crate::table::Writer;
+use crate::world::{Effect, SimClock, WorkerId, World};
+
+/// A worker's store.
+pub(crate) struct SimStore {
+    pub(crate) world: Rc<World>,
+    pub(crate) worker: WorkerId,
+    pub(crate) bug: Option<Bug>,
+    /// A put that is held back: only under [`Bug::SendBeforeJournal`].
+    pub(crate) held_back: RefCell<Option<(RunItem, OrderItem, LogEntry)>>,
+}
+
+type Answer<T> = Result<T, StoreError>;
+
+impl SimStore {
+    fn by(&self) -> Writer {
+        self.world.writer(self.worker)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.world.true_time()
+    }
+
+    async fn step<T>(&self, call: &'static str, kind: Kind, mut effect: impl FnMut(Effect) -> Answer<T>) -> Answer<T> {
+        let failed = |cause: &str| Err(StoreError::Unavailable { step: call, cause: cause.to_owned() });
+        let answer = self.world.call(self.worker, call, kind, &mut effect, failed).await;
+        if let Some((fence, order, entry)) = self.held_back.take() {
+            let _ = self.world.table.borrow_mut().create_order(self.by(), &fence, &order, &entry);
+        }
+        answer
+    }
+}
+
+impl RunStore for SimStore {
+    async fn load_run(&self, run_id: Uuid) -> Answer<Option<RunItem>> {
+        self.step("load_run", Kind::Read, |_| {
+            let stored = self.world.table.borrow().load_run(run_id);
+            Ok(if self.bug == Some(Bug::PlanSolvedAgain) { stored.map(uncommitted) } else { stored })
+        })
+        .await
+    }
+
+    async fn find_runs(&self, prefix: &str) -> Answer<Vec<RunItem>> {
+        self.step("find_runs", Kind::Read, |_| self.world.table.borrow().find_runs(prefix)).await
+    }
+
+    async fn list_runs(&self, environment: Environment, portfolio: &PortfolioId) -> Answer<Vec<RunItem>> {
+        self.step("list_runs", Kind::Listing, |effect| {
+            Ok(fresh_or_empty(effect, self.world.table.borrow().list_runs(environment, portfolio)))
+        })
+        .await
+    }
+
+    async fn unsettled_runs(&self) -> Answer<Vec<RunItem>> {
+        self.step("unsettled_runs", Kind::Listing, |effect| {
+            Ok(fresh_or_empty(effect, self.world.table.borrow().unsettled_runs()))
+        })
+        .await
+    }
+
+    async fn load_lock(&self, account: &AccountKey) -> Answer<Option<LockItem>> {
+        self.step("load_lock", Kind::Read, |_| Ok(self.world.table.borrow().locks.get(account).cloned())).await
+    }
+
+    async fn claim(&self, run: &RunItem, entry: &LogEntry) -> Answer<Written> {
+        self.step("claim", Kind::Transaction, |_| self.world.table.borrow_mut().claim(self.by(), run, entry)).await
+    }
+
+    async fn update_run(&self, before: &RunItem, after: &RunItem, entry: &LogEntry) -> Answer<Written> {
+        self.step("update_run", Kind::Transaction, |_| {
+            self.world.table.borrow_mut().update_run(self.by(), self.now(), before, after, entry)
+        })
+        .await
+    }
+
+    async fn put_chunk(&self, address: &ChunkAddress<'_>, bytes: &[u8]) -> Answer<()> {
+        self.step("put_chunk", Kind::Write, |_| {
+            self.world.table.borrow_mut().put_chunk(address, bytes);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn load_chunk(&self, address: &ChunkAddress<'_>) -> Answer<Option<Vec<u8>>> {
+        self.step("load_chunk", Kind::Read, |_| Ok(self.world.table.borrow().load_chunk(address))).await
+    }
+
+    async fn expire_chunk(&self, address: &ChunkAddress<'_>, expires_at_s: i64) -> Answer<()> {
+        self.step("expire_chunk", Kind::Write, |_| self.world.table.borrow_mut().expire_chunk(address, expires_at_s))
+            .await
+    }
+
+    async fn commit(
+        &self,
+        before: &RunItem,
+        after: &RunItem,
+        day: &DayReservation,
+        entry: &LogEntry,
+    ) -> Answer<CommitAnswer> {
+        self.step("commit", Kind::Transaction, |_| {
+            self.world.table.borrow_mut().commit(self.by(), self.now(), before, after, day, entry)
+        })
+        .await
+    }
+
+    async fn reserved_notional(&self, account: &AccountKey, day: Date) -> Answer<Money> {
+        self.step("reserved_notional", Kind::Read, |_| Ok(self.world.table.borrow().reserved_notional(account, day)))
+            .await
+    }
+
+    async fn create_order(&self, fence: &RunItem, order: &OrderItem, entry: &LogEntry) -> Answer<Written> {
+        let holds_back = self.bug == Some(Bug::SendBeforeJournal) && order.attempt.is_some();
+        let answer = self
+            .step("create_order", Kind::Transaction, |_| {
+                if holds_back {
+                    return Ok(Written::Done);
+                }
+                self.world.table.borrow_mut().create_order(self.by(), fence, order, entry)
+            })
+            .await;
+        if holds_back && answer.is_ok() {
+            *self.held_back.borrow_mut() = Some((fence.clone(), order.clone(), entry.clone()));
+        }
+        answer
+    }
+
+    async fn update_order(&self, before: &OrderItem, after: &OrderItem, entry: &LogEntry) -> Answer<Written> {
+        self.step("update_order", Kind::Transaction, |_| {
+            self.world.table.borrow_mut().update_order(self.by(), before, after, entry)
+        })
+        .await
+    }
+
+    async fn load_order(&self, run_id: Uuid, key: Uuid) -> Answer<Option<OrderItem>> {
+        self.step("load_order", Kind::Read, |_| Ok(self.world.table.borrow().load_order(run_id, key))).await
+    }
+
+    async fn load_orders(&self, run_id: Uuid) -> Answer<Vec<OrderItem>> {
+        self.step("load_orders", Kind::Read, |_| Ok(self.world.table.borrow().load_orders(run_id))).await
+    }
+
+    async fn finish(
+        &self,
+        before: &RunItem,
+        after: &RunItem,
+        portfolio: Option<&PortfolioItem>,
+        entry: &LogEntry,
+    ) -> Answer<Written> {
+        self.step("finish", Kind::Transaction, |_| {
+            self.world.table.borrow_mut().finish(self.by(), self.now(), before, after, portfolio, entry)
+        })
+        .await
+    }
+
+    async fn load_log(&self, run_id: Uuid) -> Answer<Vec<LogEntry>> {
+        self.step("load_log", Kind::Read, |_| Ok(self.world.table.borrow().load_log(run_id))).await
+    }
+
+    async fn load_portfolio(&self, key: &PortfolioKey) -> Answer<Option<PortfolioItem>> {
+        self.step("load_portfolio", Kind::Read, |_| Ok(self.world.table.borrow().portfolios.get(key).cloned())).await
+    }
+
+    async fn kill_switch(&self, scope: &SwitchScope) -> Answer<KillSwitch> {
+        let answer = self.step("kill_switch", Kind::Read, |_| Ok(self.world.table.borrow().kill_switch(scope))).await;
+        let told = answer.as_ref().ok().map(|switch| switch.on);
+        self.world.table.borrow_mut().note_switch_read(self.by(), told);
+        if self.bug == Some(Bug::UnreadableSwitchIsOff) { Ok(answer.unwrap_or(KillSwitch::UNSET)) } else { answer }
+    }
+
+    async fn set_kill_switch(&self, scope: &SwitchScope, switch: &KillSwitch) -> Answer<()> {
+        self.step("set_kill_switch", Kind::Write, |_| {
+            self.world.table.borrow_mut().set_kill_switch(self.by(), scope, switch);
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// An index that lags has not heard of anything yet.
+fn fresh_or_empty(effect: Effect, runs: Vec<RunItem>) -> Vec<RunItem> {
+    if effect == Effect::Stale { Vec::new() } else { runs }
+}
+
+/// The run as it was before its plan was committed.
+fn uncommitted(run: RunItem) -> RunItem {
+    if run.state.is_terminal() {
+        return run;
+    }
+    RunItem { state: index_rebalancer::ports::RunState::Claimed, commitment: None, ..run }
+}
+
+/// A worker's venue.
+pub(crate) struct SimVenue {
+    pub(crate) world: Rc<World>,
+    pub(crate) worker: WorkerId,
+    pub(crate) clock: SimClock,
+    pub(crate) id: VenueId,
+    pub(crate) promise: Promise,
+    pub(crate) bug: Option<Bug>,
+}
+
+impl SimVenue {
+    /// How far back an answer about orders may be.
+    const STALE_MS: i64 = 1_500;
+
+    fn as_of_ms(&self, effect: Effect) -> i64 {
+        let now_ms = self.world.now_ms();
+        if effect == Effect::Stale { now_ms - Self::STALE_MS } else { now_ms }
+    }
+
+    /// The adapter's mistakes with a request, if it makes any.
+    fn mistaken(&self, request: &OrderRequest, now: Timestamp) -> OrderRequest {
+        use index_rebalancer::ports::Clock;
+        let mut request = request.clone();
+        match self.bug {
+            Some(Bug::FreshTimestamp) => {
+                request.signed_at = self.clock.now();
+                request.deadline = now + SignedDuration::from_secs(5);
+            }
+            Some(Bug::OtherQuantity) => {
+                let less = request.quantity.get() * rust_decimal_half();
+                request.quantity = index_rebalancer::model::Quantity::new(less).expect("positive");
+            }
+            _ => {}
+        }
+        request
+    }
+
+    async fn place_once(&self, request: &OrderRequest) -> Result<VenueOrder, PlaceError> {
+        use index_rebalancer::ports::Clock;
+        let fault = self.world.next_fault();
+        let sent_by_clock = self.clock.now();
+        let sent = |request: OrderRequest| Sent { request, sent_by_clock };
+        if let Some(Fault::LateRequest { ms }) = fault {
+            let request = self.mistaken(request, self.world.true_time());
+            self.world.market.borrow_mut().arrive_later(self.world.now_ms() + ms, sent(request));
+        }
+        let failed = |cause: &str| Err(PlaceError::Unclear(cause.to_owned()));
+        let effect = |effect| {
+            if fault == Some(Fault::Refused) {
+                return Err(PlaceError::Refused("too many orders at the moment".to_owned()));
+            }
+            let request = self.mistaken(request, self.world.true_time());
+            let half = effect == Effect::Half;
+            let answer = self.world.market.borrow_mut().arrive(self.world.now_ms(), sent(request), half);
+            answer.map_err(PlaceError::Refused)
+        };
+        self.world.call(self.worker, "place", Kind::Place, effect, failed).await
+    }
+}
+
+fn rust_decimal_half() -> index_rebalancer::model::Decimal {
+    "0.5".parse().expect("a number")
+}
+
+impl Venue for SimVenue {
+    fn id(&self) -> &VenueId {
+        &self.id
+    }
+
+    fn promise(&self) -> Promise {
+        self.promise
+    }
+
+    async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {
+        let _ = account;
+        let failed = |cause: &str| Err(VenueError { question: "the account's balance", cause: cause.to_owned() });
+        let effect = |_| Ok(self.world.market.borrow_mut().account(self.world.now_ms()));
+        self.world.call(self.worker, "account", Kind::Balance, effect, failed).await
+    }
+
+    async fn place(&self, request: &OrderRequest) -> Result<VenueOrder, PlaceError> {
+        let answer = self.place_once(request).await;
+        match (self.bug, answer) {
+            (Some(Bug::AdapterRetries), Err(PlaceError::Unclear(_))) => self.place_once(request).await,
+            (Some(Bug::TimeoutIsRefusal), Err(PlaceError::Unclear(cause))) => Err(PlaceError::Refused(cause)),
+            (_, answer) => answer,
+        }
+    }
+
+    async fn find_order(&self, sought: &Sought) -> Result<Option<VenueOrder>, VenueError> {
+        let failed = |cause: &str| Err(VenueError { question: "where an order is", cause: cause.to_owned() });
+        let effect = |effect| {
+            let as_of_ms = self.as_of_ms(effect);
+            Ok(self.world.market.borrow_mut().find(self.world.now_ms(), as_of_ms, sought))
+        };
+        let answer = self.world.call(self.worker, "find_order", Kind::Question, effect, failed).await;
+        match self.bug {
+            Some(Bug::UnansweredIsAbsent) => Ok(answer.unwrap_or(None)),
+            Some(Bug::ResendWithoutQuery) => Ok(None),
+            _ => answer,
+        }
+    }
+
+    async fn fills(&self, sought: &Sought) -> Result<Vec<Fill>, VenueError> {
+        let failed = |cause: &str| Err(VenueError { question: "an order's fills", cause: cause.to_owned() });
+        let effect = |effect| {
+            let as_of_ms = self.as_of_ms(effect);
+            Ok(self.world.market.borrow_mut().fills(self.world.now_ms(), as_of_ms, sought))
+        };
+        let answer = self.world.call(self.worker, "fills", Kind::Question, effect, failed).await;
+        match self.bug {
+            Some(Bug::UnansweredIsAbsent) => Ok(answer.unwrap_or_default()),
+            Some(Bug::ResendWithoutQuery) => Ok(Vec::new()),
+            _ => answer,
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! One simulated run: events are delivered, workers live and die, and when all is quiet recovery has the last word.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use index_rebalancer::execution::{
+    ExecutionError, Opening, Ports, RunOutcome, Settings, Unplanned, execute, load_settlement, recover,
+};
+use index_rebalancer::ports::RunState;
+use index_rebalancer::ports::store::{PortfolioKey, RunStore};
+use index_rebalancer::ports::venue::{LateRequests, Promise, Venue};
+use uuid::Uuid;
+
+use crate::bugs::Bug;
+use crate::faults::FaultPlan;
+use crate::market::Market;
+use crate::ports::{SimStore, SimVenue};
+use crate::random::Random;
+use crate::scenario::{Class, Scenario, begin, settings};
+use crate::table::{Slip, Table};
+use crate::world::{Due, Event, SimClock, Step, WorkerId, World};
+
+/// More than any history needs; a run that reaches it does not end.
+const MOST_STEPS: usize = 20_000;
+/// When nothing else is left to happen, recovery is called after so long, and so on: past the longest outage and past
+/// the window in which a run may begin.
+const LAST_ROUNDS_MS: [i64; 6] = [300_000, 1_500_000, 4_000_000, 22_000_000, 300_000, 300_000];
+
+/// What to simulate.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) class: Class,
+    pub(crate) faults: FaultPlan,
+    /// Draws latencies; absent: every call takes a fixed time.
+    pub(crate) seed: Option<u64>,
+    pub(crate) bug: Option<Bug>,
+}
+
+impl Setup {
+    pub(crate) fn of(class: Class, faults: FaultPlan) -> Self {
+        Self { class, faults, seed: None, bug: None }
+    }
+}
+
+/// How one invocation ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Crashed,
+    Answered(&'static str),
+    Failed(ExecutionError),
+    /// Recovery, with the runs that it left unsettled and those that need a person.
+    Recovered {
+        halted: Vec<Uuid>,
+    },
+}
+
+/// What is left when nothing happens any more.
+pub(crate) struct History {
+    pub(crate) class: Class,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) table: Table,
+    pub(crate) market: Market,
+    pub(crate) ends: Vec<(WorkerId, Event, Ended)>,
+}
+
+type Task = Pin<Box<dyn Future<Output = Ended>>>;
+
+struct Simulation {
+    world: Rc<World>,
+    setup: Setup,
+    tasks: BTreeMap<WorkerId, Task>,
+    ends: Vec<(WorkerId, Event, Ended)>,
+    tries: BTreeMap<Event, usize>,
+}
+
+/// Runs until nothing is left to happen.
+pub(crate) fn simulate(setup: &Setup) -> History {
+    let mut table = Table::default();
+    match setup.bug {
+        Some(Bug::Store(slip)) => table.slips.extend([slip]),
+        Some(Bug::PlanSolvedAgain) => table.slips.extend([Slip::StateNotCompared]),
+        _ => {}
+    }
+    let world = World::new(
+        begin(),
+        settings().lease_ms,
+        &setup.faults,
+        setup.seed.map(Random::from_seed),
+        Scenario::market(setup.class.promise()),
+        table,
+    );
+    for (at_ms, event) in [
+        (400, Event::DryRun),
+        (500, Event::FirstRun),
+        (1_000, Event::FirstRun),
+        (1_500, Event::SecondRun),
+        (95_000, Event::Recovery),
+    ] {
+        world.schedule(at_ms, Due::Deliver(event));
+    }
+    let mut simulation =
+        Simulation { world, setup: setup.clone(), tasks: BTreeMap::new(), ends: Vec::new(), tries: BTreeMap::new() };
+    simulation.go_on();
+    for after_ms in LAST_ROUNDS_MS {
+        if simulation.world.table.borrow().unsettled_runs().is_empty() || setup.bug == Some(Bug::NoRecovery) {
+            break;
+        }
+        simulation.world.schedule(after_ms, Due::Deliver(Event::Recovery));
+        simulation.go_on();
+    }
+    simulation.finish()
+}
+
+/// Carries one future out in a world where nobody else is.
+pub(crate) fn drive<T>(world: &World, future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => assert!(world.next_due().is_some(), "it waits for something that is never due"),
+        }
+    }
+}
+
+impl Simulation {
+    fn go_on(&mut self) {
+        while let Some(due) = self.world.next_due() {
+            assert!(self.world.step_count() < MOST_STEPS, "the run does not end: {:?}", self.setup);
+            match due {
+                Due::Deliver(event) => {
+                    let worker = self.world.add_worker(event, 0);
+                    self.poll(worker);
+                }
+                Due::Wake(worker) => self.poll(worker),
+            }
+        }
+    }
+
+    fn poll(&mut self, worker: WorkerId) {
+        let event = self.world.event_of(worker);
+        if self.ends.iter().any(|(ended, ..)| *ended == worker) {
+            return;
+        }
+        let task = self.tasks.entry(worker).or_insert_with(|| {
+            let invocation = Invocation { world: Rc::clone(&self.world), worker, event, setup: self.setup.clone() };
+            Box::pin(invocation.run())
+        });
+        let ended = match task.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(ended) => ended,
+            Poll::Pending if self.world.is_crashed(worker) => Ended::Crashed,
+            Poll::Pending => return,
+        };
+        self.tasks.remove(&worker);
+        self.deliver_again(event, &ended);
+        self.ends.push((worker, event, ended));
+    }
+
+    /// As the platform does: a failed event comes twice more, recovery comes while there is something to recover.
+    fn deliver_again(&mut self, event: Event, ended: &Ended) {
+        let delays: &[i64] = match event {
+            Event::FirstRun => &[61_000, 122_000],
+            Event::SecondRun => &[20_000, 90_000, 600_000, 4_000_000],
+            Event::Recovery => &[120_000, 300_000, 900_000, 4_000_000],
+            Event::DryRun => &[],
+        };
+        let again = match ended {
+            Ended::Crashed | Ended::Failed(_) => true,
+            Ended::Answered(what) => event == Event::SecondRun && matches!(*what, "busy" | "elsewhere"),
+            Ended::Recovered { .. } => {
+                self.setup.bug != Some(Bug::NoRecovery) && !self.world.table.borrow().unsettled_runs().is_empty()
+            }
+        };
+        let tries = self.tries.entry(event).or_default();
+        if let (true, Some(delay)) = (again, delays.get(*tries)) {
+            *tries += 1;
+            self.world.schedule(*delay, Due::Deliver(event));
+        }
+    }
+
+    fn finish(self) -> History {
+        let last_ms = self.world.now_ms() + 3_600_000;
+        let mut market = self.world.market.borrow().clone();
+        // What is still on its way arrives, long after everybody has gone home.
+        market.advance(last_ms);
+        let table = self.world.table.borrow().clone();
+        History { class: self.setup.class, steps: self.world.steps(), table, market, ends: self.ends }
+    }
+}
+
+/// One worker with its event.
+struct Invocation {
+    world: Rc<World>,
+    worker: WorkerId,
+    event: Event,
+    setup: Setup,
+}
+
+impl Invocation {
+    async fn run(self) -> Ended {
+        let (world, worker, bug) = (&self.world, self.worker, self.setup.bug);
+        let clock = SimClock { world: Rc::clone(world), worker };
+        let store = SimStore { world: Rc::clone(world), worker, bug, held_back: RefCell::default() };
+        let request = Scenario::request(self.event, worker);
+        let venue = SimVenue {
+            world: Rc::clone(world),
+            worker,
+            clock: clock.clone(),
+            id: request.identity.venue.clone(),
+            promise: self.promise(),
+            bug,
+        };
+        let settings = self.settings();
+        let ports = Ports { store: &store, venue: &venue, clock: &clock, settings: &settings };
+        match self.event {
+            Event::FirstRun | Event::SecondRun => {
+                let (input, plan) = Scenario::get().plan_for(self.event, worker);
+                let prepare = async |_: Opening| Ok(input.clone());
+                let outcome = execute(&request, &ports, prepare, |_| Ok::<_, String>(plan.clone())).await;
+                outcome.map_or_else(Ended::Failed, |outcome| Ended::Answered(outcome_name(&outcome)))
+            }
+            Event::Recovery => self.recover(&ports).await,
+            Event::DryRun => self.dry_run(&ports).await,
+        }
+    }
+
+    async fn recover(&self, ports: &Ports<'_, SimStore, SimVenue, SimClock>) -> Ended {
+        if self.setup.bug == Some(Bug::NoRecovery) {
+            return Ended::Recovered { halted: Vec::new() };
+        }
+        let runs = match ports.store.unsettled_runs().await {
+            Ok(runs) => runs,
+            Err(error) => return Ended::Failed(error.into()),
+        };
+        let mut halted = Vec::new();
+        for run in runs {
+            let token = Uuid::from_u128(1_000 + self.worker.0 as u128);
+            match recover(ports, run.run_id, token, Unplanned::Leave).await {
+                Ok(Some(run)) if !run.state.is_terminal() && run.state != RunState::Claimed => halted.push(run.run_id),
+                Ok(_) => {}
+                Err(ExecutionError::Halted { run_id, .. }) => halted.push(run_id),
+                Err(error) => return Ended::Failed(error),
+            }
+        }
+        Ended::Recovered { halted }
+    }
+
+    /// What a dry run does: reads what the planner needs, and shows the plan.
+    async fn dry_run(&self, ports: &Ports<'_, SimStore, SimVenue, SimClock>) -> Ended {
+        let request = Scenario::request(Event::FirstRun, self.worker);
+        if self.setup.bug == Some(Bug::DryRunWrites) {
+            let (input, plan) = Scenario::get().plan_for(Event::FirstRun, self.worker);
+            let prepare = async |_: Opening| Ok(input.clone());
+            let _ = execute(&request, ports, prepare, |_| Ok::<_, String>(plan.clone())).await;
+            return Ended::Answered("shown");
+        }
+        if let Err(error) = load_settlement(ports.store, &PortfolioKey::from(&request.identity)).await {
+            return Ended::Failed(error);
+        }
+        match ports.venue.account(&request.identity.venue_account).await {
+            Ok(_) => Ended::Answered("shown"),
+            Err(error) => Ended::Failed(error.into()),
+        }
+    }
+
+    /// What the adapter says that the venue promises.
+    fn promise(&self) -> Promise {
+        let honest = self.setup.class.promise();
+        match self.setup.bug {
+            Some(Bug::NotPlacedTooEarly) => Promise {
+                late_requests: Some(LateRequests { clock_skew_ms: 0, query_lag_ms: 0, longest_window_ms: 60_000 }),
+                ..honest
+            },
+            Some(Bug::ResendWithoutQuery) => {
+                Promise { duplicates: index_rebalancer::ports::venue::Duplicates::Replayed, ..honest }
+            }
+            _ => honest,
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        match self.setup.bug {
+            Some(Bug::BuysBeforeSellsSettled) => Settings { phase_timeout_ms: 0, ..settings() },
+            _ => settings(),
+        }
+    }
+}
+
+fn outcome_name(outcome: &RunOutcome) -> &'static str {
+    match outcome {
+        RunOutcome::Completed(_) => "completed",
+        RunOutcome::AlreadyDone(_) => "already done",
+        RunOutcome::Aborted(_) => "aborted",
+        RunOutcome::Unsettled(_) => "unsettled",
+        RunOutcome::Busy { .. } => "busy",
+        RunOutcome::InProgressElsewhere { .. } => "elsewhere",
+    }
+}
