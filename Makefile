@@ -24,6 +24,14 @@ REBALANCE = $(CARGO) run --quiet --bin rebalance --
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
+FUZZ_TARGETS := event policy grades market venue
+# Executions of each fuzzer, the memory that one may take, and the longest input.
+FUZZ_RUNS ?= 1000000
+FUZZ_LIMITS := -rss_limit_mb=512 -max_len=8192 -timeout=10
+CARGO_MUTANTS_VERSION := 27.1.0
+CARGO_MUTANTS := .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 LONG := --profile long --no-default-features --test properties
 SKIP_LOG := $(CURDIR)/target/skipped-tests.txt
 
@@ -93,6 +101,14 @@ $(CARGO_DENY):
 	CARGO_PROFILE_DEV_DEBUG=false cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --debug \
 	  --root .tools/cargo-deny-$(CARGO_DENY_VERSION)
 
+$(CARGO_FUZZ):
+	CARGO_PROFILE_DEV_DEBUG=false cargo install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked --debug \
+	  --root .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
+
+$(CARGO_MUTANTS):
+	CARGO_PROFILE_DEV_DEBUG=false cargo install cargo-mutants --version $(CARGO_MUTANTS_VERSION) --locked --debug \
+	  --root .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)
+
 .PHONY: readme-output
 readme-output: ## Renew the outputs that README.md shows
 	UPDATE_EXPECTED=1 $(CARGO) test --test readme readme_shows
@@ -149,3 +165,13 @@ ci-long: ## Every property with REBALANCE_CASES cases, then a summary. One alone
 long-%:
 	REBALANCE_CASES=$(REBALANCE_CASES) timeout $(LONG_LIMIT_SECONDS) \
 	  $(CARGO) test --quiet $(LONG) -- --exact '$*' --nocapture
+
+# What a fuzzer finds on its way is kept under target/: the corpora in tests/fuzz stay small and are read only.
+fuzz-%: $(CARGO_FUZZ)
+	@mkdir -p target/fuzz/corpus/$* target/fuzz/artifacts/$*
+	$(CARGO_FUZZ) fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz --sanitizer none $* \
+	  target/fuzz/corpus/$* tests/fuzz/corpus/$* -- -runs=$(FUZZ_RUNS) $(FUZZ_LIMITS) \
+	  -artifact_prefix=target/fuzz/artifacts/$*/ -print_final_stats=1
+
+.PHONY: fuzz
+fuzz: $(FUZZ_TARGETS:%=fuzz-%) ## Fuzz every reader of outside input, FUZZ_RUNS executions each. One alone: make fuzz-NAME
