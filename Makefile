@@ -32,6 +32,10 @@ FUZZ_RUNS ?= 1000000
 FUZZ_LIMITS := -rss_limit_mb=512 -max_len=8192 -timeout=10
 CARGO_MUTANTS_VERSION := 27.1.0
 CARGO_MUTANTS := .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
+MUTANTS := keys transitions verification-1 verification-2 verification-3
+CHAOS_KILLS ?= 1100
+# What `make ci-long` runs besides the properties; each ends within LONG_LIMIT_SECONDS.
+LONG_PARTS := $(FUZZ_TARGETS:%=fuzz-%) $(MUTANTS:%=mutants-%) chaos
 LONG := --profile long --no-default-features --test properties
 SKIP_LOG := $(CURDIR)/target/skipped-tests.txt
 
@@ -79,11 +83,13 @@ test: ## Run every test; says at the end how many were skipped because ../shared
 .PHONY: fmt
 fmt: ## Format the code
 	$(CARGO) fmt
+	$(CARGO) fmt --manifest-path tests/fuzz/Cargo.toml
 
 # The documentation is for who works here: it covers private items, and links to them are meant.
 .PHONY: lint
 lint: ## Format check, clippy with every and with no feature, documentation links
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path tests/fuzz/Cargo.toml
 	$(CARGO) clippy --all-targets --all-features -- -D warnings
 	$(CARGO) clippy --all-targets --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --no-deps --document-private-items --all-features
@@ -150,15 +156,15 @@ test-shared: shared-present
 	@REBALANCE_REQUIRE_SHARED=1 $(MAKE) --no-print-directory test
 
 .PHONY: ci-long
-ci-long: ## Every property with REBALANCE_CASES cases, then a summary. One alone: make long-NAME
+ci-long: ## Every property with REBALANCE_CASES cases, fuzzers, mutants, chaos, then a summary. One alone: make long-NAME
 	@properties=$$($(CARGO) test --quiet $(LONG) -- --list --format terse \
 	  | sed -n 's/: test$$//p'); \
 	test -n "$$properties" || { echo 'ci-long: tests/properties.rs has no tests' >&2; exit 1; }; \
 	failed=0; summary=; \
-	for property in $$properties; do \
+	for part in $$(printf 'long-%s ' $$properties) $(LONG_PARTS); do \
 	  start=$$SECONDS; verdict=passed; \
-	  $(MAKE) --no-print-directory "long-$$property" || { verdict=FAILED; failed=1; }; \
-	  summary+=$$(printf '  %-60s %s %6d s' "$$property" "$$verdict" "$$((SECONDS - start))")$$'\n'; \
+	  $(MAKE) --no-print-directory "$$part" || { verdict=FAILED; failed=1; }; \
+	  summary+=$$(printf '  %-60s %s %6d s' "$$part" "$$verdict" "$$((SECONDS - start))")$$'\n'; \
 	done; \
 	printf '\nci-long: %s cases for each property\n%s' "$(REBALANCE_CASES)" "$$summary"; exit $$failed
 
@@ -175,3 +181,24 @@ fuzz-%: $(CARGO_FUZZ)
 
 .PHONY: fuzz
 fuzz: $(FUZZ_TARGETS:%=fuzz-%) ## Fuzz every reader of outside input, FUZZ_RUNS executions each. One alone: make fuzz-NAME
+
+# Each shard must end within an hour; a mutant costs a build of the library and of the tests that judge it.
+MUTANTS_keys := -C=--lib -C=--test=idempotency -f src/planning/idempotency.rs
+MUTANTS_transitions := -C=--lib -C=--test=execution_decisions -f src/execution/transition.rs -f src/execution/gate.rs \
+  -f src/execution/claim.rs -f src/execution/settlement.rs
+MUTANTS_verification := -C=--lib -C=--test=verification -f 'src/planning/verification/*.rs'
+MUTANTS_verification-1 := $(MUTANTS_verification) --shard 0/3
+MUTANTS_verification-2 := $(MUTANTS_verification) --shard 1/3
+MUTANTS_verification-3 := $(MUTANTS_verification) --shard 2/3
+
+mutants-%: $(CARGO_MUTANTS)
+	@mkdir -p target/mutants/$*
+	CARGO_PROFILE_DEV_DEBUG=false timeout $(LONG_LIMIT_SECONDS) $(CARGO_MUTANTS) mutants --output target/mutants/$* \
+	  $(MUTANTS_$*)
+
+.PHONY: mutants
+mutants: $(MUTANTS:%=mutants-%) ## Deliberate faults in keys, transitions and verification: some test must notice each
+
+.PHONY: chaos
+chaos: ## Kill real workers 1,000 times between store and venue, then judge what is left; ends within 15 minutes
+	$(CARGO) test --no-default-features --features local --test chaos -- kills=$(CHAOS_KILLS) between=800 each=10 minutes=15
