@@ -3,6 +3,7 @@
 //! * [`Clock`]: the time, and waiting.
 //! * [`store::RunStore`]: runs, plans, orders and locks, each call one atomic step.
 //! * [`venue::Venue`]: balances, placing, finding.
+//! * [`capability`]: what each venue can do, as a table.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use uuid::Uuid;
 use crate::model::{AccountSnapshot, Money, PlanningInput, Price, Quantity};
 use crate::planning::RebalancePlan;
 
+pub mod capability;
 pub mod store;
 pub mod venue;
 

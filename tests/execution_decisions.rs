@@ -10,8 +10,9 @@ use index_rebalancer::execution::gate::{self, Switch, View};
 use index_rebalancer::execution::settlement::{self, Adoption, Finding, Verdict, adopted, moved};
 use index_rebalancer::execution::{Opening, blob::Blob};
 use index_rebalancer::model::{Flow, Money, Order, PlanningInput, Weight};
-use index_rebalancer::planning::idempotency::{client_order_id, digest_of, run_id};
+use index_rebalancer::planning::idempotency::{digest_of, run_id};
 use index_rebalancer::planning::plan::{RebalancePlan, Relaxation};
+use index_rebalancer::ports::capability::client_order_id;
 use index_rebalancer::ports::store::{Attempt, OrderItem, RunItem};
 use index_rebalancer::ports::venue::{Duplicates, Fill, LateRequests, Promise, VenueOrder, VenueOrderStatus};
 use index_rebalancer::ports::{OrderState, RunState};
@@ -36,6 +37,8 @@ fn run(state: RunState) -> RunItem {
         identity: request.identity,
         flow: request.flow,
         state,
+        revision: 7,
+        log_head: "head".to_owned(),
         reason: String::new(),
         epoch: 4,
         lease_until: monday() + seconds(60),
@@ -94,6 +97,7 @@ fn view<'a>(input: &'a PlanningInput, order: &'a Order) -> View<'a> {
         switch: Switch::Off,
         sent_count: 0,
         sent_notional: Money::ZERO,
+        day: None,
         now: monday(),
     }
 }
@@ -193,6 +197,7 @@ fn item(order: &Order, state: OrderState) -> OrderItem {
         payload_digest: order.payload_digest.clone(),
         state,
         revision: 3,
+        log_head: "head".to_owned(),
         attempt: Some(Attempt {
             id: Uuid::from_u128(8),
             number: 1,
@@ -213,7 +218,7 @@ const REPLAYS: Promise = Promise { duplicates: Duplicates::Replayed, late_reques
 const NEITHER: Promise = Promise { duplicates: Duplicates::Unchecked, late_requests: None };
 const BOUNDED: Promise = Promise {
     duplicates: Duplicates::RefusedWhileOpen,
-    late_requests: Some(LateRequests { clock_skew_ms: 1_000, query_lag_ms: 2_000 }),
+    late_requests: Some(LateRequests { clock_skew_ms: 1_000, query_lag_ms: 2_000, longest_window_ms: 60_000 }),
 };
 
 #[test]
@@ -248,7 +253,7 @@ fn absence_means_what_the_venue_promises() {
 
 fn found(order: &Order, status: VenueOrderStatus, filled: &str) -> VenueOrder {
     VenueOrder {
-        client_order_id: client_order_id(order.key),
+        client_order_id: client_order_id(&order.venue, order.key),
         venue_order_id: "7".to_owned(),
         instrument: order.instrument.clone(),
         side: order.side,
@@ -319,7 +324,7 @@ fn another_clients_order_is_not_ours() {
     let plan = plan();
     let order = &plan.orders[0];
     let mut other = found(order, VenueOrderStatus::Open, "0");
-    other.client_order_id = client_order_id(plan.orders[1].key);
+    other.client_order_id = client_order_id(&order.venue, plan.orders[1].key);
     let finding = Finding::Found { order: other, fills: Vec::new() };
     let verdict = settlement::judge(order, &item(order, OrderState::Unknown), &finding, REPLAYS, monday(), true);
     assert!(matches!(verdict, Verdict::Halt(_)), "{verdict:?}");

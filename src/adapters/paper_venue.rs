@@ -24,7 +24,7 @@ use crate::model::{
 };
 use crate::planning::idempotency::digest_of;
 use crate::ports::Clock;
-use crate::ports::store::{StoreError, Written};
+use crate::ports::store::{ITEM_SCHEMA, StoreError, Written};
 use crate::ports::venue::{
     Duplicates, Fill, LateRequests, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder,
     VenueOrderStatus,
@@ -157,7 +157,7 @@ impl<'a, L: PaperLedger, C: Clock> PaperVenue<'a, L, C> {
     /// When the ledger does not answer.
     pub async fn open(&self, account: &AccountId, opening: &AccountSnapshot) -> Result<Written, StoreError> {
         let opening = PaperAccount {
-            schema: 1,
+            schema: ITEM_SCHEMA,
             version: 1,
             cash_free: opening.cash_free,
             cash_locked: opening.cash_locked,
@@ -190,7 +190,7 @@ impl<L: PaperLedger, C: Clock> Venue for PaperVenue<'_, L, C> {
     fn promise(&self) -> Promise {
         Promise {
             duplicates: Duplicates::Replayed,
-            late_requests: Some(LateRequests { clock_skew_ms: 0, query_lag_ms: 0 }),
+            late_requests: Some(LateRequests { clock_skew_ms: 0, query_lag_ms: 0, longest_window_ms: u64::MAX }),
         }
     }
 
@@ -267,7 +267,7 @@ fn match_order(
         status: if filled == request.quantity { VenueOrderStatus::Filled } else { VenueOrderStatus::Cancelled },
         filled_quantity: filled,
     };
-    Ok((after, PaperOrder { schema: 1, order, fills: fill.into_iter().collect() }))
+    Ok((after, PaperOrder { schema: ITEM_SCHEMA, order, fills: fill.into_iter().collect() }))
 }
 
 /// An id of the venue's own: of another shape than the client's, and the same for the same order.

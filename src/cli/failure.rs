@@ -79,6 +79,7 @@ impl From<ExecutionError> for Failure {
             ExecutionError::OtherOccasion { .. }
             | ExecutionError::PastWindow { .. }
             | ExecutionError::NotYetDue { .. }
+            | ExecutionError::AnswerRefused { .. }
             | ExecutionError::WrongVenue { .. } => ErrorKind::BadInput,
             ExecutionError::TryAgain { .. } | ExecutionError::LostLease { .. } => ErrorKind::Busy,
             ExecutionError::Halted { .. } => ErrorKind::NeedsAttention,

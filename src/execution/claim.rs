@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use super::audit;
 use super::request::{self, ExecutionError, Ports, RunRequest};
 use crate::model::{RunIdentity, Trigger};
 use crate::planning::idempotency;
@@ -97,8 +98,8 @@ pub(super) async fn claim<S: RunStore, V: Venue, C: Clock>(
             }
         }
         check_window(ports, request)?;
-        let run = fresh(ports, request, run_id, &digest);
-        if ports.store.claim(&run).await? == Written::Done {
+        let (run, entry) = audit::of_run(None, fresh(ports, request, run_id, &digest), None);
+        if ports.store.claim(&run, &entry).await? == Written::Done {
             return Ok(Claim::Won(Box::new(run)));
         }
         if ports.store.load_run(run_id).await?.is_none()
@@ -117,7 +118,8 @@ pub(super) async fn take_over<S: RunStore, V: Venue, C: Clock>(
 ) -> Result<Option<RunItem>, ExecutionError> {
     check_venue(&stored.identity, ports.venue)?;
     let run = taken_over(stored, claim_token, ports.clock.now(), lease_end(ports));
-    Ok((ports.store.update_run(stored, &run).await? == Written::Done).then_some(run))
+    let (run, entry) = audit::of_run(Some(stored), run, None);
+    Ok((ports.store.update_run(stored, &run, &entry).await? == Written::Done).then_some(run))
 }
 
 /// Replaces the run. A refusal is checked against the store: it may be this worker's own earlier write.
@@ -126,7 +128,8 @@ pub(super) async fn write_run<S: RunStore, V: Venue, C: Clock>(
     before: &RunItem,
     after: RunItem,
 ) -> Result<RunItem, ExecutionError> {
-    match ports.store.update_run(before, &after).await? {
+    let (after, entry) = audit::of_run(Some(before), after, None);
+    match ports.store.update_run(before, &after, &entry).await? {
         Written::Done => Ok(after),
         Written::Refused => confirm_own(ports, after).await,
     }
@@ -141,20 +144,40 @@ pub(super) async fn confirm_own<S: RunStore, V: Venue, C: Clock>(
     if stored.as_ref() == Some(&after) { Ok(after) } else { Err(ExecutionError::LostLease { run_id: after.run_id }) }
 }
 
+/// The run without a lease: its worker leaves it, and whoever comes next need not wait. Pure.
+#[must_use]
+pub fn given_up(run: &RunItem, now: Timestamp, lease_now: Timestamp) -> RunItem {
+    // A lease holds to its last moment.
+    let before_now = lease_now.checked_sub(jiff::SignedDuration::from_millis(1)).unwrap_or(Timestamp::MIN);
+    RunItem { lease_until: before_now, updated_at: now, ..run.clone() }
+}
+
+/// Leaves a run that cannot go on now.
+pub(super) async fn give_up<S: RunStore, V: Venue, C: Clock>(
+    ports: &Ports<'_, S, V, C>,
+    run: &RunItem,
+) -> Result<RunItem, ExecutionError> {
+    write_run(ports, run, given_up(run, ports.clock.now(), ports.clock.lease_now())).await
+}
+
 /// Renews the lease when half of it is gone.
 pub(super) async fn renew<S: RunStore, V: Venue, C: Clock>(
     ports: &Ports<'_, S, V, C>,
     run: RunItem,
 ) -> Result<RunItem, ExecutionError> {
-    if request::after(ports.clock.lease_now(), ports.settings.lease_ms / 2) < run.lease_until {
+    if request::after(ports.clock.lease_now(), lease_ms(ports.settings) / 2) < run.lease_until {
         return Ok(run);
     }
     let renewed = RunItem { lease_until: lease_end(ports), updated_at: ports.clock.now(), ..run.clone() };
     write_run(ports, &run, renewed).await
 }
 
-fn lease_end<S, V, C: Clock>(ports: &Ports<'_, S, V, C>) -> Timestamp {
-    request::after(ports.clock.lease_now(), ports.settings.lease_ms)
+fn lease_ms(settings: &request::Settings) -> u64 {
+    settings.lease_ms.min(request::LONGEST_LEASE_MS)
+}
+
+pub(super) fn lease_end<S, V, C: Clock>(ports: &Ports<'_, S, V, C>) -> Timestamp {
+    request::after(ports.clock.lease_now(), lease_ms(ports.settings))
 }
 
 fn fresh<S, V, C: Clock>(ports: &Ports<'_, S, V, C>, request: &RunRequest, run_id: Uuid, digest: &str) -> RunItem {
@@ -166,6 +189,8 @@ fn fresh<S, V, C: Clock>(ports: &Ports<'_, S, V, C>, request: &RunRequest, run_i
         flow: request.flow.clone(),
         event_digest: digest.to_owned(),
         state: RunState::Claimed,
+        revision: 0,
+        log_head: String::new(),
         reason: String::new(),
         epoch: 1,
         lease_until: lease_end(ports),

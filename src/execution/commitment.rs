@@ -2,15 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use super::audit;
 use super::blob::{self, Blob};
 use super::claim;
 use super::conclusion;
-use super::request::{ExecutionError, Ports};
+use super::request::{self, ExecutionError, Ports};
 use super::transition::run_transition;
 use crate::model::{Order, PlanningInput, RunIdentity};
 use crate::planning::{RebalancePlan, idempotency};
 use crate::ports::store::{AccountKey, BlobOwner, CommitAnswer, Commitment, DayReservation, RunItem};
 use crate::ports::{Clock, RunState, RunStore, Venue};
+
+/// The most orders that one plan may have.
+pub const MOST_ORDERS: usize = 5_000;
 
 /// Checks that a plan is this run's, made from this input, and that every order carries its own key and digest.
 /// Pure; done before the commit and again on what is read back.
@@ -28,6 +32,9 @@ pub fn check(run: &RunItem, input: &PlanningInput, plan: &RebalancePlan) -> Resu
     ];
     if let Some((what, _)) = fits.iter().find(|(_, fits)| !fits) {
         return Err(format!("{what} is not that of run {}", run.run_id));
+    }
+    if plan.orders.len() > MOST_ORDERS {
+        return Err(format!("{} orders are more than the {MOST_ORDERS} that one run may have", plan.orders.len()));
     }
     let mut keys = BTreeSet::new();
     let mut previous: Option<&Order> = None;
@@ -109,13 +116,14 @@ pub(super) async fn commit<S: RunStore, V: Venue, C: Clock>(
         }),
         ..run.clone()
     };
+    let (committed, entry) = audit::of_run(Some(&run), committed, None);
     let day = DayReservation {
         account: AccountKey::from(&run.identity),
-        day: jiff::tz::TimeZone::UTC.to_datetime(now).date(),
+        day: request::day_of(now),
         notional,
-        limit: ports.settings.max_day_notional,
+        limit: request::day_limit(ports.settings, &input.policy.orders),
     };
-    match ports.store.commit(&run, &committed, &day).await? {
+    match ports.store.commit(&run, &committed, &day, &entry).await? {
         CommitAnswer::Done => Ok(Ok(committed)),
         // The commit's own answer may have been lost on the way: then the run is stored exactly so.
         CommitAnswer::Refused => Ok(Ok(claim::confirm_own(ports, committed).await?)),

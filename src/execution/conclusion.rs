@@ -1,12 +1,19 @@
 //! Conclusion: the run's end, the portfolio's memory and the release of the account, in one step.
 
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::audit;
 use super::blob::{self, Blob};
 use super::claim;
 use super::request::{self, ExecutionError, Ports};
 use super::transition::run_transition;
 use crate::model::PlanningInput;
 use crate::planning::RebalancePlan;
-use crate::ports::store::{BlobOwner, ITEM_SCHEMA, PortfolioItem, PortfolioKey, RunItem, Settlement, Written};
+use crate::ports::store::{
+    BlobOwner, ITEM_SCHEMA, LogEntry, OrderItem, PortfolioItem, PortfolioKey, RunItem, Settlement, Written,
+};
 use crate::ports::{Clock, RunState, RunStore, Venue};
 
 /// Ends a run before anything was committed. The portfolio remembers what it did before.
@@ -15,6 +22,16 @@ pub(super) async fn abort_unplanned<S: RunStore, V: Venue, C: Clock>(
     run: RunItem,
     reason: String,
 ) -> Result<RunItem, ExecutionError> {
+    abort_unplanned_by(ports, run, reason, None).await
+}
+
+/// The same on a person's word.
+pub(super) async fn abort_unplanned_by<S: RunStore, V: Venue, C: Clock>(
+    ports: &Ports<'_, S, V, C>,
+    run: RunItem,
+    reason: String,
+    operator: Option<&str>,
+) -> Result<RunItem, ExecutionError> {
     let aborted = RunItem {
         state: run_transition(run.state, RunState::Aborted, 0)?,
         reason,
@@ -22,7 +39,7 @@ pub(super) async fn abort_unplanned<S: RunStore, V: Venue, C: Clock>(
         expires_at_s: Some(request::purge_time(ports.clock.now(), ports.settings)),
         ..run.clone()
     };
-    finish(ports, &run, aborted, None).await
+    finish(ports, &run, audit::of_run(Some(&run), aborted, operator), None).await
 }
 
 /// Ends a run all of whose orders are terminal: Done, or Aborted when it was stopped on the way.
@@ -34,6 +51,7 @@ pub(super) async fn conclude<S: RunStore, V: Venue, C: Clock>(
     run: RunItem,
     input: &PlanningInput,
     plan: &RebalancePlan,
+    orders: &BTreeMap<Uuid, OrderItem>,
 ) -> Result<RunItem, ExecutionError> {
     let stopped = !run.reason.is_empty();
     let key = PortfolioKey::from(&run.identity);
@@ -66,6 +84,7 @@ pub(super) async fn conclude<S: RunStore, V: Venue, C: Clock>(
         settlement: blob.reference,
         updated_at: now,
     };
+    let ended = audit::of_ended_run(&run, ended, orders, None);
     let ended = finish(ports, &run, ended, Some(&portfolio)).await?;
     mark_for_purge(ports, &ended, superseded.as_ref()).await;
     Ok(ended)
@@ -74,10 +93,10 @@ pub(super) async fn conclude<S: RunStore, V: Venue, C: Clock>(
 async fn finish<S: RunStore, V: Venue, C: Clock>(
     ports: &Ports<'_, S, V, C>,
     before: &RunItem,
-    after: RunItem,
+    (after, entry): (RunItem, LogEntry),
     portfolio: Option<&PortfolioItem>,
 ) -> Result<RunItem, ExecutionError> {
-    match ports.store.finish(before, &after, portfolio).await? {
+    match ports.store.finish(before, &after, portfolio, &entry).await? {
         Written::Done => Ok(after),
         Written::Refused => claim::confirm_own(ports, after).await,
     }

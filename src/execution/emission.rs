@@ -5,23 +5,29 @@
 //!
 //! one order:  switch, plan, validity, limits, cash ─▶ put item (Sending, attempt, deadline) ─▶ send ─▶ take over
 //! ```
+//!
+//! Orders are immediate-or-cancel, so what the market does not take of one is cancelled by the venue. The remainder is
+//! left to the next run, which plans from what is then held: this program emits slice 0 of every order and no slice
+//! n + 1. Slices are in the key, so that a venue whose orders rest could be added without a new derivation of keys.
 
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
+use super::audit;
 use super::claim;
 use super::commitment;
 use super::conclusion;
-use super::gate::{self, View};
+use super::gate::{self, DayTotal, View};
 use super::request::{self, ExecutionError, Ports};
 use super::settlement::{self, Finding, Verdict, other_digest};
 use super::transition::{order_counts_as_sent, order_is_terminal, order_transition, run_transition};
 use crate::model::{Money, Order, PlanningInput, Side};
 use crate::planning::RebalancePlan;
-use crate::planning::idempotency::{NAMESPACE, client_order_id};
-use crate::ports::store::{Attempt, ITEM_SCHEMA, OrderItem, RunItem, Written};
-use crate::ports::venue::{OrderRequest, PlaceError};
+use crate::planning::idempotency::NAMESPACE;
+use crate::ports::capability::client_order_id;
+use crate::ports::store::{AccountKey, Attempt, ITEM_SCHEMA, OrderItem, RunItem, Written};
+use crate::ports::venue::{Duplicates, OrderRequest, PlaceError};
 use crate::ports::{Clock, OrderState, RunState, RunStore, Venue};
 
 /// Carries a committed run to its end, or to where an order's fate is not known. Safe to repeat from any state.
@@ -37,20 +43,15 @@ pub(super) async fn carry_out<S: RunStore, V: Venue, C: Clock>(
     }
     let (input, plan) = commitment::load(ports.store, &run).await?;
     if plan.orders.is_empty() {
-        return conclusion::conclude(ports, run, &input, &plan).await;
+        return conclusion::conclude(ports, run, &input, &plan, &BTreeMap::new()).await;
     }
     let run = if run.state == RunState::Planned { begin(ports, run, &plan).await? } else { run };
-    let orders = stored_orders(ports.store, &run, &plan).await?;
-    let mut emission = Emission { ports, run, input, plan, orders };
+    let mut emission = Emission::of(ports, run, input, plan).await?;
     emission.phase(Side::Sell).await?;
     emission.phase(Side::Buy).await?;
     // A sell of unclear fate may have been left behind by its phase: one more look, now that there is nothing to do.
     emission.wait_for(None).await?;
-    if emission.is_settled(None) {
-        let Emission { run, input, plan, .. } = emission;
-        return conclusion::conclude(ports, run, &input, &plan).await;
-    }
-    Ok(emission.run)
+    emission.conclude_if_settled().await
 }
 
 async fn begin<S: RunStore, V: Venue, C: Clock>(
@@ -86,12 +87,29 @@ async fn stored_orders<S: RunStore>(
 }
 
 /// One run while its orders go out. The map holds every order item there is.
-struct Emission<'a, 'p, S, V, C> {
+pub(super) struct Emission<'a, 'p, S, V, C> {
     ports: &'a Ports<'p, S, V, C>,
-    run: RunItem,
+    pub(super) run: RunItem,
     input: PlanningInput,
-    plan: RebalancePlan,
-    orders: BTreeMap<Uuid, OrderItem>,
+    pub(super) plan: RebalancePlan,
+    pub(super) orders: BTreeMap<Uuid, OrderItem>,
+    /// Orders that were sent or may have been: how many, and their worth at reference prices.
+    sent: (u32, Money),
+    /// Buys that may be at the venue without being in its balance, and the most that each can cost.
+    unclear_buys: BTreeMap<Uuid, Money>,
+}
+
+/// Whether a look at an order may end in sending it again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resending {
+    /// As far as the venue's promise, the gate and the number of attempts allow it.
+    IfAllowed,
+    Never,
+}
+
+/// At the reference price, recomputed.
+fn worth(order: &Order) -> Money {
+    order.reference_price.value_of(order.quantity)
 }
 
 /// Whether an order may leave now.
@@ -101,7 +119,50 @@ enum Leave {
     End(OrderState, String),
 }
 
-impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
+impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
+    /// A run with its orders as they are stored.
+    pub(super) async fn of(
+        ports: &'a Ports<'p, S, V, C>,
+        run: RunItem,
+        input: PlanningInput,
+        plan: RebalancePlan,
+    ) -> Result<Self, ExecutionError> {
+        let mut stored = stored_orders(ports.store, &run, &plan).await?;
+        let (orders, sent, unclear_buys) = (BTreeMap::new(), (0, Money::ZERO), BTreeMap::new());
+        let mut emission = Self { ports, run, input, plan, orders, sent, unclear_buys };
+        for order in emission.plan.orders.clone() {
+            if let Some(item) = stored.remove(&order.key) {
+                emission.remember(&order, item);
+            }
+        }
+        Ok(emission)
+    }
+
+    /// Takes an order's item over into the books of this run.
+    fn remember(&mut self, order: &Order, item: OrderItem) {
+        let was_sent = self.orders.get(&order.key).is_some_and(|known| order_counts_as_sent(known.state));
+        if order_counts_as_sent(item.state) && !was_sent {
+            let (count, notional) = self.sent;
+            self.sent = (count.saturating_add(1), notional + worth(order));
+        }
+        let unclear = matches!(item.state, OrderState::Sending | OrderState::Unknown);
+        if unclear && order.side == Side::Buy {
+            self.unclear_buys.insert(order.key, gate::cash_at_limit(order, self.input.policy.costs.fee));
+        } else {
+            self.unclear_buys.remove(&order.key);
+        }
+        self.orders.insert(order.key, item);
+    }
+
+    /// Ends the run if every order is terminal; else leaves it to whoever looks next.
+    pub(super) async fn conclude_if_settled(self) -> Result<RunItem, ExecutionError> {
+        if !self.is_settled(None) {
+            return claim::give_up(self.ports, &self.run).await;
+        }
+        let Self { ports, run, input, plan, orders, .. } = self;
+        conclusion::conclude(ports, run, &input, &plan, &orders).await
+    }
+
     /// Sends what is still Planned on one side, in the committed sequence, and waits for that side.
     async fn phase(&mut self, side: Side) -> Result<(), ExecutionError> {
         let orders: Vec<Order> = self.plan.orders.iter().filter(|order| order.side == side).cloned().collect();
@@ -114,7 +175,7 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
                 Leave::Send => self.send_first(order).await?,
                 Leave::End(state, note) => self.end_unsent(order, state, note).await?,
             };
-            self.orders.insert(order.key, item);
+            self.remember(order, item);
         }
         self.wait_for(Some(side)).await
     }
@@ -125,8 +186,10 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
         let until = request::after(self.ports.clock.now(), self.ports.settings.phase_timeout_ms);
         loop {
             for order in &orders {
-                self.renew().await?;
-                self.settle(order).await?;
+                if self.is_open(order) {
+                    self.renew().await?;
+                    self.settle(order, Resending::IfAllowed).await?;
+                }
             }
             if self.is_settled(side) || self.ports.clock.now() >= until {
                 return Ok(());
@@ -143,6 +206,11 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
         self.of_side(side).all(|order| self.orders.get(&order.key).is_some_and(|item| order_is_terminal(item.state)))
     }
 
+    /// It has an item, and that is not terminal.
+    fn is_open(&self, order: &Order) -> bool {
+        self.orders.get(&order.key).is_some_and(|item| !order_is_terminal(item.state))
+    }
+
     async fn renew(&mut self) -> Result<(), ExecutionError> {
         self.run = claim::renew(self.ports, self.run.clone()).await?;
         Ok(())
@@ -154,13 +222,11 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
         if !self.run.reason.is_empty() {
             return Ok(Leave::End(OrderState::Skipped, self.run.reason.clone()));
         }
-        match self.gate(order).await {
+        match self.gate(order).await? {
             gate::Verdict::Pass => {}
             gate::Verdict::Expired(note) => return Ok(Leave::End(OrderState::Expired, note)),
             gate::Verdict::Stop(reason) => {
-                let stopped =
-                    RunItem { reason: reason.clone(), updated_at: self.ports.clock.now(), ..self.run.clone() };
-                self.run = claim::write_run(self.ports, &self.run, stopped).await?;
+                self.stop(&reason).await?;
                 return Ok(Leave::End(OrderState::Skipped, reason));
             }
         }
@@ -170,16 +236,23 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
         })
     }
 
-    async fn gate(&self, order: &Order) -> gate::Verdict {
+    /// From here on nothing more of this run is sent, whoever works on it.
+    async fn stop(&mut self, reason: &str) -> Result<(), ExecutionError> {
+        if self.run.reason.is_empty() {
+            let stopped = RunItem { reason: reason.to_owned(), updated_at: self.ports.clock.now(), ..self.run.clone() };
+            self.run = claim::write_run(self.ports, &self.run, stopped).await?;
+        }
+        Ok(())
+    }
+
+    async fn gate(&self, order: &Order) -> Result<gate::Verdict, ExecutionError> {
         let switch = gate::read_switch(self.ports.store, &self.run.identity).await;
-        let others = self.plan.orders.iter().filter(|other| {
-            let item = self.orders.get(&other.key);
-            other.key != order.key && item.is_some_and(|item| order_counts_as_sent(item.state))
-        });
-        let (sent_count, sent_notional) = others.fold((0_u32, Money::ZERO), |(count, notional), other| {
-            (count.saturating_add(1), notional + other.reference_price.value_of(other.quantity))
-        });
-        gate::judge(&View {
+        let day = self.day_total().await?;
+        let (count, notional) = self.sent;
+        let own = self.orders.get(&order.key).is_some_and(|item| order_counts_as_sent(item.state));
+        let (sent_count, sent_notional) =
+            if own { (count.saturating_sub(1), notional - worth(order)) } else { (count, notional) };
+        Ok(gate::judge(&View {
             run_id: self.run.run_id,
             run: &self.run.identity,
             policy: &self.input.policy.orders,
@@ -187,8 +260,20 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
             switch,
             sent_count,
             sent_notional,
+            day,
             now: self.ports.clock.now(),
-        })
+        }))
+    }
+
+    /// Read only where a limit is set.
+    async fn day_total(&self) -> Result<Option<DayTotal>, ExecutionError> {
+        let limit = request::day_limit(self.ports.settings, &self.input.policy.orders);
+        let Some((limit, commitment)) = limit.zip(self.run.commitment.as_ref()) else {
+            return Ok(None);
+        };
+        let (account, day) = (AccountKey::from(&self.run.identity), request::day_of(commitment.committed_at));
+        let reserved = self.ports.store.reserved_notional(&account, day).await?;
+        Ok(Some(DayTotal { reserved, committed: commitment.notional, limit }))
     }
 
     /// Whether the cash that is there now covers a buy. Planned proceeds count for nothing.
@@ -198,7 +283,10 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
         }
         let account = self.ports.venue.account(&order.venue_account).await?;
         let keep = gate::cash_to_keep(&self.input, &self.plan, account.cash_locked);
-        Ok(gate::cash_covers(order, self.input.policy.costs.fee, account.cash_free, keep))
+        // What other buys may still cost, whose requests may still arrive, is not there to be spent.
+        let others = self.unclear_buys.iter().filter(|(key, _)| **key != order.key);
+        let free = account.cash_free - others.map(|(_, cost)| *cost).sum::<Money>();
+        Ok(gate::cash_covers(order, self.input.policy.costs.fee, free, keep))
     }
 
     fn purge_at_s(&self) -> i64 {
@@ -213,6 +301,7 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
             payload_digest: order.payload_digest.clone(),
             state,
             revision: 1,
+            log_head: String::new(),
             attempt,
             venue_order_id: None,
             filled_quantity: crate::model::Quantity::ZERO,
@@ -224,9 +313,16 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
         }
     }
 
-    fn attempt(&self, order: &Order, number: u32) -> Attempt {
+    /// The first attempt, or the one after `last`. Deadlines never go back: by the last of them every request of the
+    /// order has arrived or never will, whatever the clocks of the workers that signed them.
+    fn attempt(&self, order: &Order, last: Option<&Attempt>) -> Attempt {
+        let number = last.map_or(0, |last| last.number).saturating_add(1);
         let signed_at = self.ports.clock.now();
-        let deadline = request::after(signed_at, self.ports.settings.send_window_ms).min(order.valid_until);
+        let promise = self.ports.venue.promise();
+        let longest = promise.late_requests.map_or(u64::MAX, |late| late.longest_window_ms);
+        let window = self.ports.settings.send_window_ms.min(longest);
+        let deadline = request::after(signed_at, window).min(order.valid_until);
+        let deadline = last.map_or(deadline, |last| last.deadline.max(deadline));
         let name = format!("attempt/1 {} {} {} {number}", self.run.claim_token, self.run.epoch, order.key);
         Attempt { id: Uuid::new_v5(&NAMESPACE, name.as_bytes()), number, signed_at, deadline }
     }
@@ -234,7 +330,8 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
     /// Skipped or Expired: an order that never leaves.
     async fn end_unsent(&self, order: &Order, state: OrderState, note: String) -> Result<OrderItem, ExecutionError> {
         let item = self.item(order, order_transition(OrderState::Planned, state)?, None, note);
-        match self.ports.store.create_order(&self.run, &item).await? {
+        let (item, entry) = audit::of_order(&self.run, None, item, None);
+        match self.ports.store.create_order(&self.run, &item, &entry).await? {
             Written::Done => Ok(item),
             Written::Refused => self.stored_instead(order).await,
         }
@@ -245,11 +342,12 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
     /// The put is refused when the item exists or the run is another worker's by now. An item with this attempt's
     /// id is this worker's own put, whose answer was lost: nothing was sent under it yet, because sending comes
     /// after this line and each attempt passes here once. Anybody else's item is theirs to send and ours to settle.
-    async fn send_first(&self, order: &Order) -> Result<OrderItem, ExecutionError> {
-        let attempt = self.attempt(order, 1);
+    async fn send_first(&mut self, order: &Order) -> Result<OrderItem, ExecutionError> {
+        let attempt = self.attempt(order, None);
         let state = order_transition(OrderState::Planned, OrderState::Sending)?;
         let item = self.item(order, state, Some(attempt), String::new());
-        if self.ports.store.create_order(&self.run, &item).await? == Written::Refused {
+        let (item, entry) = audit::of_order(&self.run, None, item, None);
+        if self.ports.store.create_order(&self.run, &item, &entry).await? == Written::Refused {
             let stored = self.stored_instead(order).await?;
             if stored != item {
                 return Ok(stored);
@@ -272,7 +370,10 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
     }
 
     /// Sends one persisted attempt, once, and takes over what came of it.
-    async fn send(&self, order: &Order, item: OrderItem) -> Result<OrderItem, ExecutionError> {
+    ///
+    /// Only a first attempt can be Rejected: what refuses a later one says nothing of the request before it, which may
+    /// still be on its way.
+    async fn send(&mut self, order: &Order, item: OrderItem) -> Result<OrderItem, ExecutionError> {
         let Some(attempt) = &item.attempt else {
             let cause = format!("order {} has no attempt to send", order.key);
             return Err(ExecutionError::Halted { run_id: self.run.run_id, cause });
@@ -283,7 +384,7 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
             return self.unknown(&item, note).await;
         }
         let request = OrderRequest {
-            client_order_id: client_order_id(order.key),
+            client_order_id: client_order_id(&order.venue, order.key),
             venue_account: order.venue_account.clone(),
             instrument: order.instrument.clone(),
             side: order.side,
@@ -293,6 +394,10 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
             deadline: attempt.deadline,
         };
         match self.ports.venue.place(&request).await {
+            Err(PlaceError::Refused(reason)) if attempt.number > 1 => {
+                let number = attempt.number;
+                self.unknown(&item, format!("attempt {number} was refused, an earlier one may arrive: {reason}")).await
+            }
             Err(PlaceError::Refused(reason)) => {
                 let moved = settlement::moved(&item, OrderState::Rejected, self.ports.clock.now(), self.purge_at_s())?;
                 let rejected = OrderItem { note: reason, ..moved };
@@ -301,9 +406,9 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
             Err(PlaceError::Unclear(cause)) => self.unknown(&item, cause).await,
             Ok(placed) => {
                 let item = OrderItem { venue_order_id: Some(placed.venue_order_id), ..item };
+                let (promise, asked_at) = (self.ports.venue.promise(), self.ports.clock.now());
                 let finding = settlement::look_up(self.ports.venue, order).await;
-                let (promise, now) = (self.ports.venue.promise(), self.ports.clock.now());
-                match settlement::judge(order, &item, &finding, promise, now, false) {
+                match settlement::judge(order, &item, &finding, promise, asked_at, false) {
                     verdict @ (Verdict::Adopt(_) | Verdict::Halt(_)) => self.apply(&item, verdict).await,
                     Verdict::Wait(_) | Verdict::Resend | Verdict::NotPlaced(_) => self.acknowledged(&item).await,
                 }
@@ -322,12 +427,20 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
         settlement::write_order(self.ports, &self.run, item, OrderItem { note, ..moved }).await
     }
 
-    async fn apply(&self, item: &OrderItem, verdict: Verdict) -> Result<OrderItem, ExecutionError> {
-        settlement::apply(self.ports, &self.run, item, verdict).await
+    /// A contradiction stops the run before it is told: whoever comes next must not send what is left of it.
+    async fn apply(&mut self, item: &OrderItem, verdict: Verdict) -> Result<OrderItem, ExecutionError> {
+        let Verdict::Halt(cause) = &verdict else {
+            return settlement::apply(self.ports, &self.run, item, verdict).await;
+        };
+        let cause = cause.clone();
+        self.stop(&format!("halted: {cause}")).await?;
+        self.run = claim::give_up(self.ports, &self.run).await?;
+        settlement::apply(self.ports, &self.run, item, verdict).await?;
+        Err(ExecutionError::Halted { run_id: self.run.run_id, cause })
     }
 
     /// One look at one order, if it is not terminal.
-    async fn settle(&mut self, order: &Order) -> Result<(), ExecutionError> {
+    pub(super) async fn settle(&mut self, order: &Order, resending: Resending) -> Result<(), ExecutionError> {
         let Some(item) = self.orders.get(&order.key).filter(|item| !order_is_terminal(item.state)).cloned() else {
             return Ok(());
         };
@@ -337,14 +450,17 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
         } else {
             item
         };
+        let (promise, asked_at) = (self.ports.venue.promise(), self.ports.clock.now());
         let finding = settlement::look_up(self.ports.venue, order).await;
-        let may_resend = finding == Finding::Absent && self.may_resend(order, &item).await?;
-        let (promise, now) = (self.ports.venue.promise(), self.ports.clock.now());
-        let settled = match settlement::judge(order, &item, &finding, promise, now, may_resend) {
+        let may_resend = resending == Resending::IfAllowed
+            && finding == Finding::Absent
+            && promise.duplicates == Duplicates::Replayed
+            && self.may_resend(order, &item).await?;
+        let settled = match settlement::judge(order, &item, &finding, promise, asked_at, may_resend) {
             Verdict::Resend => self.resend(order, &item).await?,
             verdict => self.apply(&item, verdict).await?,
         };
-        self.orders.insert(order.key, settled);
+        self.remember(order, settled);
         Ok(())
     }
 
@@ -353,18 +469,17 @@ impl<S: RunStore, V: Venue, C: Clock> Emission<'_, '_, S, V, C> {
         let attempts = item.attempt.as_ref().map_or(0, |attempt| attempt.number);
         Ok(self.run.reason.is_empty()
             && attempts < self.ports.settings.max_attempts
-            && self.gate(order).await == gate::Verdict::Pass
+            && self.gate(order).await? == gate::Verdict::Pass
             && self.cash(order).await?.is_ok())
     }
 
     /// The next attempt under the same key, persisted with its own deadline before it is sent.
-    async fn resend(&self, order: &Order, item: &OrderItem) -> Result<OrderItem, ExecutionError> {
-        let number = item.attempt.as_ref().map_or(1, |attempt| attempt.number.saturating_add(1));
+    async fn resend(&mut self, order: &Order, item: &OrderItem) -> Result<OrderItem, ExecutionError> {
         let moved = settlement::moved(item, item.state, self.ports.clock.now(), self.purge_at_s())?;
-        let next = OrderItem { attempt: Some(self.attempt(order, number)), ..moved };
+        let next = OrderItem { attempt: Some(self.attempt(order, item.attempt.as_ref())), ..moved };
         let stored = settlement::write_order(self.ports, &self.run, item, next.clone()).await?;
         // Somebody else's version: theirs to send.
-        if stored != next {
+        if (stored.revision, &stored.attempt) != (next.revision, &next.attempt) {
             return Ok(stored);
         }
         self.send(order, stored).await

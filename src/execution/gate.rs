@@ -49,7 +49,18 @@ pub struct View<'a> {
     /// Orders of this run that were sent or may have been, and what they are worth at reference prices.
     pub sent_count: u32,
     pub sent_notional: Money,
+    /// Absent where no limit is set for a day.
+    pub day: Option<DayTotal>,
     pub now: Timestamp,
+}
+
+/// What all runs of the account have reserved for the day on which this run was committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayTotal {
+    pub reserved: Money,
+    /// This run's part of it.
+    pub committed: Money,
+    pub limit: Money,
 }
 
 /// The gate's word on one order.
@@ -101,6 +112,12 @@ fn limit_passed(view: &View<'_>) -> Option<String> {
     if view.sent_count >= policy.max_orders {
         return Some(format!("order {} would be one more than max_orders {}", order.key, policy.max_orders));
     }
+    if let Some(DayTotal { reserved, limit, .. }) = view.day.filter(|day| day.reserved > day.limit) {
+        return Some(format!("the day's notional is {reserved}, over max_day_notional {limit}"));
+    }
+    if let Some(DayTotal { reserved, committed, .. }) = view.day.filter(|day| day.reserved < day.committed) {
+        return Some(format!("the run's notional {committed} is not in the day's total, which is {reserved}"));
+    }
     let (reference, limit) = (order.reference_price.get(), order.limit_price.get());
     if (limit - reference).abs() > reference * policy.collar.get() {
         return Some(format!(
@@ -132,6 +149,13 @@ pub fn cash_to_keep(input: &PlanningInput, plan: &RebalancePlan, locked: Money) 
     (buffer.max(Money::ZERO) + withdrawal.max(Money::ZERO) - locked).max(Money::ZERO)
 }
 
+/// The most that a buy can cost: at its limit price, with its fee.
+#[must_use]
+pub fn cash_at_limit(order: &Order, fee: Rate) -> Money {
+    let value = order.limit_price.value_of(order.quantity);
+    value + value.times(fee)
+}
+
 /// Whether free cash covers a buy at its limit price, with its fee, and what is to be kept stays after its expected
 /// cost. Sells need no cash.
 ///
@@ -144,8 +168,7 @@ pub fn cash_covers(order: &Order, fee: Rate, cash_free: Money, keep: Money) -> R
     if order.side == Side::Sell {
         return Ok(());
     }
-    let at_limit = order.limit_price.value_of(order.quantity);
-    let at_limit = at_limit + at_limit.times(fee);
+    let at_limit = cash_at_limit(order, fee);
     let expected = order.notional + order.estimated_cost;
     if cash_free >= at_limit && cash_free - expected >= keep {
         return Ok(());

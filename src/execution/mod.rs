@@ -18,6 +18,8 @@
 //! * [`emission`]: two phases, one conditional write and one send per order.
 //! * [`settlement`]: what became of an order; its verdict is pure.
 //! * [`conclusion`]: the account after the run, the portfolio's memory and the release of the lock, in one step.
+//! * [`audit`]: the log of every change, chained by hashes, and its check. Pure.
+//! * [`intervention`]: what a person does by hand: looks again, says what became of an order, stops a run.
 //! * [`record`]: a run as reports read it.
 //!
 //! Safety rests on conditional writes of states and on persisted deadlines; leases only keep two workers from
@@ -32,18 +34,21 @@ use crate::planning::{RebalancePlan, idempotency};
 use crate::ports::store::{PortfolioKey, RunItem};
 use crate::ports::{Clock, RunState, RunStore, Venue};
 
+pub mod audit;
 pub mod blob;
 pub mod claim;
 pub mod commitment;
 pub mod conclusion;
 pub mod emission;
 pub mod gate;
+pub mod intervention;
 pub mod record;
 pub mod request;
 pub mod settlement;
 pub mod transition;
 
-pub use record::{find_run, load_run, load_settlement};
+pub use intervention::{Answer, Handled, Statement, abort, settle};
+pub use record::{AuditTrail, find_run, load_audit, load_run, load_settlement};
 pub use request::{ExecutionError, Opening, Ports, PreparationFailure, RunOutcome, RunRequest, Settings};
 
 use claim::Claim;
@@ -128,7 +133,7 @@ async fn claim_or_recover<S: RunStore, V: Venue, C: Clock>(
 /// What recovery does with a run that has no plan yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unplanned {
-    /// Its event will be delivered again: leave it.
+    /// Its event may be delivered again until its window ends: leave it until then, and end it afterwards.
     Leave,
     /// Another run waits for the account, and this one has sent nothing: end it.
     Abort,
@@ -148,6 +153,9 @@ pub async fn recover<S: RunStore, V: Venue, C: Clock>(
     let Some(stored) = ports.store.load_run(run_id).await? else {
         return Ok(None);
     };
+    if is_awaited(&stored, unplanned, ports) {
+        return Ok(Some(stored));
+    }
     let event_digest = stored.event_digest.clone();
     let run = match claim::judge(&stored, &event_digest, claim_token, ports.clock.lease_now()) {
         claim::Standing::Mine => stored,
@@ -157,14 +165,21 @@ pub async fn recover<S: RunStore, V: Venue, C: Clock>(
         },
         _ => return Ok(Some(stored)),
     };
-    match (run.state, unplanned) {
-        (RunState::Claimed, Unplanned::Leave) => Ok(Some(run)),
-        (RunState::Claimed, Unplanned::Abort) => {
-            let reason = "its worker ended before a plan was made, and a later run needed the account".to_owned();
-            Ok(Some(conclusion::abort_unplanned(ports, run, reason).await?))
-        }
-        _ => Ok(Some(Box::pin(emission::carry_out(ports, run)).await?)),
+    if run.state != RunState::Claimed {
+        return Ok(Some(Box::pin(emission::carry_out(ports, run)).await?));
     }
+    let reason = match unplanned {
+        Unplanned::Leave => "no plan was made before its window ended",
+        Unplanned::Abort => "its worker ended before a plan was made, and a later run needed the account",
+    };
+    Ok(Some(conclusion::abort_unplanned(ports, run, reason.to_owned()).await?))
+}
+
+/// A run without a plan whose event may still be delivered again. It is not taken over: its lease would only keep that
+/// delivery waiting.
+fn is_awaited<S, V, C: Clock>(run: &RunItem, unplanned: Unplanned, ports: &Ports<'_, S, V, C>) -> bool {
+    let in_time = ports.clock.now() < request::window_end(run, ports.settings);
+    run.state == RunState::Claimed && unplanned == Unplanned::Leave && in_time
 }
 
 /// From Claimed to Planned, or to Aborted when there is nothing to commit. The inner error is the aborted run.
@@ -194,6 +209,7 @@ where
         Err(PreparationFailure::Transient(cause)) => {
             let until = request::window_end(&run, ports.settings);
             if ports.clock.now() < until {
+                claim::give_up(ports, &run).await?;
                 return Err(ExecutionError::TryAgain { cause, until });
             }
             let reason = format!("the input was not to be had until {until}: {cause}");

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
+use super::audit::{self, Finding};
 use super::blob;
 use super::request::ExecutionError;
 use crate::model::{Money, PlanningInput, Quantity};
 use crate::planning::RebalancePlan;
-use crate::ports::store::{BlobOwner, OrderItem, PortfolioKey, RunItem, RunStore, Settlement};
+use crate::ports::store::{BlobOwner, Change, LogEntry, OrderItem, PortfolioKey, RunItem, RunStore, Settlement};
 use crate::ports::{OrderRecord, OrderState, RunRecord};
 
 /// Loads a run with its input, plan and orders; `None` when there is no such run.
@@ -44,6 +45,44 @@ pub async fn load_settlement<S: RunStore>(store: &S, key: &PortfolioKey) -> Resu
         Some(item) => Ok(Some(blob::load(store, BlobOwner::Portfolio(key), &item.settlement, "settlement").await?)),
         None => Ok(None),
     }
+}
+
+/// A run's audit log, checked against what is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditTrail {
+    pub run: RunItem,
+    /// By time, then chain and number.
+    pub entries: Vec<LogEntry>,
+    /// Empty: the log is whole, and it is what the stored run and orders say.
+    pub findings: Vec<Finding>,
+}
+
+/// Recomputes a run's audit log; `None` when there is no such run.
+///
+/// # Errors
+/// As [`load_run`].
+pub async fn load_audit<S: RunStore>(store: &S, run_id: Uuid) -> Result<Option<AuditTrail>, ExecutionError> {
+    // Read until nothing was written in between: a run that is at work must not look tampered with.
+    let (run, orders, mut entries) = loop {
+        let Some(run) = store.load_run(run_id).await? else {
+            return Ok(None);
+        };
+        let orders = store.load_orders(run_id).await?;
+        let entries = store.load_log(run_id).await?;
+        if store.load_run(run_id).await?.as_ref() == Some(&run) && store.load_orders(run_id).await? == orders {
+            break (run, orders, entries);
+        }
+    };
+    let planned: Vec<Uuid> = match &run.commitment {
+        Some(commitment) => {
+            let plan: RebalancePlan = blob::load(store, BlobOwner::Run(run_id), &commitment.plan, "plan").await?;
+            plan.orders.iter().map(|order| order.key).collect()
+        }
+        None => Vec::new(),
+    };
+    let findings = audit::verify(audit::Stored { run: &run, orders: &orders, planned: &planned }, &entries);
+    entries.sort_by_key(|entry| (entry.at, matches!(entry.change, Change::Order { .. }), entry.sequence));
+    Ok(Some(AuditTrail { run, entries, findings }))
 }
 
 /// The record of a run whose item is at hand.

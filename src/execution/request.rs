@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::transition::IllegalTransition;
+use crate::model::policy::OrderPolicy;
 use crate::model::{AccountSnapshot, Flow, Money, RunIdentity, Trigger, VenueId};
 use crate::ports::store::{RunItem, Settlement};
 use crate::ports::{RunRecord, StoreError, VenueError};
@@ -26,10 +27,14 @@ pub struct Ports<'a, S, V, C> {
     pub settings: &'a Settings,
 }
 
+/// The longest lease: what a dead worker can make others wait for.
+pub const LONGEST_LEASE_MS: u64 = 60_000;
+
 /// How patient execution is, and the limits of the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// A worker that has not renewed its lease for this long may be taken over; at most a minute.
+    /// A worker that has not renewed its lease for this long may be taken over; more than [`LONGEST_LEASE_MS`] is
+    /// taken as that.
     pub lease_ms: u64,
     /// From signing an order to its deadline on the wire; the plan's validity bounds it as well.
     pub send_window_ms: u64,
@@ -41,7 +46,8 @@ pub struct Settings {
     pub max_attempts: u32,
     /// For so many hours after its scheduled time a run may begin, or wait for its input.
     pub window_hours: u32,
-    /// Most notional that all runs on the account may commit in one UTC day. Absent: no limit.
+    /// Most notional that all runs on the account may commit in one UTC day, whatever their policies say. Absent: no
+    /// limit besides theirs.
     pub max_day_notional: Option<Money>,
     /// Days after its end at which a run may be purged. Long after the longest redelivery window.
     pub retention_days: u32,
@@ -123,6 +129,9 @@ pub enum ExecutionError {
     /// What is stored or found contradicts the plan. Nothing more is sent; a person must look.
     #[error("run {run_id} is halted: {cause}; nothing more is sent, a person must look at the run and at the venue")]
     Halted { run_id: Uuid, cause: String },
+    /// What a person says of an order does not fit what is known of it. Nothing changed.
+    #[error("what is said of order {order} is not taken: {cause}")]
+    AnswerRefused { order: Uuid, cause: String },
     #[error("{0}; this is a defect of the program")]
     Illegal(#[from] IllegalTransition),
     #[error("{prefix:?} fits {count} runs; give more digits")]
@@ -142,6 +151,16 @@ pub(super) fn window_end(run: &RunItem, settings: &Settings) -> Timestamp {
         Trigger::Manual(_) => run.created_at,
     };
     after(begin, u64::from(settings.window_hours) * 3_600_000)
+}
+
+/// The most that may be reserved on the account in one day: the tighter of the operator's and the policy's.
+pub(super) fn day_limit(settings: &Settings, policy: &OrderPolicy) -> Option<Money> {
+    settings.max_day_notional.into_iter().chain(policy.max_day_notional).min()
+}
+
+/// The UTC day of a moment.
+pub(super) fn day_of(at: Timestamp) -> jiff::civil::Date {
+    jiff::tz::TimeZone::UTC.to_datetime(at).date()
 }
 
 /// Unix seconds at which what ends now may be purged.

@@ -6,10 +6,11 @@
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::audit;
 use super::request::{self, ExecutionError, Ports};
 use super::transition::{IllegalTransition, order_is_terminal, order_transition};
 use crate::model::{Money, Order, Price, Quantity};
-use crate::planning::idempotency::client_order_id;
+use crate::ports::capability::client_order_id;
 use crate::ports::store::{OrderItem, RunItem, Written};
 use crate::ports::venue::{Duplicates, Fill, Promise, Sought, VenueOrder, VenueOrderStatus};
 use crate::ports::{Clock, OrderState, RunStore, Venue};
@@ -53,6 +54,8 @@ pub struct Adoption {
 
 /// Judges a finding about an order that is not terminal. Pure.
 ///
+/// `asked_at`: when the question was asked, not when it was answered: an order may arrive in between, and an absence
+/// says nothing of what came after the question.
 /// `may_resend`: the gate would let the order pass now, and attempts are left.
 #[must_use]
 pub fn judge(
@@ -60,7 +63,7 @@ pub fn judge(
     item: &OrderItem,
     finding: &Finding,
     promise: Promise,
-    now: Timestamp,
+    asked_at: Timestamp,
     may_resend: bool,
 ) -> Verdict {
     match finding {
@@ -69,29 +72,35 @@ pub fn judge(
         Finding::Absent if item.venue_order_id.is_some() => {
             Verdict::Wait("the venue took the order and does not find it now".to_owned())
         }
-        Finding::Absent => judge_absent(item, promise, now, may_resend),
+        Finding::Absent => judge_absent(item, promise, asked_at, may_resend),
     }
 }
 
 /// Absence means something only where the venue bounds late requests, and only after deadline, skew and query lag.
-fn judge_absent(item: &OrderItem, promise: Promise, now: Timestamp, may_resend: bool) -> Verdict {
+fn judge_absent(item: &OrderItem, promise: Promise, asked_at: Timestamp, may_resend: bool) -> Verdict {
     if may_resend && promise.duplicates == Duplicates::Replayed {
         return Verdict::Resend;
     }
-    let Some((late, attempt)) = promise.late_requests.zip(item.attempt.as_ref()) else {
+    let Some(certain) = certain_after(item, promise) else {
         let cause = "absent, and the venue does not bound late requests: a person must look at the venue";
         return Verdict::Wait(cause.to_owned());
     };
-    let certain = request::after(attempt.deadline, late.clock_skew_ms.saturating_add(late.query_lag_ms));
-    if now > certain {
+    if asked_at > certain {
         let cause = format!("in neither orders nor fills after {certain}, when no request could still arrive");
         return Verdict::NotPlaced(cause);
     }
     Verdict::Wait(format!("absent; a request may still arrive until {certain}"))
 }
 
+/// After this, what is absent was not placed and never will be. `None` where a venue does not bound late requests.
+#[must_use]
+pub fn certain_after(item: &OrderItem, promise: Promise) -> Option<Timestamp> {
+    let (late, attempt) = promise.late_requests.zip(item.attempt.as_ref())?;
+    Some(request::after(attempt.deadline, late.clock_skew_ms.saturating_add(late.query_lag_ms)))
+}
+
 fn judge_found(order: &Order, item: &OrderItem, found: &VenueOrder, fills: &[Fill]) -> Verdict {
-    let same = found.client_order_id == client_order_id(order.key)
+    let same = found.client_order_id == client_order_id(&order.venue, order.key)
         && found.instrument == order.instrument
         && found.side == order.side
         && found.quantity == order.quantity;
@@ -111,6 +120,10 @@ fn judge_found(order: &Order, item: &OrderItem, found: &VenueOrder, fills: &[Fil
     if filled > order.quantity || found.filled_quantity > order.quantity {
         let more = filled.max(found.filled_quantity);
         return Verdict::Halt(format!("overfill: {more} of {} {}", order.quantity, order.instrument));
+    }
+    if filled < item.filled_quantity {
+        // A copy of the venue that lags behind what was seen before.
+        return Verdict::Wait(format!("the venue shows {filled} filled and showed {} before", item.filled_quantity));
     }
     if filled != found.filled_quantity {
         return Verdict::Wait(format!("the venue reports {} filled and shows {filled}", found.filled_quantity));
@@ -192,7 +205,7 @@ pub fn adopted(
 /// Asks the venue for the order, then for its fills.
 pub(super) async fn look_up<V: Venue>(venue: &V, order: &Order) -> Finding {
     let sought = Sought {
-        client_order_id: client_order_id(order.key),
+        client_order_id: client_order_id(&order.venue, order.key),
         venue_account: order.venue_account.clone(),
         instrument: order.instrument.clone(),
     };
@@ -218,7 +231,19 @@ pub(super) async fn write_order<S: RunStore, V, C>(
     before: &OrderItem,
     after: OrderItem,
 ) -> Result<OrderItem, ExecutionError> {
-    match ports.store.update_order(before, &after).await? {
+    write_order_by(ports, run, before, after, None).await
+}
+
+/// The same on a person's word.
+pub(super) async fn write_order_by<S: RunStore, V, C>(
+    ports: &Ports<'_, S, V, C>,
+    run: &RunItem,
+    before: &OrderItem,
+    after: OrderItem,
+    operator: Option<&str>,
+) -> Result<OrderItem, ExecutionError> {
+    let (after, entry) = audit::of_order(run, Some(before), after, operator);
+    match ports.store.update_order(before, &after, &entry).await? {
         Written::Done => Ok(after),
         Written::Refused => {
             let stored = ports.store.load_order(run.run_id, before.key).await?;
@@ -237,7 +262,8 @@ pub(super) fn other_digest(key: uuid::Uuid, stored: &OrderItem, planned: &str) -
     format!("order {key} is stored with the payload digest {} and planned with {planned}", stored.payload_digest)
 }
 
-/// Takes over what the venue says, or notes why nothing is known. A [`Verdict::Resend`] changes nothing here.
+/// Takes over what the venue says, or notes why nothing is known. A [`Verdict::Resend`] changes nothing here; a
+/// [`Verdict::Halt`] is noted, and the caller halts.
 pub(super) async fn apply<S: RunStore, V: Venue, C: Clock>(
     ports: &Ports<'_, S, V, C>,
     run: &RunItem,
@@ -256,14 +282,9 @@ pub(super) async fn apply<S: RunStore, V: Venue, C: Clock>(
             }
             after
         }
-        Verdict::Wait(note) if note == item.note => return Ok(item.clone()),
-        Verdict::Wait(note) => OrderItem { note, ..moved(item, item.state, now, purge_at_s)? },
+        Verdict::Wait(note) | Verdict::Halt(note) if note == item.note => return Ok(item.clone()),
+        Verdict::Wait(note) | Verdict::Halt(note) => OrderItem { note, ..moved(item, item.state, now, purge_at_s)? },
         Verdict::NotPlaced(note) => OrderItem { note, ..moved(item, OrderState::NotPlaced, now, purge_at_s)? },
-        Verdict::Halt(cause) => {
-            let noted = OrderItem { note: cause.clone(), ..moved(item, item.state, now, purge_at_s)? };
-            write_order(ports, run, item, noted).await?;
-            return Err(ExecutionError::Halted { run_id: run.run_id, cause });
-        }
     };
     write_order(ports, run, item, after).await
 }

@@ -310,6 +310,9 @@ pub struct OrderPolicy {
     pub max_order_notional: Money,
     pub max_run_notional: Money,
     pub max_orders: u32,
+    /// Most that all runs on the account may commit in one UTC day. Absent: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_day_notional: Option<Money>,
 }
 
 /// When data is too old, too sparse or too strange to trade on.

@@ -56,12 +56,6 @@ pub fn order_key(
     Uuid::new_v5(&NAMESPACE, &length_prefixed(&fields))
 }
 
-/// The key as it goes to a venue: 32 lower-case hex digits, which fits every venue's rules found so far.
-#[must_use]
-pub fn client_order_id(key: Uuid) -> String {
-    key.simple().to_string()
-}
-
 /// SHA-256, in hex, over everything the order says except the digest itself; decimals normalised.
 #[must_use]
 pub fn payload_digest(order: &Order) -> String {

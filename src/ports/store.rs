@@ -2,6 +2,9 @@
 //!
 //! Every write states what it expects to find. A write whose expectation fails answers [`Written::Refused`] and
 //! changes nothing; the caller reads what is there and decides. The decisions are pure functions of `execution`.
+//!
+//! Every write of a run or an order comes with its [`LogEntry`], which is put in the same transaction and is never
+//! replaced: no state without the entry that tells of it, and no entry without the state.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,7 +17,7 @@ use crate::model::{
 };
 
 /// The version of every stored item.
-pub const ITEM_SCHEMA: u32 = 1;
+pub const ITEM_SCHEMA: u32 = 2;
 
 /// Runs, plans, orders, locks and switches. Each method is one atomic step: a read, a conditional write or one
 /// transaction. Reads are strongly consistent unless the method says otherwise.
@@ -33,11 +36,12 @@ pub trait RunStore {
 
     async fn load_lock(&self, account: &AccountKey) -> Result<Option<LockItem>, StoreError>;
 
-    /// One transaction: the run, if there is none; the account's lock, if nobody has it or this run has.
-    async fn claim(&self, run: &RunItem) -> Result<Written, StoreError>;
+    /// One transaction: the run, if there is none; the account's lock, if nobody has it or this run has; the entry.
+    async fn claim(&self, run: &RunItem, entry: &LogEntry) -> Result<Written, StoreError>;
 
-    /// Replaces the run, if it is still as `before` says in state, epoch and lease.
-    async fn update_run(&self, before: &RunItem, after: &RunItem) -> Result<Written, StoreError>;
+    /// One transaction: replaces the run, if it is still as `before` says in revision, state, epoch and lease; the
+    /// entry.
+    async fn update_run(&self, before: &RunItem, after: &RunItem, entry: &LogEntry) -> Result<Written, StoreError>;
 
     /// Puts one chunk of immutable bytes. A chunk that exists already is left as it is: its address is its digest.
     async fn put_chunk(&self, address: &ChunkAddress<'_>, bytes: &[u8]) -> Result<(), StoreError>;
@@ -48,18 +52,30 @@ pub trait RunStore {
     async fn expire_chunk(&self, address: &ChunkAddress<'_>, expires_at_s: i64) -> Result<(), StoreError>;
 
     /// The commit. One transaction: replaces the run, if it is still as `before` says; raises the day's reserved
-    /// notional, if the sum stays within the limit.
-    async fn commit(&self, before: &RunItem, after: &RunItem, day: &DayReservation)
-    -> Result<CommitAnswer, StoreError>;
+    /// notional, if the sum stays within the limit; the entry.
+    async fn commit(
+        &self,
+        before: &RunItem,
+        after: &RunItem,
+        day: &DayReservation,
+        entry: &LogEntry,
+    ) -> Result<CommitAnswer, StoreError>;
 
     /// Notional reserved on that day so far; zero when there is none.
     async fn reserved_notional(&self, account: &AccountKey, day: jiff::civil::Date) -> Result<Money, StoreError>;
 
-    /// One transaction: the order, if there is none; only while the run is still as `fence` says in state and epoch.
-    async fn create_order(&self, fence: &RunItem, order: &OrderItem) -> Result<Written, StoreError>;
+    /// One transaction: the order, if there is none; only while the run is still as `fence` says in state and epoch;
+    /// the entry.
+    async fn create_order(&self, fence: &RunItem, order: &OrderItem, entry: &LogEntry) -> Result<Written, StoreError>;
 
-    /// Replaces the order, if its revision and payload digest are still those of `before`.
-    async fn update_order(&self, before: &OrderItem, after: &OrderItem) -> Result<Written, StoreError>;
+    /// One transaction: replaces the order, if its revision and payload digest are still those of `before`; the
+    /// entry.
+    async fn update_order(
+        &self,
+        before: &OrderItem,
+        after: &OrderItem,
+        entry: &LogEntry,
+    ) -> Result<Written, StoreError>;
 
     async fn load_order(&self, run_id: Uuid, key: Uuid) -> Result<Option<OrderItem>, StoreError>;
 
@@ -67,13 +83,18 @@ pub trait RunStore {
     async fn load_orders(&self, run_id: Uuid) -> Result<Vec<OrderItem>, StoreError>;
 
     /// One transaction: replaces the run (now terminal), if it is still as `before` says; puts the portfolio, if
-    /// given; releases the account's lock, which must be this run's.
+    /// given; releases the account's lock, which must be this run's; the entry.
     async fn finish(
         &self,
         before: &RunItem,
         after: &RunItem,
         portfolio: Option<&PortfolioItem>,
+        entry: &LogEntry,
     ) -> Result<Written, StoreError>;
+
+    /// All entries of a run's log, those of one chain (the run's, or one order's) in the sequence in which they are
+    /// filed.
+    async fn load_log(&self, run_id: Uuid) -> Result<Vec<LogEntry>, StoreError>;
 
     async fn load_portfolio(&self, key: &PortfolioKey) -> Result<Option<PortfolioItem>, StoreError>;
 
@@ -146,6 +167,10 @@ pub struct RunItem {
     /// What the run is about; another delivery of the same run must have the same.
     pub event_digest: String,
     pub state: RunState,
+    /// Raised by every write, from 1: the number of the log entry that tells of it.
+    pub revision: u64,
+    /// Hash of that entry.
+    pub log_head: String,
     /// Why the run is or will be aborted; empty otherwise. Set while Emitting, it stops all further sends.
     pub reason: String,
     /// Raised by every takeover: the fence of a worker that was thought dead.
@@ -221,8 +246,11 @@ pub struct OrderItem {
     pub key: Uuid,
     pub payload_digest: String,
     pub state: OrderState,
-    /// Raised by every write; what conditional writes compare.
+    /// Raised by every write, from 1; what conditional writes compare, and the number of the log entry that tells of
+    /// it.
     pub revision: u64,
+    /// Hash of that entry.
+    pub log_head: String,
     /// Absent when it was never to be sent.
     pub attempt: Option<Attempt>,
     pub venue_order_id: Option<String>,
@@ -244,6 +272,43 @@ pub struct Attempt {
     pub number: u32,
     pub signed_at: Timestamp,
     pub deadline: Timestamp,
+}
+
+/// One entry of a run's audit log. Entries form chains by their hashes: the run's own, and one for each order, which
+/// begins at the run's entry of its time. Made and checked by `execution::audit`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogEntry {
+    pub schema: u32,
+    pub run_id: Uuid,
+    /// The revision of the run or order after the change: from 1, without a gap.
+    pub sequence: u64,
+    pub change: Change,
+    pub at: Timestamp,
+    /// The worker that wrote it.
+    pub claim_token: Uuid,
+    pub epoch: u64,
+    /// The person on whose word it was written; absent when the program decided by itself.
+    pub operator: Option<String>,
+    /// The run's reason or the order's note after the change.
+    pub why: String,
+    /// SHA-256 of the item after the change, its `log_head` left empty.
+    pub item_digest: String,
+    /// SHA-256 over the last entry of every order of the run; on the entry that ends it.
+    pub orders_digest: Option<String>,
+    /// Hash of the entry before; of a run's first entry empty, of an order's first entry the run's of that time.
+    pub previous: String,
+    /// SHA-256 of this entry, its `hash` left empty.
+    pub hash: String,
+}
+
+/// What changed. `from` is absent when the item was made; the same state twice means that something else in it
+/// changed, such as lease, attempt or note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Change {
+    Run { from: Option<RunState>, to: RunState },
+    Order { key: Uuid, from: Option<OrderState>, to: OrderState },
 }
 
 /// The run that holds a venue account.

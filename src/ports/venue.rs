@@ -54,6 +54,8 @@ pub struct LateRequests {
     pub clock_skew_ms: u64,
     /// How long an accepted order may be missing from queries.
     pub query_lag_ms: u64,
+    /// The longest time from signing to deadline that the venue takes.
+    pub longest_window_ms: u64,
 }
 
 /// What goes on the wire.

@@ -13,8 +13,8 @@ use super::run::{
 use crate::model::policy::GradeKind;
 use crate::model::{AssetId, AssetRecord, Money, Order, PlanningInput, Price, Quantity, Side, Trigger};
 use crate::planning::RebalancePlan;
-use crate::planning::idempotency::client_order_id;
 use crate::planning::plan::{Outcome, Position};
+use crate::ports::capability::client_order_id;
 use crate::ports::{OrderRecord, RunRecord};
 
 impl RunReport {
@@ -197,7 +197,7 @@ impl OrderReport {
         };
         Self {
             key: order.key,
-            client_order_id: client_order_id(order.key),
+            client_order_id: client_order_id(&order.venue, order.key),
             payload_digest: order.payload_digest.clone(),
             priority: order.priority,
             side: order.side,

@@ -6,7 +6,7 @@ use index_rebalancer::adapters::clock::{CaseClock, SystemClock, claim_token};
 use index_rebalancer::adapters::embedded_store::EmbeddedStore;
 use index_rebalancer::adapters::files::Case;
 use index_rebalancer::adapters::paper_venue::{PaperBook, PaperVenue};
-use index_rebalancer::execution::{self, Ports, PreparationFailure, RunRequest, Settings, claim};
+use index_rebalancer::execution::{self, Ports, PreparationFailure, RunRequest, Settings, audit, claim};
 use index_rebalancer::model::{AccountId, Flow, RunIdentity, Trigger};
 use index_rebalancer::planning::{self, idempotency};
 use index_rebalancer::ports::store::{ITEM_SCHEMA, RunItem, RunStore, Written};
@@ -68,6 +68,8 @@ pub(crate) async fn hold_the_account(path: &Path) {
         identity,
         flow: Flow::Full,
         state: RunState::Claimed,
+        revision: 0,
+        log_head: String::new(),
         reason: String::new(),
         epoch: 1,
         lease_until: now + jiff::SignedDuration::from_secs(3600),
@@ -78,6 +80,7 @@ pub(crate) async fn hold_the_account(path: &Path) {
         settlement: None,
         expires_at_s: None,
     };
-    assert_eq!(store.store().claim(&run).await.expect("claimed"), Written::Done);
+    let (run, entry) = audit::of_run(None, run, None);
+    assert_eq!(store.store().claim(&run, &entry).await.expect("claimed"), Written::Done);
     store.close().await;
 }

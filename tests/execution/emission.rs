@@ -2,7 +2,8 @@
 
 use index_rebalancer::execution::{ExecutionError, RunOutcome};
 use index_rebalancer::model::Side;
-use index_rebalancer::planning::idempotency::{client_order_id, order_key, run_id};
+use index_rebalancer::planning::idempotency::{order_key, run_id};
+use index_rebalancer::ports::capability::client_order_id;
 use index_rebalancer::ports::venue::{
     Duplicates, Fill, LateRequests, Promise, Sought, Venue, VenueOrder, VenueOrderStatus,
 };
@@ -16,7 +17,7 @@ fn faults(venue: &Watched<'_>, faults: &[Fault]) {
 
 const BOUNDED: Promise = Promise {
     duplicates: Duplicates::RefusedWhileOpen,
-    late_requests: Some(LateRequests { clock_skew_ms: 1_000, query_lag_ms: 2_000 }),
+    late_requests: Some(LateRequests { clock_skew_ms: 1_000, query_lag_ms: 2_000, longest_window_ms: 60_000 }),
 };
 const NEITHER: Promise = Promise { duplicates: Duplicates::Unchecked, late_requests: None };
 
@@ -128,7 +129,7 @@ fn honest(request: &index_rebalancer::execution::RunRequest) -> VenueOrder {
     let identity = &request.identity;
     let key = order_key(run, &identity.venue, &identity.venue_account, &instrument, Side::Sell, 0);
     VenueOrder {
-        client_order_id: client_order_id(key),
+        client_order_id: client_order_id(&identity.venue, key),
         venue_order_id: "7".to_owned(),
         instrument,
         side: Side::Sell,

@@ -11,8 +11,10 @@
 mod plans;
 mod support;
 
+mod audit;
 mod controls;
 mod emission;
+mod interventions;
 mod paper_venue;
 mod recovery;
 mod runs;

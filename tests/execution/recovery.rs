@@ -1,9 +1,10 @@
 //! Workers that die, and runs that stand in each other's way.
 
+use index_rebalancer::execution::audit::{of_order, of_run};
 use index_rebalancer::execution::{ExecutionError, RunOutcome, Unplanned, recover};
 use index_rebalancer::planning::idempotency::run_id;
-use index_rebalancer::ports::store::{OrderItem, Written};
-use index_rebalancer::ports::{OrderState, RunState, RunStore, StoreError};
+use index_rebalancer::ports::store::{OrderItem, RunItem, Written};
+use index_rebalancer::ports::{Clock, OrderState, RunState, RunStore, StoreError};
 use uuid::Uuid;
 
 use crate::support::*;
@@ -15,7 +16,56 @@ async fn left_behind(world: &World) -> index_rebalancer::execution::RunRequest {
     venue.before_placing = Some(Box::new(|count| assert_eq!(count, 0, "one order only")));
     *venue.mute.lock().expect("not poisoned") = true;
     unsettled(world.run(&request, &venue, &LEGS[..1]).await.expect("runs"));
+    // It died: it did not give its lease up.
+    let left = world.run_item(&request).await;
+    let held = RunItem { lease_until: world.clock.now() + seconds(60), ..left.clone() };
+    let (held, entry) = of_run(Some(&left), held, None);
+    assert_eq!(world.store().update_run(&left, &held, &entry).await, Ok(Written::Done));
     request
+}
+
+#[tokio::test]
+async fn a_worker_that_leaves_a_run_gives_its_lease_up() {
+    let world = World::new().await;
+    let (request, venue) = (scheduled(monday()), world.venue());
+    *venue.mute.lock().expect("not poisoned") = true;
+    unsettled(world.run(&request, &venue, &LEGS[..1]).await.expect("runs"));
+    *venue.mute.lock().expect("not poisoned") = false;
+    let record = completed(world.resume(&redelivered(&request), &venue).await.expect("goes on at once"));
+    assert_eq!((states(&record), venue.placed().len()), (vec![OrderState::Filled], 1));
+}
+
+#[tokio::test]
+async fn no_lease_is_longer_than_a_minute() {
+    let mut world = World::new().await;
+    world.settings.lease_ms = 3_600_000;
+    let mut venue = world.venue();
+    venue.before_placing = Some(Box::new(|_| panic!("killed")));
+    let request = scheduled(monday());
+    assert!(futures_catch(std::panic::AssertUnwindSafe(world.run(&request, &venue, &LEGS))).await, "the worker died");
+    assert_eq!(world.run_item(&request).await.lease_until, monday() + seconds(60));
+}
+
+/// A run whose input was not to be had is left to its event until its window ends; then nobody will come any more.
+#[tokio::test]
+async fn recovery_ends_an_unplanned_run_when_its_window_is_over() {
+    let world = World::new().await;
+    let (request, venue) = (scheduled(monday()), world.venue());
+    let down = async |_| Err(index_rebalancer::execution::PreparationFailure::Transient("down".to_owned()));
+    let no_plan = |_: &_| -> Result<index_rebalancer::planning::RebalancePlan, String> { panic!("no input") };
+    let _ = index_rebalancer::execution::execute(&request, &world.ports(&venue), down, no_plan).await;
+    let run = run_id(&request.identity);
+    let recovered = async |token| {
+        let ports = world.ports(&venue);
+        recover(&ports, run, Uuid::from_u128(token), Unplanned::Leave).await.expect("recovers").expect("is stored")
+    };
+    world.later(hours(5));
+    let left = recovered(9).await;
+    assert_eq!((left.state, left.epoch), (RunState::Claimed, 1), "not even taken over");
+    world.later(hours(1));
+    let ended = recovered(10).await;
+    assert_eq!((ended.state, world.lock_holder().await), (RunState::Aborted, None));
+    assert!(ended.reason.contains("before its window ended"), "{}", ended.reason);
 }
 
 #[tokio::test]
@@ -131,7 +181,7 @@ async fn recovery_within_the_validity_carries_the_stored_plan_out() {
 }
 
 /// Runs a future to its end or its panic; whether it panicked.
-async fn futures_catch<F: std::future::Future>(future: std::panic::AssertUnwindSafe<F>) -> bool {
+pub(crate) async fn futures_catch<F: std::future::Future>(future: std::panic::AssertUnwindSafe<F>) -> bool {
     let mut future = std::pin::pin!(future.0);
     std::future::poll_fn(|context| {
         let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| future.as_mut().poll(context)));
@@ -157,10 +207,12 @@ async fn a_thawed_worker_is_fenced_out() {
 
     let template = world.store().load_orders(frozen.run_id).await.expect("reads").remove(0);
     let late = OrderItem { key: Uuid::from_u128(77), state: OrderState::Sending, revision: 1, ..template };
-    assert_eq!(world.store().create_order(&frozen, &late).await, Ok(Written::Refused));
+    let (late, entry) = of_order(&frozen, None, late, None);
+    assert_eq!(world.store().create_order(&frozen, &late, &entry).await, Ok(Written::Refused));
     let current = world.run_item(&request).await;
-    assert_eq!(world.store().create_order(&current, &late).await, Ok(Written::Done));
+    assert_eq!(world.store().create_order(&current, &late, &entry).await, Ok(Written::Done));
     let renewed = index_rebalancer::ports::store::RunItem { lease_until: monday() + hours(9), ..frozen.clone() };
-    assert_eq!(world.store().update_run(&frozen, &renewed).await, Ok(Written::Refused));
-    assert_eq!(world.store().finish(&frozen, &renewed, None).await, Ok::<_, StoreError>(Written::Refused));
+    let (renewed, entry) = of_run(Some(&frozen), renewed, None);
+    assert_eq!(world.store().update_run(&frozen, &renewed, &entry).await, Ok(Written::Refused));
+    assert_eq!(world.store().finish(&frozen, &renewed, None, &entry).await, Ok::<_, StoreError>(Written::Refused));
 }

@@ -1,6 +1,7 @@
 //! The store adapter's conditions, one by one, and how fast the embedded store is there.
 
 use index_rebalancer::adapters::embedded_store::EmbeddedStore;
+use index_rebalancer::execution::audit::of_run;
 use index_rebalancer::model::Money;
 use index_rebalancer::ports::store::{
     BlobOwner, ChunkAddress, CommitAnswer, DayReservation, KillSwitch, RunItem, SwitchScope, Written,
@@ -24,9 +25,11 @@ async fn claimed(world: &World) -> RunItem {
 async fn a_claim_takes_run_and_lock_or_neither() {
     let world = World::new().await;
     let run = claimed(&world).await;
-    assert_eq!(world.store().claim(&run).await, Ok(Written::Refused), "the run is there");
-    let other = RunItem { run_id: Uuid::from_u128(3), ..run.clone() };
-    assert_eq!(world.store().claim(&other).await, Ok(Written::Refused), "the lock is taken");
+    let (again, entry) = of_run(None, run.clone(), None);
+    assert_eq!(world.store().claim(&again, &entry).await, Ok(Written::Refused), "the run is there");
+    let (other, entry) = of_run(None, RunItem { run_id: Uuid::from_u128(3), ..run.clone() }, None);
+    assert_eq!(world.store().claim(&other, &entry).await, Ok(Written::Refused), "the lock is taken");
+    assert_eq!(world.store().load_log(other.run_id).await, Ok(vec![]), "nor is anything told of it");
     assert_eq!(world.store().load_run(other.run_id).await, Ok(None));
     assert_eq!(world.lock_holder().await, Some(run.run_id));
 }
@@ -35,8 +38,9 @@ async fn a_claim_takes_run_and_lock_or_neither() {
 async fn a_run_moves_only_from_the_state_epoch_and_lease_that_were_read() {
     let world = World::new().await;
     let run = claimed(&world).await;
-    let after = RunItem { state: RunState::Planned, ..run.clone() };
+    let (after, entry) = of_run(Some(&run), RunItem { state: RunState::Planned, ..run.clone() }, None);
     let stale = [
+        RunItem { revision: run.revision + 1, ..run.clone() },
         RunItem { state: RunState::Emitting, ..run.clone() },
         RunItem { epoch: run.epoch + 1, ..run.clone() },
         RunItem { lease_until: run.lease_until + seconds(1), ..run.clone() },
@@ -48,12 +52,12 @@ async fn a_run_moves_only_from_the_state_epoch_and_lease_that_were_read() {
         limit: None,
     };
     for before in &stale {
-        assert_eq!(world.store().update_run(before, &after).await, Ok(Written::Refused));
-        assert_eq!(world.store().commit(before, &after, &day).await, Ok(CommitAnswer::Refused));
-        assert_eq!(world.store().finish(before, &after, None).await, Ok(Written::Refused));
+        assert_eq!(world.store().update_run(before, &after, &entry).await, Ok(Written::Refused));
+        assert_eq!(world.store().commit(before, &after, &day, &entry).await, Ok(CommitAnswer::Refused));
+        assert_eq!(world.store().finish(before, &after, None, &entry).await, Ok(Written::Refused));
     }
     assert_eq!(world.store().reserved_notional(&day.account, day.day).await, Ok(Money::ZERO));
-    assert_eq!(world.store().commit(&run, &after, &day).await, Ok(CommitAnswer::Done));
+    assert_eq!(world.store().commit(&run, &after, &day, &entry).await, Ok(CommitAnswer::Done));
     assert_eq!(world.store().load_run(run.run_id).await, Ok(Some(after)));
     assert_eq!(world.store().reserved_notional(&day.account, day.day).await, Ok(money("10")));
 }
@@ -65,8 +69,8 @@ async fn only_the_holder_releases_the_lock() {
     let (pk, sk) = ("account#paper#binance#main", "lock");
     let thief = aws_sdk_dynamodb::types::AttributeValue::S(Uuid::from_u128(3).to_string());
     world.tamper(pk, sk, "run_id", thief).await;
-    let ended = RunItem { state: RunState::Aborted, ..run.clone() };
-    assert_eq!(world.store().finish(&run, &ended, None).await, Ok(Written::Refused));
+    let (ended, entry) = of_run(Some(&run), RunItem { state: RunState::Aborted, ..run.clone() }, None);
+    assert_eq!(world.store().finish(&run, &ended, None, &entry).await, Ok(Written::Refused));
     assert_eq!(world.store().load_run(run.run_id).await, Ok(Some(run)), "neither half took place");
 }
 

@@ -69,7 +69,7 @@ async fn an_unknown_state_halts() {
 async fn an_unknown_order_state_or_a_foreign_schema_halts() {
     for (attribute, value, expected) in [
         ("state", AttributeValue::S("lost".to_owned()), "lost"),
-        ("schema", AttributeValue::N("2".to_owned()), "schema"),
+        ("schema", AttributeValue::N("3".to_owned()), "schema"),
     ] {
         let world = World::new().await;
         let request = committed(&world).await;
@@ -102,7 +102,12 @@ async fn an_order_that_is_not_in_the_plan_halts() {
     let run = world.run_item(&request).await;
     let mut stray = world.store().load_orders(run.run_id).await.expect("reads").remove(0);
     stray.key = uuid::Uuid::from_u128(4);
-    assert_eq!(world.store().create_order(&run, &stray).await, Ok(index_rebalancer::ports::store::Written::Done));
+    stray.revision = 1;
+    let (stray, entry) = index_rebalancer::execution::audit::of_order(&run, None, stray, None);
+    assert_eq!(
+        world.store().create_order(&run, &stray, &entry).await,
+        Ok(index_rebalancer::ports::store::Written::Done)
+    );
     let error = refused(&world, &request).await;
     assert!(error.to_string().contains("not in the plan"), "{error}");
 }

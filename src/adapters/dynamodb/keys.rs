@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::{Item, text};
 use crate::model::{AccountId, Environment, PortfolioId, VenueId};
-use crate::ports::store::{AccountKey, BlobOwner, ChunkAddress, MIN_RUN_PREFIX, PortfolioKey, StoreError, SwitchScope};
+use crate::ports::store::{
+    AccountKey, BlobOwner, Change, ChunkAddress, LogEntry, MIN_RUN_PREFIX, PortfolioKey, StoreError, SwitchScope,
+};
 
 /// Attributes that exist for keys and indexes only.
 pub(super) const OWN_ATTRIBUTES: [&str; 5] = ["pk", "sk", "portfolio_key", "unsettled", "created_at_ms"];
@@ -69,6 +71,19 @@ pub(super) fn orders(run_id: Uuid) -> String {
 
 pub(super) fn order(run_id: Uuid, key: Uuid) -> Key {
     Key { pk: orders(run_id), sk: key.simple().to_string() }
+}
+
+pub(super) fn log(run_id: Uuid) -> String {
+    format!("log#{}", run_id.simple())
+}
+
+/// Numbers are padded, so that they sort as they count.
+pub(super) fn log_entry(entry: &LogEntry) -> Key {
+    let chain = match &entry.change {
+        Change::Run { .. } => "run".to_owned(),
+        Change::Order { key, .. } => format!("order#{}", key.simple()),
+    };
+    Key { pk: log(entry.run_id), sk: format!("{chain}#{:010}", entry.sequence) }
 }
 
 fn account(key: &AccountKey) -> String {

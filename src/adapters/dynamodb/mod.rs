@@ -9,6 +9,7 @@
 //! | run, sparse index `unsettled_runs` | `unsettled` (only while not terminal) | `created_at_ms` | recovery |
 //! | chunk | `blob#run#`id or `blob#`portfolio | digest`#`chunk | owner, digest, number |
 //! | order | `orders#` run id | the key, 32 hex digits | run; run and key |
+//! | log entry | `log#` run id | `run#`number or `order#`key`#`number | run; chain by number |
 //! | lock | `account#`environment`#`venue`#`account | `lock` | account |
 //! | day | the same | `day#`date | account and day |
 //! | portfolio | `portfolio#`environment`#`venue`#`account`#`portfolio | `state` | portfolio on an account |
@@ -24,7 +25,7 @@
 //! claim         worker A puts run + lock ─┬─ both absent: A has it
 //!               worker B puts run + lock ─┘  refused: B reads A's run, and never half a claim (one transaction)
 //!
-//! update, commit, finish: state = what I read AND epoch = mine AND lease_until = what I read
+//! update, commit, finish: revision, state and lease_until = what I read AND epoch = mine
 //!               A reads epoch 1 … freezes … B takes over with epoch 2 … A thaws and writes: refused by the epoch
 //!               A renews its lease … B, who read the old lease as over, takes over: refused by the lease
 //!
@@ -33,6 +34,9 @@
 //!
 //! update_order  revision = what I read AND payload_digest = the plan's
 //!               A and B settle the same order: one write wins, the other reads and takes it over
+//!
+//! log entry     absent, in the same transaction as the run or order whose revision is its number
+//!               guarded by that item's condition; never replaced, never deleted
 //!
 //! commit's day  reserved_notional ≤ limit − mine, in the same transaction: two commits cannot both fit in one gap
 //! ```

@@ -14,7 +14,7 @@ use super::{Condition, DynamoStore, Item, decode, encode, number, text, unavaila
 use crate::model::number::parse_market;
 use crate::model::{Environment, Money, PortfolioId};
 use crate::ports::store::{
-    AccountKey, ChunkAddress, CommitAnswer, DayReservation, ITEM_SCHEMA, KillSwitch, LockItem, OrderItem,
+    AccountKey, ChunkAddress, CommitAnswer, DayReservation, ITEM_SCHEMA, KillSwitch, LockItem, LogEntry, OrderItem,
     PortfolioItem, PortfolioKey, RunItem, RunStore, StoreError, SwitchScope, Written,
 };
 
@@ -33,14 +33,11 @@ fn run_attributes(run: &RunItem) -> Result<Item, StoreError> {
 /// The run is still as it was read: the fence against workers that were thought dead.
 fn still(run: &RunItem) -> Condition {
     Condition::all_equal([
+        ("revision", number(run.revision)),
         ("state", text(run.state.as_str())),
         ("epoch", number(run.epoch)),
         ("lease_until", text(run.lease_until.to_string())),
     ])
-}
-
-fn written(took_place: bool) -> Written {
-    if took_place { Written::Done } else { Written::Refused }
 }
 
 fn put_action(put: aws_sdk_dynamodb::types::Put) -> TransactWriteItem {
@@ -73,6 +70,38 @@ impl DynamoStore {
             .expression_attribute_names("#partition", attribute)
             .expression_attribute_values(":partition", text(value));
         self.collect(query, step).await
+    }
+
+    /// One transaction of these writes and the entry that tells of them. `Err(positions)` when conditions failed.
+    ///
+    /// An entry that is there already while every other condition holds was written by nobody who keeps to the
+    /// protocol: its number is guarded by the item's revision.
+    async fn transact_logged(
+        &self,
+        mut actions: Vec<TransactWriteItem>,
+        entry: &LogEntry,
+        step: &'static str,
+    ) -> Result<Result<(), Vec<usize>>, StoreError> {
+        let key = keys::log_entry(entry);
+        let last = actions.len();
+        actions.push(put_action(self.put(&key, encode(entry)?, Condition::absent())?));
+        match self.transact(actions, step).await? {
+            Err(refused) if refused == [last] => {
+                let cause = "it is there already, and the change that it tells of is not".to_owned();
+                Err(StoreError::Corrupt { item: key.to_string(), cause })
+            }
+            answer => Ok(answer),
+        }
+    }
+
+    async fn write(
+        &self,
+        actions: Vec<TransactWriteItem>,
+        entry: &LogEntry,
+        step: &'static str,
+    ) -> Result<Written, StoreError> {
+        let done = self.transact_logged(actions, entry, step).await?.is_ok();
+        Ok(if done { Written::Done } else { Written::Refused })
     }
 
     fn put_run(&self, run: &RunItem, condition: Condition) -> Result<TransactWriteItem, StoreError> {
@@ -127,7 +156,7 @@ impl RunStore for DynamoStore {
         self.get_as(&keys::lock(account), "reading a lock").await
     }
 
-    async fn claim(&self, run: &RunItem) -> Result<Written, StoreError> {
+    async fn claim(&self, run: &RunItem, entry: &LogEntry) -> Result<Written, StoreError> {
         let account = AccountKey::from(&run.identity);
         let lock =
             LockItem { schema: ITEM_SCHEMA, account: account.clone(), run_id: run.run_id, taken_at: run.created_at };
@@ -136,12 +165,11 @@ impl RunStore for DynamoStore {
             self.put_run(run, Condition::absent())?,
             put_action(self.put(&keys::lock(&account), encode(&lock)?, free_or_mine)?),
         ];
-        Ok(written(self.transact(actions, "claiming a run").await?.is_ok()))
+        self.write(actions, entry, "claiming a run").await
     }
 
-    async fn update_run(&self, before: &RunItem, after: &RunItem) -> Result<Written, StoreError> {
-        let item = run_attributes(after)?;
-        Ok(written(self.put_if(&keys::run(after.run_id), item, still(before), "updating a run").await?))
+    async fn update_run(&self, before: &RunItem, after: &RunItem, entry: &LogEntry) -> Result<Written, StoreError> {
+        self.write(vec![self.put_run(after, still(before))?], entry, "updating a run").await
     }
 
     async fn put_chunk(&self, address: &ChunkAddress<'_>, bytes: &[u8]) -> Result<(), StoreError> {
@@ -181,13 +209,14 @@ impl RunStore for DynamoStore {
         before: &RunItem,
         after: &RunItem,
         day: &DayReservation,
+        entry: &LogEntry,
     ) -> Result<CommitAnswer, StoreError> {
         // The condition below cannot see this one: an absent sum has room for anything.
         if day.limit.is_some_and(|limit| day.notional > limit) {
             return Ok(CommitAnswer::OverDayLimit);
         }
         let actions = vec![self.put_run(after, still(before))?, self.reserve(day)?];
-        Ok(match self.transact(actions, "committing a plan").await? {
+        Ok(match self.transact_logged(actions, entry, "committing a plan").await? {
             Ok(()) => CommitAnswer::Done,
             Err(refused) if refused.contains(&0) => CommitAnswer::Refused,
             Err(_) => CommitAnswer::OverDayLimit,
@@ -207,7 +236,7 @@ impl RunStore for DynamoStore {
         Money::new(value).map_err(|error| corrupt(error.to_string()))
     }
 
-    async fn create_order(&self, fence: &RunItem, order: &OrderItem) -> Result<Written, StoreError> {
+    async fn create_order(&self, fence: &RunItem, order: &OrderItem, entry: &LogEntry) -> Result<Written, StoreError> {
         // The lease is left out of the fence: a renewal by this very worker must not refuse its own order.
         let fence_holds = Condition::all_equal([("state", text(fence.state.as_str())), ("epoch", number(fence.epoch))]);
         let check = ConditionCheck::builder()
@@ -223,16 +252,22 @@ impl RunStore for DynamoStore {
             TransactWriteItem::builder().condition_check(check).build(),
             put_action(self.put(&key, encode(order)?, Condition::absent())?),
         ];
-        Ok(written(self.transact(actions, "creating an order").await?.is_ok()))
+        self.write(actions, entry, "creating an order").await
     }
 
-    async fn update_order(&self, before: &OrderItem, after: &OrderItem) -> Result<Written, StoreError> {
+    async fn update_order(
+        &self,
+        before: &OrderItem,
+        after: &OrderItem,
+        entry: &LogEntry,
+    ) -> Result<Written, StoreError> {
         let unchanged = Condition::all_equal([
             ("revision", number(before.revision)),
             ("payload_digest", text(&before.payload_digest)),
         ]);
         let key = keys::order(after.run_id, after.key);
-        Ok(written(self.put_if(&key, encode(after)?, unchanged, "updating an order").await?))
+        let actions = vec![put_action(self.put(&key, encode(after)?, unchanged)?)];
+        self.write(actions, entry, "updating an order").await
     }
 
     async fn load_order(&self, run_id: Uuid, key: Uuid) -> Result<Option<OrderItem>, StoreError> {
@@ -254,6 +289,7 @@ impl RunStore for DynamoStore {
         before: &RunItem,
         after: &RunItem,
         portfolio: Option<&PortfolioItem>,
+        entry: &LogEntry,
     ) -> Result<Written, StoreError> {
         let mine = Condition::all_equal([("run_id", text(after.run_id.to_string()))]);
         let release = Delete::builder()
@@ -270,7 +306,17 @@ impl RunStore for DynamoStore {
             let key = keys::portfolio(&portfolio.key);
             actions.push(put_action(self.put(&key, encode(portfolio)?, Condition::NONE)?));
         }
-        Ok(written(self.transact(actions, "finishing a run").await?.is_ok()))
+        self.write(actions, entry, "finishing a run").await
+    }
+
+    async fn load_log(&self, run_id: Uuid) -> Result<Vec<LogEntry>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(keys::log(run_id)));
+        self.collect(query, "reading a run's log").await
     }
 
     async fn load_portfolio(&self, key: &PortfolioKey) -> Result<Option<PortfolioItem>, StoreError> {

@@ -469,6 +469,15 @@ impl Checker<'_> {
             "below max_order_notional",
             "write the most that all orders of a run may be worth",
         );
+        if let Some(day) = orders.max_day_notional {
+            self.rule(
+                day >= orders.max_run_notional,
+                "orders.max_day_notional",
+                &day,
+                "below max_run_notional",
+                "write the most that all runs on the account may be worth in one UTC day, or leave it out",
+            );
+        }
         let holds = orders.min_trade <= orders.max_order_notional;
         self.rule(
             holds,

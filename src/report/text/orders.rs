@@ -35,7 +35,7 @@ pub(super) fn keys(report: &RunReport, canvas: &Canvas) -> String {
     if grid.shows(canvas, KEY) {
         return String::new();
     }
-    let mut out = heading(canvas, "Keys", "idempotency keys; venues get them without hyphens");
+    let mut out = heading(canvas, "Keys", wire_form(report));
     let mut grid = Grid::new([Column::right("#"), Column::left("side"), Column::left("instrument"), Column::left(KEY)]);
     for order in &report.orders {
         grid.row([
@@ -153,5 +153,17 @@ pub(super) const fn state_tone(state: OrderState) -> Tone {
         OrderState::Unknown | OrderState::Rejected | OrderState::NotPlaced => Tone::Bad,
         OrderState::Planned | OrderState::Sending | OrderState::Acknowledged => Tone::Plain,
         OrderState::PartiallyFilled | OrderState::Skipped | OrderState::Expired | OrderState::Cancelled => Tone::Warn,
+    }
+}
+
+/// How the keys go to the venue.
+fn wire_form(report: &RunReport) -> &'static str {
+    let all = |is: fn(&OrderReport) -> bool| report.orders.iter().all(is);
+    if all(|order| order.client_order_id == order.key.simple().to_string()) {
+        "idempotency keys; venues get them without hyphens"
+    } else if all(|order| order.client_order_id == order.key.to_string()) {
+        "idempotency keys, as the venue gets them"
+    } else {
+        "idempotency keys; --format json shows how the venue gets them"
     }
 }

@@ -1,0 +1,326 @@
+//! The audit log: one entry for every write of a run or an order, chained by hashes. Pure.
+//!
+//! ```text
+//! run     entry 1 ─▶ entry 2 ─▶ entry 3 ─▶ … ─▶ last entry: digest over the last entry of every order
+//!                       └─▶ order A  entry 1 ─▶ entry 2 …          (an order's first entry names the run's)
+//!                       └─▶ order B  entry 1 …
+//! ```
+//!
+//! Each chain is numbered by its item's revision, so the conditional write of the item is what keeps two workers
+//! from writing the same entry, and orders do not wait for one another. The item keeps the hash of its last entry
+//! and the entry the digest of its item: neither can change, or go missing, without the other telling.
+//!
+//! What it proves: the log is whole and is what the stored items say, along the tables of `transition`. What it
+//! cannot prove: that nobody with write access to the table replaced items and log together.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::transition::{order_transition, run_transition};
+use crate::planning::idempotency::digest_of;
+use crate::ports::RunState;
+use crate::ports::store::{Change, ITEM_SCHEMA, LogEntry, OrderItem, RunItem};
+
+/// A run after a change, with the entry that tells of it. `operator`: on whose word, if a person's.
+#[must_use]
+pub fn of_run(before: Option<&RunItem>, after: RunItem, operator: Option<&str>) -> (RunItem, LogEntry) {
+    of_run_with_orders(before, after, operator, None)
+}
+
+/// The same for the change that ends a committed run: it seals the orders' chains.
+#[must_use]
+pub fn of_ended_run(
+    before: &RunItem,
+    after: RunItem,
+    orders: &BTreeMap<Uuid, OrderItem>,
+    operator: Option<&str>,
+) -> (RunItem, LogEntry) {
+    let heads = orders.iter().map(|(key, order)| (*key, order.log_head.as_str()));
+    of_run_with_orders(Some(before), after, operator, Some(orders_digest(heads)))
+}
+
+fn of_run_with_orders(
+    before: Option<&RunItem>,
+    after: RunItem,
+    operator: Option<&str>,
+    orders_digest: Option<String>,
+) -> (RunItem, LogEntry) {
+    let sequence = before.map_or(0, |before| before.revision).saturating_add(1);
+    let mut run = RunItem { revision: sequence, log_head: String::new(), ..after };
+    let entry = sealed(LogEntry {
+        schema: ITEM_SCHEMA,
+        run_id: run.run_id,
+        sequence,
+        change: Change::Run { from: before.map(|before| before.state), to: run.state },
+        at: run.updated_at,
+        claim_token: run.claim_token,
+        epoch: run.epoch,
+        operator: operator.map(str::to_owned),
+        why: run.reason.clone(),
+        item_digest: digest_of(&run),
+        orders_digest,
+        previous: before.map(|before| before.log_head.clone()).unwrap_or_default(),
+        hash: String::new(),
+    });
+    run.log_head.clone_from(&entry.hash);
+    (run, entry)
+}
+
+/// An order after a change, with the entry that tells of it. `run` is the run as its worker knows it.
+#[must_use]
+pub fn of_order(
+    run: &RunItem,
+    before: Option<&OrderItem>,
+    after: OrderItem,
+    operator: Option<&str>,
+) -> (OrderItem, LogEntry) {
+    let mut order = OrderItem { log_head: String::new(), ..after };
+    let entry = sealed(LogEntry {
+        schema: ITEM_SCHEMA,
+        run_id: order.run_id,
+        sequence: order.revision,
+        change: Change::Order { key: order.key, from: before.map(|before| before.state), to: order.state },
+        at: order.updated_at,
+        claim_token: run.claim_token,
+        epoch: run.epoch,
+        operator: operator.map(str::to_owned),
+        why: order.note.clone(),
+        item_digest: digest_of(&order),
+        orders_digest: None,
+        previous: before.map_or(&run.log_head, |before| &before.log_head).clone(),
+        hash: String::new(),
+    });
+    order.log_head.clone_from(&entry.hash);
+    (order, entry)
+}
+
+fn sealed(entry: LogEntry) -> LogEntry {
+    let hash = hash_of(&entry);
+    LogEntry { hash, ..entry }
+}
+
+/// The hash that an entry must have.
+#[must_use]
+pub fn hash_of(entry: &LogEntry) -> String {
+    digest_of(&LogEntry { hash: String::new(), ..entry.clone() })
+}
+
+fn orders_digest<'a>(heads: impl Iterator<Item = (Uuid, &'a str)>) -> String {
+    digest_of(&heads.collect::<BTreeMap<Uuid, &str>>())
+}
+
+/// Something in a log that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// The run's own chain, or the order's.
+    pub order: Option<Uuid>,
+    /// Absent when it is about the chain as a whole.
+    pub sequence: Option<u64>,
+    pub fault: Fault,
+    /// One sentence.
+    pub what: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// An entry, or the item that it tells of, is not what was written.
+    Altered,
+    /// An entry or a whole chain is gone.
+    Missing,
+    OutOfOrder,
+    /// An entry that belongs to nothing.
+    Stray,
+    /// A change that the tables of states do not have.
+    Illegal,
+}
+
+impl Fault {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Altered => "altered",
+            Self::Missing => "missing",
+            Self::OutOfOrder => "out_of_order",
+            Self::Stray => "stray",
+            Self::Illegal => "illegal",
+        }
+    }
+}
+
+/// What is stored of a run, to be checked against its log.
+#[derive(Debug, Clone, Copy)]
+pub struct Stored<'a> {
+    pub run: &'a RunItem,
+    pub orders: &'a [OrderItem],
+    /// The keys of the committed plan; empty before the commit.
+    pub planned: &'a [Uuid],
+}
+
+/// Recomputes every chain of a run's log. No finding: the log is whole, and it is what the items say.
+///
+/// `log` is as it is filed: the entries of one chain in the sequence of their numbers.
+#[must_use]
+pub fn verify(stored: Stored<'_>, log: &[LogEntry]) -> Vec<Finding> {
+    let mut chains: BTreeMap<Option<Uuid>, Vec<&LogEntry>> = BTreeMap::new();
+    for entry in log {
+        chains.entry(chain_of(entry)).or_default().push(entry);
+    }
+    let run_chain = chains.remove(&None).unwrap_or_default();
+    let trunk: Vec<&str> = run_chain.iter().map(|entry| entry.hash.as_str()).collect();
+    let head = Head { run_id: stored.run.run_id, order: None, revision: stored.run.revision };
+    let mut findings = check_chain(head, &run_chain, |previous| previous.is_empty());
+    let digest = digest_of(&RunItem { log_head: String::new(), ..stored.run.clone() });
+    findings.extend(check_item(head, &run_chain, &digest, &stored.run.log_head));
+
+    for order in stored.orders {
+        let chain = chains.remove(&Some(order.key)).unwrap_or_default();
+        let head = Head { run_id: stored.run.run_id, order: Some(order.key), revision: order.revision };
+        findings.extend(check_chain(head, &chain, |previous| trunk.contains(&previous)));
+        let digest = digest_of(&OrderItem { log_head: String::new(), ..order.clone() });
+        findings.extend(check_item(head, &chain, &digest, &order.log_head));
+    }
+    for (order, chain) in chains {
+        let what = format!("{} without the order that they tell of", entries(chain.len()));
+        findings.push(Finding { order, sequence: None, fault: Fault::Stray, what });
+    }
+    findings.extend(check_seal(stored, &run_chain));
+    findings
+}
+
+const fn chain_of(entry: &LogEntry) -> Option<Uuid> {
+    match entry.change {
+        Change::Run { .. } => None,
+        Change::Order { key, .. } => Some(key),
+    }
+}
+
+/// Where a chain must end.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    run_id: Uuid,
+    order: Option<Uuid>,
+    revision: u64,
+}
+
+impl Head {
+    fn finding(self, sequence: Option<u64>, fault: Fault, what: impl Into<String>) -> Finding {
+        Finding { order: self.order, sequence, fault, what: what.into() }
+    }
+}
+
+/// Numbers without a gap, each entry's own hash, each entry's link, each move along the tables.
+fn check_chain(head: Head, chain: &[&LogEntry], is_root: impl Fn(&str) -> bool) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut expected = 1;
+    let mut before: Option<&LogEntry> = None;
+    for entry in chain.iter().copied() {
+        let at = Some(entry.sequence);
+        if entry.sequence > expected && chain.iter().any(|other| other.sequence == expected) {
+            let what = format!("it is filed where entry {expected} belongs");
+            findings.push(head.finding(at, Fault::OutOfOrder, what));
+        } else if entry.sequence > expected {
+            let what = format!("{} before it", entries_between(expected, entry.sequence));
+            findings.push(head.finding(at, Fault::Missing, what));
+        } else if entry.sequence < expected {
+            let what = format!("it is filed after entry {}", before.map_or(0, |before| before.sequence));
+            findings.push(head.finding(at, Fault::OutOfOrder, what));
+        }
+        if hash_of(entry) != entry.hash || entry.run_id != head.run_id {
+            findings.push(head.finding(at, Fault::Altered, "its hash is not that of what it says"));
+        }
+        let is_next = entry.sequence == expected;
+        let linked = before.map_or_else(|| is_root(&entry.previous), |before| before.hash == entry.previous);
+        if is_next && !linked {
+            findings.push(head.finding(at, Fault::Altered, "it does not follow from the entry before it"));
+        }
+        if is_next && !is_legal(before, entry) {
+            findings.push(head.finding(at, Fault::Illegal, illegal(entry)));
+        }
+        expected = entry.sequence.saturating_add(1).max(expected);
+        before = Some(entry);
+    }
+    let last = chain.iter().map(|entry| entry.sequence).max().unwrap_or(0);
+    if last < head.revision {
+        let what = format!("{} at the end", entries_between(last.saturating_add(1), head.revision.saturating_add(1)));
+        findings.push(head.finding(None, Fault::Missing, what));
+    }
+    findings
+}
+
+/// The item is the one that the chain's last entry tells of.
+fn check_item(head: Head, chain: &[&LogEntry], digest: &str, log_head: &str) -> Vec<Finding> {
+    let Some(entry) = chain.iter().find(|entry| entry.sequence == head.revision) else {
+        // A missing entry is a finding of the chain.
+        let beyond = chain.iter().map(|entry| entry.sequence).filter(|sequence| *sequence > head.revision).max();
+        return Vec::from_iter(beyond.map(|sequence| set_back(head, sequence)));
+    };
+    let beyond = chain.iter().map(|entry| entry.sequence).filter(|sequence| *sequence > head.revision).max();
+    let mut findings = Vec::from_iter(beyond.map(|sequence| set_back(head, sequence)));
+    if entry.item_digest != digest || entry.hash != log_head {
+        let what = "the stored item is not the one that this entry tells of";
+        findings.push(head.finding(Some(entry.sequence), Fault::Altered, what));
+    }
+    findings
+}
+
+fn set_back(head: Head, sequence: u64) -> Finding {
+    let what = format!("the stored item is of revision {}, and the log goes on to {sequence}", head.revision);
+    head.finding(Some(sequence), Fault::Altered, what)
+}
+
+/// A run that is over has every order of its plan, and its last entry seals their chains.
+fn check_seal(stored: Stored<'_>, run_chain: &[&LogEntry]) -> Vec<Finding> {
+    let head = Head { run_id: stored.run.run_id, order: None, revision: stored.run.revision };
+    let mut findings = Vec::new();
+    if !stored.run.state.is_terminal() || stored.run.commitment.is_none() {
+        return findings;
+    }
+    for key in stored.planned.iter().filter(|key| !stored.orders.iter().any(|order| order.key == **key)) {
+        let what = "the order is in the plan, the run is over, and neither order nor entry is stored";
+        findings.push(Finding { order: Some(*key), sequence: None, fault: Fault::Missing, what: what.to_owned() });
+    }
+    let Some(last) = run_chain.iter().find(|entry| entry.sequence == stored.run.revision) else {
+        return findings;
+    };
+    let found = orders_digest(stored.orders.iter().map(|order| (order.key, order.log_head.as_str())));
+    if last.orders_digest.as_ref() != Some(&found) {
+        let what = "the orders are not those that the run ended with";
+        findings.push(head.finding(Some(last.sequence), Fault::Altered, what));
+    }
+    findings
+}
+
+fn is_legal(before: Option<&LogEntry>, entry: &LogEntry) -> bool {
+    match (before.map(|before| before.change), entry.change) {
+        (None, Change::Run { from: None, to: RunState::Claimed }) => true,
+        (Some(Change::Run { to: was, .. }), Change::Run { from: Some(from), to }) => {
+            // With or without orders: which of the two it was, the commitment says and not the log.
+            let moves = |orders| run_transition(from, to, orders).is_ok();
+            was == from && (from == to || moves(0) || moves(1))
+        }
+        (None, Change::Order { from: None, to, .. }) => order_transition(crate::ports::OrderState::Planned, to).is_ok(),
+        (Some(Change::Order { to: was, .. }), Change::Order { from: Some(from), to, .. }) => {
+            was == from && (from == to || order_transition(from, to).is_ok())
+        }
+        _ => false,
+    }
+}
+
+fn illegal(entry: &LogEntry) -> String {
+    let (from, to) = match entry.change {
+        Change::Run { from, to } => (from.map(RunState::as_str), to.as_str()),
+        Change::Order { from, to, .. } => (from.map(crate::ports::OrderState::as_str), to.as_str()),
+    };
+    format!("it goes from {} to {to}, which the table of states does not have", from.unwrap_or("nothing"))
+}
+
+fn entries(count: usize) -> String {
+    if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
+}
+
+/// From the first that is missing to the one after the last.
+fn entries_between(first: u64, after: u64) -> String {
+    let last = after.saturating_sub(1);
+    if first == last { format!("entry {first} is missing") } else { format!("entries {first} to {last} are missing") }
+}
