@@ -71,7 +71,7 @@ fn transaction(actions: &Value) -> String {
     if actions.iter().any(|action| kind(&action["Delete"]["Key"]) == "lock") {
         return format!("release the lock, {what}");
     }
-    if has("lock") { format!("take the lock, {what}") } else { format!("in a transaction, {what}") }
+    if has("lock") { format!("take the lock, {what}") } else { what }
 }
 
 pub(crate) fn text<'a>(item: &'a Value, attribute: &str) -> Option<&'a str> {
@@ -95,7 +95,7 @@ fn kind_of_partition(partition: &str) -> &'static str {
         ("orders#", "order"),
         ("portfolio#", "portfolio"),
         ("switch", "kill switch"),
-        ("audit#", "audit entry"),
+        ("log#", "log entry"),
         ("account#", "account"),
         ("paper#", "paper"),
     ];

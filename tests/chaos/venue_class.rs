@@ -45,7 +45,8 @@ impl VenueClass {
 
     /// What the venue says of itself. Its clock is this machine's.
     pub(crate) fn promise(self) -> Promise {
-        let late = LateRequests { clock_skew_ms: 5, query_lag_ms: 3 * QUERY_LAG_MS.unsigned_abs() };
+        let query_lag_ms = 3 * QUERY_LAG_MS.unsigned_abs();
+        let late = LateRequests { clock_skew_ms: 5, query_lag_ms, longest_window_ms: 1_000 };
         Promise { duplicates: self.duplicates, late_requests: self.bounds_late_requests.then_some(late) }
     }
 }
