@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "test code: what is unexpected panics")]
 
 #[path = "execution/plans.rs"]
+#[expect(dead_code, reason = "shared with other tests of execution, which use the rest of it")]
 mod plans;
 
 use index_rebalancer::execution::Opening;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::reading::is_printable;
 use crate::model::{InvalidId, InvalidNumber};
 
 /// The longest value that an error repeats, in characters.
@@ -142,9 +143,8 @@ fn cut(text: &str, longest: usize) -> String {
 /// The same text with what a terminal would act upon or hide (control characters, marks of direction, characters
 /// without a width) as escapes: keys and lines of an input stand in errors too.
 fn printable(text: &str) -> String {
-    let shown = |character| match character {
-        '"' | '\'' | '\\' => vec![character],
-        other => other.escape_debug().collect(),
+    let shown = |character: char| {
+        if is_printable(character) { vec![character] } else { character.escape_debug().collect() }
     };
     text.chars().flat_map(shown).collect()
 }

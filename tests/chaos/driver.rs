@@ -8,10 +8,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use index_rebalancer::adapters::dynamodb::table;
+use index_rebalancer::adapters::dynamodb::{DynamoStore, table};
 use index_rebalancer::adapters::embedded_store::TABLE;
 use index_rebalancer::model::{AccountSnapshot, Holding, Quantity};
 use index_rebalancer::planning::idempotency::run_id;
+use index_rebalancer::ports::RunStore;
 use jiff::SignedDuration;
 
 use crate::chance::Chance;
@@ -22,7 +23,7 @@ use crate::plans::{asset, money, quantity};
 use crate::proxy::{self, Faults, KillAt, Victim};
 use crate::steps::Channel;
 use crate::venue_class::VenueClass;
-use crate::venue_server::Opening;
+use crate::venue_server::{Accepted, Opening};
 use crate::wire::{self, Message};
 use crate::worker::{self, Delivery, Task};
 
@@ -90,6 +91,8 @@ impl Drop for Server {
 struct Stage {
     store: SocketAddr,
     venue: SocketAddr,
+    /// Past the proxies.
+    client: aws_sdk_dynamodb::Client,
     log: Arc<Log>,
     wanted: Wanted,
     begin: Instant,
@@ -104,11 +107,12 @@ pub(crate) async fn run(wanted: &Wanted) -> i32 {
     std::fs::create_dir_all(&folder).expect("a folder for the log");
     let path = folder.join("history.jsonl");
     let (store, venue) = (Server::start("store"), Server::start("venue"));
-    let client = worker::client(&store.address.to_string());
+    let client = worker::client(&store.address.to_string(), Duration::from_secs(60));
     table::create(&client, TABLE).await.expect("the table");
     let stage = Arc::new(Stage {
         store: store.address,
         venue: venue.address,
+        client: client.clone(),
         log: Arc::new(Log::create(&path)),
         wanted: wanted.clone(),
         begin: Instant::now(),
@@ -132,9 +136,10 @@ pub(crate) async fn run(wanted: &Wanted) -> i32 {
         wanted.seed,
         path.display()
     );
-    let accepted = wire::call(&venue.address.to_string(), &Message::request("/accepted", b"null"), Duration::from_secs(30));
-    let accepted = serde_json::from_slice(&accepted.await.expect("the venue answers").body).expect("its orders");
-    let verdict = checker::check(&path, &checker::all_items(&client).await, accepted);
+    let question = Message::request("/accepted", b"null");
+    let answer = wire::call(&venue.address.to_string(), &question, Duration::from_secs(30)).await;
+    let accepted: Vec<Accepted> = serde_json::from_slice(&answer.expect("the venue answers").body).expect("its orders");
+    let verdict = checker::check(&path, &checker::all_items(&client).await, &accepted);
     println!("{verdict}");
     let mut failed = verdict.violations.len();
     for (what, found, least) in [
@@ -183,19 +188,20 @@ impl Stage {
     fn faults(&self, chance: &mut Chance) -> (Faults, Option<u64>) {
         let rare = self.rare_steps();
         let mut faults = Faults { cut_one_in: 60, delay_one_in: 40, longest_delay_ms: 120, ..Faults::default() };
-        match chance.below(10) {
+        match chance.below(20) {
             0 => (Faults::default(), None),
-            1..=3 => (faults, Some(chance.below(400))),
+            1..=4 => (faults, Some(50 + chance.below(400))),
             _ => {
                 let (step, before) = if rare.is_empty() || chance.below(4) == 0 {
-                    let step = checker::NAMED_STEPS[usize::try_from(chance.below(checker::NAMED_STEPS.len() as u64)).expect("small")];
+                    let step = checker::NAMED_STEPS
+                        [usize::try_from(chance.below(checker::NAMED_STEPS.len() as u64)).expect("small")];
                     (step.to_owned(), chance.below(2) == 0)
                 } else {
                     rare[usize::try_from(chance.below(rare.len() as u64)).expect("small")].clone()
                 };
-                faults.kill_at = Some(KillAt { step, before, skip: chance.below(3) });
+                faults.kill_at = Some(KillAt { step, before, skip: chance.below(2) });
                 // Where the step does not come, the worker still dies somewhere.
-                (faults, (chance.below(3) == 0).then(|| 100 + chance.below(600)))
+                (faults, Some(400 + chance.below(600)))
             }
         }
     }
@@ -207,7 +213,11 @@ async fn scenario(stage: &Arc<Stage>, account: &str, chance: &mut Chance) {
     let begin = now();
     let valid_ms = if chance.below(4) == 0 { 300 } else { 20_000 };
     let deliveries: Vec<Delivery> = (0..2)
-        .map(|run| Delivery { run, scheduled: begin - SignedDuration::from_secs(60 - i64::try_from(run).expect("small")), valid_ms })
+        .map(|run| Delivery {
+            run,
+            scheduled: begin - SignedDuration::from_secs(60 - i64::try_from(run).expect("small")),
+            valid_ms,
+        })
         .collect();
     for delivery in &deliveries {
         let mut tries = 0;
@@ -231,10 +241,13 @@ async fn scenario(stage: &Arc<Stage>, account: &str, chance: &mut Chance) {
                 worker.await.expect("a worker is watched to its end");
             }
             tries += 1;
+            // Sometimes before the dead worker's lease is over, sometimes after.
+            tokio::time::sleep(Duration::from_millis(chance.below(320))).await;
         }
     }
     // The faults stop here; what is left must come to an end, or wait for a person.
-    for _ in 0..12 {
+    let patience = if VenueClass::of_account(account).is_some_and(|class| class.bounds_late_requests) { 12 } else { 2 };
+    for _ in 0..patience {
         let mut over = true;
         for delivery in &deliveries {
             over &= is_over(stage, account, *delivery).await;
@@ -265,9 +278,8 @@ async fn open_account(stage: &Stage, account: &str) {
 /// Whether the stored run is Done or Aborted; asked past the proxy.
 async fn is_over(stage: &Stage, account: &str, delivery: Delivery) -> bool {
     let run = run_id(&worker::identity(account, delivery.scheduled));
-    let client = worker::client(&stage.store.to_string());
-    let store = index_rebalancer::adapters::dynamodb::DynamoStore::new(client, TABLE);
-    let stored = index_rebalancer::ports::RunStore::load_run(&store, run).await.expect("the store answers");
+    let store = DynamoStore::new(stage.client.clone(), TABLE);
+    let stored = store.load_run(run).await.expect("the store answers");
     stored.is_some_and(|run| run.state.is_terminal())
 }
 
@@ -298,7 +310,9 @@ async fn worker(
     let (store, store_proxy) = proxy::open(Channel::Store, stage.store, victim.clone()).await;
     let (venue, venue_proxy) = proxy::open(Channel::Venue, stage.venue, victim.clone()).await;
     let task = Task { store, venue, account, delivery };
-    victim.note(What::Started { task: delivery.map_or("recover".to_owned(), |delivery| format!("run {}", delivery.run)) });
+    victim.note(What::Started {
+        task: delivery.map_or("recover".to_owned(), |delivery| format!("run {}", delivery.run)),
+    });
     let child = Command::new(std::env::current_exe().expect("this program"))
         .args(task.arguments())
         .stdout(Stdio::null())

@@ -24,17 +24,37 @@ pub(crate) struct Line {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum What {
     /// A worker began, to deliver one of the account's runs or to recover them, in a scenario.
-    Started { task: String },
+    Started {
+        task: String,
+    },
     /// A request left the worker. The body only of writes and orders.
-    Asked { number: u64, step: String, body: Value },
+    Asked {
+        number: u64,
+        step: String,
+        body: Value,
+    },
     /// The request reached the other side and was answered.
-    Answered { number: u64, status: u16 },
+    Answered {
+        number: u64,
+        status: u16,
+    },
     /// The answer, or the request itself, was withheld.
-    Cut { number: u64, before: bool },
-    Delayed { number: u64, milliseconds: u64 },
+    Cut {
+        number: u64,
+        before: bool,
+    },
+    Delayed {
+        number: u64,
+        milliseconds: u64,
+    },
     /// SIGKILL. `step` is absent when the moment was drawn by chance.
-    Killed { step: Option<String>, before: bool },
-    Ended { code: Option<i32> },
+    Killed {
+        step: Option<String>,
+        before: bool,
+    },
+    Ended {
+        code: Option<i32>,
+    },
 }
 
 /// The log, while it is written.

@@ -24,6 +24,7 @@ mod checker;
 mod driver;
 mod history;
 #[path = "../execution/plans.rs"]
+#[expect(dead_code, reason = "shared with the tests of execution, which use the rest of it")]
 mod plans;
 mod proxy;
 mod steps;

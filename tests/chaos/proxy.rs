@@ -91,7 +91,11 @@ impl Victim {
 }
 
 /// Opens a way to `target` for one worker and returns its address.
-pub(crate) async fn open(channel: Channel, target: SocketAddr, victim: Arc<Victim>) -> (String, tokio::task::JoinHandle<()>) {
+pub(crate) async fn open(
+    channel: Channel,
+    target: SocketAddr,
+    victim: Arc<Victim>,
+) -> (String, tokio::task::JoinHandle<()>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a loopback port");
     let address = listener.local_addr().expect("bound").to_string();
     let accepting = tokio::spawn(async move {

@@ -64,7 +64,8 @@ fn put(item: &Value) -> String {
 /// A transaction is named after the run or order that it puts, and by the lock that it takes or releases.
 fn transaction(actions: &Value) -> String {
     let actions = actions.as_array().map(Vec::as_slice).unwrap_or_default();
-    let puts: Vec<&Value> = actions.iter().map(|action| &action["Put"]["Item"]).filter(|item| !item.is_null()).collect();
+    let puts: Vec<&Value> =
+        actions.iter().map(|action| &action["Put"]["Item"]).filter(|item| !item.is_null()).collect();
     let has = |wanted: &str| puts.iter().any(|item| kind(item) == wanted);
     let named = puts.iter().find(|item| matches!(kind(item), "run" | "order"));
     let what = named.or(puts.first()).map_or_else(|| "nothing".to_owned(), |item| put(item));

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use index_rebalancer::model::{AccountId, AccountSnapshot, VenueId};
-use index_rebalancer::ports::venue::{
-    Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder,
-};
+use index_rebalancer::ports::venue::{Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

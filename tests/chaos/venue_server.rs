@@ -136,7 +136,9 @@ impl Venue {
             let age = arrived_at.duration_since(known.arrived_at);
             match class.duplicates {
                 Duplicates::Replayed => return Ok(known.order.clone()),
-                Duplicates::RefusedWhileOpen if !is_terminal(age) => return Err("duplicate of an open order".to_owned()),
+                Duplicates::RefusedWhileOpen if !is_terminal(age) => {
+                    return Err("duplicate of an open order".to_owned());
+                }
                 Duplicates::RefusedWhileOpen | Duplicates::Unchecked => {}
             }
         }

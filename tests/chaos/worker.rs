@@ -11,9 +11,7 @@ use index_rebalancer::adapters::clock::{SystemClock, claim_token};
 use index_rebalancer::adapters::dynamodb::DynamoStore;
 use index_rebalancer::adapters::embedded_store::TABLE;
 use index_rebalancer::execution::{self, ExecutionError, Opening, Ports, RunRequest, Settings, Unplanned};
-use index_rebalancer::model::{
-    AccountId, Environment, Flow, InstrumentId, PlanningInput, RunIdentity, Side, Trigger,
-};
+use index_rebalancer::model::{AccountId, Environment, Flow, InstrumentId, PlanningInput, RunIdentity, Side, Trigger};
 use index_rebalancer::planning::RebalancePlan;
 use index_rebalancer::ports::RunStore;
 use jiff::{SignedDuration, Timestamp};
@@ -69,19 +67,22 @@ impl Task {
 /// Patience in milliseconds, so that a lease is over and a deadline has passed within one run of the driver.
 pub(crate) fn settings() -> Settings {
     Settings {
-        lease_ms: 150,
-        send_window_ms: 60,
-        phase_timeout_ms: 200,
+        lease_ms: 250,
+        send_window_ms: 120,
+        phase_timeout_ms: 250,
         poll_interval_ms: 10,
         max_attempts: 3,
         ..Settings::default()
     }
 }
 
+/// How long a worker waits for one answer of the store.
+const STORE_PATIENCE: Duration = Duration::from_millis(400);
+
 /// A client for the store behind this address. One repeat, as quick as it comes: a lost answer makes the store see the
 /// same write twice.
-pub(crate) fn client(address: &str) -> Client {
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(400)).build();
+pub(crate) fn client(address: &str, patience: Duration) -> Client {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(patience).build();
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("local"))
@@ -107,7 +108,7 @@ pub(crate) fn identity(account: &str, scheduled: Timestamp) -> RunIdentity {
 
 /// Exit codes: 0 the work is done or somebody else's, 3 not settled yet, 4 an error that a later try may mend, 5 halted.
 pub(crate) async fn work(task: &Task) -> i32 {
-    let store = DynamoStore::new(client(&task.store), TABLE);
+    let store = DynamoStore::new(client(&task.store, STORE_PATIENCE), TABLE);
     let class = VenueClass::of_account(&task.account).expect("the account names its class");
     let venue = HttpVenue { id: plans::venue_id(), class, address: task.venue.clone() };
     let settings = settings();
@@ -128,13 +129,11 @@ pub(crate) async fn work(task: &Task) -> i32 {
 type WorkerPorts<'a> = Ports<'a, DynamoStore, HttpVenue, SystemClock>;
 
 async fn deliver(ports: &WorkerPorts<'_>, account: &str, delivery: Delivery) -> Result<i32, ExecutionError> {
-    let request = RunRequest {
-        identity: identity(account, delivery.scheduled),
-        flow: Flow::Full,
-        claim_token: claim_token(),
-    };
+    let request =
+        RunRequest { identity: identity(account, delivery.scheduled), flow: Flow::Full, claim_token: claim_token() };
     let prepare = async |opening: Opening| Ok(prepared(&request, &opening));
-    let outcome = execution::execute(&request, ports, prepare, |input| Ok::<_, String>(planned(input, delivery))).await?;
+    let outcome =
+        execution::execute(&request, ports, prepare, |input| Ok::<_, String>(planned(input, delivery))).await?;
     Ok(match outcome {
         execution::RunOutcome::Unsettled(_) => 3,
         _ => 0,

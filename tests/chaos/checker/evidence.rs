@@ -55,7 +55,7 @@ pub(crate) struct Kill {
     pub(crate) before: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Evidence {
     pub(crate) runs: Vec<Write>,
     pub(crate) orders: Vec<Write>,

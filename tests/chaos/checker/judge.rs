@@ -85,7 +85,8 @@ fn class_of(account: &str) -> VenueClass {
 }
 
 fn count(evidence: &Evidence, verdict: &mut Verdict) {
-    let takes: Vec<&Write> = evidence.runs.iter().filter(|write| write.step.starts_with("store: take the lock")).collect();
+    let takes: Vec<&Write> =
+        evidence.runs.iter().filter(|write| write.step.starts_with("store: take the lock")).collect();
     let releases: Vec<&Write> = evidence.runs.iter().filter(|write| is_release(write)).collect();
     for kill in &evidence.kills {
         let so_far = |writes: &[&Write]| {
@@ -97,8 +98,8 @@ fn count(evidence: &Evidence, verdict: &mut Verdict) {
             verdict.kills_at.entry(kill.step.clone().unwrap_or_else(|| "at a random moment".to_owned())).or_default();
         *(if kill.before { before } else { after }) += 1;
     }
-    let at = |step: &&str| verdict.kills_at.get(**step).map_or(0, |(before, after)| before + after);
-    verdict.rarest_step = NAMED_STEPS.iter().map(|step| at(&step)).min().unwrap_or(0);
+    let at = |step: &&str| verdict.kills_at.get(*step).map_or(0, |(before, after)| before + after);
+    verdict.rarest_step = NAMED_STEPS.iter().map(at).min().unwrap_or(0);
     verdict.workers = evidence.workers;
     verdict.requests = evidence.requests;
     verdict.cuts = evidence.cuts;
@@ -161,7 +162,8 @@ fn journal_first(evidence: &Evidence, accepted: &[Accepted], verdict: &mut Verdi
         let attempt = |write: &Write, field: &str| write.item["attempt"]["M"][field]["S"].as_str().map(str::to_owned);
         let journalled = earlier().any(|write| write.text("state") == "sending");
         let stored = earlier().any(|write| {
-            attempt(write, "signed_at").as_ref() == Some(&signed_at) && attempt(write, "deadline").as_ref() == Some(&deadline)
+            attempt(write, "signed_at").as_ref() == Some(&signed_at)
+                && attempt(write, "deadline").as_ref() == Some(&deadline)
         });
         verdict.rule(S4, journalled && stored, || format!("{} {id} at {}", sent.placing.account, sent.at));
         let late = i64::try_from(sent.at.duration_since(sent.placing.deadline).as_millis()).unwrap_or(i64::MAX);
@@ -186,7 +188,8 @@ fn one_unsettled(evidence: &Evidence, verdict: &mut Verdict) {
             let run = pair[0].text("run_id");
             let ended = evidence.runs.iter().find(|write| is_release(write) && write.text("run_id") == run);
             let free = ended.is_some_and(|ended| ended.asked < pair[1].answered);
-            verdict.rule(S6, free, || format!("{account}: {} claimed while {run} was not over", pair[1].text("run_id")));
+            verdict
+                .rule(S6, free, || format!("{account}: {} claimed while {run} was not over", pair[1].text("run_id")));
         }
         let ids: BTreeSet<&str> = claims.iter().map(|write| write.text("run_id")).collect();
         verdict.rule(S6, ids.len() == claims.len(), || format!("{account}: a run was claimed twice"));
@@ -214,8 +217,10 @@ fn along_the_table(evidence: &Evidence, verdict: &mut Verdict) {
         let (from, to) = (text(&write.expected, ":state").unwrap_or(""), write.text("state"));
         let same = from == to && !matches!(from, "" | "done" | "aborted");
         let epochs = (number(&write.expected, ":epoch"), write.number("epoch"));
-        verdict.rule(S7, (same || RUN.contains(&(from, to))) && epochs.0 <= epochs.1, || {
-            format!("run {}: {from} → {to}, epochs {epochs:?}", write.text("run_id"))
+        let revisions = (number(&write.expected, ":revision"), write.number("revision"));
+        let forward = epochs.0 <= epochs.1 && revisions.0 + 1 == revisions.1;
+        verdict.rule(S7, (same || RUN.contains(&(from, to))) && forward, || {
+            format!("run {}: {from} → {to}, epochs {epochs:?}, revisions {revisions:?}", write.text("run_id"))
         });
     }
     let mut chains: BTreeMap<&str, BTreeMap<u64, Vec<&Write>>> = BTreeMap::new();
@@ -285,9 +290,12 @@ fn every_run_ends(store: &Store<'_>, verdict: &mut Verdict) {
             .orders
             .values()
             .filter(of_run)
-            .filter(|item| matches!(text(item, "state"), Some("sending" | "unknown" | "acknowledged" | "partially_filled")))
+            .filter(|item| {
+                matches!(text(item, "state"), Some("sending" | "unknown" | "acknowledged" | "partially_filled"))
+            })
             .collect();
-        let alarmed = open.iter().any(|item| text(item, "note").is_some_and(|note| note.contains("a person must look")));
+        let alarmed =
+            open.iter().any(|item| text(item, "note").is_some_and(|note| note.contains("a person must look")));
         verdict.alarmed += usize::from(!is_over && alarmed);
         verdict.rule(ENDS, is_over || alarmed, || format!("run {id} is {state}, open orders {open:?}"));
         verdict.rule(ENDS, !is_over || open.is_empty(), || format!("run {id} is {state} with open orders {open:?}"));

@@ -1,6 +1,7 @@
 //! The checker: reads the log of the wire, the items of the store and the orders that the venue accepted, and judges.
 //! It shares no code with the protocol: the tables below are written down a second time.
 
+mod doctored;
 mod evidence;
 mod judge;
 mod verdict;
@@ -39,7 +40,14 @@ pub(crate) const NAMED_STEPS: [&str; 20] = [
     "store: list by unsettled_runs",
 ];
 
-/// Judges everything that was recorded.
-pub(crate) fn check(log: &Path, items: &[Value], accepted: Vec<Accepted>) -> Verdict {
-    judge::judge(&evidence::Evidence::of(&history::read(log)), items, &accepted)
+/// Judges everything that was recorded, and whether lies about it would have been seen.
+pub(crate) fn check(log: &Path, items: &[Value], accepted: &[Accepted]) -> Verdict {
+    let evidence = evidence::Evidence::of(&history::read(log));
+    let mut verdict = judge::judge(&evidence, items, accepted);
+    let (unseen, lies) = doctored::unseen(&evidence, items, accepted);
+    verdict.lies = lies;
+    for lie in unseen {
+        verdict.violations.push(("the checker itself", format!("a lie about {lie} is not seen")));
+    }
+    verdict
 }

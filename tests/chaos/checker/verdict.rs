@@ -24,6 +24,8 @@ pub(crate) struct Verdict {
     pub(crate) sent: usize,
     pub(crate) accepted: usize,
     pub(crate) latest_ms: i64,
+    /// How many lies about the evidence were tried on the checker.
+    pub(crate) lies: usize,
     /// What was looked at for each property.
     pub(crate) judged: BTreeMap<&'static str, usize>,
 }
@@ -56,6 +58,7 @@ impl fmt::Display for Verdict {
         for (property, sentence) in self.violations.iter().take(40) {
             writeln!(f, "VIOLATION of {property}: {sentence}")?;
         }
+        writeln!(f, "lies about the evidence that the checker was tried with: {}", self.lies)?;
         write!(f, "violations {}", self.violations.len())
     }
 }
