@@ -6,9 +6,12 @@
 mod plans;
 
 use index_rebalancer::execution::Opening;
+use index_rebalancer::execution::claim::{Standing, event_digest, given_up, judge};
 use index_rebalancer::execution::gate::{self, Switch, View};
 use index_rebalancer::model::{Money, Order, PlanningInput, Side};
 use index_rebalancer::planning::idempotency::run_id;
+use index_rebalancer::ports::RunState;
+use index_rebalancer::ports::store::RunItem;
 use plans::*;
 use uuid::Uuid;
 
@@ -26,6 +29,7 @@ fn verdict(input: &PlanningInput, order: &Order) -> gate::Verdict {
         switch: Switch::Off,
         sent_count: 0,
         sent_notional: Money::ZERO,
+        day: None,
         now: monday(),
     })
 }
@@ -48,4 +52,36 @@ fn what_is_kept_is_measured_after_the_expected_cost() {
     // 1000 and 30 expected; 1021.02 at the limit price with its fee.
     let covered = |free: &str| gate::cash_covers(&buy, rate("0.001"), money(free), money("100")).is_ok();
     assert!(covered("1130") && !covered("1129.99"));
+}
+
+/// The next worker need not wait, even in the same instant; the one who left may still come back.
+#[test]
+fn a_run_that_is_given_up_is_free_at_once() {
+    let request = scheduled(monday());
+    let run = RunItem {
+        schema: 2,
+        run_id: run_id(&request.identity),
+        event_digest: event_digest(&request),
+        identity: request.identity.clone(),
+        flow: request.flow.clone(),
+        state: RunState::Claimed,
+        revision: 1,
+        log_head: String::new(),
+        reason: String::new(),
+        epoch: 1,
+        lease_until: monday() + seconds(60),
+        claim_token: request.claim_token,
+        created_at: monday(),
+        updated_at: monday(),
+        commitment: None,
+        settlement: None,
+        expires_at_s: None,
+    };
+    let (now, lease_now) = (monday() + seconds(7), monday() + seconds(8));
+    let left = given_up(&run, now, lease_now);
+    assert_eq!(left.updated_at, now);
+    assert_eq!(judge(&left, &run.event_digest, redelivered(&request).claim_token, lease_now), Standing::LeaseOver);
+    assert_eq!(judge(&run, &run.event_digest, redelivered(&request).claim_token, lease_now), Standing::Elsewhere);
+    let kept = RunItem { lease_until: run.lease_until, updated_at: run.updated_at, ..left };
+    assert_eq!(kept, run, "nothing else changes");
 }

@@ -200,8 +200,8 @@ impl Stage {
                     rare[usize::try_from(chance.below(rare.len() as u64)).expect("small")].clone()
                 };
                 faults.kill_at = Some(KillAt { step, before, skip: chance.below(2) });
-                // Where the step does not come, the worker still dies somewhere.
-                (faults, Some(400 + chance.below(600)))
+                // Mostly left alone until that step: the late ones are reached by nobody who is killed on the way.
+                (faults, (chance.below(4) == 0).then(|| 100 + chance.below(900)))
             }
         }
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use index_rebalancer::model::{AccountSnapshot, Holding, Money, Quantity, Side};
+use index_rebalancer::model::{AccountSnapshot, AssetId, Decimal, Holding, InstrumentId, Money, Price, Quantity, Side};
 use index_rebalancer::ports::venue::{Duplicates, Fill, VenueOrder, VenueOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,8 @@ use crate::venue_class::{OPEN_MS, QUERY_LAG_MS, VenueClass};
 use crate::wire::{self, Message};
 
 const FEE: &str = "0.001";
+/// One hundredth, as the assets' rules say.
+const LOT: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 
 /// An order as it is sent.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -27,7 +29,7 @@ pub(crate) struct Placing {
     pub(crate) instrument: String,
     pub(crate) side: Side,
     pub(crate) quantity: Quantity,
-    pub(crate) limit_price: index_rebalancer::model::Price,
+    pub(crate) limit_price: Price,
     pub(crate) signed_at: Timestamp,
     pub(crate) deadline: Timestamp,
 }
@@ -154,7 +156,7 @@ impl Venue {
     fn execute(&mut self, placing: Placing, arrived_at: Timestamp) -> Result<Accepted, String> {
         let assets = assets();
         let symbol = placing.instrument.trim_end_matches("USDT").to_lowercase();
-        let asset = index_rebalancer::model::AssetId::new(&symbol).map_err(|error| error.to_string())?;
+        let asset = AssetId::new(&symbol).map_err(|error| error.to_string())?;
         let at = assets.get(&asset).map_or_else(|| price("50"), |record| record.price);
         let account = self.accounts.get_mut(&placing.account).ok_or("unknown account")?;
         let cash_before = account.cash_free;
@@ -167,8 +169,8 @@ impl Venue {
         }
         let finds_half = placing.client_order_id.as_bytes().last().is_some_and(|byte| byte % 4 == 0);
         let filled = if finds_half {
-            let half = placing.quantity.get() / rust_decimal_two();
-            Quantity::new(half).expect("half of a quantity").floor_to(lot())
+            let half = placing.quantity.get() / Decimal::TWO;
+            Quantity::new(half).expect("half of a quantity").floor_to(LOT)
         } else {
             placing.quantity
         };
@@ -187,8 +189,7 @@ impl Venue {
         let order = VenueOrder {
             client_order_id: placing.client_order_id.clone(),
             venue_order_id: format!("v{}", self.accepted.len()),
-            instrument: index_rebalancer::model::InstrumentId::new(&placing.instrument)
-                .map_err(|error| error.to_string())?,
+            instrument: InstrumentId::new(&placing.instrument).map_err(|error| error.to_string())?,
             side: placing.side,
             quantity: placing.quantity,
             status: if filled == placing.quantity { VenueOrderStatus::Filled } else { VenueOrderStatus::Cancelled },
@@ -197,14 +198,6 @@ impl Venue {
         let fills = vec![Fill { quantity: filled, price: at, fee }];
         Ok(Accepted { placing, arrived_at, cash_before, order, fills })
     }
-}
-
-fn rust_decimal_two() -> index_rebalancer::model::Decimal {
-    index_rebalancer::model::Decimal::TWO
-}
-
-fn lot() -> index_rebalancer::model::Decimal {
-    index_rebalancer::model::Decimal::new(1, 2)
 }
 
 fn is_terminal(age: SignedDuration) -> bool {
