@@ -121,12 +121,14 @@ pub(crate) async fn run(wanted: &Wanted) -> i32 {
         workers: Mutex::new(0),
         errors: std::fs::File::create(folder.join("workers.log")).expect("a log of the workers"),
     });
+    let canary = tokio::spawn(canary(stage.clone()));
     let lanes: Vec<_> =
         (0..wanted.lanes).map(|lane| tokio::spawn(lane_of_scenarios(stage.clone(), lane as u64))).collect();
     let mut scenarios = 0;
     for lane in lanes {
         scenarios += lane.await.expect("a lane does not panic");
     }
+    canary.abort();
     stage.log.flush();
     println!(
         "chaos: {scenarios} scenarios, {} workers, {} kills in {:.0} s (seed {}), log {}",
@@ -154,6 +156,18 @@ pub(crate) async fn run(wanted: &Wanted) -> i32 {
     }
     println!("chaos: {}", if failed == 0 { "passed" } else { "FAILED" });
     i32::from(failed > 0)
+}
+
+/// Notes when the machine does not let this process go on.
+async fn canary(stage: Arc<Stage>) {
+    loop {
+        let begin = Instant::now();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let milliseconds = i64::try_from(begin.elapsed().as_millis()).unwrap_or(i64::MAX) - 5;
+        if milliseconds >= 10 {
+            stage.log.add(0, "", What::Stalled { milliseconds });
+        }
+    }
 }
 
 async fn lane_of_scenarios(stage: Arc<Stage>, lane: u64) -> usize {

@@ -55,6 +55,10 @@ pub(crate) enum What {
     Ended {
         code: Option<i32>,
     },
+    /// For so long the machine did not let the driver go on: a measure of what happens to workers as well.
+    Stalled {
+        milliseconds: i64,
+    },
 }
 
 /// The log, while it is written.

@@ -35,7 +35,7 @@ const LIES: [Lie; 11] = [
     }),
     ("S5", |case| {
         let sent = &mut case.evidence.sent[0];
-        sent.at = sent.placing.deadline + SignedDuration::from_secs(1);
+        sent.at = sent.placing.deadline + SignedDuration::from_secs(60);
     }),
     ("S6", |case| {
         let takes = |step: &str| step.starts_with("store: take the lock");
@@ -69,15 +69,16 @@ fn item_of_the_first(case: &mut Case) -> &mut Value {
 
 /// The lies that were not seen, of how many.
 pub(super) fn unseen(evidence: &Evidence, items: &[Value], accepted: &[Accepted]) -> (Vec<&'static str>, usize) {
-    let count = |case: &Case, property: &str| {
-        let verdict = judge(&case.evidence, &case.items, &case.accepted);
-        verdict.violations.iter().filter(|(broken, _)| broken.starts_with(property)).count()
+    let judged = |case: &Case| judge(&case.evidence, &case.items, &case.accepted).violations;
+    let count = |violations: &[(&str, String)], property: &str| {
+        violations.iter().filter(|(broken, _)| broken.starts_with(property)).count()
     };
     let sound = Case { evidence: evidence.clone(), items: items.to_vec(), accepted: accepted.to_vec() };
+    let truth = judged(&sound);
     let unseen = LIES.iter().filter(|(property, lie)| {
         let mut case = sound.clone();
         lie(&mut case);
-        count(&case, property) <= count(&sound, property)
+        count(&judged(&case), property) <= count(&truth, property)
     });
     (unseen.map(|(property, _)| *property).collect(), LIES.len())
 }

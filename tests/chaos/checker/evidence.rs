@@ -68,6 +68,8 @@ pub(crate) struct Evidence {
     /// Exit codes of the workers that were not killed.
     pub(crate) endings: BTreeMap<i32, usize>,
     pub(crate) steps: BTreeSet<String>,
+    /// When the machine stood still, and for how many milliseconds.
+    pub(crate) stalls: Vec<(Timestamp, i64)>,
 }
 
 impl Evidence {
@@ -97,6 +99,7 @@ impl Evidence {
                     }
                 }
                 What::Answered { .. } => {}
+                What::Stalled { milliseconds } => evidence.stalls.push((line.at, *milliseconds)),
                 What::Cut { .. } => evidence.cuts += 1,
                 What::Delayed { .. } => evidence.delays += 1,
                 What::Killed { step, before } => evidence.kills.push(Kill {

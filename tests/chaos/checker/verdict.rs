@@ -24,6 +24,7 @@ pub(crate) struct Verdict {
     pub(crate) sent: usize,
     pub(crate) accepted: usize,
     pub(crate) latest_ms: i64,
+    pub(crate) longest_stall_ms: i64,
     /// How many lies about the evidence were tried on the checker.
     pub(crate) lies: usize,
     /// What was looked at for each property.
@@ -50,7 +51,8 @@ impl fmt::Display for Verdict {
         }
         writeln!(f, "runs {}: {:?}, alarmed {}", self.runs, self.ended, self.alarmed)?;
         writeln!(f, "order items {:?}; sent {}, accepted by the venue {}", self.orders, self.sent, self.accepted)?;
-        writeln!(f, "longest after its deadline that an order left its worker: {} ms", self.latest_ms)?;
+        let (late, stall) = (self.latest_ms, self.longest_stall_ms);
+        writeln!(f, "longest after its deadline that an order left its worker: {late} ms (longest stall: {stall} ms)")?;
         for (property, count) in &self.judged {
             let broken = self.violations.iter().filter(|(broken, _)| broken == property).count();
             writeln!(f, "  {property:<64} {count:>7} cases, {broken} violations")?;
