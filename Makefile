@@ -26,6 +26,18 @@ REBALANCE = $(CARGO) run --quiet --bin rebalance --
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
+FUZZ_TARGETS := event policy grades market venue
+# Executions of each fuzzer, the memory that one may take, and the longest input.
+FUZZ_RUNS ?= 1000000
+FUZZ_LIMITS := -rss_limit_mb=512 -max_len=8192 -timeout=10
+CARGO_MUTANTS_VERSION := 27.1.0
+CARGO_MUTANTS := .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
+MUTANTS := keys transitions verification-1 verification-2 verification-3
+CHAOS_KILLS ?= 1100
+# What `make ci-long` runs besides the properties; each ends within LONG_LIMIT_SECONDS.
+LONG_PARTS := $(FUZZ_TARGETS:%=fuzz-%) $(MUTANTS:%=mutants-%) chaos
 LONG := --profile long --no-default-features --test properties
 LONG_PROTOCOL := --profile long --no-default-features
 SKIP_LOG := $(CURDIR)/target/skipped-tests.txt
@@ -78,11 +90,13 @@ simulation: ## The order protocol under single faults, pairs and seeds, and its 
 .PHONY: fmt
 fmt: ## Format the code
 	$(CARGO) fmt
+	$(CARGO) fmt --manifest-path tests/fuzz/Cargo.toml
 
 # The documentation is for who works here: it covers private items, and links to them are meant.
 .PHONY: lint
 lint: ## Format check, clippy with every and with no feature, documentation links
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path tests/fuzz/Cargo.toml
 	$(CARGO) clippy --all-targets --all-features -- -D warnings
 	$(CARGO) clippy --all-targets --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --no-deps --document-private-items --all-features
@@ -99,6 +113,14 @@ advisories: $(CARGO_DENY) ## Dependencies: security advisories. Needs the networ
 $(CARGO_DENY):
 	CARGO_PROFILE_DEV_DEBUG=false cargo install cargo-deny --version $(CARGO_DENY_VERSION) --locked --debug \
 	  --root .tools/cargo-deny-$(CARGO_DENY_VERSION)
+
+$(CARGO_FUZZ):
+	CARGO_PROFILE_DEV_DEBUG=false cargo install cargo-fuzz --version $(CARGO_FUZZ_VERSION) --locked --debug \
+	  --root .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
+
+$(CARGO_MUTANTS):
+	CARGO_PROFILE_DEV_DEBUG=false cargo install cargo-mutants --version $(CARGO_MUTANTS_VERSION) --locked --debug \
+	  --root .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)
 
 .PHONY: readme-output
 readme-output: ## Renew the outputs that README.md shows
@@ -141,7 +163,7 @@ test-shared: shared-present
 	@REBALANCE_REQUIRE_SHARED=1 $(MAKE) --no-print-directory test
 
 .PHONY: ci-long
-ci-long: ## Every property with REBALANCE_CASES cases, all pairs of faults, REBALANCE_SEEDS seeds. One alone: make long-NAME
+ci-long: ## Every property with REBALANCE_CASES cases, pairs of faults, seeds, model, fuzzers, mutants, chaos. One alone: make long-NAME
 	@properties=$$($(CARGO) test --quiet $(LONG) -- --list --format terse \
 	  | sed -n 's/: test$$//p'); \
 	test -n "$$properties" || { echo 'ci-long: tests/properties.rs has no tests' >&2; exit 1; }; \
@@ -149,10 +171,10 @@ ci-long: ## Every property with REBALANCE_CASES cases, all pairs of faults, REBA
 	  | sed -n 's/^exhaustion::\(pairs_.*\): test$$/\1/p'); \
 	test -n "$$pairs" || { echo 'ci-long: tests/simulation has no pairs' >&2; exit 1; }; \
 	failed=0; summary=; \
-	for property in $$properties $$pairs seeds model; do \
+	for part in $$(printf 'long-%s ' $$properties $$pairs seeds model) $(LONG_PARTS); do \
 	  start=$$SECONDS; verdict=passed; \
-	  $(MAKE) --no-print-directory "long-$$property" || { verdict=FAILED; failed=1; }; \
-	  summary+=$$(printf '  %-60s %s %6d s' "$$property" "$$verdict" "$$((SECONDS - start))")$$'\n'; \
+	  $(MAKE) --no-print-directory "$$part" || { verdict=FAILED; failed=1; }; \
+	  summary+=$$(printf '  %-60s %s %6d s' "$$part" "$$verdict" "$$((SECONDS - start))")$$'\n'; \
 	done; \
 	printf '\nci-long: %s cases for each property\n%s' "$(REBALANCE_CASES)" "$$summary"; exit $$failed
 
@@ -174,3 +196,39 @@ long-seeds:
 long-model:
 	REBALANCE_MODEL=full timeout $(LONG_LIMIT_SECONDS) \
 	  $(CARGO) test --quiet $(LONG_PROTOCOL) --test model -- --nocapture --test-threads 1
+
+# What a fuzzer finds on its way is kept under target/: the corpora in tests/fuzz stay small and are read only.
+fuzz-%: $(CARGO_FUZZ)
+	@mkdir -p target/fuzz/corpus/$* target/fuzz/artifacts/$*
+	$(CARGO_FUZZ) fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz --sanitizer none $* \
+	  target/fuzz/corpus/$* tests/fuzz/corpus/$* -- -runs=$(FUZZ_RUNS) $(FUZZ_LIMITS) \
+	  -artifact_prefix=target/fuzz/artifacts/$*/ -print_final_stats=1
+
+.PHONY: fuzz
+fuzz: $(FUZZ_TARGETS:%=fuzz-%) ## Fuzz every reader of outside input, FUZZ_RUNS executions each. One alone: make fuzz-NAME
+
+# Each shard must end within an hour; a mutant costs a build of the library and of the tests that judge it.
+MUTANTS_keys := -C=--lib -C=--test=idempotency -f src/planning/idempotency.rs
+MUTANTS_transitions := -C=--lib -C=--test=execution_decisions -C=--test=execution_boundaries \
+  -f src/execution/transition.rs -f src/execution/gate.rs \
+  -f src/execution/claim.rs -f src/execution/settlement.rs
+MUTANTS_verification := -C=--lib -C=--test=verification -f 'src/planning/verification/*.rs'
+MUTANTS_verification-1 := $(MUTANTS_verification) --shard 0/3
+MUTANTS_verification-2 := $(MUTANTS_verification) --shard 1/3
+MUTANTS_verification-3 := $(MUTANTS_verification) --shard 2/3
+
+# cargo-mutants answers 2 when something survived and 3 when a test hung: whether that is explained is asked below.
+mutants-%: $(CARGO_MUTANTS)
+	@mkdir -p target/mutants/$*
+	status=0; CARGO_PROFILE_DEV_DEBUG=false timeout $(LONG_LIMIT_SECONDS) $(CARGO_MUTANTS) mutants \
+	  --output target/mutants/$* $(MUTANTS_$*) || status=$$?; test $$status -le 3 || exit $$status
+	@survivors=$$(sed -E 's/:[0-9]+:[0-9]+:/:/' target/mutants/$*/mutants.out/missed.txt \
+	  | grep -vxFf <(grep -v '^#' .cargo/mutants-explained.txt | sed '/^$$/d') || true); \
+	test -z "$$survivors" || { printf 'no test notices, and nobody has explained:\n%s\n' "$$survivors" >&2; exit 1; }
+
+.PHONY: mutants
+mutants: $(MUTANTS:%=mutants-%) ## Deliberate faults in keys, transitions and verification: some test must notice each
+
+.PHONY: chaos
+chaos: ## Kill real workers 1,000 times between store and venue, then judge what is left; ends within 15 minutes
+	$(CARGO) test --test chaos -- kills=$(CHAOS_KILLS) between=800 each=10 minutes=15

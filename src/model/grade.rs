@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::number::{Decimal, InvalidNumber, NumberFault, parse_exact};
+use super::number::{Decimal, InvalidNumber, NumberFault, fit, parse_exact};
 
 /// A Trader Grade or Investor Grade: 0 (worst) to 100 (best).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,7 +24,8 @@ impl Grade {
         if value > Decimal::ONE_HUNDRED {
             return Err(fault(NumberFault::AboveMaximum));
         }
-        Ok(Self(value.normalize()))
+        // As amounts do: a 29th digit could be held and not be read back.
+        Ok(Self(fit(value)))
     }
 
     #[must_use]
@@ -97,4 +98,18 @@ pub struct GradeRecord {
 pub struct Dated<T> {
     pub value: T,
     pub at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grade_of_more_digits_than_are_stored_reads_back() {
+        let value: Decimal = "7.9228162514264337593543950335".parse().expect("29 digits fit a Decimal");
+        let grade = Grade::new(value).expect("within 0 to 100");
+        let stored = serde_json::to_string(&grade).expect("serialises");
+        assert_eq!(stored, r#""7.922816251426433759354395034""#);
+        assert_eq!(serde_json::from_str::<Grade>(&stored).expect("reads back"), grade);
+    }
 }

@@ -2,10 +2,15 @@
 
 use std::fmt;
 
+use super::reading::is_printable;
 use crate::model::{InvalidId, InvalidNumber};
 
 /// The longest value that an error repeats, in characters.
 const MAX_SHOWN: usize = 80;
+
+/// The longest path of a field, and the longest problem: both may quote what the input says.
+const MAX_FIELD: usize = 200;
+const MAX_PROBLEM: usize = 500;
 
 /// One refused value: where it stands, what it is, what is wrong, what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +35,9 @@ impl BadInput {
     ) -> Self {
         Self {
             place: place.to_owned(),
-            field: field.into(),
-            value: cut(value),
-            problem: problem.into(),
+            field: cut(&field.into(), MAX_FIELD),
+            value: cut(value, MAX_SHOWN),
+            problem: cut(&problem.into(), MAX_PROBLEM),
             remedy: remedy.into(),
         }
     }
@@ -66,12 +71,12 @@ impl BadInput {
 
 impl fmt::Display for BadInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.field)?;
+        write!(f, "{}: {}", self.place, printable(&self.field))?;
         if !self.value.is_empty() {
             // Debug form: control and look-alike characters become visible escapes.
             write!(f, " = {}", visible(&self.value))?;
         }
-        write!(f, ": {}; {}", self.problem, self.remedy)
+        write!(f, ": {}; {}", printable(&self.problem), self.remedy)
     }
 }
 
@@ -127,12 +132,21 @@ fn lines<T: fmt::Display>(errors: &[T]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-fn cut(text: &str) -> String {
-    let mut shown: String = text.chars().take(MAX_SHOWN).collect();
+fn cut(text: &str, longest: usize) -> String {
+    let mut shown: String = text.chars().take(longest).collect();
     if shown.len() < text.len() {
         shown.push('…');
     }
     shown
+}
+
+/// The same text with what a terminal would act upon or hide (control characters, marks of direction, characters
+/// without a width) as escapes: keys and lines of an input stand in errors too.
+fn printable(text: &str) -> String {
+    let shown = |character: char| {
+        if is_printable(character) { vec![character] } else { character.escape_debug().collect() }
+    };
+    text.chars().flat_map(shown).collect()
 }
 
 /// Quoted, with everything outside printable ASCII escaped, so that look-alikes are seen for what they are.
@@ -146,4 +160,22 @@ fn visible(text: &str) -> String {
         })
         .collect();
     format!("\"{escaped}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_printable_line_whatever_the_input_says() {
+        let field = "a\u{1b}[31m\n\u{202e}b";
+        let error = BadInput::new("event", field, "\u{200b}", "it's \"\r\" in café", "remove it");
+        let expected = r#"event: a\u{1b}[31m\n\u{202e}b = "\u{200b}": it's "\r" in café; remove it"#;
+        assert_eq!(error.to_string(), expected);
+        let long = BadInput::new("event", "k".repeat(10_000), "", "p".repeat(10_000), "remove it");
+        assert_eq!(
+            long.to_string().chars().count(),
+            "event: …: …; remove it".chars().count() + MAX_FIELD + MAX_PROBLEM
+        );
+    }
 }

@@ -100,8 +100,11 @@ fn refuse_duplicates(place: &str, path: &str, entries: &[(String, &RawValue)]) -
     })
 }
 
+/// The path to a key. A key that would not be seen for what it is (empty, spaces, control characters) is quoted.
 fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+    let plain = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
+    let key = if plain { key.to_owned() } else { format!("{key:?}") };
+    if path.is_empty() { key } else { format!("{path}.{key}") }
 }
 
 /// An object's entries with repeated keys still visible.

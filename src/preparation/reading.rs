@@ -36,6 +36,12 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, PreparationError> {
     Ok(bytes)
 }
 
+/// Whether a character is seen for what it is: no control character, no mark of direction, nothing without a width.
+#[must_use]
+pub fn is_printable(character: char) -> bool {
+    matches!(character, '"' | '\'' | '\\') || character.escape_debug().eq([character])
+}
+
 /// The bytes as text: UTF-8 without a byte-order mark.
 ///
 /// # Errors

@@ -28,6 +28,7 @@ use super::csv_text::{CsvRow, CsvTable};
 use crate::model::number::parse_market;
 use crate::model::{AssetId, InvalidNumber, Money};
 use crate::preparation::BadInput;
+use crate::preparation::reading::is_printable;
 use crate::preparation::sources::{MarketData, MarketRecord};
 
 /// Reads the market of one day. A file of many days gives the one on which `moment` falls (UTC); in a file
@@ -85,14 +86,35 @@ impl Collected {
     }
 }
 
-/// Text for people: at most 64 characters, control characters and the like replaced, never empty.
+/// Text for people: at most 64 characters, what is not printable replaced or left out, never empty.
 fn label(text: &str, otherwise: &str) -> String {
     let clean: String = text
         .chars()
         .map(|character| if character.is_control() || character.is_whitespace() { ' ' } else { character })
-        .filter(|character| !matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'))
+        .filter(|character| is_printable(*character))
         .take(64)
         .collect();
     let clean = clean.trim();
     if clean.is_empty() { otherwise.to_owned() } else { clean.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::label;
+
+    #[test]
+    fn a_label_can_be_seen() {
+        let cases = [
+            ("Bitcoin", "Bitcoin"),
+            ("caf\u{e9} 币", "caf\u{e9} 币"),
+            (" a\tb\u{1b}[m ", "a b [m"),
+            ("\u{ad}", "?"),
+            ("\u{200b}\u{202e}x\u{feff}", "x"),
+            ("", "?"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(label(text, "?"), expected, "{text:?}");
+        }
+        assert_eq!(label(&"x".repeat(99), "?").len(), 64);
+    }
 }

@@ -1,5 +1,7 @@
 //! Lean's symbol properties: tick, lot and least size, without a status.
 
+use std::collections::BTreeMap;
+
 use super::{InstrumentRules, VenueRules};
 use crate::adapters::files::csv_text::{CsvRow, CsvTable};
 use crate::model::{InstrumentId, Listing, ListingStatus, Money, Quantity, Tick};
@@ -20,9 +22,14 @@ pub(super) fn read(place: &str, bytes: &[u8]) -> Result<VenueRules, BadInput> {
         ));
     }
     let mut rules = VenueRules::default();
+    let mut spellings: BTreeMap<String, InstrumentId> = BTreeMap::new();
     for row in table.rows() {
         let instrument = instrument(&row)?;
         let id = instrument.listing.instrument.clone();
+        if let Some(other) = spellings.insert(id.as_str().to_lowercase(), id.clone()).filter(|other| *other != id) {
+            let problem = format!("it differs from {other} in case only");
+            return Err(row.bad("market_ticker", problem, "keep the market's own spelling"));
+        }
         // The file names one market twice: with and without a hyphen, and under Coinbase's former name.
         if rules.instruments.insert(id, instrument.clone()).is_some_and(|other| other != instrument) {
             return Err(row.bad("market_ticker", "two rows give this market different rules", "keep one of them"));
@@ -61,4 +68,22 @@ fn instrument(row: &CsvRow<'_>) -> Result<InstrumentRules, BadInput> {
             min_notional,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(tickers: [&str; 2]) -> String {
+        let row = |ticker| format!("\nbinance,{ticker},crypto,,USDT,1,0.01,0.0001,{ticker},10,,");
+        format!("{HEADER}{}{}\n", row(tickers[0]), row(tickers[1]))
+    }
+
+    #[test]
+    fn markets_that_differ_in_case_only_are_refused() {
+        let error = read("rules.csv", file(["ETHUSDT", "EThUSDT"]).as_bytes()).expect_err("two spellings");
+        assert!(error.to_string().contains("differs from ETHUSDT in case only"), "{error}");
+        let same = read("rules.csv", file(["ETHUSDT", "ETHUSDT"]).as_bytes()).expect("the same rules twice");
+        assert_eq!(same.instruments.len(), 1);
+    }
 }

@@ -1,0 +1,161 @@
+//! The evidence: successful writes and sent orders from the log of the wire, and all items of the store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use index_rebalancer::adapters::embedded_store::TABLE;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::history::{Line, What};
+use crate::steps::{kind, text};
+use crate::venue_server::Placing;
+
+/// One item as a successful write left it, and what the write expected to find.
+#[derive(Debug, Clone)]
+pub(crate) struct Write {
+    /// Positions in the log at which it was asked for and answered.
+    pub(crate) asked: usize,
+    pub(crate) answered: usize,
+    pub(crate) account: String,
+    pub(crate) step: String,
+    pub(crate) item: Value,
+    pub(crate) expected: Value,
+}
+
+impl Write {
+    pub(crate) fn text(&self, attribute: &str) -> &str {
+        text(&self.item, attribute).unwrap_or("")
+    }
+
+    pub(crate) fn number(&self, attribute: &str) -> u64 {
+        number(&self.item, attribute)
+    }
+}
+
+pub(crate) fn number(item: &Value, attribute: &str) -> u64 {
+    item[attribute]["N"].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+/// One order as it left a worker.
+#[derive(Debug, Clone)]
+pub(crate) struct Sent {
+    pub(crate) asked: usize,
+    pub(crate) at: Timestamp,
+    pub(crate) placing: Placing,
+}
+
+/// One kill.
+#[derive(Debug, Clone)]
+pub(crate) struct Kill {
+    pub(crate) position: usize,
+    pub(crate) account: String,
+    pub(crate) step: Option<String>,
+    pub(crate) before: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Evidence {
+    pub(crate) runs: Vec<Write>,
+    pub(crate) orders: Vec<Write>,
+    pub(crate) sent: Vec<Sent>,
+    pub(crate) kills: Vec<Kill>,
+    pub(crate) workers: usize,
+    pub(crate) cuts: usize,
+    pub(crate) delays: usize,
+    pub(crate) requests: usize,
+    /// Exit codes of the workers that were not killed.
+    pub(crate) endings: BTreeMap<i32, usize>,
+    pub(crate) steps: BTreeSet<String>,
+    /// When the machine stood still, and for how many milliseconds.
+    pub(crate) stalls: Vec<(Timestamp, i64)>,
+}
+
+impl Evidence {
+    pub(crate) fn of(lines: &[Line]) -> Self {
+        let mut evidence = Self::default();
+        let mut asked: BTreeMap<u64, (usize, &Line)> = BTreeMap::new();
+        let mut tokens = BTreeSet::new();
+        for (position, line) in lines.iter().enumerate() {
+            match &line.what {
+                What::Started { .. } => evidence.workers += 1,
+                What::Asked { number, step, body } => {
+                    evidence.requests += 1;
+                    evidence.steps.insert(step.clone());
+                    asked.insert(*number, (position, line));
+                    if step == "venue: place" {
+                        let placing = serde_json::from_value(body.clone()).expect("an order");
+                        evidence.sent.push(Sent { asked: position, at: line.at, placing });
+                    }
+                }
+                What::Answered { number, status: 200 } => {
+                    let (asked_at, question) = asked[number];
+                    let What::Asked { step, body, .. } = &question.what else { continue };
+                    // The same transaction repeated by the SDK is answered from the store's memory.
+                    let token = body["ClientRequestToken"].as_str();
+                    if token.is_none_or(|token| tokens.insert(token.to_owned())) {
+                        evidence.take(asked_at, position, &line.account, step, body);
+                    }
+                }
+                What::Answered { .. } => {}
+                What::Stalled { milliseconds } => evidence.stalls.push((line.at, *milliseconds)),
+                What::Cut { .. } => evidence.cuts += 1,
+                What::Delayed { .. } => evidence.delays += 1,
+                What::Killed { step, before } => evidence.kills.push(Kill {
+                    position,
+                    account: line.account.clone(),
+                    step: step.clone(),
+                    before: *before,
+                }),
+                What::Ended { code } => *evidence.endings.entry(code.unwrap_or(-1)).or_default() += 1,
+            }
+        }
+        evidence
+    }
+
+    fn take(&mut self, asked: usize, answered: usize, account: &str, step: &str, body: &Value) {
+        let actions = body["TransactItems"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let puts = actions.iter().map(|action| &action["Put"]).chain([body]).filter(|put| !put["Item"].is_null());
+        for put in puts {
+            let write = Write {
+                asked,
+                answered,
+                account: account.to_owned(),
+                step: step.to_owned(),
+                item: put["Item"].clone(),
+                expected: put["ExpressionAttributeValues"].clone(),
+            };
+            match kind(&write.item) {
+                "run" => self.runs.push(write),
+                "order" => self.orders.push(write),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Every item of the store, in the shape of the wire; bytes as text.
+pub(crate) async fn all_items(client: &Client) -> Vec<Value> {
+    let mut pages = client.scan().table_name(TABLE).into_paginator().items().send();
+    let mut items = Vec::new();
+    while let Some(item) = pages.next().await {
+        let item = item.expect("the store answers");
+        items.push(Value::Object(item.iter().map(|(name, value)| (name.clone(), wire(value))).collect()));
+    }
+    items
+}
+
+fn wire(value: &AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => json!({ "S": text }),
+        AttributeValue::N(digits) => json!({ "N": digits }),
+        AttributeValue::Bool(value) => json!({ "BOOL": value }),
+        AttributeValue::B(bytes) => json!({ "B": String::from_utf8_lossy(bytes.as_ref()) }),
+        AttributeValue::L(items) => json!({ "L": items.iter().map(wire).collect::<Vec<_>>() }),
+        AttributeValue::M(fields) => {
+            json!({ "M": fields.iter().map(|(name, value)| (name.clone(), wire(value))).collect::<Map<_, _>>() })
+        }
+        _ => Value::Null,
+    }
+}

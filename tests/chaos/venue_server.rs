@@ -1,0 +1,213 @@
+//! The simulated venue: a process of its own that takes orders over HTTP and remembers everything it accepted.
+//!
+//! Orders are immediate-or-cancel against a book that always trades at the instrument's price; a quarter of them find
+//! only half of what they ask for. What is accepted is missing from queries for a moment, then open for a moment, then
+//! terminal. Nothing protects it from a second order under one id but what its class says.
+
+use std::collections::BTreeMap;
+
+use index_rebalancer::model::{AccountSnapshot, AssetId, Decimal, Holding, InstrumentId, Money, Price, Quantity, Side};
+use index_rebalancer::ports::venue::{Duplicates, Fill, VenueOrder, VenueOrderStatus};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::now;
+use crate::plans::{assets, price, rate};
+use crate::venue_class::{OPEN_MS, QUERY_LAG_MS, VenueClass};
+use crate::wire::{self, Message};
+
+const FEE: &str = "0.001";
+/// One hundredth, as the assets' rules say.
+const LOT: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
+
+/// An order as it is sent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Placing {
+    pub(crate) account: String,
+    pub(crate) client_order_id: String,
+    pub(crate) instrument: String,
+    pub(crate) side: Side,
+    pub(crate) quantity: Quantity,
+    pub(crate) limit_price: Price,
+    pub(crate) signed_at: Timestamp,
+    pub(crate) deadline: Timestamp,
+}
+
+/// Which order is asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Asked {
+    pub(crate) account: String,
+    pub(crate) client_order_id: String,
+}
+
+/// The opening of an account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Opening {
+    pub(crate) account: String,
+    pub(crate) snapshot: AccountSnapshot,
+}
+
+/// One accepted order, with the cash there was when it came.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Accepted {
+    pub(crate) placing: Placing,
+    pub(crate) arrived_at: Timestamp,
+    pub(crate) cash_before: Money,
+    pub(crate) order: VenueOrder,
+    pub(crate) fills: Vec<Fill>,
+}
+
+#[derive(Debug, Default)]
+struct Venue {
+    accounts: BTreeMap<String, AccountSnapshot>,
+    accepted: Vec<Accepted>,
+}
+
+/// Serves until the process is ended.
+pub(crate) async fn serve(listener: TcpListener) {
+    let venue = std::sync::Arc::new(std::sync::Mutex::new(Venue::default()));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let venue = venue.clone();
+        tokio::spawn(async move {
+            // A connection that breaks is its caller's affair.
+            let _ = converse(stream, &venue).await;
+        });
+    }
+}
+
+async fn converse(mut stream: TcpStream, venue: &std::sync::Mutex<Venue>) -> std::io::Result<()> {
+    while let Some(request) = wire::read(&mut stream).await? {
+        let answer = venue.lock().expect("not poisoned").answer(request.second_word(), &request.body);
+        wire::write(&mut stream, &answer).await?;
+    }
+    Ok(())
+}
+
+fn json<T: Serialize>(value: &T) -> Message {
+    Message::answer(200, &serde_json::to_vec(value).expect("serialises"))
+}
+
+impl Venue {
+    fn answer(&mut self, path: &str, body: &[u8]) -> Message {
+        fn asked<'a, T: Deserialize<'a>>(body: &'a [u8]) -> T {
+            serde_json::from_slice(body).expect("only workers of this run call")
+        }
+        match path {
+            "/open" => {
+                let opening: Opening = asked(body);
+                self.accounts.insert(opening.account, opening.snapshot);
+                json(&())
+            }
+            "/account" => {
+                let account: String = asked(body);
+                let snapshot = self.accounts.get(&account).expect("the account is open");
+                json(&AccountSnapshot { observed_at: now(), ..snapshot.clone() })
+            }
+            "/place" => match self.place(asked(body)) {
+                Ok(order) => json(&order),
+                Err(reason) => Message::answer(422, reason.as_bytes()),
+            },
+            "/find" => json(&self.find(&asked(body)).map(|(accepted, age)| shown(accepted, age))),
+            "/fills" => json(&self.find(&asked(body)).map_or_else(Vec::new, |(accepted, age)| {
+                if is_terminal(age) { accepted.fills.clone() } else { Vec::new() }
+            })),
+            "/accepted" => json(&self.accepted),
+            _ => Message::answer(404, b"unknown path"),
+        }
+    }
+
+    /// The first order under the id, once queries show it, and its age.
+    fn find(&self, asked: &Asked) -> Option<(&Accepted, SignedDuration)> {
+        let of_id = |accepted: &&Accepted| {
+            accepted.placing.account == asked.account && accepted.placing.client_order_id == asked.client_order_id
+        };
+        let accepted = self.accepted.iter().find(of_id)?;
+        let age = now().duration_since(accepted.arrived_at);
+        (age >= SignedDuration::from_millis(QUERY_LAG_MS)).then_some((accepted, age))
+    }
+
+    fn place(&mut self, placing: Placing) -> Result<VenueOrder, String> {
+        let class = VenueClass::of_account(&placing.account).ok_or("unknown account")?;
+        let arrived_at = now();
+        let known = self.accepted.iter().find(|accepted| {
+            accepted.placing.account == placing.account && accepted.placing.client_order_id == placing.client_order_id
+        });
+        if let Some(known) = known {
+            let age = arrived_at.duration_since(known.arrived_at);
+            match class.duplicates {
+                Duplicates::Replayed => return Ok(known.order.clone()),
+                Duplicates::RefusedWhileOpen if !is_terminal(age) => {
+                    return Err("duplicate of an open order".to_owned());
+                }
+                Duplicates::RefusedWhileOpen | Duplicates::Unchecked => {}
+            }
+        }
+        if class.bounds_late_requests && arrived_at > placing.deadline {
+            return Err(format!("late: it is {arrived_at}"));
+        }
+        let accepted = self.execute(placing, arrived_at)?;
+        let order = shown(&accepted, SignedDuration::ZERO);
+        self.accepted.push(accepted);
+        Ok(order)
+    }
+
+    fn execute(&mut self, placing: Placing, arrived_at: Timestamp) -> Result<Accepted, String> {
+        let assets = assets();
+        let symbol = placing.instrument.trim_end_matches("USDT").to_lowercase();
+        let asset = AssetId::new(&symbol).map_err(|error| error.to_string())?;
+        let at = assets.get(&asset).map_or_else(|| price("50"), |record| record.price);
+        let account = self.accounts.get_mut(&placing.account).ok_or("unknown account")?;
+        let cash_before = account.cash_free;
+        let holding = account.holdings.entry(asset).or_default();
+        let most = placing.limit_price.value_of(placing.quantity);
+        match placing.side {
+            Side::Buy if cash_before < most + most.times(rate(FEE)) => return Err("insufficient cash".to_owned()),
+            Side::Sell if holding.free < placing.quantity => return Err("insufficient holding".to_owned()),
+            _ => {}
+        }
+        let finds_half = placing.client_order_id.as_bytes().last().is_some_and(|byte| byte % 4 == 0);
+        let filled = if finds_half {
+            let half = placing.quantity.get() / Decimal::TWO;
+            Quantity::new(half).expect("half of a quantity").floor_to(LOT)
+        } else {
+            placing.quantity
+        };
+        let notional = at.value_of(filled);
+        let fee = notional.times(rate(FEE));
+        match placing.side {
+            Side::Buy => {
+                *holding = Holding { free: holding.free + filled, ..*holding };
+                account.cash_free = cash_before - notional - fee;
+            }
+            Side::Sell => {
+                *holding = Holding { free: holding.free - filled, ..*holding };
+                account.cash_free = cash_before + notional - fee;
+            }
+        }
+        let order = VenueOrder {
+            client_order_id: placing.client_order_id.clone(),
+            venue_order_id: format!("v{}", self.accepted.len()),
+            instrument: InstrumentId::new(&placing.instrument).map_err(|error| error.to_string())?,
+            side: placing.side,
+            quantity: placing.quantity,
+            status: if filled == placing.quantity { VenueOrderStatus::Filled } else { VenueOrderStatus::Cancelled },
+            filled_quantity: filled,
+        };
+        let fills = vec![Fill { quantity: filled, price: at, fee }];
+        Ok(Accepted { placing, arrived_at, cash_before, order, fills })
+    }
+}
+
+fn is_terminal(age: SignedDuration) -> bool {
+    age >= SignedDuration::from_millis(OPEN_MS)
+}
+
+/// The order as a query shows it at that age.
+fn shown(accepted: &Accepted, age: SignedDuration) -> VenueOrder {
+    if is_terminal(age) {
+        return accepted.order.clone();
+    }
+    VenueOrder { status: VenueOrderStatus::Open, filled_quantity: Quantity::ZERO, ..accepted.order.clone() }
+}
