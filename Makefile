@@ -188,12 +188,12 @@ long-pairs_%:
 	  $(CARGO) test --quiet $(LONG_PROTOCOL) --test simulation -- --exact 'exhaustion::pairs_$*' --nocapture
 
 .PHONY: long-seeds
-long-seeds:
+long-seeds: ## REBALANCE_SEEDS random plans of faults
 	REBALANCE_SEEDS=$(REBALANCE_SEEDS) timeout $(LONG_LIMIT_SECONDS) \
 	  $(CARGO) test --quiet $(LONG_PROTOCOL) --test simulation -- --exact 'seeds::random_faults_from_seeds' --nocapture
 
 .PHONY: long-model
-long-model:
+long-model: ## The model checker on its longer history
 	REBALANCE_MODEL=full timeout $(LONG_LIMIT_SECONDS) \
 	  $(CARGO) test --quiet $(LONG_PROTOCOL) --test model -- --nocapture --test-threads 1
 

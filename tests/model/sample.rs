@@ -65,10 +65,6 @@ pub(crate) fn time(tick: i16) -> Timestamp {
     begin + SignedDuration::from_secs(i64::from(tick))
 }
 
-pub(crate) fn tick_of(at: Timestamp) -> i16 {
-    i16::try_from(at.duration_since(time(0)).as_secs()).expect("a short history")
-}
-
 fn order(identity: &RunIdentity, run: Uuid, side: Side, name: &str, units: &str, limit: &str, priority: u32) -> Order {
     let instrument = InstrumentId::new(&format!("{}USDT", name.to_uppercase())).expect("an instrument");
     let (reference_price, quantity) =
