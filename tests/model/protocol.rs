@@ -284,6 +284,11 @@ fn is_full() -> bool {
     std::env::var("REBALANCE_MODEL").is_ok_and(|value| value == "full")
 }
 
+/// How far the second worker's clock is off: behind, and with time enough ahead as well.
+fn skews() -> &'static [i16] {
+    if is_full() { &[-1, 1] } else { &[-1] }
+}
+
 fn check(duplicates: Duplicates, bounded: bool, skew: i16) {
     let start = Instant::now();
     let shipped = Protocol::shipped(duplicates, bounded, skew);
@@ -302,8 +307,8 @@ fn check(duplicates: Duplicates, bounded: bool, skew: i16) {
 
 #[test]
 fn replayed_bounded() {
-    for skew in [-1, 1] {
-        check(Duplicates::Replayed, true, skew);
+    for skew in skews() {
+        check(Duplicates::Replayed, true, *skew);
     }
 }
 
@@ -314,8 +319,8 @@ fn replayed_unbounded() {
 
 #[test]
 fn refused_while_open_bounded() {
-    for skew in [-1, 1] {
-        check(Duplicates::RefusedWhileOpen, true, skew);
+    for skew in skews() {
+        check(Duplicates::RefusedWhileOpen, true, *skew);
     }
 }
 
@@ -326,8 +331,8 @@ fn refused_while_open_unbounded() {
 
 #[test]
 fn unchecked_bounded() {
-    for skew in [-1, 1] {
-        check(Duplicates::Unchecked, true, skew);
+    for skew in skews() {
+        check(Duplicates::Unchecked, true, *skew);
     }
 }
 
