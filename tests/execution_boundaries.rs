@@ -7,7 +7,7 @@ mod plans;
 
 use index_rebalancer::execution::Opening;
 use index_rebalancer::execution::claim::{Standing, event_digest, given_up, judge};
-use index_rebalancer::execution::gate::{self, Switch, View};
+use index_rebalancer::execution::gate::{self, DayTotal, Switch, View};
 use index_rebalancer::model::{Money, Order, PlanningInput, Side};
 use index_rebalancer::planning::idempotency::run_id;
 use index_rebalancer::ports::RunState;
@@ -20,7 +20,7 @@ fn input() -> PlanningInput {
     input_for(&scheduled(monday()), &opening)
 }
 
-fn verdict(input: &PlanningInput, order: &Order) -> gate::Verdict {
+fn verdict(input: &PlanningInput, order: &Order, day: Option<DayTotal>) -> gate::Verdict {
     gate::judge(&View {
         run_id: run_id(&input.run),
         run: &input.run,
@@ -29,7 +29,7 @@ fn verdict(input: &PlanningInput, order: &Order) -> gate::Verdict {
         switch: Switch::Off,
         sent_count: 0,
         sent_notional: Money::ZERO,
-        day: None,
+        day,
         now: monday(),
     })
 }
@@ -39,7 +39,7 @@ fn an_order_at_the_largest_notional_passes() {
     let input = input();
     for (units, passes) in [("50", true), ("50.01", false)] {
         let plan = plan_of(&input, &[(Side::Sell, "alpha", units, "98")]);
-        let verdict = verdict(&input, &plan.orders[0]);
+        let verdict = verdict(&input, &plan.orders[0], None);
         assert_eq!(verdict == gate::Verdict::Pass, passes, "{units} at 100, at most 5000: {verdict:?}");
     }
 }
@@ -84,4 +84,15 @@ fn a_run_that_is_given_up_is_free_at_once() {
     assert_eq!(judge(&run, &run.event_digest, redelivered(&request).claim_token, lease_now), Standing::Elsewhere);
     let kept = RunItem { lease_until: run.lease_until, updated_at: run.updated_at, ..left };
     assert_eq!(kept, run, "nothing else changes");
+}
+
+#[test]
+fn the_days_total_may_be_the_limit_and_holds_the_run() {
+    let input = input();
+    let plan = plan_of(&input, &LEGS);
+    for (reserved, passes) in [("3999.99", false), ("4000", true), ("9000", true), ("9000.01", false)] {
+        let day = DayTotal { reserved: money(reserved), committed: money("4000"), limit: money("9000") };
+        let verdict = verdict(&input, &plan.orders[0], Some(day));
+        assert_eq!(verdict == gate::Verdict::Pass, passes, "{reserved}: {verdict:?}");
+    }
 }
