@@ -246,10 +246,9 @@ impl Model for Protocol {
             Property::always("S8 nothing lost", |_, state: &State| {
                 use OrderState as O;
                 state.orders.iter().zip(&state.taken).all(|(cell, taken)| match cell.map(|cell| cell.state) {
-                    Some(O::NotPlaced | O::Rejected | O::Skipped | O::Expired) => taken.is_none(),
+                    None | Some(O::NotPlaced | O::Rejected | O::Skipped | O::Expired) => taken.is_none(),
                     Some(O::Filled) => taken.is_some_and(|taken| !taken.half),
                     Some(O::Cancelled) => taken.is_some_and(|taken| taken.half),
-                    None => taken.is_none(),
                     _ => true,
                 })
             }),

@@ -283,10 +283,10 @@ impl Protocol {
         let attempt = ended.is_none().then(|| self.attempt(next, who, None));
         if ended.is_none() {
             next.wrong.against_the_switch |= next.switch_on;
-            let sell = me.orders[0].map(|cell| cell.state);
-            let settled = sell.is_some_and(|state| index_rebalancer::execution::transition::order_is_terminal(state));
-            let waited = self.clock(next, who) >= me.sell_began + i16::from(PHASE);
-            next.wrong.before_the_sell |= which == 1 && !settled && !waited;
+            let sale = me.orders[0].map(|cell| cell.state);
+            let is_settled = sale.is_some_and(index_rebalancer::execution::transition::order_is_terminal);
+            let has_waited = self.clock(next, who) >= me.sell_began + i16::from(PHASE);
+            next.wrong.before_the_sell |= which == 1 && !is_settled && !has_waited;
         }
         let cell = Cell { state, revision: 1, attempt, known: None };
         if attempt.is_some() && !self.decisions.journal_first {

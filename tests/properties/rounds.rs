@@ -141,7 +141,7 @@ fn rounds_explained(input: &PlanningInput, first: &RebalancePlan) -> u32 {
             (need / most.max(Decimal::new(1, 9))).ceil()
         })
         .max();
-    let lots: Decimal = books.lines.iter().map(|line| small(line)).sum();
+    let lots: Decimal = books.lines.iter().map(small).sum();
     let turnover = limits::limits(&books)
         .into_iter()
         .find(|limit| limit.kind == Kind::Turnover && limit.excess(&books, true) + books.weight(lots) >= Decimal::ZERO)

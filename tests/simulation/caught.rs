@@ -43,12 +43,14 @@ const fn hunt(bug: Bug, caught_as: Property, class: Class, faults: &'static [Fau
     Hunt { bug, caught_as, class, faults, at: None, then: None }
 }
 
-const fn at(call: &'static str, hunt: Hunt) -> Hunt {
-    Hunt { at: Some(call), ..hunt }
+const fn at(call: &'static str, mut hunt: Hunt) -> Hunt {
+    hunt.at = Some(call);
+    hunt
 }
 
-const fn then(fault: Fault, hunt: Hunt) -> Hunt {
-    Hunt { then: Some(fault), ..hunt }
+const fn then(fault: Fault, mut hunt: Hunt) -> Hunt {
+    hunt.then = Some(fault);
+    hunt
 }
 
 /// The first history in which the mistake shows; the steps of the correct run say where faults can be put.

@@ -112,8 +112,10 @@ fn run_may_move(from: RunState, to: RunState, orders: u32) -> bool {
     use RunState as R;
     match (from, to) {
         (R::Planned, R::Done) => orders == 0,
-        (R::Claimed, R::Planned) | (R::Planned, R::Emitting) | (R::Emitting, R::Done) => true,
-        (R::Claimed | R::Planned | R::Emitting, R::Aborted) => true,
+        (R::Claimed, R::Planned)
+        | (R::Planned, R::Emitting)
+        | (R::Emitting, R::Done)
+        | (R::Claimed | R::Planned | R::Emitting, R::Aborted) => true,
         (R::Claimed | R::Planned | R::Emitting, same) => from == same,
         _ => false,
     }
@@ -147,13 +149,13 @@ impl<'a> Judge<'a> {
     }
 
     /// The committed plan of a run, from the bytes of its chunks.
-    fn plan_of(&self, run: &RunItem) -> Option<&'static RebalancePlan> {
+    fn plan_of(run: &RunItem) -> Option<&'static RebalancePlan> {
         Scenario::get().plans.get(&run.commitment.as_ref()?.plan.digest)
     }
 
     fn planned_order(&self, key: Uuid) -> Option<(&'a RunItem, &'static Order)> {
         self.history.table.runs.values().find_map(|run| {
-            let order = self.plan_of(run)?.orders.iter().find(|order| order.key == key)?;
+            let order = Self::plan_of(run)?.orders.iter().find(|order| order.key == key)?;
             Some((run, order))
         })
     }
@@ -199,7 +201,7 @@ impl<'a> Judge<'a> {
                         None => broken.push(format!("chunk {chunk} of {} is missing", reference.digest)),
                     }
                 }
-                let found: String = sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+                let found = sha.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
                 if found != reference.digest {
                     broken.push(format!("what is stored as {} has the digest {found}", reference.digest));
                 }
@@ -208,7 +210,9 @@ impl<'a> Judge<'a> {
                 }
             }
         }
-        broken.into_iter().for_each(|what| self.broken(Property::S2, what));
+        for what in broken {
+            self.broken(Property::S2, what);
+        }
     }
 
     fn one_payload_per_key(&mut self) {
@@ -231,7 +235,9 @@ impl<'a> Judge<'a> {
                 broken.push(format!("two payloads were sent under {}", request.client_order_id));
             }
         }
-        broken.into_iter().for_each(|what| self.broken(Property::S3, what));
+        for what in broken {
+            self.broken(Property::S3, what);
+        }
     }
 
     /// S4 and S5: the attempt on the wire is one that was stored before, and it left in time.
@@ -265,7 +271,9 @@ impl<'a> Judge<'a> {
                 broken.push((Property::S5, format!("{} outlives its plan", request.client_order_id)));
             }
         }
-        broken.into_iter().for_each(|(property, what)| self.broken(property, what));
+        for (property, what) in broken {
+            self.broken(property, what);
+        }
     }
 
     fn one_unsettled_run(&mut self) {
@@ -303,7 +311,9 @@ impl<'a> Judge<'a> {
                 _ => {}
             }
         }
-        broken.into_iter().for_each(|what| self.broken(Property::S6, what));
+        for what in broken {
+            self.broken(Property::S6, what);
+        }
     }
 
     fn moves(&mut self) {
@@ -364,7 +374,9 @@ impl<'a> Judge<'a> {
                 broken.push(format!("order {key} is stored and in no plan"));
             }
         }
-        broken.into_iter().for_each(|what| self.broken(Property::S7, what));
+        for what in broken {
+            self.broken(Property::S7, what);
+        }
     }
 
     /// S8, and what goes beyond it: no order is lost, whatever its state says of it is what the venue has.
@@ -407,7 +419,9 @@ impl<'a> Judge<'a> {
                 broken.push(format!("the venue has {id} and the store does not"));
             }
         }
-        broken.into_iter().for_each(|what| self.broken(Property::S8, what));
+        for what in broken {
+            self.broken(Property::S8, what);
+        }
     }
 
     fn dry_runs(&mut self) {
@@ -424,7 +438,9 @@ impl<'a> Judge<'a> {
                 broken.push(format!("step {}: a dry run called {}", step.number, step.call));
             }
         }
-        broken.into_iter().for_each(|what| self.broken(Property::S9, what));
+        for what in broken {
+            self.broken(Property::S9, what);
+        }
     }
 
     fn only_the_plan(&mut self) {
@@ -443,7 +459,9 @@ impl<'a> Judge<'a> {
                 broken.push(format!("{what} under {} is not in the committed plan", request.client_order_id));
             }
         }
-        broken.into_iter().for_each(|what| self.broken(Property::S10, what));
+        for what in broken {
+            self.broken(Property::S10, what);
+        }
     }
 
     fn cash_and_phases(&mut self) {
@@ -465,7 +483,7 @@ impl<'a> Judge<'a> {
             }
         }
         for run in self.history.table.runs.values() {
-            let Some(plan) = self.plan_of(run) else { continue };
+            let Some(plan) = Self::plan_of(run) else { continue };
             let side = |side| plan.orders.iter().filter(move |order| order.side == side);
             for (buy, at_ms) in side(Side::Buy).filter_map(|buy| Some((buy, *began.get(&buy.key)?))) {
                 for sell in side(Side::Sell) {
@@ -477,7 +495,9 @@ impl<'a> Judge<'a> {
                 }
             }
         }
-        broken.into_iter().for_each(|what| self.broken(Property::S10, what));
+        for what in broken {
+            self.broken(Property::S10, what);
+        }
     }
 
     /// Every order that leaves was preceded by its own worker's two looks at switches, both answered with off.
@@ -504,7 +524,9 @@ impl<'a> Judge<'a> {
                 _ => {}
             }
         }
-        broken.into_iter().for_each(|what| self.broken(Property::S10, what));
+        for what in broken {
+            self.broken(Property::S10, what);
+        }
     }
 
     /// What commits reserve of the day is what is committed, once each.
@@ -550,7 +572,9 @@ impl<'a> Judge<'a> {
         if entries != table.log.len() {
             broken.push(format!("{} entries are filed and {entries} belong to something", table.log.len()));
         }
-        broken.into_iter().for_each(|what| self.broken(Property::Log, what));
+        for what in broken {
+            self.broken(Property::Log, what);
+        }
     }
 
     /// After the last fault and some rounds of recovery.
@@ -568,7 +592,7 @@ impl<'a> Judge<'a> {
         for run in self.history.table.runs.values() {
             let items: Vec<_> = self.history.table.orders.values().filter(|item| item.run_id == run.run_id).collect();
             if run.state.is_terminal() {
-                let planned = self.plan_of(run).map_or(0, |plan| plan.orders.len());
+                let planned = Self::plan_of(run).map_or(0, |plan| plan.orders.len());
                 let over = items.iter().filter(|item| is_over(item.state)).count();
                 let unplanned = run.commitment.is_none() && run.state == RunState::Aborted;
                 if over != planned && !unplanned {
@@ -596,7 +620,9 @@ impl<'a> Judge<'a> {
             let what = format!("{} locks are held and {open} runs are open", self.history.table.locks.len());
             broken.push(what);
         }
-        broken.into_iter().for_each(|what| self.broken(Property::Liveness, what));
+        for what in broken {
+            self.broken(Property::Liveness, what);
+        }
     }
 
     /// The order reached the venue before recovery looked for the last time.

@@ -14,6 +14,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::float_arithmetic,
     reason = "a test stops where something is wrong; the exemption for tests does not reach its own functions"
 )]
 

@@ -161,8 +161,8 @@ impl Market {
             let Some((_, filled)) = self.orders[index].ends.filter(|(due_ms, _)| *due_ms == at_ms) else { continue };
             self.orders[index].ends = None;
             let reserved = std::mem::take(&mut self.orders[index].reserved);
-            self.cash_locked = self.cash_locked - reserved;
-            self.cash_free = self.cash_free + reserved;
+            self.cash_locked -= reserved;
+            self.cash_free += reserved;
             if filled {
                 let left = self.orders[index].quantity - self.orders[index].last().1;
                 self.fill(index, at_ms, left);
@@ -264,8 +264,8 @@ impl Market {
             let rest = request.limit_price.value_of(request.quantity - now);
             let rest = rest + rest.times(self.fee);
             self.orders[index].reserved = rest;
-            self.cash_free = self.cash_free - rest;
-            self.cash_locked = self.cash_locked + rest;
+            self.cash_free -= rest;
+            self.cash_locked += rest;
         }
         index
     }
@@ -281,11 +281,11 @@ impl Market {
         let holding = self.holdings.entry(market.asset).or_default();
         match side {
             Side::Sell => {
-                holding.free = holding.free - quantity;
+                holding.free -= quantity;
                 self.cash_free = self.cash_free + value - fee;
             }
             Side::Buy => {
-                holding.free = holding.free + quantity;
+                holding.free += quantity;
                 self.cash_free = self.cash_free - value - fee;
             }
         }

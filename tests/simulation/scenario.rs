@@ -202,7 +202,7 @@ impl Scenario {
     }
 
     pub(crate) fn request(event: Event, worker: WorkerId) -> RunRequest {
-        let seconds = if event == Event::SecondRun { 1 } else { 0 };
+        let seconds = i64::from(event == Event::SecondRun);
         RunRequest {
             identity: identity(begin() + SignedDuration::from_secs(seconds)),
             flow: Flow::Full,
