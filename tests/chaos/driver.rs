@@ -107,7 +107,7 @@ pub(crate) async fn run(wanted: &Wanted) -> i32 {
     std::fs::create_dir_all(&folder).expect("a folder for the log");
     let path = folder.join("history.jsonl");
     let (store, venue) = (Server::start("store"), Server::start("venue"));
-    let client = worker::client(&store.address.to_string(), Duration::from_secs(60));
+    let client = worker::client(&store.address.to_string(), Duration::from_mins(1));
     table::create(&client, TABLE).await.expect("the table");
     let stage = Arc::new(Stage {
         store: store.address,
@@ -349,7 +349,7 @@ async fn worker(
             break;
         }
         let elapsed = begin.elapsed();
-        assert!(elapsed < Duration::from_secs(60), "a worker does not end: {victim:?}");
+        assert!(elapsed < Duration::from_mins(1), "a worker does not end: {victim:?}");
         if random_kill_ms.is_some_and(|at| elapsed >= Duration::from_millis(at)) && victim.kill(None, false) {
             break;
         }

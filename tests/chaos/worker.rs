@@ -159,7 +159,7 @@ async fn recover(ports: &WorkerPorts<'_>, account: &str) -> Result<i32, Executio
 fn prepared(request: &RunRequest, opening: &Opening) -> PlanningInput {
     let mut input = input_for(request, opening);
     let mut delta = input.assets[&asset("beta")].clone();
-    delta.symbol = "DELTA".to_owned();
+    "DELTA".clone_into(&mut delta.symbol);
     if let Some(listing) = &mut delta.listing {
         listing.instrument = InstrumentId::new("DELTAUSDT").expect("an instrument id");
     }

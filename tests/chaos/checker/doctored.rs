@@ -50,7 +50,7 @@ const LIES: [Lie; 11] = [
         made.expect("an order was made").item["state"] = json!({ "S": "filled" });
     }),
     ("S8", |case| item_of_the_first(case)["state"] = json!({ "S": "not_placed" })),
-    ("S10", |case| case.accepted[0].placing.instrument = "OTHERUSDT".to_owned()),
+    ("S10", |case| "OTHERUSDT".clone_into(&mut case.accepted[0].placing.instrument)),
     ("no order lost", |case| {
         let id = case.accepted[0].placing.client_order_id.clone();
         case.items.retain(|item| item["sk"]["S"] != id || kind(item) != "order");

@@ -91,7 +91,8 @@ fn class_of(account: &str) -> VenueClass {
 }
 
 fn count(evidence: &Evidence, verdict: &mut Verdict) {
-    let (mut takes, mut releases): (BTreeMap<&str, Vec<usize>>, BTreeMap<&str, Vec<usize>>) = Default::default();
+    let mut takes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut releases = takes.clone();
     for write in &evidence.runs {
         if write.step.starts_with("store: take the lock") {
             takes.entry(&write.account).or_default().push(write.answered);
