@@ -105,8 +105,12 @@ pub(crate) fn simulate(setup: &Setup) -> History {
     let mut simulation =
         Simulation { world, setup: setup.clone(), tasks: BTreeMap::new(), ends: Vec::new(), tries: BTreeMap::new() };
     simulation.go_on();
-    for after_ms in LAST_ROUNDS_MS {
-        if simulation.world.table.borrow().unsettled_runs().is_empty() || setup.bug == Some(Bug::NoRecovery) {
+    // A round that a fault hit is not the last word: for each fault there is one more, if it is needed.
+    let spare = setup.faults.0.iter().map(|_| 300_000);
+    for (round, after_ms) in LAST_ROUNDS_MS.into_iter().chain(spare).enumerate() {
+        let was_hit = matches!(simulation.ends.last(), Some((_, _, Ended::Crashed | Ended::Failed(_))));
+        let is_over = simulation.world.table.borrow().unsettled_runs().is_empty();
+        if is_over || setup.bug == Some(Bug::NoRecovery) || (round >= LAST_ROUNDS_MS.len() && !was_hit) {
             break;
         }
         simulation.world.schedule(after_ms, Due::Deliver(Event::Recovery));
