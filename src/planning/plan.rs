@@ -184,7 +184,7 @@ pub struct Exclusion {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Relaxation {
-    /// As in the certificate: `max_weight(bitcoin)`, `turnover`, `category(meme)`.
+    /// As in the certificate: `max_weight(bitcoin)`, `turnover`, `category_max(meme)`.
     pub limit: String,
     pub priority: u32,
     pub bound: Weight,
