@@ -1,16 +1,17 @@
 //! The audit log, pure: what the chains of a whole run look like, and what each way of spoiling them is called.
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test stops where something is not as it must be")]
 
+#[path = "common/claimed_run.rs"]
+mod claimed_run;
 #[path = "execution/plans.rs"]
 #[expect(dead_code, reason = "builders of which another test needs more")]
 mod plans;
 
 use std::collections::BTreeMap;
 
+use claimed_run::claimed;
 use index_rebalancer::execution::audit::{Fault, Finding, Stored, hash_of, of_ended_run, of_order, of_run, verify};
-use index_rebalancer::execution::claim;
 use index_rebalancer::model::{Money, Order};
-use index_rebalancer::planning::idempotency::run_id;
 use index_rebalancer::ports::store::{Attempt, BlobRef, Change, Commitment, LogEntry, OrderItem, RunItem};
 use index_rebalancer::ports::{OrderState, RunState};
 use plans::*;
@@ -36,29 +37,6 @@ impl Told {
         faults.sort();
         faults.dedup();
         faults
-    }
-}
-
-fn claimed() -> RunItem {
-    let request = scheduled(monday());
-    RunItem {
-        schema: 2,
-        run_id: run_id(&request.identity),
-        event_digest: claim::event_digest(&request),
-        identity: request.identity,
-        flow: request.flow,
-        state: RunState::Claimed,
-        revision: 0,
-        log_head: String::new(),
-        reason: String::new(),
-        epoch: 1,
-        lease_until: monday() + seconds(60),
-        claim_token: request.claim_token,
-        created_at: monday(),
-        updated_at: monday(),
-        commitment: None,
-        settlement: None,
-        expires_at_s: None,
     }
 }
 
@@ -98,7 +76,7 @@ fn told() -> Told {
     let opening =
         index_rebalancer::execution::Opening { run_id: Uuid::nil(), account: opening_account(), settled: None };
     let plan = plan_of(&input_for(&scheduled(monday()), &opening), &LEGS[..2]);
-    let (run, first) = of_run(None, claimed(), None);
+    let (run, first) = of_run(None, claimed(scheduled(monday())), None);
     let mut log = vec![first];
     let mut run = run;
     for state in [RunState::Planned, RunState::Emitting] {
@@ -250,7 +228,7 @@ fn an_order_that_went_away_with_its_entries_is_found_once_the_run_is_over() {
 
 #[test]
 fn a_move_that_no_table_has_is_found_in_a_log_that_is_otherwise_whole() {
-    let (claimed, first) = of_run(None, claimed(), None);
+    let (claimed, first) = of_run(None, claimed(scheduled(monday())), None);
     let (done, second) = of_run(Some(&claimed), RunItem { state: RunState::Done, ..claimed.clone() }, None);
     let told = Told { run: done, orders: vec![], planned: vec![], log: vec![first, second] };
     let findings = told.findings();
@@ -275,7 +253,7 @@ fn a_move_that_no_table_has_is_found_in_a_log_that_is_otherwise_whole() {
 /// The same state again is no move: leases, attempts and notes change within one.
 #[test]
 fn changes_within_a_state_are_told_and_legal() {
-    let (run, first) = of_run(None, claimed(), None);
+    let (run, first) = of_run(None, claimed(scheduled(monday())), None);
     let (renewed, second) = of_run(Some(&run), RunItem { lease_until: monday() + seconds(90), ..run.clone() }, None);
     assert_eq!((second.sequence, &second.previous), (2, &first.hash));
     let told = Told { run: renewed, orders: vec![], planned: vec![], log: vec![first, second] };
@@ -284,7 +262,7 @@ fn changes_within_a_state_are_told_and_legal() {
 
 #[test]
 fn an_entry_says_on_whose_word() {
-    let (run, entry) = of_run(None, claimed(), Some("alice"));
+    let (run, entry) = of_run(None, claimed(scheduled(monday())), Some("alice"));
     assert_eq!(entry.operator.as_deref(), Some("alice"));
     assert_eq!((entry.epoch, entry.claim_token, entry.at), (run.epoch, run.claim_token, run.updated_at));
     let stopped = RunItem { reason: "a drill".to_owned(), ..run.clone() };

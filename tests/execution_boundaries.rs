@@ -1,16 +1,18 @@
 //! The boundaries of the protocol's pure decisions: exactly at a limit, and one step beyond it.
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "test code: what is unexpected panics")]
 
+#[path = "common/claimed_run.rs"]
+mod claimed_run;
 #[path = "execution/plans.rs"]
 #[expect(dead_code, reason = "shared with other tests of execution, which use the rest of it")]
 mod plans;
 
+use claimed_run::claimed;
 use index_rebalancer::execution::Opening;
-use index_rebalancer::execution::claim::{Standing, event_digest, given_up, judge};
+use index_rebalancer::execution::claim::{Standing, given_up, judge};
 use index_rebalancer::execution::gate::{self, DayTotal, Switch, View};
 use index_rebalancer::model::{Money, Order, PlanningInput, Side};
 use index_rebalancer::planning::idempotency::run_id;
-use index_rebalancer::ports::RunState;
 use index_rebalancer::ports::store::RunItem;
 use plans::*;
 use uuid::Uuid;
@@ -58,25 +60,7 @@ fn what_is_kept_is_measured_after_the_expected_cost() {
 #[test]
 fn a_run_that_is_given_up_is_free_at_once() {
     let request = scheduled(monday());
-    let run = RunItem {
-        schema: 2,
-        run_id: run_id(&request.identity),
-        event_digest: event_digest(&request),
-        identity: request.identity.clone(),
-        flow: request.flow.clone(),
-        state: RunState::Claimed,
-        revision: 1,
-        log_head: String::new(),
-        reason: String::new(),
-        epoch: 1,
-        lease_until: monday() + seconds(60),
-        claim_token: request.claim_token,
-        created_at: monday(),
-        updated_at: monday(),
-        commitment: None,
-        settlement: None,
-        expires_at_s: None,
-    };
+    let run = RunItem { revision: 1, ..claimed(request.clone()) };
     let (now, lease_now) = (monday() + seconds(7), monday() + seconds(8));
     let left = given_up(&run, now, lease_now);
     assert_eq!(left.updated_at, now);

@@ -1,9 +1,12 @@
 //! The protocol's decisions, pure and without a store: claims, the gate, settlement, checks on a plan.
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "test code: what is unexpected panics")]
 
+#[path = "common/claimed_run.rs"]
+mod claimed_run;
 #[path = "execution/plans.rs"]
 mod plans;
 
+use claimed_run::claimed;
 use index_rebalancer::execution::claim::{self, Standing};
 use index_rebalancer::execution::commitment::{self, check};
 use index_rebalancer::execution::gate::{self, DayTotal, Switch, View};
@@ -30,26 +33,7 @@ fn plan() -> RebalancePlan {
 }
 
 fn run(state: RunState) -> RunItem {
-    let request = scheduled(monday());
-    RunItem {
-        schema: 1,
-        run_id: run_id(&request.identity),
-        event_digest: claim::event_digest(&request),
-        identity: request.identity,
-        flow: request.flow,
-        state,
-        revision: 7,
-        log_head: "head".to_owned(),
-        reason: String::new(),
-        epoch: 4,
-        lease_until: monday() + seconds(60),
-        claim_token: request.claim_token,
-        created_at: monday(),
-        updated_at: monday(),
-        commitment: None,
-        settlement: None,
-        expires_at_s: None,
-    }
+    RunItem { state, revision: 7, log_head: "head".to_owned(), epoch: 4, ..claimed(scheduled(monday())) }
 }
 
 #[test]

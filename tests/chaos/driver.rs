@@ -15,12 +15,12 @@ use index_rebalancer::planning::idempotency::run_id;
 use index_rebalancer::ports::RunStore;
 use jiff::SignedDuration;
 
-use crate::chance::Chance;
 use crate::checker;
 use crate::history::{Log, What};
 use crate::now;
 use crate::plans::{asset, money, quantity};
 use crate::proxy::{self, Faults, KillAt, Victim};
+use crate::split_mix::SplitMix64;
 use crate::steps::Channel;
 use crate::venue_class::VenueClass;
 use crate::venue_server::{Accepted, Opening};
@@ -171,7 +171,7 @@ async fn canary(stage: Arc<Stage>) {
 }
 
 async fn lane_of_scenarios(stage: Arc<Stage>, lane: u64) -> usize {
-    let mut chance = Chance::new(stage.wanted.seed.wrapping_mul(1_000).wrapping_add(lane));
+    let mut chance = SplitMix64::new(stage.wanted.seed.wrapping_mul(1_000).wrapping_add(lane));
     let mut scenarios = 0;
     while !stage.is_enough() {
         let class = VenueClass::ALL[scenarios % VenueClass::ALL.len()];
@@ -199,7 +199,7 @@ impl Stage {
             .collect()
     }
 
-    fn faults(&self, chance: &mut Chance) -> (Faults, Option<u64>) {
+    fn faults(&self, chance: &mut SplitMix64) -> (Faults, Option<u64>) {
         let rare = self.rare_steps();
         let mut faults = Faults { cut_one_in: 60, delay_one_in: 40, longest_delay_ms: 120, ..Faults::default() };
         match chance.below(20) {
@@ -222,7 +222,7 @@ impl Stage {
 }
 
 /// One account, two occasions, workers until both are over, faults in between and none at the end.
-async fn scenario(stage: &Arc<Stage>, account: &str, chance: &mut Chance) {
+async fn scenario(stage: &Arc<Stage>, account: &str, chance: &mut SplitMix64) {
     open_account(stage, account).await;
     let begin = now();
     let valid_ms = if chance.below(4) == 0 { 300 } else { 20_000 };
@@ -316,7 +316,7 @@ async fn worker(
         account: account.clone(),
         log: stage.log.clone(),
         faults,
-        chance: Mutex::new(Chance::new(seed)),
+        chance: Mutex::new(SplitMix64::new(seed)),
         child: Mutex::new(None),
         skipped: Mutex::new(0),
         killed: Mutex::new(None),

@@ -19,7 +19,6 @@
     reason = "test code: what is unexpected panics"
 )]
 
-mod chance;
 mod checker;
 mod driver;
 mod history;
@@ -27,6 +26,9 @@ mod history;
 #[expect(dead_code, reason = "shared with the tests of execution, which use the rest of it")]
 mod plans;
 mod proxy;
+#[path = "../common/split_mix.rs"]
+#[expect(dead_code, reason = "choices of which another test needs more")]
+mod split_mix;
 mod steps;
 mod venue_class;
 mod venue_client;

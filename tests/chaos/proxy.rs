@@ -11,8 +11,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::chance::Chance;
 use crate::history::{Log, What};
+use crate::split_mix::SplitMix64;
 use crate::steps::{self, Channel};
 use crate::wire;
 
@@ -41,7 +41,7 @@ pub(crate) struct Victim {
     pub(crate) account: String,
     pub(crate) log: Arc<Log>,
     pub(crate) faults: Faults,
-    pub(crate) chance: Mutex<Chance>,
+    pub(crate) chance: Mutex<SplitMix64>,
     /// Absent until it runs, and again after it was killed.
     pub(crate) child: Mutex<Option<Child>>,
     pub(crate) skipped: Mutex<u64>,

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use checks::{Answer, FAMILIES, Family, refusal};
 use index_rebalancer::preparation::BadInput;
-use mutation::{Random, mutate};
+use mutation::{SplitMix64, mutate};
 
 /// Changed documents for each family.
 const CHANGES: u64 = 1_000;
@@ -62,7 +62,7 @@ fn every_file_of_the_corpora_keeps_the_rules() {
 fn changed_documents_keep_the_rules() {
     for family in &FAMILIES {
         let files = corpus(family);
-        let mut random = Random::new(1);
+        let mut random = SplitMix64::new(1);
         let (mut accepted, mut refused) = (0_u64, 0_u64);
         for seed in 0..CHANGES {
             let (path, document) = random.pick(&files);

@@ -18,9 +18,9 @@ use uuid::Uuid;
 
 use crate::faults::FaultPlan;
 use crate::ports::SimStore;
-use crate::random::Random;
 use crate::run::{Setup, drive, simulate};
 use crate::scenario::{CLASSES, Scenario, begin, settings};
+use crate::split_mix::SplitMix64;
 use crate::table::Table;
 use crate::world::{Event, World};
 
@@ -29,7 +29,7 @@ const OPERATIONS: usize = 250;
 
 /// Items to write: those of a real history, and versions of them that never were.
 struct Pool {
-    random: Random,
+    random: SplitMix64,
     runs: Vec<RunItem>,
     orders: Vec<OrderItem>,
 }
@@ -54,7 +54,7 @@ impl Pool {
         other.identity.venue_account = "other".parse().expect("an account");
         runs.push(other);
         let orders = history.table.orders.values().map(|order| OrderItem { revision: 1, ..order.clone() }).collect();
-        Self { random: Random::from_seed(seed), runs, orders }
+        Self { random: SplitMix64::new(seed), runs, orders }
     }
 
     fn at(&mut self, end: usize) -> usize {
@@ -68,7 +68,7 @@ impl Pool {
 
     /// A later version, remembered, so that it can be expected by a later write.
     fn later_run(&mut self, before: &RunItem) -> RunItem {
-        let state = self.random.pick(&RunState::ALL);
+        let state = *self.random.pick(&RunState::ALL);
         let epoch = before.epoch + self.random.below(2);
         let lease_until = begin() + SignedDuration::from_secs(i64::try_from(self.random.below(3)).expect("small"));
         let after = RunItem { state, epoch, lease_until, ..before.clone() };
@@ -83,7 +83,7 @@ impl Pool {
     }
 
     fn later_order(&mut self, before: &OrderItem) -> OrderItem {
-        let state = self.random.pick(&OrderState::ALL);
+        let state = *self.random.pick(&OrderState::ALL);
         let payload_digest =
             if self.random.below(5) == 0 { "another".to_owned() } else { before.payload_digest.clone() };
         let after = OrderItem { state, payload_digest, revision: before.revision + 1, ..before.clone() };
@@ -106,7 +106,7 @@ async fn operate<S: RunStore>(store: &S, pool: &mut Pool) -> String {
     let run = pool.run();
     let (account, portfolio) = (AccountKey::from(&run.identity), PortfolioKey::from(&run.identity));
     let day = jiff::civil::date(2025, 4, 14);
-    let digest = pool.random.pick(&["aa", "bb"]);
+    let digest = *pool.random.pick(&["aa", "bb"]);
     let address = ChunkAddress { owner: BlobOwner::Run(run.run_id), digest, chunk: 0 };
     let scope = SwitchScope::Portfolio(run.identity.environment, run.identity.portfolio.clone());
     match pool.random.below(20) {
@@ -122,9 +122,10 @@ async fn operate<S: RunStore>(store: &S, pool: &mut Pool) -> String {
         4 => {
             let after = pool.later_run(&run);
             let entry = audit::of_run(Some(&run), after.clone(), None).1;
-            let notional = Money::parse(pool.random.pick(&["40", "70"])).expect("money");
+            let notional = *pool.random.pick(&["40", "70"]);
+            let notional = Money::parse(notional).expect("money");
             let limit =
-                pool.random.pick(&[None, Some("50"), Some("100")]).map(|text| Money::parse(text).expect("money"));
+                (*pool.random.pick(&[None, Some("50"), Some("100")])).map(|text| Money::parse(text).expect("money"));
             let reservation = DayReservation { account, day, notional, limit };
             told("commit", store.commit(&run, &after, &reservation, &entry).await)
         }

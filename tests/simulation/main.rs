@@ -27,10 +27,12 @@ mod faults;
 mod market;
 mod numbered;
 mod ports;
-mod random;
 mod replay;
 mod run;
 mod scenario;
 mod seeds;
+#[path = "../common/split_mix.rs"]
+#[expect(dead_code, reason = "choices of which another test needs more")]
+mod split_mix;
 mod table;
 mod world;

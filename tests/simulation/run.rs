@@ -19,8 +19,8 @@ use crate::bugs::Bug;
 use crate::faults::FaultPlan;
 use crate::market::Market;
 use crate::ports::{SimStore, SimVenue};
-use crate::random::Random;
 use crate::scenario::{Class, Scenario, begin, settings};
+use crate::split_mix::SplitMix64;
 use crate::table::{Slip, Table};
 use crate::world::{Due, Event, SimClock, Step, WorkerId, World};
 
@@ -89,7 +89,7 @@ pub(crate) fn simulate(setup: &Setup) -> History {
         begin(),
         settings().lease_ms,
         &setup.faults,
-        setup.seed.map(Random::from_seed),
+        setup.seed.map(SplitMix64::new),
         Scenario::market(setup.class.promise()),
         table,
     );

@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use crate::exhaustion::run_all;
 use crate::faults::{FaultPlan, Kind};
-use crate::random::Random;
 use crate::replay::setting;
 use crate::run::{Setup, simulate};
 use crate::scenario::CLASSES;
+use crate::split_mix::SplitMix64;
 
 const SEEDS: u64 = 2_000;
 const FIRST_SEED: u64 = 1;
@@ -23,14 +23,14 @@ fn number(name: &str, default: u64) -> u64 {
 
 /// Everything about a run follows from its seed.
 fn setup_of(seed: u64, kinds: &[Kind]) -> Setup {
-    let mut random = Random::from_seed(seed);
-    let class = random.pick(&CLASSES);
+    let mut random = SplitMix64::new(seed);
+    let class = *random.pick(&CLASSES);
     let count = 1 + random.below(MOST_FAULTS);
     let faults = (0..count).map(|_| {
         let step = u32::try_from(1 + random.below(LAST_STEP)).expect("small");
         // Of the kind that this step has without faults; what does not fit a call does nothing.
         let kind = kinds[usize::try_from(step).expect("small") % kinds.len()];
-        (step, random.pick(&kind.all_faults()))
+        (step, *random.pick(&kind.all_faults()))
     });
     let faults = FaultPlan::of(faults);
     Setup { seed: Some(seed), ..Setup::of(class, faults) }

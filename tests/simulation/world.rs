@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::faults::{Fault, FaultPlan, Kind};
 use crate::market::Market;
-use crate::random::Random;
+use crate::split_mix::SplitMix64;
 use crate::table::{Table, Writer};
 
 /// How long a client waits for an answer.
@@ -94,7 +94,7 @@ pub(crate) struct World {
     faults: BTreeMap<u32, Fault>,
     steps: RefCell<Vec<Step>>,
     /// Draws how long calls take; without it every call takes a fixed time.
-    random: Option<RefCell<Random>>,
+    random: Option<RefCell<SplitMix64>>,
     venue_down_until_ms: Cell<i64>,
     pub(crate) table: RefCell<Table>,
     pub(crate) market: RefCell<Market>,
@@ -115,7 +115,7 @@ impl World {
         begin: Timestamp,
         lease_ms: u64,
         faults: &FaultPlan,
-        random: Option<Random>,
+        random: Option<SplitMix64>,
         market: Market,
         table: Table,
     ) -> Rc<Self> {

@@ -1,11 +1,11 @@
 //! Changes to the cells, rows and columns of a CSV file.
 
-use super::{Random, values};
+use super::{SplitMix64, values};
 
 /// The file with one to three changes; nothing when it is not CSV or has no cell.
-pub(crate) fn mutate(document: &[u8], random: &mut Random) -> Option<Vec<u8>> {
+pub(crate) fn mutate(document: &[u8], random: &mut SplitMix64) -> Option<Vec<u8>> {
     let mut rows = read(document)?;
-    for _ in 0..=random.below(4).saturating_sub(1) {
+    for _ in 0..=random.index(4).saturating_sub(1) {
         change(&mut rows, random);
     }
     Some(write(&rows))
@@ -48,22 +48,22 @@ pub(crate) fn write(rows: &[Vec<String>]) -> Vec<u8> {
     writer.into_inner().expect("memory takes every row")
 }
 
-fn change(rows: &mut Vec<Vec<String>>, random: &mut Random) {
+fn change(rows: &mut Vec<Vec<String>>, random: &mut SplitMix64) {
     // The header decides whether anything else is read at all: it is changed less often.
-    let row = if rows.len() > 1 && !random.one_in(16) { 1 + random.below(rows.len() - 1) } else { 0 };
-    let column = random.below(rows[row].len());
-    match random.below(10) {
+    let row = if rows.len() > 1 && !random.one_in(16) { 1 + random.index(rows.len() - 1) } else { 0 };
+    let column = random.index(rows[row].len());
+    match random.index(10) {
         0 if rows.len() > 2 => drop(rows.remove(row)),
         1 => rows.insert(row + 1, rows[row].clone()),
         2 => {
-            let to = random.below(rows.len());
+            let to = random.index(rows.len());
             rows.swap(row, to);
         }
         3 if random.one_in(4) => drop(rows[row].remove(column)),
         4 if random.one_in(4) => rows[row].insert(column, values::text(random)),
         5 => {
             // The same column of another row: repeated ids, mixed days.
-            let from = random.below(rows.len());
+            let from = random.index(rows.len());
             if let Some(cell) = rows[from].get(column).cloned() {
                 rows[row][column] = cell;
             }

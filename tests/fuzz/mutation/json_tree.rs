@@ -2,29 +2,29 @@
 
 use index_rebalancer::preparation::json::{Json, parse};
 
-use super::{Random, values};
+use super::{SplitMix64, values};
 
 const MAX_BYTES: usize = 1 << 20;
 
 /// The document with one to three changes; nothing when it is not JSON.
-pub(crate) fn mutate(document: &[u8], random: &mut Random) -> Option<Vec<u8>> {
+pub(crate) fn mutate(document: &[u8], random: &mut SplitMix64) -> Option<Vec<u8>> {
     let mut tree = parse("", document, MAX_BYTES).ok()?;
     change(&mut tree, random);
     Some(write(&tree).into_bytes())
 }
 
 /// One to three changes anywhere in the tree.
-pub(crate) fn change(tree: &mut Json, random: &mut Random) {
-    for _ in 0..=random.below(4).saturating_sub(1) {
-        let from = nth(tree, random.below(size(tree))).cloned();
-        let at = random.below(size(tree));
+pub(crate) fn change(tree: &mut Json, random: &mut SplitMix64) {
+    for _ in 0..=random.index(4).saturating_sub(1) {
+        let from = nth(tree, random.index(size(tree))).cloned();
+        let at = random.index(size(tree));
         if let Some(node) = nth_mut(tree, at) {
             change_node(node, from, random);
         }
     }
 }
 
-fn change_node(node: &mut Json, other: Option<Json>, random: &mut Random) {
+fn change_node(node: &mut Json, other: Option<Json>, random: &mut SplitMix64) {
     if random.one_in(12) {
         *node = other.unwrap_or(Json::Null);
         return;
@@ -44,8 +44,8 @@ fn change_node(node: &mut Json, other: Option<Json>, random: &mut Random) {
     }
 }
 
-fn any(random: &mut Random) -> Json {
-    match random.below(7) {
+fn any(random: &mut SplitMix64) -> Json {
+    match random.index(7) {
         0 => Json::Null,
         1 => Json::Bool(random.one_in(2)),
         2 => Json::Number(values::number(random)),
@@ -56,35 +56,35 @@ fn any(random: &mut Random) -> Json {
     }
 }
 
-fn change_list(items: &mut Vec<Json>, other: Option<Json>, random: &mut Random) {
-    let at = random.below(items.len());
-    match random.below(4) {
+fn change_list(items: &mut Vec<Json>, other: Option<Json>, random: &mut SplitMix64) {
+    let at = random.index(items.len());
+    match random.index(4) {
         0 if !items.is_empty() => drop(items.remove(at)),
         1 if !items.is_empty() => items.insert(at, items[at].clone()),
         2 if !items.is_empty() => {
-            let to = random.below(items.len());
+            let to = random.index(items.len());
             items.swap(at, to);
         }
         _ => items.push(other.unwrap_or_else(|| any(random))),
     }
 }
 
-fn change_table(entries: &mut Vec<(String, Json)>, other: Option<Json>, random: &mut Random) {
-    let at = random.below(entries.len());
+fn change_table(entries: &mut Vec<(String, Json)>, other: Option<Json>, random: &mut SplitMix64) {
+    let at = random.index(entries.len());
     if entries.is_empty() {
         entries.push((values::text(random), other.unwrap_or_else(|| any(random))));
         return;
     }
-    match random.below(6) {
+    match random.index(6) {
         0 => drop(entries.remove(at)),
         1 => entries.insert(at, entries[at].clone()),
         2 => {
-            let to = random.below(entries.len());
+            let to = random.index(entries.len());
             entries.swap(at, to);
         }
         3 => {
             // Two values under each other's keys.
-            let to = random.below(entries.len());
+            let to = random.index(entries.len());
             let value = entries[to].1.clone();
             entries[at].1 = value;
         }

@@ -4,13 +4,14 @@
 mod bytes;
 mod csv_rows;
 mod json_tree;
-mod random;
+#[path = "../../common/split_mix.rs"]
+mod split_mix;
 mod toml_text;
 mod values;
 
 pub(crate) use csv_rows::{read as read_csv, write as write_csv};
 pub(crate) use json_tree::write as write_json;
-pub(crate) use random::Random;
+pub(crate) use split_mix::SplitMix64;
 
 /// How a document is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +26,7 @@ const BYTES_ONE_IN: usize = 8;
 
 /// A changed document. What cannot be read as a document has its bytes changed.
 pub(crate) fn mutate(document: &[u8], format: Format, seed: u64) -> Vec<u8> {
-    let mut random = Random::new(seed);
+    let mut random = SplitMix64::new(seed);
     if random.one_in(BYTES_ONE_IN) {
         return bytes::mutate(document, &mut random);
     }

@@ -2,10 +2,10 @@
 
 use index_rebalancer::preparation::json::Json;
 
-use super::{Random, json_tree};
+use super::{SplitMix64, json_tree};
 
 /// The document with one to three changes; nothing when it is not TOML.
-pub(crate) fn mutate(document: &[u8], random: &mut Random) -> Option<Vec<u8>> {
+pub(crate) fn mutate(document: &[u8], random: &mut SplitMix64) -> Option<Vec<u8>> {
     let table: toml::Table = std::str::from_utf8(document).ok()?.parse().ok()?;
     let mut tree = from_toml(toml::Value::Table(table));
     json_tree::change(&mut tree, random);

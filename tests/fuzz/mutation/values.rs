@@ -1,6 +1,6 @@
 //! Values at the edges of what the readers take, and just beyond.
 
-use super::Random;
+use super::SplitMix64;
 
 const NUMBERS: [&str; 34] = [
     "0",
@@ -86,29 +86,29 @@ const TEXTS: [&str; 44] = [
     "layer-1|meme||meme",
 ];
 
-pub(crate) fn number(random: &mut Random) -> String {
+pub(crate) fn number(random: &mut SplitMix64) -> String {
     if random.one_in(3) {
         // Around a plain figure: digits on both sides of the point.
-        let whole = random.next() % 10_u64.pow(u32::try_from(random.below(13)).expect("small"));
-        let fraction = random.next() % 10_u64.pow(u32::try_from(random.below(10)).expect("small"));
+        let whole = random.next() % 10_u64.pow(u32::try_from(random.index(13)).expect("small"));
+        let fraction = random.next() % 10_u64.pow(u32::try_from(random.index(10)).expect("small"));
         return format!("{whole}.{fraction}");
     }
     (*random.pick(&NUMBERS)).to_owned()
 }
 
-pub(crate) fn text(random: &mut Random) -> String {
+pub(crate) fn text(random: &mut SplitMix64) -> String {
     if random.one_in(4) { number(random) } else { (*random.pick(&TEXTS)).to_owned() }
 }
 
 /// A text with one character changed, added or removed, or a number beside the one that it holds.
-pub(crate) fn near(text: &str, random: &mut Random) -> String {
+pub(crate) fn near(text: &str, random: &mut SplitMix64) -> String {
     let mut characters: Vec<char> = text.chars().collect();
-    let at = random.below(characters.len() + 1);
-    match random.below(6) {
+    let at = random.index(characters.len() + 1);
+    match random.index(6) {
         0 if at < characters.len() => drop(characters.remove(at)),
         1 => characters.insert(at, *random.pick(&['0', '9', '.', '-', 'e', 'A', 'z', ' ', ':', '/', '\u{e9}', '|'])),
         2 if at < characters.len() => {
-            characters[at] = char::from(b'0' + u8::try_from(random.below(10)).expect("a digit"));
+            characters[at] = char::from(b'0' + u8::try_from(random.index(10)).expect("a digit"));
         }
         3 => return text.to_uppercase(),
         4 => return format!("{text}{text}"),
