@@ -145,6 +145,25 @@ pub fn fit(value: Decimal) -> Decimal {
     value.round_sf(28).unwrap_or(value).normalize()
 }
 
+/// Commas between thousands of the whole part: `1234567.8` is `1,234,567.8`.
+#[must_use]
+pub fn grouped(text: &str) -> String {
+    let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
+    let (whole, fraction) = rest.split_once('.').map_or((rest, None), |(whole, fraction)| (whole, Some(fraction)));
+    let mut out = String::from(sign);
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if let Some(fraction) = fraction {
+        out.push('.');
+        out.push_str(fraction);
+    }
+    out
+}
+
 struct Parts<'a> {
     negative: bool,
     whole: &'a str,

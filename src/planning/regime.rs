@@ -60,7 +60,7 @@ fn no_policy() -> Regime {
         changed: false,
         bullish_share: None,
         stable_share: Weight::ZERO,
-        why: "the policy has no regime rule".to_owned(),
+        why: "assumed, for the policy has no regime rule".to_owned(),
     }
 }
 

@@ -10,7 +10,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::model::policy::{Eligibility, GradeKind, RankBy, Ranking};
-use crate::model::{AssetId, AssetRecord, Decimal, Grade, PlanningInput};
+use crate::model::number::grouped;
+use crate::model::{AssetId, AssetRecord, Decimal, Grade, Money, PlanningInput};
 
 use super::plan::Exclusion;
 
@@ -142,10 +143,10 @@ pub(crate) fn rule_broken(
     match record.market_cap {
         Some(cap) => {
             if let Some(min) = rules.min_market_cap.filter(|min| cap < *min) {
-                return Some(format!("market cap {} is below {}", cap.get().round(), min));
+                return Some(format!("market cap {} is below {}", whole(cap), whole(min)));
             }
             if let Some(max) = rules.max_market_cap.filter(|max| cap > *max) {
-                return Some(format!("market cap {} is above {}", cap.get().round(), max));
+                return Some(format!("market cap {} is above {}", whole(cap), whole(max)));
             }
         }
         None if rules.min_market_cap.is_some() || rules.max_market_cap.is_some() || ranking.by == RankBy::MarketCap => {
@@ -157,7 +158,7 @@ pub(crate) fn rule_broken(
         match record.average_daily_volume {
             None => return Some("average daily volume unknown".to_owned()),
             Some(volume) if volume < min => {
-                return Some(format!("average daily volume {} is below {}", volume.get().round(), min));
+                return Some(format!("average daily volume {} is below {}", whole(volume), whole(min)));
             }
             Some(_) => {}
         }
@@ -170,6 +171,11 @@ pub(crate) fn rule_broken(
             (i64::from(days) < i64::from(min_age)).then(|| format!("age {days} days is below {min_age}"))
         }
     }
+}
+
+/// Money for people: without cents, thousands apart.
+fn whole(amount: Money) -> String {
+    grouped(&amount.get().round().to_string())
 }
 
 pub(crate) fn grade_name(kind: GradeKind) -> &'static str {
@@ -185,7 +191,7 @@ pub(crate) fn by_rank(
     left: &(&AssetId, &AssetRecord),
     right: &(&AssetId, &AssetRecord),
 ) -> Ordering {
-    let cap = |record: &AssetRecord| record.market_cap.map_or(Decimal::ZERO, crate::model::Money::get);
+    let cap = |record: &AssetRecord| record.market_cap.map_or(Decimal::ZERO, Money::get);
     let by_cap = cap(right.1).cmp(&cap(left.1));
     let primary = match ranking.by {
         RankBy::MarketCap => Ordering::Equal,

@@ -3,6 +3,7 @@
 use rust_decimal::RoundingStrategy;
 use rust_decimal::prelude::*;
 
+use crate::model::number::grouped;
 use crate::model::{Money, Price, Quantity, Weight};
 
 /// `1,234,567.89`.
@@ -98,24 +99,6 @@ fn fixed(value: Decimal, places: u32) -> String {
     let value = value.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero);
     let value = if value.is_zero() { Decimal::ZERO } else { value };
     grouped(&format!("{value:.*}", places as usize))
-}
-
-/// Commas between thousands of the whole part.
-fn grouped(text: &str) -> String {
-    let (sign, rest) = text.strip_prefix('-').map_or(("", text), |rest| ("-", rest));
-    let (whole, fraction) = rest.split_once('.').map_or((rest, None), |(whole, fraction)| (whole, Some(fraction)));
-    let mut out = String::from(sign);
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    if let Some(fraction) = fraction {
-        out.push('.');
-        out.push_str(fraction);
-    }
-    out
 }
 
 #[cfg(test)]
