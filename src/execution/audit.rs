@@ -96,7 +96,8 @@ pub fn of_order(
 }
 
 fn sealed(entry: LogEntry) -> LogEntry {
-    let hash = hash_of(&entry);
+    debug_assert!(entry.hash.is_empty(), "the hash is over an entry without one");
+    let hash = digest_of(&entry);
     LogEntry { hash, ..entry }
 }
 

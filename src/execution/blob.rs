@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::planning::idempotency::{digest_of, digest_of_bytes};
+use crate::planning::idempotency::digest_of_bytes;
 use crate::ports::store::{BlobOwner, BlobRef, ChunkAddress, RunStore, StoreError};
 
 /// Most bytes in one chunk: room for keys and attribute names below the store's 400 KB.
@@ -38,13 +38,14 @@ impl Blob {
         T: Serialize + DeserializeOwned + PartialEq,
     {
         let chunk_bytes = chunk_bytes.clamp(1, CHUNK_BYTES);
-        let bytes = serde_json::to_vec(value).map_err(|error| error.to_string())?;
-        let read_back: T = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+        let text = serde_json::to_string(value).map_err(|error| error.to_string())?;
+        let read_back: T = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        let bytes = text.into_bytes();
         if read_back != *value {
             return Err("it reads back as another value".to_owned());
         }
         let reference = BlobRef {
-            digest: digest_of(value),
+            digest: digest_of_bytes(&bytes),
             bytes: bytes.len() as u64,
             chunks: u32::try_from(bytes.len().div_ceil(chunk_bytes)).map_err(|error| error.to_string())?,
         };
@@ -87,7 +88,8 @@ pub async fn load<S: RunStore, T: DeserializeOwned>(
     if found != reference.digest {
         return Err(corrupt(format!("its bytes have the digest {found}")));
     }
-    serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))
+    let text = std::str::from_utf8(&bytes).map_err(|error| corrupt(error.to_string()))?;
+    serde_json::from_str(text).map_err(|error| corrupt(error.to_string()))
 }
 
 /// Lets a blob's chunks be purged at that time.

@@ -22,13 +22,23 @@ pub const MOST_ORDERS: usize = 5_000;
 /// # Errors
 /// A sentence that names what does not fit.
 pub fn check(run: &RunItem, input: &PlanningInput, plan: &RebalancePlan) -> Result<(), String> {
+    check_digested(run, input, &idempotency::digest_of(input), plan)
+}
+
+/// The same for an input whose digest is known already.
+fn check_digested(
+    run: &RunItem,
+    input: &PlanningInput,
+    input_digest: &str,
+    plan: &RebalancePlan,
+) -> Result<(), String> {
     let fits = [
         ("the input's run", input.run == run.identity),
         ("the input's flow", input.flow == run.flow),
         ("the plan's run id", plan.run_id == run.run_id),
         ("the plan's run", plan.run == run.identity),
         ("the plan's flow", plan.flow == run.flow),
-        ("the plan's input digest", plan.input_digest == idempotency::digest_of(input)),
+        ("the plan's input digest", plan.input_digest == input_digest),
     ];
     if let Some((what, _)) = fits.iter().find(|(_, fits)| !fits) {
         return Err(format!("{what} is not that of run {}", run.run_id));
@@ -148,7 +158,8 @@ pub(super) async fn load<S: RunStore>(
     let owner = BlobOwner::Run(run.run_id);
     let input: PlanningInput = blob::load(store, owner, &commitment.input, "planning input").await?;
     let plan: RebalancePlan = blob::load(store, owner, &commitment.plan, "plan").await?;
-    check(run, &input, &plan).map_err(halted)?;
+    // The input has been read from bytes of exactly this digest.
+    check_digested(run, &input, &commitment.input.digest, &plan).map_err(halted)?;
     if u32::try_from(plan.orders.len()) != Ok(commitment.order_count) {
         return Err(halted(format!("{} orders were committed and {} read", commitment.order_count, plan.orders.len())));
     }

@@ -14,6 +14,7 @@ pub mod number;
 pub mod order;
 pub mod policy;
 pub mod schedule;
+mod text;
 
 pub use account::{AccountSnapshot, Holding};
 pub use amount::{Money, Price, Quantity, Rate, Tick, Weight};

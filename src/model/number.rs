@@ -80,7 +80,7 @@ const MARKET: &str = "a JSON number such as 12.5 or 1.2e-7";
 pub fn parse_exact(text: &str) -> Result<Decimal, InvalidNumber> {
     let fault = |fault| InvalidNumber::new(text, fault, EXACT);
     let parts = split(text).map_err(fault)?;
-    if parts.exponent != 0 || text.contains(['e', 'E']) {
+    if parts.exponent.is_some() {
         return Err(fault(NumberFault::Malformed));
     }
     let digits = parts.whole.trim_start_matches('0').len() + parts.fraction.len();
@@ -102,7 +102,8 @@ pub fn parse_market(text: &str) -> Result<Decimal, InvalidNumber> {
     if significant.is_empty() {
         return Ok(Decimal::ZERO);
     }
-    let point = i64::try_from(parts.whole.len()).map_err(|_| fault(NumberFault::TooLong))? + parts.exponent;
+    let point =
+        i64::try_from(parts.whole.len()).map_err(|_| fault(NumberFault::TooLong))? + parts.exponent.unwrap_or(0);
     let leading = i64::try_from(digits.len() - significant.len()).map_err(|_| fault(NumberFault::TooLong))?;
     // The number is 0.d₁d₂d₃… × 10^magnitude with d₁ ≠ 0.
     let magnitude = point - leading;
@@ -168,7 +169,8 @@ struct Parts<'a> {
     negative: bool,
     whole: &'a str,
     fraction: &'a str,
-    exponent: i64,
+    /// Absent where none is written.
+    exponent: Option<i64>,
 }
 
 /// Splits by JSON's grammar: `-? (0 | [1-9][0-9]*) (\.[0-9]+)? ([eE][+-]?[0-9]+)?`.
@@ -180,8 +182,8 @@ fn split(text: &str) -> Result<Parts<'_>, NumberFault> {
         return Err(NumberFault::TooLong);
     }
     let (negative, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-    let (mantissa, exponent) = match rest.split_once(['e', 'E']) {
-        None => (rest, 0),
+    let (mantissa, exponent) = match split_at(rest, |byte| matches!(byte, b'e' | b'E')) {
+        None => (rest, None),
         Some((mantissa, exponent)) => {
             let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
             if !all_digits(digits) {
@@ -191,10 +193,10 @@ fn split(text: &str) -> Result<Parts<'_>, NumberFault> {
             if size > 10_000 {
                 return Err(NumberFault::OutOfRange);
             }
-            (mantissa, if exponent.starts_with('-') { -size } else { size })
+            (mantissa, Some(if exponent.starts_with('-') { -size } else { size }))
         }
     };
-    let (whole, fraction) = match mantissa.split_once('.') {
+    let (whole, fraction) = match split_at(mantissa, |byte| byte == b'.') {
         None => (mantissa, ""),
         Some((whole, fraction)) if all_digits(fraction) => (whole, fraction),
         Some(_) => return Err(NumberFault::Malformed),
@@ -203,6 +205,12 @@ fn split(text: &str) -> Result<Parts<'_>, NumberFault> {
         return Err(NumberFault::Malformed);
     }
     Ok(Parts { negative, whole, fraction, exponent })
+}
+
+/// What is before and after the first such byte; of ASCII only, so no character is torn apart.
+fn split_at(text: &str, is_separator: impl Fn(u8) -> bool) -> Option<(&str, &str)> {
+    let at = text.bytes().position(is_separator)?;
+    text.get(..at).zip(text.get(at + 1..))
 }
 
 fn all_digits(text: &str) -> bool {

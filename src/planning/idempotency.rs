@@ -86,8 +86,10 @@ pub fn payload_digest(order: &Order) -> String {
 /// Never for this crate's own types: they serialise without a fallible step.
 #[must_use]
 pub fn digest_of<T: Serialize>(value: &T) -> String {
+    // Room for an item of the store, which is what is digested most.
+    let mut json = Vec::with_capacity(2_048);
     #[expect(clippy::expect_used, reason = "the types serialise infallibly")]
-    let json = serde_json::to_vec(value).expect("digested types serialise");
+    serde_json::to_writer(&mut json, value).expect("digested types serialise");
     digest_of_bytes(&json)
 }
 
@@ -109,7 +111,12 @@ fn length_prefixed(fields: &[&str]) -> Vec<u8> {
 
 fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 0xf));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -121,6 +121,15 @@ fn run_may_move(from: RunState, to: RunState, orders: u32) -> bool {
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.extend([digit(byte >> 4), digit(byte & 0xf)]);
+    }
+    text
+}
+
 fn key_of(client_order_id: &str) -> Option<Uuid> {
     Uuid::try_parse(client_order_id).ok()
 }
@@ -156,7 +165,7 @@ impl<'a> Judge<'a> {
     fn planned_order(&self, key: Uuid) -> Option<(&'a RunItem, &'static Order)> {
         self.history.table.runs.values().find_map(|run| {
             let order = Self::plan_of(run)?.orders.iter().find(|order| order.key == key)?;
-            Some((run, order))
+            Some((&**run, order))
         })
     }
 
@@ -201,7 +210,7 @@ impl<'a> Judge<'a> {
                         None => broken.push(format!("chunk {chunk} of {} is missing", reference.digest)),
                     }
                 }
-                let found = sha.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+                let found = hex(&sha.finalize());
                 if found != reference.digest {
                     broken.push(format!("what is stored as {} has the digest {found}", reference.digest));
                 }

@@ -53,7 +53,8 @@ impl Pool {
         other.run_id = Uuid::from_u128(7);
         other.identity.venue_account = "other".parse().expect("an account");
         runs.push(other);
-        let orders = history.table.orders.values().map(|order| OrderItem { revision: 1, ..order.clone() }).collect();
+        let orders =
+            history.table.orders.values().map(|order| OrderItem { revision: 1, ..(**order).clone() }).collect();
         Self { random: SplitMix64::new(seed), runs, orders }
     }
 

@@ -5,18 +5,21 @@
 //! 19th first fault, and of those every 31st.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::checker::{Judgment, judge};
 use crate::faults::{Fault, FaultPlan};
 use crate::replay::{command, setting};
-use crate::run::{History, Setup, simulate};
+use crate::run::{Course, History, Setup, simulate};
 use crate::scenario::{CLASSES, Class};
 use crate::world::{Event, Step};
 
 /// Where not all pairs are run: one of so many first faults, and one of so many second faults after each.
 const FIRST_STRIDE: usize = 19;
 const PAIR_STRIDE: usize = 31;
+/// Runs that one core does at a time.
+const PART: usize = 64;
 /// Failures that are printed; the rest is counted.
 const PRINTED: usize = 5;
 
@@ -90,29 +93,58 @@ fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::INFINITY, f64::from)
 }
 
-/// Runs every setup on all cores; the answer does not depend on how many there are.
-pub(crate) fn run_all(setups: &[Setup]) -> Tally {
+/// Does all parts of a work on all cores; the answer does not depend on how many there are.
+fn on_all_cores<P: Sync, T: Send>(parts: &[P], work: impl Fn(&P) -> T + Sync) -> Vec<T> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let share = setups.len().div_ceil(threads).max(1);
-    let mut tally = Tally::default();
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = setups
-            .chunks(share)
-            .map(|part| {
-                scope.spawn(move || {
-                    let mut tally = Tally::default();
-                    for setup in part {
-                        let history = simulate(setup);
-                        tally.add(setup, &history, &judge(&history));
-                    }
-                    tally
-                })
-            })
-            .collect();
-        for worker in workers {
-            tally.merge(worker.join().expect("the simulation does not panic"));
-        }
+    let next = AtomicUsize::new(0);
+    let mut done: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let take_parts = || {
+            let mut done = Vec::new();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(part) = parts.get(at) else { return done };
+                done.push((at, work(part)));
+            }
+        };
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(take_parts)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("the simulation does not panic")).collect()
     });
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, answer)| answer).collect()
+}
+
+fn merged(tallies: Vec<Tally>) -> Tally {
+    tallies.into_iter().fold(Tally::default(), |mut all, tally| {
+        all.merge(tally);
+        all
+    })
+}
+
+/// Runs every setup.
+pub(crate) fn run_all(setups: &[Setup]) -> Tally {
+    let parts: Vec<_> = setups.chunks(PART).collect();
+    merged(on_all_cores(&parts, |part| {
+        let mut tally = Tally::default();
+        for setup in *part {
+            let history = simulate(setup);
+            tally.add(setup, &history, &judge(&history));
+        }
+        tally
+    }))
+}
+
+/// Runs a plan of faults with each of some later faults in its turn.
+fn run_each_after(class: Class, first: &FaultPlan, later: &[(u32, Fault)]) -> Tally {
+    let mut tally = Tally::default();
+    if later.is_empty() {
+        return tally;
+    }
+    let course = Course::of(&Setup::of(class, first.clone()));
+    for (step, fault) in later {
+        let setup = course.setup_with(*step, *fault);
+        let history = course.simulate_with(&setup, *step);
+        tally.add(&setup, &history, &judge(&history));
+    }
     tally
 }
 
@@ -152,13 +184,38 @@ fn without_faults_both_runs_end() {
     }
 }
 
+/// What is not simulated again is left out of nothing: a run from a moment of another one is the run from the beginning.
+#[test]
+fn a_run_that_branches_off_is_the_same_run() {
+    let (mut runs, mut branched) = (0, 0);
+    for (class, stride) in CLASSES.into_iter().zip([173, 179, 181, 191, 193, 197]) {
+        let firsts = faults_of(&baseline(class), 1, |step| step.kind.pair_faults());
+        for first in firsts.into_iter().step_by(stride) {
+            let course = Course::of(&Setup::of(class, FaultPlan::of([first])));
+            let seconds = faults_of(&course.steps, first.0 + 1, |step| step.kind.pair_faults());
+            for (step, fault) in seconds.into_iter().step_by(stride / 2) {
+                let setup = course.setup_with(step, fault);
+                let (whole, branch) = (simulate(&setup), course.simulate_with(&setup, step));
+                assert_eq!(branch.steps, whole.steps, "{setup:?}");
+                assert_eq!(branch.ends, whole.ends, "{setup:?}");
+                assert_eq!(branch.table, whole.table, "{setup:?}");
+                assert_eq!(branch.market, whole.market, "{setup:?}");
+                runs += 1;
+                branched += usize::from(course.branches_before(step));
+            }
+        }
+    }
+    println!("{runs} runs of two faults are the same from the beginning; {branched} of them branch off later");
+    assert!(branched > 20, "{branched} of {runs}");
+}
+
 /// All single faults at every step.
 fn singles(class: Class) {
     let start = Instant::now();
     let steps = baseline(class);
     let faults = faults_of(&steps, 1, |step| step.kind.all_faults());
-    let setups: Vec<Setup> = faults.iter().map(|fault| Setup::of(class, FaultPlan::of([*fault]))).collect();
-    let tally = run_all(&setups);
+    let parts: Vec<_> = faults.chunks(PART).collect();
+    let tally = merged(on_all_cores(&parts, |part| run_each_after(class, &FaultPlan::default(), part)));
     println!(
         "singles, {}: {} steps, {} steps x faults: {}",
         class.name(),
@@ -177,22 +234,23 @@ fn pairs(class: Class) {
     let steps = baseline(class);
     let every = faults_of(&steps, 1, |step| step.kind.pair_faults());
     let firsts: Vec<_> = every.iter().copied().step_by(first_stride).collect();
-    let mut tally = Tally::default();
-    let (mut pairs, mut seen) = (0, 0);
-    for chunk in firsts.chunks(64) {
-        let mut setups = Vec::new();
-        for first in chunk {
-            let faulted = simulate(&Setup::of(class, FaultPlan::of([*first]))).steps;
-            for second in faults_of(&faulted, first.0 + 1, |step| step.kind.pair_faults()) {
-                if seen % stride == 0 {
-                    setups.push(Setup::of(class, FaultPlan::of([*first, second])));
-                }
-                seen += 1;
-            }
-        }
-        pairs += setups.len();
-        tally.merge(run_all(&setups));
+    // The second fault at every step of the run that the first one has made.
+    let seconds = |first: &(u32, Fault)| {
+        let faulted = simulate(&Setup::of(class, FaultPlan::of([*first]))).steps;
+        faults_of(&faulted, first.0 + 1, |step| step.kind.pair_faults())
+    };
+    let mut seen = 0;
+    let mut parts = Vec::new();
+    for (first, count) in firsts.iter().zip(on_all_cores(&firsts, |first| seconds(first).len())) {
+        parts.push((*first, seen));
+        seen += count;
     }
+    let tally = merged(on_all_cores(&parts, |(first, before)| {
+        let numbered = (*before..).zip(seconds(first));
+        let chosen: Vec<_> = numbered.filter(|(at, _)| at % stride == 0).map(|(_, second)| second).collect();
+        run_each_after(class, &FaultPlan::of([*first]), &chosen)
+    }));
+    let pairs = tally.runs;
     println!(
         "pairs, {}: {} steps, {} of {} first faults, {pairs} of the {seen} pairs that begin with them: {}",
         class.name(),

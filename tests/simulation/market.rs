@@ -6,6 +6,7 @@
 //! late requests, and taken like any other where it does not.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use index_rebalancer::model::{
     AccountSnapshot, AssetId, Decimal, Holding, InstrumentId, Money, Price, Quantity, Rate, Side,
@@ -17,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 const OPEN_MS: i64 = 700;
 
 /// A request on its way.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sent {
     pub(crate) request: OrderRequest,
     /// The worker's own clock when it called the venue.
@@ -42,7 +43,7 @@ pub(crate) enum Refusal {
 }
 
 /// A line of the venue's log.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Arrival {
     pub(crate) at_ms: i64,
     pub(crate) at: Timestamp,
@@ -51,7 +52,7 @@ pub(crate) struct Arrival {
 }
 
 /// An order's states, each from a time on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Taken {
     pub(crate) client_order_id: String,
     venue_order_id: String,
@@ -94,19 +95,19 @@ impl Taken {
     }
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Instrument {
     pub(crate) asset: AssetId,
     pub(crate) price: Price,
     pub(crate) lot: Decimal,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Market {
     begin: Timestamp,
     promise: Promise,
     fee: Rate,
-    instruments: BTreeMap<InstrumentId, Instrument>,
+    instruments: Arc<BTreeMap<InstrumentId, Instrument>>,
     pub(crate) cash_free: Money,
     cash_locked: Money,
     holdings: BTreeMap<AssetId, Holding>,
@@ -127,7 +128,7 @@ impl Market {
             begin,
             promise,
             fee,
-            instruments,
+            instruments: Arc::new(instruments),
             cash_free: opening.cash_free,
             cash_locked: opening.cash_locked,
             holdings: opening.holdings.clone(),
@@ -135,6 +136,11 @@ impl Market {
             orders: Vec::new(),
             arrivals: Vec::new(),
         }
+    }
+
+    /// The same market at another venue.
+    pub(crate) fn promising(self, promise: Promise) -> Self {
+        Self { promise, ..self }
     }
 
     /// Deals with everything that was due until now, in the order of time.

@@ -16,7 +16,7 @@ use index_rebalancer::ports::venue::{LateRequests, Promise, Venue};
 use uuid::Uuid;
 
 use crate::bugs::Bug;
-use crate::faults::FaultPlan;
+use crate::faults::{Fault, FaultPlan};
 use crate::market::Market;
 use crate::ports::{SimStore, SimVenue};
 use crate::scenario::{Class, Scenario, begin, settings};
@@ -29,6 +29,9 @@ const MOST_STEPS: usize = 20_000;
 /// When nothing else is left to happen, recovery is called after so long, and so on: past the longest outage and past
 /// the window in which a run may begin.
 const LAST_ROUNDS_MS: [i64; 6] = [300_000, 1_500_000, 4_000_000, 22_000_000, 300_000, 300_000];
+
+/// The same for the rounds that make up for those that a fault hit.
+const SPARE_ROUND_MS: i64 = 300_000;
 
 /// What to simulate.
 #[derive(Debug, Clone)]
@@ -75,48 +78,76 @@ struct Simulation {
     tasks: BTreeMap<WorkerId, Task>,
     ends: Vec<(WorkerId, Event, Ended)>,
     tries: BTreeMap<Event, usize>,
+    /// How many of the last rounds have begun.
+    rounds: usize,
+    /// Moments at which nobody was at work, where they are wanted.
+    moments: Option<Vec<Moment>>,
+}
+
+/// A run at a moment at which nobody is at work: nothing but data, from which it can go on more than once.
+struct Moment {
+    world: World,
+    ends: Vec<(WorkerId, Event, Ended)>,
+    tries: BTreeMap<Event, usize>,
+    rounds: usize,
 }
 
 /// Runs until nothing is left to happen.
 pub(crate) fn simulate(setup: &Setup) -> History {
-    let mut table = Table::default();
-    match setup.bug {
-        Some(Bug::Store(slip)) => table.slips.extend([slip]),
-        Some(Bug::PlanSolvedAgain) => table.slips.extend([Slip::StateNotCompared]),
-        _ => {}
+    Simulation::begin(setup).run().finish()
+}
+
+/// A run and all that differ from it by one later fault. What comes before that fault is the same in all of them, so
+/// it is not simulated again from the last moment at which nobody was at work.
+pub(crate) struct Course {
+    setup: Setup,
+    pub(crate) steps: Vec<Step>,
+    moments: Vec<Moment>,
+}
+
+impl Course {
+    pub(crate) fn of(setup: &Setup) -> Self {
+        let simulation = Simulation { moments: Some(Vec::new()), ..Simulation::begin(setup) };
+        let mut simulation = simulation.run();
+        let moments = simulation.moments.take().unwrap_or_default();
+        Self { setup: setup.clone(), steps: simulation.finish().steps, moments }
     }
-    let world = World::new(
-        begin(),
-        settings().lease_ms,
-        &setup.faults,
-        setup.seed.map(SplitMix64::new),
-        Scenario::market(setup.class.promise()),
-        table,
-    );
-    for (at_ms, event) in [
-        (400, Event::DryRun),
-        (500, Event::FirstRun),
-        (1_000, Event::FirstRun),
-        (1_500, Event::SecondRun),
-        (95_000, Event::Recovery),
-    ] {
-        world.schedule(at_ms, Due::Deliver(event));
+
+    pub(crate) fn setup_with(&self, step: u32, fault: Fault) -> Setup {
+        let mut setup = self.setup.clone();
+        setup.faults.0.insert(step, fault);
+        setup
     }
-    let mut simulation =
-        Simulation { world, setup: setup.clone(), tasks: BTreeMap::new(), ends: Vec::new(), tries: BTreeMap::new() };
-    simulation.go_on();
-    // A round that a fault hit is not the last word: for each fault there is one more, if it is needed.
-    let spare = setup.faults.0.iter().map(|_| 300_000);
-    for (round, after_ms) in LAST_ROUNDS_MS.into_iter().chain(spare).enumerate() {
-        let was_hit = matches!(simulation.ends.last(), Some((_, _, Ended::Crashed | Ended::Failed(_))));
-        let is_over = simulation.world.table.borrow().unsettled_runs().is_empty();
-        if is_over || setup.bug == Some(Bug::NoRecovery) || (round >= LAST_ROUNDS_MS.len() && !was_hit) {
-            break;
+
+    fn moment_before(&self, step: u32) -> Option<&Moment> {
+        self.moments.iter().rev().find(|moment| moment.world.last_step() < step)
+    }
+
+    /// Whether a run with a fault at that step goes on from a later moment than the beginning.
+    pub(crate) fn branches_before(&self, step: u32) -> bool {
+        self.moment_before(step).is_some()
+    }
+
+    /// The run of that setup, which is this one with a fault at that step.
+    pub(crate) fn simulate_with(&self, setup: &Setup, step: u32) -> History {
+        let simulation =
+            self.moment_before(step).map_or_else(|| Simulation::begin(setup), |moment| moment.go_on_with(setup));
+        simulation.run().finish()
+    }
+}
+
+impl Moment {
+    fn go_on_with(&self, setup: &Setup) -> Simulation {
+        Simulation {
+            world: self.world.go_on_with(&setup.faults),
+            setup: setup.clone(),
+            tasks: BTreeMap::new(),
+            ends: self.ends.clone(),
+            tries: self.tries.clone(),
+            rounds: self.rounds,
+            moments: None,
         }
-        simulation.world.schedule(after_ms, Due::Deliver(Event::Recovery));
-        simulation.go_on();
     }
-    simulation.finish()
 }
 
 /// Carries one future out in a world where nobody else is.
@@ -131,8 +162,74 @@ pub(crate) fn drive<T>(world: &World, future: impl Future<Output = T>) -> T {
 }
 
 impl Simulation {
+    fn begin(setup: &Setup) -> Self {
+        let mut table = Table::default();
+        match setup.bug {
+            Some(Bug::Store(slip)) => table.slips.extend([slip]),
+            Some(Bug::PlanSolvedAgain) => table.slips.extend([Slip::StateNotCompared]),
+            _ => {}
+        }
+        let world = World::new(
+            begin(),
+            settings().lease_ms,
+            &setup.faults,
+            setup.seed.map(SplitMix64::new),
+            Scenario::market(setup.class.promise()),
+            table,
+        );
+        for (at_ms, event) in [
+            (400, Event::DryRun),
+            (500, Event::FirstRun),
+            (1_000, Event::FirstRun),
+            (1_500, Event::SecondRun),
+            (95_000, Event::Recovery),
+        ] {
+            world.schedule(at_ms, Due::Deliver(event));
+        }
+        Self {
+            world,
+            setup: setup.clone(),
+            tasks: BTreeMap::new(),
+            ends: Vec::new(),
+            tries: BTreeMap::new(),
+            rounds: 0,
+            moments: None,
+        }
+    }
+
+    fn run(mut self) -> Self {
+        loop {
+            self.go_on();
+            if !self.needs_another_round() {
+                return self;
+            }
+            let after_ms = LAST_ROUNDS_MS.get(self.rounds).copied().unwrap_or(SPARE_ROUND_MS);
+            self.rounds += 1;
+            self.world.schedule(after_ms, Due::Deliver(Event::Recovery));
+        }
+    }
+
+    /// A round that a fault hit is not the last word: for each fault there is one more, if it is needed.
+    fn needs_another_round(&self) -> bool {
+        let was_hit = matches!(self.ends.last(), Some((_, _, Ended::Crashed | Ended::Failed(_))));
+        let is_left = self.rounds < LAST_ROUNDS_MS.len()
+            || (was_hit && self.rounds < LAST_ROUNDS_MS.len() + self.setup.faults.0.len());
+        is_left && self.setup.bug != Some(Bug::NoRecovery) && !self.world.table.borrow().is_settled()
+    }
+
+    /// Keeps this moment if nobody is at work, and something has happened since the last one.
+    fn remember(&mut self) {
+        let Some(moments) = self.moments.as_mut().filter(|_| self.tasks.is_empty()) else { return };
+        if moments.last().map_or(0, |last| last.world.last_step()) < self.world.last_step() {
+            let (ends, tries) = (self.ends.clone(), self.tries.clone());
+            moments.push(Moment { world: World::clone(&self.world), ends, tries, rounds: self.rounds });
+        }
+    }
+
     fn go_on(&mut self) {
-        while let Some(due) = self.world.next_due() {
+        loop {
+            self.remember();
+            let Some(due) = self.world.next_due() else { return };
             assert!(self.world.step_count() < MOST_STEPS, "the run does not end: {:?}", self.setup);
             match due {
                 Due::Deliver(event) => {
@@ -175,7 +272,7 @@ impl Simulation {
             Ended::Crashed | Ended::Failed(_) => true,
             Ended::Answered(what) => event == Event::SecondRun && matches!(*what, "busy" | "elsewhere"),
             Ended::Recovered { .. } => {
-                self.setup.bug != Some(Bug::NoRecovery) && !self.world.table.borrow().unsettled_runs().is_empty()
+                self.setup.bug != Some(Bug::NoRecovery) && !self.world.table.borrow().is_settled()
             }
         };
         let tries = self.tries.entry(event).or_default();
@@ -186,12 +283,14 @@ impl Simulation {
     }
 
     fn finish(self) -> History {
-        let last_ms = self.world.now_ms() + 3_600_000;
-        let mut market = self.world.market.borrow().clone();
+        let Self { world, setup, tasks, ends, .. } = self;
+        // Whoever still waits for something waits in vain, and lets the world go.
+        drop(tasks);
+        let last_ms = world.now_ms() + 3_600_000;
+        let (steps, table, mut market) = Rc::into_inner(world).expect("nobody else is in the world").left();
         // What is still on its way arrives, long after everybody has gone home.
         market.advance(last_ms);
-        let table = self.world.table.borrow().clone();
-        History { class: self.setup.class, steps: self.world.steps(), table, market, ends: self.ends }
+        History { class: setup.class, steps, table, market, ends }
     }
 }
 

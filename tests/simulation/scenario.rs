@@ -61,7 +61,8 @@ pub(crate) fn settings() -> Settings {
 }
 
 pub(crate) fn begin() -> Timestamp {
-    "2025-04-14T00:00:00Z".parse().expect("a time")
+    // 2025-04-14T00:00:00Z
+    Timestamp::from_second(1_744_588_800).expect("a time")
 }
 
 const POLICY: &str = r#"
@@ -215,7 +216,13 @@ impl Scenario {
         if event == Event::SecondRun { &self.second } else { &self.first[worker.0 % self.first.len()] }
     }
 
+    /// The venue before the first event.
     pub(crate) fn market(promise: Promise) -> Market {
+        static OPENING: OnceLock<Market> = OnceLock::new();
+        OPENING.get_or_init(Self::opening).clone().promising(promise)
+    }
+
+    fn opening() -> Market {
         let policy: Policy = toml::from_str(POLICY).expect("the policy is valid");
         let instruments = assets().into_iter().filter_map(|(asset, record)| {
             let listing = record.listing?;
@@ -223,6 +230,6 @@ impl Scenario {
             Some((listing.instrument, market))
         });
         let opening = account("200", &[("alpha", "50"), ("delta", "120")]);
-        Market::new(begin(), promise, policy.costs.fee, instruments.collect(), &opening)
+        Market::new(begin(), CLASSES[0].promise(), policy.costs.fee, instruments.collect(), &opening)
     }
 }

@@ -4,6 +4,7 @@
 //! [`Slip`] makes it forget one condition; the tests of the tests use that, nothing else does.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use index_rebalancer::model::{Environment, Money, PortfolioId};
 use index_rebalancer::ports::store;
@@ -29,12 +30,12 @@ pub(crate) struct Writer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
     Run {
-        before: Option<Box<RunItem>>,
-        after: Box<RunItem>,
+        before: Option<Arc<RunItem>>,
+        after: Arc<RunItem>,
     },
     Order {
-        before: Option<Box<OrderItem>>,
-        after: Box<OrderItem>,
+        before: Option<Arc<OrderItem>>,
+        after: Arc<OrderItem>,
     },
     Lock {
         account: AccountKey,
@@ -78,24 +79,25 @@ pub(crate) enum Slip {
     HalfClaim,
 }
 
-#[derive(Debug, Clone, Default)]
+/// Items are shared with the history, and with the tables that go on from here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Table {
-    pub(crate) runs: BTreeMap<Uuid, RunItem>,
-    pub(crate) orders: BTreeMap<(Uuid, Uuid), OrderItem>,
+    pub(crate) runs: BTreeMap<Uuid, Arc<RunItem>>,
+    pub(crate) orders: BTreeMap<(Uuid, Uuid), Arc<OrderItem>>,
     pub(crate) locks: BTreeMap<AccountKey, LockItem>,
     pub(crate) chunks: BTreeMap<(String, String, u32), Chunk>,
     pub(crate) days: BTreeMap<(AccountKey, Date), Money>,
     pub(crate) portfolios: BTreeMap<PortfolioKey, PortfolioItem>,
     pub(crate) switches: BTreeMap<String, KillSwitch>,
     /// By run, order (none: the run's own chain) and number.
-    pub(crate) log: BTreeMap<(Uuid, Option<Uuid>, u64), LogEntry>,
+    pub(crate) log: BTreeMap<(Uuid, Option<Uuid>, u64), Arc<LogEntry>>,
     pub(crate) history: Vec<Entry>,
     pub(crate) slips: BTreeSet<Slip>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Chunk {
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Arc<[u8]>,
     pub(crate) expires_at_s: Option<i64>,
 }
 
@@ -134,13 +136,15 @@ impl Table {
     }
 
     fn put_run(&mut self, by: Writer, after: &RunItem) {
-        let before = self.runs.insert(after.run_id, after.clone()).map(Box::new);
-        self.note(by, Change::Run { before, after: Box::new(after.clone()) });
+        let after = Arc::new(after.clone());
+        let before = self.runs.insert(after.run_id, Arc::clone(&after));
+        self.note(by, Change::Run { before, after });
     }
 
     fn put_order(&mut self, by: Writer, after: &OrderItem) {
-        let before = self.orders.insert((after.run_id, after.key), after.clone()).map(Box::new);
-        self.note(by, Change::Order { before, after: Box::new(after.clone()) });
+        let after = Arc::new(after.clone());
+        let before = self.orders.insert((after.run_id, after.key), Arc::clone(&after));
+        self.note(by, Change::Order { before, after });
     }
 
     fn put_lock(&mut self, by: Writer, account: &AccountKey, after: Option<LockItem>) {
@@ -163,11 +167,11 @@ impl Table {
     }
 
     fn file(&mut self, entry: &LogEntry) {
-        self.log.insert(place_of(entry), entry.clone());
+        self.log.insert(place_of(entry), Arc::new(entry.clone()));
     }
 
     pub(crate) fn load_log(&self, run_id: Uuid) -> Vec<LogEntry> {
-        self.log.iter().filter(|((run, ..), _)| *run == run_id).map(|(_, entry)| entry.clone()).collect()
+        self.log.iter().filter(|((run, ..), _)| *run == run_id).map(|(_, entry)| (**entry).clone()).collect()
     }
 
     /// The run is as it was read.
@@ -183,7 +187,7 @@ impl Table {
     }
 
     pub(crate) fn load_run(&self, run_id: Uuid) -> Option<RunItem> {
-        self.runs.get(&run_id).cloned()
+        self.runs.get(&run_id).map(|run| (**run).clone())
     }
 
     pub(crate) fn find_runs(&self, prefix: &str) -> Result<Vec<RunItem>, StoreError> {
@@ -192,13 +196,18 @@ impl Table {
             let expected = "at least four hex digits";
             return Err(StoreError::Invalid { field: "run", value: prefix.to_owned(), expected });
         }
-        let fits = |run: &&RunItem| run.run_id.simple().to_string().starts_with(&digits);
-        Ok(self.runs.values().filter(fits).cloned().collect())
+        let fits = |run: &&Arc<RunItem>| run.run_id.simple().to_string().starts_with(&digits);
+        Ok(self.runs.values().filter(fits).map(|run| (**run).clone()).collect())
     }
 
     pub(crate) fn list_runs(&self, environment: Environment, portfolio: &PortfolioId) -> Vec<RunItem> {
-        let fits = |run: &&RunItem| run.identity.environment == environment && run.identity.portfolio == *portfolio;
+        let fits =
+            |run: &&Arc<RunItem>| run.identity.environment == environment && run.identity.portfolio == *portfolio;
         oldest_first(self.runs.values().filter(fits))
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.runs.values().all(|run| run.state.is_terminal())
     }
 
     pub(crate) fn unsettled_runs(&self) -> Vec<RunItem> {
@@ -251,12 +260,12 @@ impl Table {
 
     pub(crate) fn put_chunk(&mut self, address: &ChunkAddress<'_>, bytes: &[u8]) {
         let key = (owner_name(address.owner), address.digest.to_owned(), address.chunk);
-        self.chunks.entry(key).or_insert_with(|| Chunk { bytes: bytes.to_vec(), expires_at_s: None });
+        self.chunks.entry(key).or_insert_with(|| Chunk { bytes: bytes.into(), expires_at_s: None });
     }
 
     pub(crate) fn load_chunk(&self, address: &ChunkAddress<'_>) -> Option<Vec<u8>> {
         let key = (owner_name(address.owner), address.digest.to_owned(), address.chunk);
-        self.chunks.get(&key).map(|chunk| chunk.bytes.clone())
+        self.chunks.get(&key).map(|chunk| chunk.bytes.to_vec())
     }
 
     pub(crate) fn expire_chunk(&mut self, address: &ChunkAddress<'_>, at_s: i64) -> Result<(), StoreError> {
@@ -342,11 +351,11 @@ impl Table {
     }
 
     pub(crate) fn load_order(&self, run_id: Uuid, key: Uuid) -> Option<OrderItem> {
-        self.orders.get(&(run_id, key)).cloned()
+        self.orders.get(&(run_id, key)).map(|item| (**item).clone())
     }
 
     pub(crate) fn load_orders(&self, run_id: Uuid) -> Vec<OrderItem> {
-        self.orders.range((run_id, Uuid::nil())..=(run_id, Uuid::max())).map(|(_, item)| item.clone()).collect()
+        self.orders.range((run_id, Uuid::nil())..=(run_id, Uuid::max())).map(|(_, item)| (**item).clone()).collect()
     }
 
     pub(crate) fn finish(
@@ -395,8 +404,8 @@ impl Table {
     }
 }
 
-fn oldest_first<'a>(runs: impl Iterator<Item = &'a RunItem>) -> Vec<RunItem> {
-    let mut runs: Vec<RunItem> = runs.cloned().collect();
+fn oldest_first<'a>(runs: impl Iterator<Item = &'a Arc<RunItem>>) -> Vec<RunItem> {
+    let mut runs: Vec<RunItem> = runs.map(|run| (**run).clone()).collect();
     runs.sort_by_key(|run| (run.created_at, run.run_id));
     runs
 }

@@ -65,7 +65,7 @@ pub(crate) enum Due {
     Deliver(Event),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Frozen {
     worker: WorkerId,
     /// Steps of others count from here.
@@ -83,6 +83,7 @@ struct WorkerState {
     crashed: bool,
 }
 
+#[derive(Clone)]
 pub(crate) struct World {
     begin: Timestamp,
     lease_ms: i64,
@@ -136,6 +137,13 @@ impl World {
         })
     }
 
+    /// The world as it is, with another plan of faults for what is still to come.
+    ///
+    /// Only for a moment at which no worker is at work: a copy of the world has no copies of its workers.
+    pub(crate) fn go_on_with(&self, faults: &FaultPlan) -> Rc<Self> {
+        Rc::new(Self { faults: faults.0.clone(), ..self.clone() })
+    }
+
     pub(crate) fn now_ms(&self) -> i64 {
         self.now_ms.get()
     }
@@ -146,6 +154,15 @@ impl World {
 
     pub(crate) fn steps(&self) -> Vec<Step> {
         self.steps.borrow().clone()
+    }
+
+    /// What is left of the world: the steps, the store and the venue.
+    pub(crate) fn left(self) -> (Vec<Step>, Table, Market) {
+        (self.steps.into_inner(), self.table.into_inner(), self.market.into_inner())
+    }
+
+    pub(crate) fn last_step(&self) -> u32 {
+        u32::try_from(self.step_count()).expect("fewer steps")
     }
 
     pub(crate) fn step_count(&self) -> usize {
@@ -276,7 +293,7 @@ impl World {
     }
 
     pub(crate) fn writer(&self, worker: WorkerId) -> Writer {
-        Writer { worker, at_ms: self.now_ms(), step: u32::try_from(self.step_count()).expect("fewer steps") }
+        Writer { worker, at_ms: self.now_ms(), step: self.last_step() }
     }
 
     /// One call: numbered, delayed, carried out, and whatever the plan of faults has for it.
@@ -345,8 +362,7 @@ impl World {
 
     /// What will happen to the next step, if it is a placing.
     pub(crate) fn next_fault(&self) -> Option<Fault> {
-        let number = u32::try_from(self.step_count()).expect("fewer steps") + 1;
-        self.faults.get(&number).copied()
+        self.faults.get(&(self.last_step() + 1)).copied()
     }
 }
 
