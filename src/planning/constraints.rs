@@ -7,6 +7,8 @@
 //! No limit asks for what nobody can sell: where a halt, a lock or the flow makes part of a holding immovable, the
 //! bound is at least that part (for a least amount of cash or stable assets: at most what the rest can become).
 
+use rust_decimal::RoundingStrategy;
+
 use crate::model::policy::{Costs, Soft};
 use crate::model::{CategoryId, Decimal, Flow, PlanningInput, Side, Weight};
 
@@ -180,11 +182,18 @@ fn cash_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Vec<Li
 }
 
 /// What cash (and, by `counts`, whatever is not asked to be sold) can become at most: everything but the immovable
-/// part of the lines that count, less the cost of a round trip.
+/// part of the lines that count, less what a round trip with all that can be sold costs.
 fn reachable_cash(portfolio: &Portfolio<'_>, counts: impl Fn(&Line<'_>) -> bool) -> Decimal {
-    let lines = portfolio.lines.iter().filter(|line| counts(line));
-    let immovable: Decimal = lines.map(|line| line.immovable(portfolio.net_asset_value)).sum();
-    (Decimal::ONE - immovable) * (Decimal::ONE - portfolio.round_trip)
+    let (mut immovable, mut convertible) = (Decimal::ZERO, Decimal::ZERO);
+    for line in &portfolio.lines {
+        convertible += line.exit_weight(portfolio.net_asset_value);
+        if counts(line) {
+            immovable += line.immovable(portfolio.net_asset_value);
+        }
+    }
+    // A quotient's last digit must not turn cash that nobody can add to into a limit that is missed.
+    let reachable = Decimal::ONE - immovable - convertible * portfolio.round_trip;
+    reachable.round_dp_with_strategy(20, RoundingStrategy::ToNegativeInfinity)
 }
 
 fn at_limit_prices(input: &PlanningInput) -> RowKind {

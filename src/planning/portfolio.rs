@@ -231,13 +231,33 @@ fn sell_bar(input: &PlanningInput, line: &Line<'_>) -> Option<Bar> {
     if sellable.is_zero() && !line.held.is_zero() {
         return Some(Bar::new(ReasonCode::Locked, "the whole holding is locked"));
     }
+    let most = most_per_run(input, line).map_or(sellable, |most| most.min(sellable));
     let worst = sell_limit_price(line.price(), input, listing)?;
-    let value = worst.value_of(sellable);
-    if !sellable.is_zero() && (value < listing.min_notional || sellable < listing.min_quantity) {
-        let sentence = format!("all of it is worth {} and the venue's minimum is {}", value, listing.min_notional);
-        return Some(Bar::new(ReasonCode::Stranded, sentence));
+    let value = worst.value_of(most);
+    let taken = value >= listing.min_notional && most >= listing.min_quantity;
+    if most == sellable {
+        let sentence = || format!("all of it is worth {value} and the venue's minimum is {}", listing.min_notional);
+        return (!taken && !sellable.is_zero()).then(|| Bar::new(ReasonCode::Stranded, sentence()));
     }
-    None
+    let min_trade = input.policy.orders.min_trade;
+    let sentence = || {
+        let most = line.price().value_of(most);
+        let least = listing.min_notional.max(min_trade);
+        format!("a run may sell no more than {most} of it, and the least order is {least}")
+    };
+    (!taken || line.price().value_of(most) < min_trade).then(|| Bar::new(ReasonCode::LimitBinds, sentence()))
+}
+
+/// The most of an asset that one run may trade, in whole lots: the venue's largest order and the participation limit;
+/// absent where there is neither.
+fn most_per_run(input: &PlanningInput, line: &Line<'_>) -> Option<Quantity> {
+    // Not by way of the weight: a digit lost there would be a lot.
+    let by_volume = input.policy.limits.participation.map(|most| {
+        let volume = line.record.average_daily_volume.map_or(Decimal::ZERO, Money::get);
+        Quantity::new(most.get() * volume / line.price().get()).unwrap_or_default()
+    });
+    let most = [line.listing()?.max_quantity, by_volume].into_iter().flatten().min();
+    most.map(|most| most.floor_to(line.step()))
 }
 
 /// The lowest price a sell order may carry: the collar, rounded up to the tick.
@@ -276,15 +296,17 @@ fn buy_bar(input: &PlanningInput, line: &Line<'_>, universe: &Universe, regime: 
 /// Boxes are whole lots, so that rounding to lots never leaves them.
 fn set_boxes(line: &mut Line<'_>, net_asset_value: Money, input: &PlanningInput) {
     let price = line.price();
-    let Some(listing) = line.listing() else { return };
+    if line.listing().is_none() {
+        return;
+    }
     let nav = net_asset_value.get();
     let step = line.step();
     let units = |weight: Decimal| Quantity::new(weight * nav / price.get()).unwrap_or_default();
-    let most = [listing.max_quantity, line.participation.map(units)].into_iter().flatten().min();
+    let most = most_per_run(input, line);
     line.lot = price.get() * step / nav;
     if line.sell_barred.is_none() {
         let sellable = line.sellable();
-        let quantity = most.map_or(sellable, |most| most.floor_to(step).min(sellable));
+        let quantity = most.map_or(sellable, |most| most.min(sellable));
         line.sell_box = weight_of(quantity, price, net_asset_value);
     }
     if line.buy_barred.is_none() {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use crate::model::grade::Dated;
 use crate::model::policy::{BandKind, CategoryLimit, Limit, RegimePolicy, Soft};
 use crate::model::{
-    CategoryId, Decimal, Flow, ListingStatus, Money, PlanningInput, Quantity, Rate, RegimeObservation, Side, Signal,
-    Weight,
+    CategoryId, Decimal, Flow, ListingStatus, Money, PlanningInput, Price, Quantity, Rate, RegimeObservation, Side,
+    Signal, Weight,
 };
 
 use super::plan::{Outcome, ReasonCode};
@@ -66,7 +66,10 @@ fn an_empty_account_gets_an_empty_plan() {
 fn nobody_eligible_names_the_commonest_reason() {
     let policy = policy(|policy| policy.eligibility.min_market_cap = Some(Money::parse("1000").expect("money")));
     let error = plan(&input(policy, &["600", "600"], &[], "100")).expect_err("nobody is eligible");
-    assert_eq!(error, PlanError::EmptyUniverse { candidates: 2, commonest: "market cap 600 is below 1000".to_owned() });
+    assert_eq!(
+        error,
+        PlanError::EmptyUniverse { candidates: 2, commonest: "market cap 600 is below 1,000".to_owned() }
+    );
 }
 
 #[test]
@@ -132,6 +135,48 @@ fn an_illiquid_exit_is_sold_over_several_runs() {
     }
     assert_eq!(rounds, 3);
     assert!(!input.account.holdings.contains_key(&id("d")));
+}
+
+/// 0.2 % of a volume of 356,320 is 8,500 lots to the last digit, whatever the account is worth.
+#[test]
+fn participation_is_counted_in_lots_and_not_by_way_of_weights() {
+    let policy = policy(|policy| policy.limits.participation = Some(Rate::parse("0.002").expect("rate")));
+    for cash in ["528368.83", "528370.82", "100000.1", "77777.77", "123456.7"] {
+        let mut input = input(policy.clone(), &["600", "300", "100", "10"], &[("d", "15.24703")], cash);
+        let record = input.assets.get_mut(&id("d")).expect("d");
+        record.price = Price::parse("8384").expect("price");
+        record.average_daily_volume = Some(Money::parse("356320").expect("volume"));
+        let listing = record.listing.as_mut().expect("listed");
+        listing.lot_size = Quantity::parse("0.00001").expect("lot");
+        listing.min_quantity = listing.lot_size;
+        let plan = planned(&input);
+        let sold = plan.orders.iter().find(|order| order.asset == id("d")).expect("sold");
+        assert_eq!(sold.quantity.get(), dec("0.085"), "with {cash} in cash");
+    }
+}
+
+/// A deposit-only run sells nothing, so cash cannot become more; what is there already costs nothing to keep.
+#[test]
+fn a_buffer_that_cash_covers_is_not_lowered_for_costs() {
+    let buffer = |cash: &str| {
+        let mut input = input(policy(|_| {}), &["600", "300", "100"], &[("a", "9800")], cash);
+        input.flow = Flow::DepositOnly;
+        let plan = planned(&input);
+        let check = plan.certificate.checks.iter().find(|check| check.limit == "cash_buffer").expect("a row");
+        check.bound.get().round_dp(6)
+    };
+    assert_eq!(buffer("201"), dec("0.02"));
+    assert_eq!(buffer("199"), dec("0.019902"), "cash is below the buffer and nothing can be sold for it");
+}
+
+/// Three thirds are a 28th digit less than one: no cash that a hard buffer could ask for.
+#[test]
+fn a_lost_digit_is_no_conflict() {
+    let mut input = input(policy(|_| {}), &["600", "300", "100"], &[("a", "50"), ("b", "50"), ("c", "50")], "0");
+    for asset in ["a", "b", "c"] {
+        input.assets.get_mut(&id(asset)).expect(asset).listing.as_mut().expect("listed").status = ListingStatus::Halted;
+    }
+    assert!(planned(&input).orders.is_empty());
 }
 
 #[test]

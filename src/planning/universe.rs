@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::model::policy::{Eligibility, GradeKind, RankBy, Ranking};
 use crate::model::number::grouped;
+use crate::model::policy::{Eligibility, GradeKind, RankBy, Ranking};
 use crate::model::{AssetId, AssetRecord, Decimal, Grade, Money, PlanningInput};
 
 use super::plan::Exclusion;

@@ -121,16 +121,19 @@ impl<'a> Books<'a> {
         cap.filter(|_| line.role == Role::Constituent).map(|cap| cap.get())
     }
 
-    /// What could be sold of a line in the long run: free, whole lots, worth the venue's minimum at the collar.
+    /// What could be sold of a line in the long run: free, whole lots, and the most of it that one run may sell is worth
+    /// the venue's minimum at the collar and the policy's, which is not asked of all of it.
     pub(crate) fn sellable(&self, line: &Line<'_>) -> Decimal {
         let Some(listing) = self.tradable(line) else { return Decimal::ZERO };
         if self.input.flow == Flow::DepositOnly {
             return Decimal::ZERO;
         }
         let units = whole_lots(line.free, listing.lot_size.get());
-        let worth = units * self.lowest_price(line, listing);
-        let enough = worth >= listing.min_notional.get() && units >= listing.min_quantity.get();
-        if enough { units } else { Decimal::ZERO }
+        let most = self.most_units(line).map_or(units, |most| most.min(units));
+        let taken = most * self.lowest_price(line, listing) >= listing.min_notional.get()
+            && most >= listing.min_quantity.get()
+            && (most == units || most * line.price() >= self.input.policy.orders.min_trade.get());
+        if taken { units } else { Decimal::ZERO }
     }
 
     /// The listing where the venue takes orders and the participation limit does not bar them.
@@ -177,20 +180,29 @@ impl<'a> Books<'a> {
         [venue, participation].into_iter().flatten().min().map(|units| whole_lots(units, listing.lot_size.get()))
     }
 
+    /// The most that this run may sell of a line, in quote currency.
+    pub(crate) fn most_sold(&self, line: &Line<'_>) -> Decimal {
+        let sellable = self.sellable(line);
+        self.most_units(line).map_or(sellable, |most| most.min(sellable)) * line.price()
+    }
+
     /// In quote currency.
     pub(crate) fn participation(&self, line: &Line<'_>) -> Option<Decimal> {
         let most = self.input.policy.limits.participation?;
         Some(most.get() * line.record.average_daily_volume.map_or(Decimal::ZERO, Money::get))
     }
 
-    /// The smallest order that venue and policy take, in quote currency; zero where there is none.
+    /// The smallest order that venue and policy take, in whole lots and in quote currency; zero where there is none.
     pub(crate) fn smallest_order(&self, line: &Line<'_>) -> Decimal {
         let Some(listing) = self.tradable(line) else { return Decimal::ZERO };
+        let lot = listing.lot_size.get();
         let units = listing.lot_size.max(listing.min_quantity).get();
         // The venue's minimum must be met at the order's own price, which may be as low as the collar.
         let at_collar = Decimal::ONE - self.input.policy.orders.collar.get();
         let venue = listing.min_notional.get() / at_collar;
-        (units * line.price()).max(venue).max(self.input.policy.orders.min_trade.get())
+        let least = (units * line.price()).max(venue).max(self.input.policy.orders.min_trade.get());
+        let down = whole_lots(least / line.price(), lot) * line.price();
+        if down < least { down + lot * line.price() } else { down }
     }
 
     /// Where the venue has no lots, a lot is worth a millionth of a quote unit.

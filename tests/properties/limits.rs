@@ -3,6 +3,7 @@
 use index_rebalancer::model::policy::Soft;
 use index_rebalancer::model::{CategoryId, Decimal, Flow, Weight};
 use index_rebalancer::planning::plan::Role;
+use rust_decimal::RoundingStrategy;
 
 use crate::books::{Books, Line, dearest_rate};
 
@@ -108,10 +109,12 @@ fn immovable(books: &Books<'_>, line: &Line<'_>) -> Decimal {
 }
 
 /// The most that cash can become when the immovable part of the lines that count stays: the rest, less what a round
-/// trip costs.
+/// trip with all that can be sold costs.
 fn reachable(books: &Books<'_>, counts: impl Fn(&Line<'_>) -> bool) -> Decimal {
     let stays: Decimal = books.lines.iter().filter(|line| counts(line)).map(|line| immovable(books, line)).sum();
-    (Decimal::ONE - stays) * (Decimal::ONE - dearest_rate(&books.input.policy.costs) * Decimal::TWO)
+    let sold: Decimal = books.lines.iter().map(|line| books.weight(books.sellable(line) * line.price())).sum();
+    let reachable = Decimal::ONE - stays - sold * dearest_rate(&books.input.policy.costs) * Decimal::TWO;
+    reachable.round_dp_with_strategy(20, RoundingStrategy::ToNegativeInfinity)
 }
 
 /// A hard bound on the wrong side of the bound leaves no room.
@@ -150,12 +153,9 @@ impl Limit {
     /// What lots explain: a sale that was too small to be made, for each line of the row that has no order; for
     /// limits that rounding itself works against (a category's least, turnover), a lot for each line that has one.
     pub(crate) fn lot_allowance(&self, books: &Books<'_>) -> Decimal {
+        // No larger than what could have been sold.
         let dropped_sale = |line: &Line<'_>| {
-            if line.traded().is_zero() && line.free > Decimal::ZERO {
-                books.smallest_order(line)
-            } else {
-                Decimal::ZERO
-            }
+            if line.traded().is_zero() { books.smallest_order(line).min(books.most_sold(line)) } else { Decimal::ZERO }
         };
         let lines = books.lines.iter();
         let money: Decimal = match &self.kind {
@@ -171,9 +171,13 @@ impl Limit {
             Kind::CategoryAtMost(category) => lines.filter(|line| line.has_category(category)).map(dropped_sale).sum(),
             Kind::MaxWeight(index) => dropped_sale(&books.lines[*index]),
             Kind::MustExit => lines.filter(|line| line.role == Role::MustExit).map(dropped_sale).sum(),
+            // A sale that was dropped may have been to pay for what is short.
             Kind::CategoryAtLeast(category) => lines
-                .filter(|line| line.has_category(category))
-                .map(|line| if line.traded().is_zero() { books.smallest_order(line) } else { Books::lot(line) })
+                .map(|line| match (line.has_category(category), line.traded().is_zero()) {
+                    (true, true) => books.smallest_order(line),
+                    (true, false) => Books::lot(line),
+                    (false, _) => dropped_sale(line),
+                })
                 .sum(),
             Kind::Turnover => {
                 lines.filter(|line| !line.sold.is_zero()).map(|line| Books::lot(line)).sum::<Decimal>() / Decimal::TWO

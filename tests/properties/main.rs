@@ -141,6 +141,8 @@ fn every_limit_is_met_up_to_its_relaxation_and_lots() {
             let relaxed = relaxation.map_or(Decimal::ZERO, |relaxation| relaxation.amount.get());
             prop_assert!(relaxed.is_zero() || limit.softness.is_some(), "{} is hard and relaxed", limit.name);
             if let Some(most) = limit.softness.and_then(|softness| softness.most) {
+                // A difference of two long decimals loses its last digit.
+                let most = most + Decimal::new(1, 20);
                 prop_assert!(relaxed <= most, "{} is relaxed by {relaxed}, at most {most} is allowed", limit.name);
             }
             let excess = limit.excess(&books, true);

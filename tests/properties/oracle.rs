@@ -96,7 +96,9 @@ impl<'a> Oracle<'a> {
             let (weight, bought, sold) =
                 (program.variable(-tilt * score), program.variable(0.0), program.variable(0.0));
             program.equal(vec![(weight, 1.0), (bought, -1.0), (sold, 1.0)], float(books.weight_before(line)));
-            for (trade, most, sign) in [(bought, most_bought(books, line), 1.0), (sold, most_sold(books, line), -1.0)] {
+            for (trade, most, sign) in
+                [(bought, most_bought(books, line), 1.0), (sold, books.weight(books.most_sold(line)), -1.0)]
+            {
                 program.at_most(vec![(trade, 1.0)], float(most));
                 let mut whole: Vec<Term> = vec![(trade, -1.0)];
                 for (width, rate) in cost_pieces(books, line) {
@@ -271,12 +273,6 @@ fn most_bought(books: &Books<'_>, line: &Line<'_>) -> Decimal {
     let units = books.most_units(line).map_or(units, |most| most.min(units));
     let lot = line.record.listing.as_ref().map_or(Decimal::ZERO, |listing| listing.lot_size.get());
     books.weight(whole_lots(units, lot) * line.price())
-}
-
-fn most_sold(books: &Books<'_>, line: &Line<'_>) -> Decimal {
-    let sellable = books.sellable(line);
-    let units = books.most_units(line).map_or(sellable, |most| most.min(sellable));
-    books.weight(units * line.price())
 }
 
 /// Width and rate of each piece of the cost curve, in net asset value; the last has room for everything.

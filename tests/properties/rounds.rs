@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 use rust_decimal::prelude::ToPrimitive;
 
+use crate::SOLVER_NOISE;
 use crate::books::{Books, Line, dearest_rate};
 use crate::harness::{Tally, check};
 use crate::limits::{self, Kind};
@@ -121,8 +122,8 @@ fn is_narrow(input: &PlanningInput, conflict: &Conflict) -> bool {
 
 /// One round where neither turnover nor what one order may be (participation, the venue's largest) was binding, nor an
 /// order stopped where its impact gets dearer, which begins anew in each run; else as many as these need for everything
-/// that could have to be traded. Where lots are so coarse that they leave more
-/// cash than the least turnover worth a run, what is left is spent in the rounds to spare.
+/// that could have to be traded. Where lots are so coarse, or the collar so wide, that they leave more cash than the
+/// least turnover worth a run, what is left is spent in the rounds to spare.
 fn rounds_explained(input: &PlanningInput, first: &RebalancePlan) -> u32 {
     let books = Books::of(input, first);
     let small = |line| Books::lot(line) + books.smallest_order(line);
@@ -142,14 +143,19 @@ fn rounds_explained(input: &PlanningInput, first: &RebalancePlan) -> u32 {
         })
         .max();
     let lots: Decimal = books.lines.iter().map(small).sum();
+    // What the first run could not do, a later one may want to do beside its own share.
+    let binds = |limit: &limits::Limit| {
+        throttled.is_some() || limit.excess(&books, true) + books.weight(lots) + SOLVER_NOISE >= Decimal::ZERO
+    };
     let turnover = limits::limits(&books)
         .into_iter()
-        .find(|limit| limit.kind == Kind::Turnover && limit.excess(&books, true) + books.weight(lots) >= Decimal::ZERO)
+        .find(|limit| limit.kind == Kind::Turnover && binds(limit))
         .map(|limit| (Decimal::TWO / limit.bound.max(Decimal::new(1, 9))).ceil());
     let most = throttled.into_iter().chain(turnover).sum::<Decimal>();
-    let derived = input.policy.orders.collar.get() + dearest_rate(&input.policy.costs);
+    let collar = input.policy.orders.collar.get();
+    let derived = collar + dearest_rate(&input.policy.costs);
     let least_turnover = input.policy.orders.min_turnover.map_or(derived, Weight::get);
-    let coarse = books.weight(lots) / Decimal::TWO > least_turnover;
+    let coarse = books.weight(lots).max(collar) / Decimal::TWO > least_turnover;
     1 + if most.is_zero() && !coarse { 0 } else { SPARE_ROUNDS } + most.to_u32().unwrap_or(u32::MAX / 2)
 }
 

@@ -161,6 +161,9 @@ fn a_smallest_order_is_whatever_is_worth_most() {
     // A sell may go as low as 99: 9.9 there are 10 at the reference price.
     assert!(explained(|s| listing(s).min_notional = money("9.9")));
     assert!(!explained(|s| listing(s).min_notional = money("9.89")));
+    // Two lots of 6, for one is not enough.
+    assert!(explained(|s| (listing(s).lot_size, listing(s).min_notional) = (quantity("0.06"), money("6.5"))));
+    assert!(!explained(|s| (listing(s).lot_size, listing(s).min_notional) = (quantity("0.06"), money("5.9"))));
     assert!(explained(|s| s.input.policy.orders.min_trade = money("10")));
     assert!(!explained(|s| s.input.policy.orders.min_trade = money("9.99")));
 }
@@ -190,6 +193,42 @@ fn no_limit_asks_for_what_nobody_can_sell() {
         s.asset("solana").listing.as_mut().unwrap().min_notional = money("1000000");
     });
     assert_eq!(certified(&stranded, "max_weight(solana)"), "0.09 0.09 0 0 0");
+}
+
+/// What one run may sell of it is less than the least order: the whole of it stays.
+#[test]
+fn nobody_can_sell_in_orders_that_are_too_small() {
+    let asked = |change: &dyn Fn(&mut Sample)| {
+        let mut sample = Sample::clean();
+        sample.input.policy.limits.max_weight_of.insert(id("solana"), weight("0.03"));
+        change(&mut sample);
+        sample.restate();
+        violations(&sample).iter().any(|found| found.limit == "max_weight(solana)")
+    };
+    // 5 % of the volume: 5,000, which are 4,950 at the lowest price that a sell may carry.
+    let by_volume = |s: &mut Sample| s.asset("solana").average_daily_volume = Some(money("100000"));
+    let by_venue = |s: &mut Sample| s.asset("solana").listing.as_mut().unwrap().max_quantity = Some(quantity("50"));
+    let least = |s: &mut Sample, most: &str| s.asset("solana").listing.as_mut().unwrap().min_notional = money(most);
+    let fewest =
+        |s: &mut Sample, units: &str| s.asset("solana").listing.as_mut().unwrap().min_quantity = quantity(units);
+    let smallest = |s: &mut Sample, worth: &str| s.input.policy.orders.min_trade = money(worth);
+    for most in [&by_volume as &dyn Fn(&mut Sample), &by_venue] {
+        for (rule, met, missed) in [
+            (&least as &dyn Fn(&mut Sample, &str), "4950", "4950.01"),
+            (&fewest, "50", "50.01"),
+            (&smallest, "5000", "5000.01"),
+        ] {
+            for (bound, expected) in [(met, true), (missed, false)] {
+                let change = |s: &mut Sample| {
+                    most(s);
+                    rule(s, bound);
+                };
+                assert_eq!(asked(&change), expected, "a least order of {bound}");
+            }
+        }
+    }
+    // Of a sale in full the policy's least trade is not asked.
+    assert!(asked(&|s| smallest(s, "5000")));
 }
 
 #[test]
@@ -379,7 +418,8 @@ fn what_must_leave_leaves() {
         Case("below it", |s| keep(s, |s| listing(s).min_quantity = quantity("10001")), &[]),
         Case(
             "just above the venue's least notional, collar off",
-            |s| keep(s, |s| listing(s).min_notional = money("4949.99")),
+            // A smallest order is one lot less than the holding then.
+            |s| keep(s, |s| listing(s).min_notional = money("4949.50")),
             &["must_exit"],
         ),
         Case("below it", |s| keep(s, |s| listing(s).min_notional = money("4950.01")), &[]),

@@ -3,13 +3,15 @@
 //! A bound never asks for what nobody can sell: caps are at least the immovable part, least shares of cash and stable
 //! assets at most what the rest can become.
 
+use rust_decimal::RoundingStrategy;
+
 use super::arithmetic::{OutOfRange, fraction};
 use super::books::{Books, Line};
 use super::findings::Findings;
 use super::orders::{next_multiple, whole_lots};
 use super::relaxation::{Judge, Nature, Row, Softness};
 use crate::model::policy::{CategoryLimit, Limit};
-use crate::model::{Decimal, Flow, Listing, Money, PlanningInput};
+use crate::model::{Decimal, Flow, Listing, Money, PlanningInput, Rate};
 use crate::planning::plan::{LimitCheck, RebalancePlan, Role, Sense};
 
 /// Where a venue has no lots, a lot is worth this much: a millionth of a quote unit.
@@ -158,7 +160,7 @@ fn cash_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
     let mut rows = Vec::new();
     if let Some(limit) = buffer {
         let softness = Softness::of(limit.soft.as_ref());
-        let bound = limit.bound.get().min(reachable(context, books.lines.values())?);
+        let bound = limit.bound.get().min(reachable(context, |_| true)?);
         rows.push(cash.row(books, "cash_buffer".to_owned(), (Sense::AtLeast, bound), softness)?);
     }
     if let Flow::Withdraw(amount) = &input.flow {
@@ -184,8 +186,7 @@ fn stable_share(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
         }
     }
     let softness = Softness::of(input.policy.limits.stable_share.as_ref());
-    let others = books.lines.values().filter(|line| !line.is_stable_leg);
-    let bound = plan.regime.stable_share.get().min(reachable(context, others)?);
+    let bound = plan.regime.stable_share.get().min(reachable(context, |line| !line.is_stable_leg)?);
     stable.row(books, "stable_share".to_owned(), (Sense::AtLeast, bound), softness).map(Some)
 }
 
@@ -214,18 +215,30 @@ fn must_exit(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
     Ok(Some(row))
 }
 
-/// Units that can be sold in this run: free, whole lots, and worth the venue's minimum at the lowest limit price.
-/// None where the flow sells nothing, the venue takes no orders, or a participation limit meets an unknown volume.
+/// Units that can be sold in the long run: free and in whole lots. None where the flow sells nothing, the venue takes no
+/// orders, a participation limit meets an unknown volume, or the most that one run may sell is less than the least
+/// order.
 fn sellable(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
     let Some(listing) = line.tradable() else { return Ok(Decimal::ZERO) };
-    let unknown_volume = line.record.is_none_or(|record| record.average_daily_volume.is_none());
-    if input.flow == Flow::DepositOnly || (input.policy.limits.participation.is_some() && unknown_volume) {
+    let volume = line.record.and_then(|record| record.average_daily_volume).map(Money::get);
+    let participation = input.policy.limits.participation.map(Rate::get);
+    if input.flow == Flow::DepositOnly || (participation.is_some() && volume.is_none()) {
         return Ok(Decimal::ZERO);
     }
     let quantity = whole_lots(line.holding.free.get(), listing.lot_size.get())?;
-    let lowest = lowest_price(input, line, listing)?;
-    let enough = quantity >= listing.min_quantity.get() && times(quantity, lowest)? >= listing.min_notional.get();
-    Ok(if enough { quantity } else { Decimal::ZERO })
+    let mut most = quantity;
+    if let Some(largest) = listing.max_quantity {
+        most = most.min(largest.get());
+    }
+    if let (Some(participation), Some(volume), false) = (participation, volume, line.price.is_zero()) {
+        most = most.min(fraction(times(participation, volume)?, line.price)?);
+    }
+    let most = whole_lots(most, listing.lot_size.get())?;
+    let at_lowest = times(most, lowest_price(input, line, listing)?)?;
+    let taken = most >= listing.min_quantity.get() && at_lowest >= listing.min_notional.get();
+    // The policy's least trade is not asked of what is sold in full.
+    let worthwhile = most == quantity || times(most, line.price)? >= input.policy.orders.min_trade.get();
+    Ok(if taken && worthwhile { quantity } else { Decimal::ZERO })
 }
 
 /// The lowest price that a sell may carry: the collar's, up to the next tick.
@@ -240,18 +253,24 @@ fn immovable(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRan
     Ok(subtract(line.value_before, movable)?.max(Decimal::ZERO))
 }
 
-/// The most that cash can become when the immovable part of some lines stays: the rest, less what a round trip costs.
-fn reachable<'a>(context: Context<'_>, lines: impl Iterator<Item = &'a Line<'a>>) -> Result<Decimal, OutOfRange> {
+/// The most that cash can become when the immovable part of some lines stays: the rest, less what a round trip with
+/// all that can be sold costs.
+fn reachable(context: Context<'_>, counts: impl Fn(&Line<'_>) -> bool) -> Result<Decimal, OutOfRange> {
     let Context { input, books, .. } = context;
-    let mut stays = Decimal::ZERO;
-    for line in lines {
-        stays = add(stays, immovable(input, line)?)?;
+    let (mut stays, mut sells) = (Decimal::ZERO, Decimal::ZERO);
+    for line in books.lines.values() {
+        sells = add(sells, times(sellable(input, line)?, line.price)?)?;
+        if counts(line) {
+            stays = add(stays, immovable(input, line)?)?;
+        }
     }
     let costs = &input.policy.costs;
     let impact = costs.impact.last().map_or(Decimal::ZERO, |piece| piece.cost.get());
     let dearest = add(add(costs.fee.get(), costs.half_spread.get())?, impact)?;
-    let rest = subtract(Decimal::ONE, books.weight_of(stays)?)?;
-    times(rest, subtract(Decimal::ONE, times(dearest, Decimal::TWO)?)?)
+    let burnt = times(books.weight_of(sells)?, times(dearest, Decimal::TWO)?)?;
+    // Weights are quotients: their last digits are not asked for.
+    let reachable = subtract(subtract(Decimal::ONE, books.weight_of(stays)?)?, burnt)?;
+    Ok(reachable.round_dp_with_strategy(20, RoundingStrategy::ToNegativeInfinity))
 }
 
 fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>, OutOfRange> {
@@ -260,7 +279,12 @@ fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>
     let mut stays = Decimal::ZERO;
     let category = &limit.category;
     for line in books.lines.values() {
-        if line.record.is_some_and(|record| record.categories.contains(category)) {
+        if !line.record.is_some_and(|record| record.categories.contains(category)) {
+            // A sale that was dropped may have been to pay for what is short.
+            if !line.has_order {
+                at_least.allow(unfinished(input, line)?)?;
+            }
+        } else {
             at_least.include(line)?;
             at_most.include(line)?;
             at_least.allow(smallest_order(input, line)?)?;
@@ -394,17 +418,28 @@ fn check_controls(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Fi
     Ok(())
 }
 
-/// The worth of the smallest order that venue and policy take; zero for what cannot be traded. The venue's minimum must
-/// be met even at the lowest limit price.
+/// The worth of the smallest order that venue and policy take, in whole lots; zero for what cannot be traded. The
+/// venue's minimum must be met even at the lowest limit price.
 fn smallest_order(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
     let Some(listing) = line.tradable() else { return Ok(Decimal::ZERO) };
     let Listing { lot_size, min_quantity, min_notional, .. } = listing;
     let units = lot_size.get().max(min_quantity.get());
-    let worth = times(units, line.price)?;
     let lowest = lowest_price(input, line, listing)?;
     let at_lowest = times(min_notional.get(), line.price)?;
     let min_notional = if lowest.is_zero() { Decimal::ZERO } else { fraction(at_lowest, lowest)? };
-    Ok(worth.max(min_notional).max(input.policy.orders.min_trade.get()).max(LEAST_LOT))
+    let least = times(units, line.price)?.max(min_notional).max(input.policy.orders.min_trade.get());
+    Ok(in_lots(least, line.price, lot_size.get())?.max(LEAST_LOT))
+}
+
+/// The worth of the fewest whole lots that are worth this much.
+fn in_lots(worth: Decimal, price: Decimal, lot: Decimal) -> Result<Decimal, OutOfRange> {
+    if lot.is_zero() || price.is_zero() {
+        return Ok(worth);
+    }
+    let units = next_multiple(fraction(worth, price)?, lot)?;
+    // The quotient may have been rounded up at its last digit.
+    let fewer = times(subtract(units, lot)?, price)?;
+    if fewer >= worth { Ok(fewer) } else { times(units, price) }
 }
 
 /// The same where a sale may have been dropped or an order overshot; zero where neither can be.

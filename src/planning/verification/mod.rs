@@ -15,7 +15,7 @@
 //! * Money and quantities are compared exactly. Only where a product or a sum has more than the 28 digits that
 //!   `Decimal` keeps does a difference of 1e-20 of `V` pass. Weights are quotients and are compared to 20 decimals.
 //! * The *smallest order* of an asset is its lot, minimum quantity or minimum notional, or the policy's
-//!   `min_trade`, whichever is worth most: less than that cannot be traded. The minimum notional must be met at the
+//!   `min_trade`, whichever is worth most, in whole lots: less than that cannot be traded. The minimum notional must be met at the
 //!   lowest limit price. A lot is worth a millionth of a quote unit at least, also where the venue has none.
 //!
 //! # Limits, in the certificate's order
@@ -37,8 +37,9 @@
 //!
 //! Limits that are fractions of `V` are left out when `V` is zero: a portfolio worth nothing has no weights.
 //! What could be sold of an exit position is its free holding, rounded down to the lot, where the venue trades it
-//! and takes that much at the collar's price; the rest is stranded and outside the row. Nothing could be sold in a
-//! deposit-only flow, nor where there is a participation limit and the volume is unknown.
+//! and takes the most that one run may sell of it at the collar's price; the rest is stranded and outside the row.
+//! Nothing could be sold in a deposit-only flow, nor where there is a participation limit and the volume is unknown, nor
+//! where participation or the venue's largest order keeps a sale of a part below the policy's `min_trade`.
 //!
 //! # When a limit is exceeded
 //! * A relaxation counts for a limit that the policy marks soft (and for `must_exit` and `withdraw`), with the
@@ -48,8 +49,9 @@
 //!   above. A relaxation may pass what is used of it by at most the smallest orders of all tradable positions and a
 //!   basis point: the least possible is wanted, and only lots and the solver's noise may blur it.
 //! * Beyond bound and relaxation a row may be exceeded by the smallest orders of the tradable assets in it whose
-//!   unfinished trade could have caused that: with a free holding or an order, for `category_min` all, for
-//!   `turnover` half of those with an order. The certificate records what was used of this as `lot_allowance`.
+//!   unfinished trade could have caused that: with a free holding or an order; for `category_min` all in it, and all
+//!   others with a free holding and without an order, whose sale would have paid; for `turnover` half of those with an
+//!   order. The certificate records what was used of this as `lot_allowance`.
 
 mod arithmetic;
 mod books;
