@@ -184,7 +184,9 @@ pub(crate) fn allocate(
         best = candidate;
     }
     let idle = Candidate::idle(portfolio, &program, &first);
-    if idle.keeps_limits_as_well_as(&best) && idle.value >= best.value {
+    // No limit is brought nearer by trading, whether it holds or nothing can be done about it.
+    let optional = idle.keeps_limits_as_well_as(&best);
+    if optional && idle.value >= best.value {
         best = idle;
     }
     let Candidate { mut allocation, mut rounded, .. } = best;
@@ -193,22 +195,20 @@ pub(crate) fn allocate(
     let traded: BTreeSet<usize> = rounded.trades.iter().map(|trade| trade.line).collect();
     rounded.dropped = dropped.into_iter().filter(|dropped| !traded.contains(&dropped.line)).collect();
     let relaxed = program.relaxed(&allocation.given);
-    Ok(Decided { relaxed, ..decide(input, portfolio, limits, changes, allocation, rounded) })
+    Ok(Decided { relaxed, ..decide(input, portfolio, changes, allocation, rounded, optional) })
 }
 
 fn decide(
     input: &PlanningInput,
     portfolio: &Portfolio<'_>,
-    limits: &Limits,
     changes: Changes,
     allocation: Allocation,
     mut rounded: Rounded,
+    optional: bool,
 ) -> Decided {
     let turnover = rounded.traded().fraction_of(portfolio.net_asset_value).get() / Decimal::TWO;
     let least = min_turnover(input);
-    // No limit is brought nearer by trading, whether it holds or nothing can be done about it.
-    let relieved = limits.rows.iter().zip(&allocation.given).any(|(row, given)| row.room + given < -SHORTFALL_NOISE);
-    let optional = !matches!(input.flow, Flow::Withdraw(_)) && !changes.any() && !relieved;
+    let optional = optional && !matches!(input.flow, Flow::Withdraw(_)) && !changes.any();
     if !rounded.trades.is_empty() && optional && turnover < least {
         let why = format!("a turnover of {} is below the least worth a run, {}", percent(turnover), percent(least));
         rounded = Rounded::default();

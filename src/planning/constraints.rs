@@ -168,7 +168,7 @@ fn cash_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Vec<Li
     rows.push(plain("cash_at_limit_prices", at_limit_prices(input), Decimal::ZERO, free, None));
     let buffer = input.policy.limits.cash_buffer.as_ref();
     let floor = buffer.map_or(Decimal::ZERO, |limit| limit.bound.get());
-    let reachable = reachable_cash(portfolio, |_| true);
+    let reachable = reachable_cash(portfolio, total, |_| true);
     if let Some(limit) = buffer {
         let floor = floor.min(reachable);
         let soft = softness(limit.soft.as_ref(), floor, Toward::Less);
@@ -182,17 +182,12 @@ fn cash_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Vec<Li
 }
 
 /// What cash (and, by `counts`, whatever is not asked to be sold) can become at most: everything but the immovable
-/// part of the lines that count, less what a round trip with all that can be sold costs.
-fn reachable_cash(portfolio: &Portfolio<'_>, counts: impl Fn(&Line<'_>) -> bool) -> Decimal {
-    let (mut immovable, mut convertible) = (Decimal::ZERO, Decimal::ZERO);
-    for line in &portfolio.lines {
-        convertible += line.exit_weight(portfolio.net_asset_value);
-        if counts(line) {
-            immovable += line.immovable(portfolio.net_asset_value);
-        }
-    }
+/// part of the lines that count, less what a round trip costs with all of that but what is `kept` as it is.
+fn reachable_cash(portfolio: &Portfolio<'_>, kept: Decimal, counts: impl Fn(&Line<'_>) -> bool) -> Decimal {
+    let lines = portfolio.lines.iter().filter(|line| counts(line));
+    let rest = Decimal::ONE - lines.map(|line| line.immovable(portfolio.net_asset_value)).sum::<Decimal>();
+    let reachable = rest - (rest - kept) * portfolio.round_trip;
     // A quotient's last digit must not turn cash that nobody can add to into a limit that is missed.
-    let reachable = Decimal::ONE - immovable - convertible * portfolio.round_trip;
     reachable.round_dp_with_strategy(20, RoundingStrategy::ToNegativeInfinity)
 }
 
@@ -262,7 +257,7 @@ fn stable_row(input: &PlanningInput, portfolio: &Portfolio<'_>, regime: &Regime,
         legs += line.weight;
         lots += line.lot;
     }
-    let share = share.min(reachable_cash(portfolio, |line| line.role != Role::StableLeg));
+    let share = share.min(reachable_cash(portfolio, Decimal::ZERO, |line| line.role != Role::StableLeg));
     let room = legs + portfolio.cash_free + portfolio.cash_locked - share;
     rows.push(LimitRow {
         name: "stable_share".to_owned(),

@@ -62,7 +62,7 @@ pub(crate) fn limits(books: &Books<'_>) -> Vec<Limit> {
     let buffer = policy.cash_buffer.as_ref();
     let floor = buffer.map_or(Decimal::ZERO, |limit| limit.bound.get());
     if let Some(limit) = buffer {
-        let floor = floor.min(reachable(books, |_| true));
+        let floor = floor.min(reachable(books, books.weight(books.cash_before()), |_| true));
         add("cash_buffer", Kind::CashAtLeast, floor, softness(limit.soft.as_ref(), floor, false));
     }
     if let Flow::Withdraw(amount) = &books.input.flow {
@@ -76,7 +76,7 @@ pub(crate) fn limits(books: &Books<'_>) -> Vec<Limit> {
         add("turnover", Kind::Turnover, bound, softness(limit.soft.as_ref(), bound, true));
     }
     if !books.stable_share.is_zero() {
-        let bound = books.stable_share.min(reachable(books, |line| line.role != Role::StableLeg));
+        let bound = books.stable_share.min(reachable(books, Decimal::ZERO, |line| line.role != Role::StableLeg));
         add("stable_share", Kind::StableShare, bound, softness(policy.stable_share.as_ref(), bound, false));
     }
     for limit in &policy.categories {
@@ -109,11 +109,11 @@ fn immovable(books: &Books<'_>, line: &Line<'_>) -> Decimal {
 }
 
 /// The most that cash can become when the immovable part of the lines that count stays: the rest, less what a round
-/// trip with all that can be sold costs.
-fn reachable(books: &Books<'_>, counts: impl Fn(&Line<'_>) -> bool) -> Decimal {
+/// trip costs with all of that but what is kept as it is.
+fn reachable(books: &Books<'_>, kept: Decimal, counts: impl Fn(&Line<'_>) -> bool) -> Decimal {
     let stays: Decimal = books.lines.iter().filter(|line| counts(line)).map(|line| immovable(books, line)).sum();
-    let sold: Decimal = books.lines.iter().map(|line| books.weight(books.sellable(line) * line.price())).sum();
-    let reachable = Decimal::ONE - stays - sold * dearest_rate(&books.input.policy.costs) * Decimal::TWO;
+    let rest = Decimal::ONE - stays;
+    let reachable = rest - (rest - kept) * dearest_rate(&books.input.policy.costs) * Decimal::TWO;
     reachable.round_dp_with_strategy(20, RoundingStrategy::ToNegativeInfinity)
 }
 

@@ -39,8 +39,9 @@ fn come_to_rest(input: &PlanningInput, first: RebalancePlan, tally: &Tally) -> T
     let objective = &input.policy.objective;
     let tilts = objective.grade_tilt > objective.tracking_aversion;
     let mut rounds = 0;
+    let mut last_traded = Decimal::ZERO;
     while !plan_now.orders.is_empty() {
-        if rounds > 0 && only_follows_the_value(&input, &plan_now) {
+        if rounds > 0 && only_follows_the_value(&input, &plan_now, last_traded) {
             tally.note("at rest, but for what costs do to a limit in fractions of the value");
             return Ok(());
         }
@@ -65,7 +66,9 @@ fn come_to_rest(input: &PlanningInput, first: RebalancePlan, tally: &Tally) -> T
             tally.note(if forced || was_forced { "a limit turned a trade round" } else { "a tilt changed its mind" });
         }
         gets_no_worse(&input, &plan_now, rounds)?;
-        input.account = Books::of(&input, &plan_now).filled();
+        let books = Books::of(&input, &plan_now);
+        last_traded = books.traded();
+        input.account = books.filled();
         input.state = plan_now.next_state.clone();
         plan_now = match plan(&input) {
             Ok(plan) => plan,
@@ -99,15 +102,17 @@ fn is_forced(side: Side, position: &Position) -> bool {
 }
 
 /// A limit is broken again only because costs made the value smaller that it is a fraction of (and the part of it that
-/// nobody can move, larger), or a cap was filled to the last for it: no trade is larger than three round trips with its
-/// position cost, one for the value, one for the room that caps keep, one for what the others move.
-fn only_follows_the_value(input: &PlanningInput, plan: &RebalancePlan) -> bool {
-    let noise = dearest_rate(&input.policy.costs) * Decimal::from(6);
+/// nobody can move, larger), or a cap was filled to the last for it, or what was kept for the costs of raising cash was
+/// spent: no trade is larger than what three round trips with its position, or with all that the last round traded,
+/// cost: one for the value, one for the room that is kept, one for what the others move; and what the last round kept
+/// back because its buys were paid for at their limit prices.
+fn only_follows_the_value(input: &PlanningInput, plan: &RebalancePlan, last_traded: Decimal) -> bool {
+    let noise = dearest_rate(&input.policy.costs) * Decimal::from(6) + input.policy.orders.collar.get();
     let (opened, books) = (Books::opened(input, plan), Books::of(input, plan));
     let is_broken = limits::limits(&opened).iter().any(|limit| limit.excess(&opened, false) > Decimal::ZERO);
-    let position = |line: &Line<'_>| line.held.max(line.after()) * line.price();
+    let size = |line: &Line<'_>| (line.held.max(line.after()) * line.price()).max(last_traded);
     let mut traded = books.lines.iter().filter(|line| !line.traded().is_zero());
-    is_broken && traded.all(|line| line.traded() <= position(line) * noise)
+    is_broken && traded.all(|line| line.traded() <= size(line) * noise)
 }
 
 fn traded(plan: &RebalancePlan) -> BTreeSet<String> {
@@ -121,12 +126,13 @@ fn is_narrow(input: &PlanningInput, conflict: &Conflict) -> bool {
 }
 
 /// One round where neither turnover nor what one order may be (participation, the venue's largest) was binding, nor an
-/// order stopped where its impact gets dearer, which begins anew in each run; else as many as these need for everything
+/// order came to where its impact gets dearer, which begins anew in each run; else as many as these need for everything
 /// that could have to be traded. Where lots are so coarse, or the collar so wide, that they leave more cash than the
 /// least turnover worth a run, what is left is spent in the rounds to spare.
 fn rounds_explained(input: &PlanningInput, first: &RebalancePlan) -> u32 {
     let books = Books::of(input, first);
-    let small = |line| Books::lot(line) + books.smallest_order(line);
+    let noise = SOLVER_NOISE * books.net_asset_value;
+    let small = |line| Books::lot(line) + books.smallest_order(line) + noise;
     let stops_at = |line: &Line<'_>| -> Vec<Decimal> {
         let volume = line.record.average_daily_volume.map_or(Decimal::ZERO, Money::get);
         let impact = input.policy.costs.impact.iter().map(|piece| piece.up_to.get() * volume);
@@ -136,16 +142,18 @@ fn rounds_explained(input: &PlanningInput, first: &RebalancePlan) -> u32 {
         .lines
         .iter()
         .flat_map(|line| stops_at(line).into_iter().map(move |most| (line, most)))
-        .filter(|(line, most)| (line.traded() - most).abs() <= small(line))
+        .filter(|(line, most)| line.traded() + small(line) >= *most)
         .map(|(line, most)| {
             let need = (line.held * line.price()).max(books.net_asset_value);
             (need / most.max(Decimal::new(1, 9))).ceil()
         })
         .max();
     let lots: Decimal = books.lines.iter().map(small).sum();
-    // What the first run could not do, a later one may want to do beside its own share.
+    // What the first run could not do, a later one may want to do beside its own share. A sale that moves no more than a
+    // round trip costs is left out, and what it was to pay for.
+    let left_out = dearest_rate(&input.policy.costs) * Decimal::TWO + SOLVER_NOISE;
     let binds = |limit: &limits::Limit| {
-        throttled.is_some() || limit.excess(&books, true) + books.weight(lots) + SOLVER_NOISE >= Decimal::ZERO
+        throttled.is_some() || limit.excess(&books, true) + books.weight(lots) + left_out >= Decimal::ZERO
     };
     let turnover = limits::limits(&books)
         .into_iter()

@@ -160,7 +160,7 @@ fn cash_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
     let mut rows = Vec::new();
     if let Some(limit) = buffer {
         let softness = Softness::of(limit.soft.as_ref());
-        let bound = limit.bound.get().min(reachable(context, |_| true)?);
+        let bound = limit.bound.get().min(reachable(context, books.weight_of(books.cash_before)?, |_| true)?);
         rows.push(cash.row(books, "cash_buffer".to_owned(), (Sense::AtLeast, bound), softness)?);
     }
     if let Flow::Withdraw(amount) = &input.flow {
@@ -186,7 +186,7 @@ fn stable_share(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
         }
     }
     let softness = Softness::of(input.policy.limits.stable_share.as_ref());
-    let bound = plan.regime.stable_share.get().min(reachable(context, |line| !line.is_stable_leg)?);
+    let bound = plan.regime.stable_share.get().min(reachable(context, Decimal::ZERO, |line| !line.is_stable_leg)?);
     stable.row(books, "stable_share".to_owned(), (Sense::AtLeast, bound), softness).map(Some)
 }
 
@@ -253,24 +253,21 @@ fn immovable(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRan
     Ok(subtract(line.value_before, movable)?.max(Decimal::ZERO))
 }
 
-/// The most that cash can become when the immovable part of some lines stays: the rest, less what a round trip with
-/// all that can be sold costs.
-fn reachable(context: Context<'_>, counts: impl Fn(&Line<'_>) -> bool) -> Result<Decimal, OutOfRange> {
+/// The most that cash can become when the immovable part of some lines stays: the rest, less what a round trip costs
+/// with all of that but what is kept as it is (a weight).
+fn reachable(context: Context<'_>, kept: Decimal, counts: impl Fn(&Line<'_>) -> bool) -> Result<Decimal, OutOfRange> {
     let Context { input, books, .. } = context;
-    let (mut stays, mut sells) = (Decimal::ZERO, Decimal::ZERO);
-    for line in books.lines.values() {
-        sells = add(sells, times(sellable(input, line)?, line.price)?)?;
-        if counts(line) {
-            stays = add(stays, immovable(input, line)?)?;
-        }
+    let mut stays = Decimal::ZERO;
+    for line in books.lines.values().filter(|line| counts(line)) {
+        stays = add(stays, immovable(input, line)?)?;
     }
     let costs = &input.policy.costs;
     let impact = costs.impact.last().map_or(Decimal::ZERO, |piece| piece.cost.get());
     let dearest = add(add(costs.fee.get(), costs.half_spread.get())?, impact)?;
-    let burnt = times(books.weight_of(sells)?, times(dearest, Decimal::TWO)?)?;
+    let rest = subtract(Decimal::ONE, books.weight_of(stays)?)?;
+    let burnt = times(subtract(rest, kept)?, times(dearest, Decimal::TWO)?)?;
     // Weights are quotients: their last digits are not asked for.
-    let reachable = subtract(subtract(Decimal::ONE, books.weight_of(stays)?)?, burnt)?;
-    Ok(reachable.round_dp_with_strategy(20, RoundingStrategy::ToNegativeInfinity))
+    Ok(subtract(rest, burnt)?.round_dp_with_strategy(20, RoundingStrategy::ToNegativeInfinity))
 }
 
 fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>, OutOfRange> {
