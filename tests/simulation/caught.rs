@@ -26,6 +26,7 @@ struct Hunt {
 const REPLAYED: Class = CLASSES[0];
 const REPLAYED_UNBOUNDED: Class = CLASSES[1];
 const WHILE_OPEN: Class = CLASSES[2];
+const WHILE_OPEN_UNBOUNDED: Class = CLASSES[3];
 const UNCHECKED: Class = CLASSES[4];
 const UNCHECKED_UNBOUNDED: Class = CLASSES[5];
 
@@ -142,4 +143,8 @@ caught! {
         hunt(Bug::DryRunWrites, Property::S9, REPLAYED, &[]);
     runs_that_nobody_recovers:
         at("place", hunt(Bug::NoRecovery, Property::Liveness, WHILE_OPEN, &[Fault::VenueDown]));
+    an_index_that_never_catches_up:
+        at("place", hunt(Bug::IndexStaysEmpty, Property::Liveness, WHILE_OPEN, &[Fault::VenueDown]));
+    what_stays_unknown_is_kept_from_everybody:
+        at("create_order", hunt(Bug::NobodyIsTold, Property::Liveness, WHILE_OPEN_UNBOUNDED, &[Fault::CrashAfter]));
 }

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use index_rebalancer::execution::ExecutionError;
 use index_rebalancer::model::{Money, Order, Side};
 use index_rebalancer::planning::RebalancePlan;
 use index_rebalancer::ports::store::{OrderItem, RunItem};
@@ -588,15 +589,15 @@ impl<'a> Judge<'a> {
 
     /// After the last fault and some rounds of recovery.
     fn liveness(&mut self) {
-        let alarms = |ended: &Ended| match ended {
-            Ended::Recovered { halted } => !halted.is_empty(),
-            Ended::Failed(index_rebalancer::execution::ExecutionError::Halted { .. }) => true,
+        let (_, _, last) = &self.history.ends[self.history.ends.len() - 1];
+        let told = |run_id: &Uuid| match last {
+            Ended::Recovered { halted } => halted.contains(run_id),
+            Ended::Failed(ExecutionError::Halted { run_id: halted, .. }) => halted == run_id,
             Ended::Answered(what) => *what == "unsettled",
             _ => false,
         };
-        let (_, _, last) = &self.history.ends[self.history.ends.len() - 1];
-        let last_alarms = alarms(last);
-        self.judgment.alarmed = last_alarms;
+        let open: Vec<_> = self.history.table.runs.values().filter(|run| !run.state.is_terminal()).collect();
+        self.judgment.alarmed = open.iter().any(|run| told(&run.run_id));
         let mut broken = Vec::new();
         for run in self.history.table.runs.values() {
             let items: Vec<_> = self.history.table.orders.values().filter(|item| item.run_id == run.run_id).collect();
@@ -609,7 +610,7 @@ impl<'a> Judge<'a> {
                 }
                 continue;
             }
-            if !last_alarms {
+            if !told(&run.run_id) {
                 broken.push(format!("run {} stays {:?} and nobody is told", run.run_id, run.state));
             }
             if run.state == RunState::Claimed {
@@ -624,9 +625,8 @@ impl<'a> Judge<'a> {
                 }
             }
         }
-        let open = self.history.table.runs.values().filter(|run| !run.state.is_terminal()).count();
-        if self.history.table.locks.len() != open {
-            let what = format!("{} locks are held and {open} runs are open", self.history.table.locks.len());
+        if self.history.table.locks.len() != open.len() {
+            let what = format!("{} locks are held and {} runs are open", self.history.table.locks.len(), open.len());
             broken.push(what);
         }
         for what in broken {

@@ -2,7 +2,8 @@
 //!
 //! * [`world`]: scheduler, clock, numbered steps. [`faults`]: what goes wrong, as data.
 //! * [`table`], [`market`], [`ports`]: the store, the venue, and both as the ports that workers see.
-//! * [`scenario`], [`run`]: what is simulated, from the first event to the last recovery.
+//! * [`scenario`], [`run`]: what is simulated, from the first event to the last recovery. [`rounds`]: which one
+//!   that is.
 //! * [`checker`]: judges the store's history and the venue's log.
 //! * [`exhaustion`]: all single faults and pairs. [`seeds`]: random plans of faults, and the replay of one.
 //! * [`bugs`], [`caught`]: deliberate mistakes, each of which must be found.
@@ -28,6 +29,7 @@ mod market;
 mod numbered;
 mod ports;
 mod replay;
+mod rounds;
 mod run;
 mod scenario;
 mod seeds;

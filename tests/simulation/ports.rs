@@ -71,6 +71,7 @@ impl RunStore for SimStore {
 
     async fn unsettled_runs(&self) -> Answer<Vec<RunItem>> {
         self.step("unsettled_runs", Kind::Listing, |effect| {
+            let effect = if self.bug == Some(Bug::IndexStaysEmpty) { Effect::Stale } else { effect };
             Ok(fresh_or_empty(effect, self.world.table.borrow().unsettled_runs()))
         })
         .await

@@ -19,6 +19,7 @@ use crate::bugs::Bug;
 use crate::faults::{Fault, FaultPlan};
 use crate::market::Market;
 use crate::ports::{SimStore, SimVenue};
+use crate::rounds::Rounds;
 use crate::scenario::{Class, Scenario, begin, settings};
 use crate::split_mix::SplitMix64;
 use crate::table::{Slip, Table};
@@ -26,12 +27,6 @@ use crate::world::{Due, Event, SimClock, Step, WorkerId, World};
 
 /// More than any history needs; a run that reaches it does not end.
 const MOST_STEPS: usize = 20_000;
-/// When nothing else is left to happen, recovery is called after so long, and so on: past the longest outage and past
-/// the window in which a run may begin.
-const LAST_ROUNDS_MS: [i64; 6] = [300_000, 1_500_000, 4_000_000, 22_000_000, 300_000, 300_000];
-
-/// The same for the rounds that make up for those that a fault hit.
-const SPARE_ROUND_MS: i64 = 300_000;
 
 /// What to simulate.
 #[derive(Debug, Clone)]
@@ -68,6 +63,7 @@ pub(crate) struct History {
     pub(crate) table: Table,
     pub(crate) market: Market,
     pub(crate) ends: Vec<(WorkerId, Event, Ended)>,
+    pub(crate) rounds: Rounds,
 }
 
 type Task = Pin<Box<dyn Future<Output = Ended>>>;
@@ -78,8 +74,7 @@ struct Simulation {
     tasks: BTreeMap<WorkerId, Task>,
     ends: Vec<(WorkerId, Event, Ended)>,
     tries: BTreeMap<Event, usize>,
-    /// How many of the last rounds have begun.
-    rounds: usize,
+    rounds: Rounds,
     /// Moments at which nobody was at work, where they are wanted.
     moments: Option<Vec<Moment>>,
 }
@@ -89,7 +84,7 @@ struct Moment {
     world: World,
     ends: Vec<(WorkerId, Event, Ended)>,
     tries: BTreeMap<Event, usize>,
-    rounds: usize,
+    rounds: Rounds,
 }
 
 /// Runs until nothing is left to happen.
@@ -144,7 +139,7 @@ impl Moment {
             tasks: BTreeMap::new(),
             ends: self.ends.clone(),
             tries: self.tries.clone(),
-            rounds: self.rounds,
+            rounds: self.rounds.clone(),
             moments: None,
         }
     }
@@ -192,7 +187,7 @@ impl Simulation {
             tasks: BTreeMap::new(),
             ends: Vec::new(),
             tries: BTreeMap::new(),
-            rounds: 0,
+            rounds: Rounds::default(),
             moments: None,
         }
     }
@@ -203,26 +198,23 @@ impl Simulation {
             if !self.needs_another_round() {
                 return self;
             }
-            let after_ms = LAST_ROUNDS_MS.get(self.rounds).copied().unwrap_or(SPARE_ROUND_MS);
-            self.rounds += 1;
+            let after_ms = self.rounds.begin_another(self.world.now_ms());
             self.world.schedule(after_ms, Due::Deliver(Event::Recovery));
         }
     }
 
-    /// A round that a fault hit is not the last word: for each fault there is one more, if it is needed.
     fn needs_another_round(&self) -> bool {
-        let was_hit = matches!(self.ends.last(), Some((_, _, Ended::Crashed | Ended::Failed(_))));
-        let is_left = self.rounds < LAST_ROUNDS_MS.len()
-            || (was_hit && self.rounds < LAST_ROUNDS_MS.len() + self.setup.faults.0.len());
-        is_left && self.setup.bug != Some(Bug::NoRecovery) && !self.world.table.borrow().is_settled()
+        self.setup.bug != Some(Bug::NoRecovery)
+            && !self.world.table.borrow().is_settled()
+            && !self.rounds.are_over(self.world.last_fault_ms())
     }
 
     /// Keeps this moment if nobody is at work, and something has happened since the last one.
     fn remember(&mut self) {
         let Some(moments) = self.moments.as_mut().filter(|_| self.tasks.is_empty()) else { return };
         if moments.last().map_or(0, |last| last.world.last_step()) < self.world.last_step() {
-            let (ends, tries) = (self.ends.clone(), self.tries.clone());
-            moments.push(Moment { world: World::clone(&self.world), ends, tries, rounds: self.rounds });
+            let (ends, tries, rounds) = (self.ends.clone(), self.tries.clone(), self.rounds.clone());
+            moments.push(Moment { world: World::clone(&self.world), ends, tries, rounds });
         }
     }
 
@@ -283,14 +275,14 @@ impl Simulation {
     }
 
     fn finish(self) -> History {
-        let Self { world, setup, tasks, ends, .. } = self;
+        let Self { world, setup, tasks, ends, rounds, .. } = self;
         // Whoever still waits for something waits in vain, and lets the world go.
         drop(tasks);
         let last_ms = world.now_ms() + 3_600_000;
         let (steps, table, mut market) = Rc::into_inner(world).expect("nobody else is in the world").left();
         // What is still on its way arrives, long after everybody has gone home.
         market.advance(last_ms);
-        History { class: setup.class, steps, table, market, ends }
+        History { class: setup.class, steps, table, market, ends, rounds }
     }
 }
 
@@ -347,6 +339,9 @@ impl Invocation {
                 Err(ExecutionError::Halted { run_id, .. }) => halted.push(run_id),
                 Err(error) => return Ended::Failed(error),
             }
+        }
+        if self.setup.bug == Some(Bug::NobodyIsTold) {
+            halted.clear();
         }
         Ended::Recovered { halted }
     }

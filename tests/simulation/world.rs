@@ -18,13 +18,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::faults::{Fault, FaultPlan, Kind};
 use crate::market::Market;
+use crate::rounds::AFTERMATH_MS;
 use crate::split_mix::SplitMix64;
 use crate::table::{Table, Writer};
 
 /// How long a client waits for an answer.
 const CLIENT_TIMEOUT_MS: i64 = 1_000;
 /// How long the venue is away.
-const OUTAGE_MS: i64 = 3_600_000;
+const OUTAGE_MS: i64 = AFTERMATH_MS;
 
 /// One of the workers, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -167,6 +168,11 @@ impl World {
 
     pub(crate) fn step_count(&self) -> usize {
         self.steps.borrow().len()
+    }
+
+    /// When the last fault so far struck.
+    pub(crate) fn last_fault_ms(&self) -> Option<i64> {
+        self.steps.borrow().iter().rev().find(|step| step.fault.is_some()).map(|step| step.at_ms)
     }
 
     pub(crate) fn schedule(&self, in_ms: i64, due: Due) {
