@@ -68,6 +68,8 @@ fn come_to_rest(input: &PlanningInput, first: RebalancePlan, tally: &Tally) -> T
         gets_no_worse(&input, &plan_now, rounds)?;
         let books = Books::of(&input, &plan_now);
         last_traded = books.traded();
+        let lots = books.lines.iter().map(|line| Books::lot(line).max(books.smallest_order(line))).sum();
+        let lots = books.weight(lots);
         input.account = books.filled();
         input.state = plan_now.next_state.clone();
         plan_now = match plan(&input) {
@@ -76,8 +78,8 @@ fn come_to_rest(input: &PlanningInput, first: RebalancePlan, tally: &Tally) -> T
                 tally.note("nothing eligible is left once the rest is sold");
                 return Ok(());
             }
-            Err(PlanError::Conflict(conflict)) if is_narrow(&input, &conflict) => {
-                tally.note("hard limits so close that paying costs makes them conflict");
+            Err(PlanError::Conflict(conflict)) if is_narrow(&input, &conflict, lots) => {
+                tally.note("hard limits so close that costs or whole lots make them conflict");
                 return Ok(());
             }
             Err(error) => return Err(TestCaseError::fail(format!("after round {rounds}: {error}"))),
@@ -119,52 +121,52 @@ fn traded(plan: &RebalancePlan) -> BTreeSet<String> {
     plan.orders.iter().map(|order| format!("{} {:?} {}", order.asset, order.side, order.notional)).collect()
 }
 
-/// Moving one limit by what two round trips cost would end the conflict.
-fn is_narrow(input: &PlanningInput, conflict: &Conflict) -> bool {
-    let noise = dearest_rate(&input.policy.costs) * Decimal::from(4);
+/// Moving one limit by what two round trips cost, and by a smallest order of everything, would end the conflict.
+fn is_narrow(input: &PlanningInput, conflict: &Conflict, lots: Decimal) -> bool {
+    let noise = dearest_rate(&input.policy.costs) * Decimal::from(4) + lots;
     conflict.repairs.iter().any(|repair| (repair.from.get() - repair.to.get()).abs() <= noise)
 }
 
-/// One round where neither turnover nor what one order may be (participation, the venue's largest) was binding, nor an
-/// order came to where its impact gets dearer, which begins anew in each run; else as many as these need for everything
-/// that could have to be traded. Where lots are so coarse, or the collar so wide, that they leave more cash than the
-/// least turnover worth a run, what is left is spent in the rounds to spare.
+/// One round where nothing held the first one back: neither turnover, nor what one order may be (participation, the
+/// venue's largest), nor impact that gets dearer with an order's size and begins anew in each run. Else as many as these
+/// need, all of them, for everything that could have to be traded. Where lots are so coarse, or the collar so wide, that
+/// they leave more cash than the least turnover worth a run, what is left is spent in the rounds to spare.
 fn rounds_explained(input: &PlanningInput, first: &RebalancePlan) -> u32 {
     let books = Books::of(input, first);
     let noise = SOLVER_NOISE * books.net_asset_value;
-    let small = |line| Books::lot(line) + books.smallest_order(line) + noise;
+    let small = |line: &Line<'_>| Books::lot(line) + books.smallest_order(line) + noise;
+    let impact = &input.policy.costs.impact;
     let stops_at = |line: &Line<'_>| -> Vec<Decimal> {
-        let volume = line.record.average_daily_volume.map_or(Decimal::ZERO, Money::get);
-        let impact = input.policy.costs.impact.iter().map(|piece| piece.up_to.get() * volume);
-        impact.chain(books.most_units(line).map(|most| most * line.price())).collect()
+        let volume = line.record.average_daily_volume.into_iter().map(Money::get);
+        let dearer = volume.flat_map(|volume| impact.iter().rev().skip(1).map(move |piece| piece.up_to.get() * volume));
+        dearer.chain(books.most_units(line).map(|most| most * line.price())).collect()
     };
-    let throttled = books
-        .lines
-        .iter()
-        .flat_map(|line| stops_at(line).into_iter().map(move |most| (line, most)))
-        .filter(|(line, most)| line.traded() + small(line) >= *most)
-        .map(|(line, most)| {
-            let need = (line.held * line.price()).max(books.net_asset_value);
-            (need / most.max(Decimal::new(1, 9))).ceil()
-        })
-        .max();
     let lots: Decimal = books.lines.iter().map(small).sum();
-    // What the first run could not do, a later one may want to do beside its own share. A sale that moves no more than a
-    // round trip costs is left out, and what it was to pay for.
+    // A sale that moves no more than a round trip costs is left out, and what it was to pay for.
     let left_out = dearest_rate(&input.policy.costs) * Decimal::TWO + SOLVER_NOISE;
-    let binds = |limit: &limits::Limit| {
-        throttled.is_some() || limit.excess(&books, true) + books.weight(lots) + left_out >= Decimal::ZERO
+    let turnover = limits::limits(&books).into_iter().find(|limit| limit.kind == Kind::Turnover);
+    let throttled = |line: &Line<'_>| {
+        let traded = line.traded() + small(line) + left_out * books.net_asset_value;
+        stops_at(line).into_iter().any(|most| traded >= most)
     };
-    let turnover = limits::limits(&books)
-        .into_iter()
-        .find(|limit| limit.kind == Kind::Turnover && binds(limit))
-        .map(|limit| (Decimal::TWO / limit.bound.max(Decimal::new(1, 9))).ceil());
-    let most = throttled.into_iter().chain(turnover).sum::<Decimal>();
+    let held_back = books.lines.iter().filter(|line| !line.traded().is_zero()).any(throttled)
+        || turnover
+            .as_ref()
+            .is_some_and(|limit| limit.excess(&books, true) + books.weight(lots) + left_out >= Decimal::ZERO);
     let collar = input.policy.orders.collar.get();
     let derived = collar + dearest_rate(&input.policy.costs);
     let least_turnover = input.policy.orders.min_turnover.map_or(derived, Weight::get);
     let coarse = books.weight(lots).max(collar) / Decimal::TWO > least_turnover;
-    1 + if most.is_zero() && !coarse { 0 } else { SPARE_ROUNDS } + most.to_u32().unwrap_or(u32::MAX / 2)
+    if !held_back {
+        return 1 + if coarse { SPARE_ROUNDS } else { 0 };
+    }
+    let by_orders = books.lines.iter().flat_map(|line| {
+        let need = (line.held * line.price()).max(books.net_asset_value);
+        stops_at(line).into_iter().map(move |most| (need / most.max(Decimal::new(1, 9))).ceil())
+    });
+    let by_turnover = turnover.map(|limit| (Decimal::TWO / limit.bound.max(Decimal::new(1, 9))).ceil());
+    let most = by_orders.max().into_iter().chain(by_turnover).sum::<Decimal>();
+    1 + SPARE_ROUNDS + most.to_u32().unwrap_or(u32::MAX / 2)
 }
 
 /// What the orders do is worth its cost, unless a limit asks for it.

@@ -276,17 +276,15 @@ fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>
     let mut stays = Decimal::ZERO;
     let category = &limit.category;
     for line in books.lines.values() {
-        if !line.record.is_some_and(|record| record.categories.contains(category)) {
-            // A sale that was dropped may have been to pay for what is short.
-            if !line.has_order {
-                at_least.allow(unfinished(input, line)?)?;
-            }
-        } else {
+        if line.record.is_some_and(|record| record.categories.contains(category)) {
             at_least.include(line)?;
             at_most.include(line)?;
             at_least.allow(smallest_order(input, line)?)?;
             at_most.allow(unfinished(input, line)?)?;
             stays = add(stays, immovable(input, line)?)?;
+        } else if !line.has_order {
+            // A sale that was dropped may have been to pay for what is short.
+            at_least.allow(unfinished(input, line)?)?;
         }
     }
     let softness = Softness::of(limit.soft.as_ref());
