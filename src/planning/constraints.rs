@@ -191,6 +191,15 @@ fn reachable_cash(portfolio: &Portfolio<'_>, kept: Decimal, counts: impl Fn(&Lin
     reachable.round_dp_with_strategy(20, RoundingStrategy::ToNegativeInfinity)
 }
 
+/// The cash that buffer and withdrawal ask for together.
+fn cash_goal(input: &PlanningInput, portfolio: &Portfolio<'_>) -> Decimal {
+    let buffer = input.policy.limits.cash_buffer.as_ref().map_or(Decimal::ZERO, |limit| limit.bound.get());
+    match &input.flow {
+        Flow::Withdraw(amount) => buffer + amount.fraction_of(portfolio.net_asset_value).get(),
+        Flow::Full | Flow::DepositOnly => buffer,
+    }
+}
+
 fn at_limit_prices(input: &PlanningInput) -> RowKind {
     let collar = input.policy.orders.collar.get();
     let Costs { fee, .. } = &input.policy.costs;
@@ -257,8 +266,12 @@ fn stable_row(input: &PlanningInput, portfolio: &Portfolio<'_>, regime: &Regime,
         legs += line.weight;
         lots += line.lot;
     }
-    let share = share.min(reachable_cash(portfolio, Decimal::ZERO, |line| line.role != Role::StableLeg));
-    let room = legs + portfolio.cash_free + portfolio.cash_locked - share;
+    let cash = portfolio.cash_free + portfolio.cash_locked;
+    // Legs are kept, but for what must be sold to raise cash.
+    let missing = (cash_goal(input, portfolio) - cash).max(Decimal::ZERO);
+    let kept = (legs + cash - missing).max(Decimal::ZERO);
+    let share = share.min(reachable_cash(portfolio, kept, |line| line.role != Role::StableLeg));
+    let room = legs + cash - share;
     rows.push(LimitRow {
         name: "stable_share".to_owned(),
         kind: RowKind::StableShare,

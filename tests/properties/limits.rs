@@ -76,7 +76,13 @@ pub(crate) fn limits(books: &Books<'_>) -> Vec<Limit> {
         add("turnover", Kind::Turnover, bound, softness(limit.soft.as_ref(), bound, true));
     }
     if !books.stable_share.is_zero() {
-        let bound = books.stable_share.min(reachable(books, Decimal::ZERO, |line| line.role != Role::StableLeg));
+        let legs = books.lines.iter().filter(|line| line.role == Role::StableLeg);
+        let legs: Decimal = legs.map(|line| books.weight_before(line)).sum();
+        let cash = books.weight(books.cash_before());
+        let drawn = if let Flow::Withdraw(amount) = &books.input.flow { amount.get() } else { Decimal::ZERO };
+        let asked = buffer.map_or(Decimal::ZERO, |limit| limit.bound.get()) + books.weight(drawn);
+        let kept = (legs + cash - (asked - cash).max(Decimal::ZERO)).max(Decimal::ZERO);
+        let bound = books.stable_share.min(reachable(books, kept, |line| line.role != Role::StableLeg));
         add("stable_share", Kind::StableShare, bound, softness(policy.stable_share.as_ref(), bound, false));
     }
     for limit in &policy.categories {

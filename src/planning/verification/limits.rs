@@ -181,12 +181,20 @@ fn stable_share(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
     for line in books.lines.values() {
         if line.is_stable_leg {
             stable.include(line)?;
+            if !line.sold.is_zero() {
+                stable.allow(times(lot(line)?, dearest(input)?)?)?;
+            }
         } else {
             stable.allow(unfinished(input, line)?)?;
         }
     }
     let softness = Softness::of(input.policy.limits.stable_share.as_ref());
-    let bound = plan.regime.stable_share.get().min(reachable(context, Decimal::ZERO, |line| !line.is_stable_leg)?);
+    // Kept as they are: legs and cash, but for the legs that must be sold for the buffer and for what is drawn out.
+    let buffer = input.policy.limits.cash_buffer.as_ref().map_or(Decimal::ZERO, |limit| limit.bound.get());
+    let drawn = if let Flow::Withdraw(amount) = &input.flow { amount.get() } else { Decimal::ZERO };
+    let missing = subtract(add(buffer, books.weight_of(drawn)?)?, books.weight_of(books.cash_before)?)?;
+    let kept = subtract(books.weight_of(stable.before)?, missing.max(Decimal::ZERO))?.max(Decimal::ZERO);
+    let bound = plan.regime.stable_share.get().min(reachable(context, kept, |line| !line.is_stable_leg)?);
     stable.row(books, "stable_share".to_owned(), (Sense::AtLeast, bound), softness).map(Some)
 }
 
@@ -261,11 +269,8 @@ fn reachable(context: Context<'_>, kept: Decimal, counts: impl Fn(&Line<'_>) -> 
     for line in books.lines.values().filter(|line| counts(line)) {
         stays = add(stays, immovable(input, line)?)?;
     }
-    let costs = &input.policy.costs;
-    let impact = costs.impact.last().map_or(Decimal::ZERO, |piece| piece.cost.get());
-    let dearest = add(add(costs.fee.get(), costs.half_spread.get())?, impact)?;
     let rest = subtract(Decimal::ONE, books.weight_of(stays)?)?;
-    let burnt = times(subtract(rest, kept)?, times(dearest, Decimal::TWO)?)?;
+    let burnt = times(subtract(rest, kept)?, times(dearest(input)?, Decimal::TWO)?)?;
     // Weights are quotients: their last digits are not asked for.
     Ok(subtract(rest, burnt)?.round_dp_with_strategy(20, RoundingStrategy::ToNegativeInfinity))
 }
@@ -437,7 +442,20 @@ fn in_lots(worth: Decimal, price: Decimal, lot: Decimal) -> Result<Decimal, OutO
     if fewer >= worth { Ok(fewer) } else { times(units, price) }
 }
 
-/// The same where a sale may have been dropped or an order overshot; zero where neither can be.
+/// What a lot is worth, or the least that counts as one.
+fn lot(line: &Line<'_>) -> Result<Decimal, OutOfRange> {
+    let lot = line.tradable().map_or(Decimal::ZERO, |listing| listing.lot_size.get());
+    Ok(times(lot, line.price)?.max(LEAST_LOT))
+}
+
+/// The dearest rate that a trade can cost.
+fn dearest(input: &PlanningInput) -> Result<Decimal, OutOfRange> {
+    let costs = &input.policy.costs;
+    let impact = costs.impact.last().map_or(Decimal::ZERO, |piece| piece.cost.get());
+    add(add(costs.fee.get(), costs.half_spread.get())?, impact)
+}
+
+/// The smallest order where a sale may have been dropped or an order overshot; zero where neither can be.
 fn unfinished(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
     let could_trade = line.has_order || !line.holding.free.is_zero();
     if could_trade { smallest_order(input, line) } else { Ok(Decimal::ZERO) }

@@ -48,9 +48,10 @@
 //!   than the lot allowance). `turnover` may give way only when doing nothing would violate a limit of its priority or
 //!   above. A relaxation may pass what is used of it by at most the smallest orders of all tradable positions and a
 //!   basis point: the least possible is wanted, and only lots and the solver's noise may blur it.
-//! * Beyond bound and relaxation a row may be exceeded by the smallest orders of the tradable assets in it whose
-//!   unfinished trade could have caused that: with a free holding or an order; for `category_min` all in it, and all
-//!   others with a free holding and without an order, whose sale would have paid; for `turnover` half of those with an
+//! * Beyond bound and relaxation a row may be exceeded by the smallest orders of the tradable assets in it
+//!   whose unfinished trade could have caused that: with a free holding or an order; for `category_min` all in
+//!   it, and all others with a free holding and without an order, whose sale would have paid; for
+//!   `stable_share` what selling a leg by a lot more costs, besides; for `turnover` half of those with an
 //!   order. The certificate records what was used of this as `lot_allowance`.
 
 mod arithmetic;
