@@ -71,7 +71,7 @@ fn cash_target(input: &PlanningInput, net_asset_value: Money) -> Decimal {
     (buffer + raised).min(Decimal::ONE)
 }
 
-/// Constituents without the grade that the method weighs by: they keep the weight they have.
+/// Constituents without the grade that the method weighs by: they keep the weight they have, up to their cap.
 fn pinned(
     input: &PlanningInput,
     universe: &Universe,
@@ -81,7 +81,12 @@ fn pinned(
     if !by_grade {
         return BTreeMap::new();
     }
-    let weight = |asset: &AssetId| current.get(asset).copied().unwrap_or_default();
+    let limits = &input.policy.limits;
+    let weight = |asset: &AssetId| {
+        let cap = limits.max_weight.as_ref().map(|limit| limits.max_weight_of.get(asset).unwrap_or(&limit.bound).get());
+        let weight = current.get(asset).copied().unwrap_or_default();
+        cap.map_or(weight, |cap| weight.min(cap))
+    };
     universe.grade_missing.iter().filter(|asset| universe.is_member(asset)).map(|a| (a.clone(), weight(a))).collect()
 }
 

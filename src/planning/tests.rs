@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::grade::Dated;
-use crate::model::policy::{BandKind, CategoryLimit, Limit, RegimePolicy, Soft};
+use crate::model::policy::{BandKind, CategoryLimit, Limit, RegimePolicy, Soft, WeightMethod};
 use crate::model::{
     CategoryId, Decimal, Flow, ListingStatus, Money, PlanningInput, Price, Quantity, Rate, RegimeObservation, Side,
     Signal, Weight,
@@ -177,6 +177,28 @@ fn a_lost_digit_is_no_conflict() {
         input.assets.get_mut(&id(asset)).expect(asset).listing.as_mut().expect("listed").status = ListingStatus::Halted;
     }
     assert!(planned(&input).orders.is_empty());
+}
+
+/// It is held and not bought; what its cap takes from it goes to the others in the same run.
+#[test]
+fn a_member_without_a_grade_keeps_its_weight_up_to_its_cap() {
+    let policy = policy(|policy| {
+        policy.reference_weights.method = WeightMethod::Grade;
+        policy.eligibility.require_grade = true;
+        policy.limits.max_weight = Some(hard("0.5"));
+    });
+    let mut input = input(policy, &["600", "300"], &[("a", "9800")], "200");
+    input.assets.get_mut(&id("a")).expect("a").grades.investor = None;
+    input.state.members = [id("a")].into();
+    let plan = planned(&input);
+    let reference = |asset: &str| {
+        let position = plan.positions.iter().find(|position| position.asset == id(asset)).expect("a position");
+        position.reference_weight.get()
+    };
+    assert_eq!((reference("a"), reference("b")), (dec("0.5"), dec("0.48")));
+    assert!(orders(&plan).iter().any(|(side, asset, _)| (*side, *asset) == (Side::Buy, "b")));
+    input.policy.limits.max_weight = None;
+    assert!(planned(&input).orders.is_empty(), "without a cap it keeps all it has");
 }
 
 #[test]
