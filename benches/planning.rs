@@ -2,7 +2,8 @@
 //! that the planner solves first; both in the same run, on the same seeded instances, alternating.
 //!
 //! `make bench` prints two rows a size, one where the turnover limit binds and one where it is slack: the median over
-//! instances of each one's median time, and the ratio's median and worst. The objectives are compared to 1e-7, so that nobody wins by being wrong.
+//! instances of each one's median time, and the ratio's median and worst. The objectives are compared to 1e-7, so that
+//! nobody wins by being wrong.
 
 #![expect(
     clippy::expect_used,

@@ -238,6 +238,15 @@ pub struct Limits {
     pub stable_share: Option<Soft>,
 }
 
+impl Limits {
+    /// The cap on an asset as a constituent, where there is one.
+    #[must_use]
+    pub fn cap_of(&self, asset: &AssetId) -> Option<Weight> {
+        let general = self.max_weight.as_ref()?.bound;
+        Some(self.max_weight_of.get(asset).copied().unwrap_or(general))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limit {

@@ -6,6 +6,7 @@ use crate::model::amount::floor_to_step;
 use crate::model::grade::Grade;
 use crate::model::{
     AssetId, AssetRecord, CategoryId, Decimal, Flow, Listing, ListingStatus, Money, PlanningInput, Price, Quantity,
+    Weight,
 };
 
 use super::plan::{ReasonCode, Regime, Role};
@@ -320,12 +321,8 @@ fn set_boxes(line: &mut Line<'_>, net_asset_value: Money, input: &PlanningInput)
 
 /// The cap on a constituent's weight, where the policy has one.
 pub(crate) fn max_weight(input: &PlanningInput, line: &Line<'_>) -> Option<Decimal> {
-    if line.role != Role::Constituent {
-        return None;
-    }
-    let limits = &input.policy.limits;
-    let general = limits.max_weight.as_ref()?.bound;
-    Some(limits.max_weight_of.get(line.asset).copied().unwrap_or(general).get())
+    let cap = input.policy.limits.cap_of(line.asset).filter(|_| line.role == Role::Constituent);
+    cap.map(Weight::get)
 }
 
 /// A weight of an asset as a quantity; a value within a millionth of a lot of a whole number of lots is that number:

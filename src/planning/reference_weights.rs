@@ -81,11 +81,9 @@ fn pinned(
     if !by_grade {
         return BTreeMap::new();
     }
-    let limits = &input.policy.limits;
     let weight = |asset: &AssetId| {
-        let cap = limits.max_weight.as_ref().map(|limit| limits.max_weight_of.get(asset).unwrap_or(&limit.bound).get());
         let weight = current.get(asset).copied().unwrap_or_default();
-        cap.map_or(weight, |cap| weight.min(cap))
+        input.policy.limits.cap_of(asset).map_or(weight, |cap| weight.min(cap.get()))
     };
     universe.grade_missing.iter().filter(|asset| universe.is_member(asset)).map(|a| (a.clone(), weight(a))).collect()
 }
