@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use index_rebalancer::model::{AssetId, Decimal, Flow, Money, PlanningInput, Side, Weight};
-use index_rebalancer::planning::plan::Position;
+use index_rebalancer::planning::plan::{Position, Role};
 use index_rebalancer::planning::{Conflict, PlanError, RebalancePlan, plan};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
@@ -107,14 +107,20 @@ fn is_forced(side: Side, position: &Position) -> bool {
 /// nobody can move, larger), or a cap was filled to the last for it, or what was kept for the costs of raising cash was
 /// spent: no trade is larger than what three round trips with its position, or with all that the last round traded,
 /// cost: one for the value, one for the room that is kept, one for what the others move; and what the last round kept
-/// back because its buys were paid for at their limit prices.
+/// back because its buys were paid for at their limit prices. Where the stable share stopped the last round, a smaller
+/// value leaves it room again: its fraction of what that round cost. A trade among stable legs and cash takes nothing
+/// from the share but its own cost, so that room is enough for the same fraction of what the last round traded.
 fn only_follows_the_value(input: &PlanningInput, plan: &RebalancePlan, last_traded: Decimal) -> bool {
     let noise = dearest_rate(&input.policy.costs) * Decimal::from(6) + input.policy.orders.collar.get();
     let (opened, books) = (Books::opened(input, plan), Books::of(input, plan));
-    let is_broken = limits::limits(&opened).iter().any(|limit| limit.excess(&opened, false) > Decimal::ZERO);
+    let limits = limits::limits(&opened);
+    let is_broken = limits.iter().any(|limit| limit.excess(&opened, false) > Decimal::ZERO);
+    let stable_share =
+        limits.iter().find(|limit| limit.kind == Kind::StableShare).map_or(Decimal::ZERO, |limit| limit.bound);
+    let freed = |line: &Line<'_>| if line.role == Role::StableLeg { stable_share * last_traded } else { Decimal::ZERO };
     let size = |line: &Line<'_>| (line.held.max(line.after()) * line.price()).max(last_traded);
     let mut traded = books.lines.iter().filter(|line| !line.traded().is_zero());
-    is_broken && traded.all(|line| line.traded() <= size(line) * noise)
+    is_broken && traded.all(|line| line.traded() <= size(line) * noise + freed(line))
 }
 
 fn traded(plan: &RebalancePlan) -> BTreeSet<String> {
