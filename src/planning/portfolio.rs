@@ -6,7 +6,7 @@ use crate::model::amount::floor_to_step;
 use crate::model::grade::Grade;
 use crate::model::{
     AssetId, AssetRecord, CategoryId, Decimal, Flow, Listing, ListingStatus, Money, PlanningInput, Price, Quantity,
-    Weight,
+    Side, Weight,
 };
 
 use super::plan::{ReasonCode, Regime, Role};
@@ -235,18 +235,41 @@ fn sell_bar(input: &PlanningInput, line: &Line<'_>) -> Option<Bar> {
     let most = most_per_run(input, line).map_or(sellable, |most| most.min(sellable));
     let worst = sell_limit_price(line.price(), input, listing)?;
     let value = worst.value_of(most);
-    let taken = value >= listing.min_notional && most >= listing.min_quantity;
     if most == sellable {
+        let taken = value >= listing.min_notional && most >= listing.min_quantity;
         let sentence = || format!("all of it is worth {value} and the venue's minimum is {}", listing.min_notional);
         return (!taken && !sellable.is_zero()).then(|| Bar::new(ReasonCode::Stranded, sentence()));
     }
-    let min_trade = input.policy.orders.min_trade;
-    let sentence = || {
-        let most = line.price().value_of(most);
-        let least = listing.min_notional.max(min_trade);
-        format!("a run may sell no more than {most} of it, and the least order is {least}")
+    too_small_a_part(input, line, listing, Side::Sell, most, worst)
+}
+
+/// What one run may trade of an asset at most is less than the least order: none of it is ever traded.
+fn too_small_a_part(
+    input: &PlanningInput,
+    line: &Line<'_>,
+    listing: &Listing,
+    side: Side,
+    most: Quantity,
+    worst: Price,
+) -> Option<Bar> {
+    let verb = match side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
     };
-    (!taken || line.price().value_of(most) < min_trade).then(|| Bar::new(ReasonCode::LimitBinds, sentence()))
+    let min_trade = input.policy.orders.min_trade;
+    let value = line.price().value_of(most);
+    let sentence = if most < listing.min_quantity {
+        format!(
+            "a run may {verb} no more than {most} of it, and the venue's minimum quantity is {}",
+            listing.min_quantity
+        )
+    } else if worst.value_of(most) < listing.min_notional || value < min_trade {
+        let least = listing.min_notional.max(min_trade);
+        format!("a run may {verb} no more than {value} of it, and the least order is {least}")
+    } else {
+        return None;
+    };
+    Some(Bar::new(ReasonCode::LimitBinds, sentence))
 }
 
 /// The most of an asset that one run may trade, in whole lots: the venue's largest order and the participation limit;
@@ -290,8 +313,10 @@ fn buy_bar(input: &PlanningInput, line: &Line<'_>, universe: &Universe, regime: 
         return Some(Bar::new(ReasonCode::NoBuy, "its grade is missing: held, not bought"));
     }
     let bearish = regime.bearish && input.policy.regime.as_ref().is_some_and(|rule| rule.no_buy_when_bearish);
-    (line.role == Role::Constituent && bearish)
-        .then(|| Bar::new(ReasonCode::NoBuy, "the regime is bearish and the policy buys no constituent then"))
+    if line.role == Role::Constituent && bearish {
+        return Some(Bar::new(ReasonCode::NoBuy, "the regime is bearish and the policy buys no constituent then"));
+    }
+    too_small_a_part(input, line, listing, Side::Buy, most_per_run(input, line)?, line.price())
 }
 
 /// Boxes are whole lots, so that rounding to lots never leaves them.

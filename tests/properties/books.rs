@@ -157,9 +157,15 @@ impl<'a> Books<'a> {
         let barred = self.bearish && policy.regime.as_ref().is_some_and(|regime| regime.no_buy_when_bearish);
         let highest = line.price() * (Decimal::ONE + policy.orders.collar.get());
         let has_price = whole_lots(highest, listing.tick_size.get()) > Decimal::ZERO;
+        // Where the most that one run may buy is less than the least order, nothing is ever bought.
+        let is_order = |most: Decimal| {
+            let least = listing.min_notional.get().max(policy.orders.min_trade.get());
+            most >= listing.min_quantity.get() && most * line.price() >= least
+        };
+        let is_open = has_price && self.most_units(line).is_none_or(is_order);
         match line.role {
-            Role::Constituent => has_price && !barred && (grade.is_some() || !needs_grade),
-            Role::StableLeg => has_price,
+            Role::Constituent => is_open && !barred && (grade.is_some() || !needs_grade),
+            Role::StableLeg => is_open,
             Role::MustExit | Role::Unmanaged => false,
         }
     }
