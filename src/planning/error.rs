@@ -1,6 +1,6 @@
 //! Why there is no plan.
 
-use crate::model::AssetId;
+use crate::model::{AssetId, Decimal};
 
 use super::solver::SolverFault;
 
@@ -18,6 +18,11 @@ pub enum PlanError {
     EmptyUniverse { candidates: usize, commonest: String },
     #[error("{0}")]
     Conflict(Conflict),
+    #[error(
+        "the plan has {orders} orders and orders.max_orders is {most}; raise it, or raise orders.min_trade so that small \
+         trades are left out"
+    )]
+    TooManyOrders { orders: usize, most: u32 },
     #[error("{0}; run again with the same input to reproduce it, and report it")]
     Solver(#[from] SolverFault),
     #[error(
@@ -42,8 +47,9 @@ pub struct Conflict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
     pub limit: String,
-    pub from: crate::model::Weight,
-    pub to: crate::model::Weight,
+    /// In the limit's own unit: a fraction of net asset value, for `max_run_notional` quote currency.
+    pub from: Decimal,
+    pub to: Decimal,
 }
 
 impl std::fmt::Display for Conflict {

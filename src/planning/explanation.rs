@@ -143,6 +143,10 @@ fn binding(decision: &Decision<'_>, index: usize, line: &Line<'_>, side: Side, t
     if line.participation.is_some_and(|most| edge >= most) {
         names.push(format!("participation({})", line.asset));
     }
+    let largest_order = decision.input.policy.orders.max_order_notional;
+    if edge >= largest_order.fraction_of(decision.portfolio.net_asset_value).get() {
+        names.push("max_order_notional".to_owned());
+    }
     if side == Side::Buy
         && max_weight(decision.input, line)
             .is_some_and(|cap| line.weight + edge >= cap * (Decimal::ONE - decision.portfolio.round_trip))

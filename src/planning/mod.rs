@@ -50,7 +50,7 @@ use universe::Universe;
 /// Makes the plan.
 ///
 /// # Errors
-/// When nothing is eligible, the hard limits conflict, the solver fails, or the finished plan does not pass its own
+/// When nothing is eligible, the hard limits conflict, the orders are more than the policy allows, the solver fails, or the finished plan does not pass its own
 /// independent verification. No plan is returned then, and none of its orders exist.
 pub fn plan(input: &PlanningInput) -> Result<RebalancePlan, PlanError> {
     let survey = survey(input)?;
@@ -62,6 +62,10 @@ pub fn plan(input: &PlanningInput) -> Result<RebalancePlan, PlanError> {
         allocation::allocate(input, &survey.portfolio, &survey.limits, survey.changes)?
     };
     let mut plan = assembly::assemble(input, survey, &decided);
+    let most = input.policy.orders.max_orders;
+    if u32::try_from(plan.orders.len()).is_ok_and(|orders| orders > most) {
+        return Err(PlanError::TooManyOrders { orders: plan.orders.len(), most });
+    }
     plan.certificate = verification::verify(input, &plan).map_err(PlanError::Verification)?;
     Ok(plan)
 }

@@ -225,6 +225,10 @@ fn sell_bar(input: &PlanningInput, line: &Line<'_>) -> Option<Bar> {
         return Some(Bar::new(ReasonCode::NoBuy, "a deposit-only run sells nothing"));
     }
     let listing = line.listing()?;
+    let worst = sell_limit_price(line.price(), input, listing)?;
+    if worst > line.price() {
+        return Some(Bar::new(ReasonCode::BelowMinimum, coarse_tick(listing)));
+    }
     let sellable = line.sellable();
     if sellable.is_zero() && !line.free.is_zero() {
         return Some(Bar::new(ReasonCode::Stranded, "the free holding is less than one lot"));
@@ -233,7 +237,6 @@ fn sell_bar(input: &PlanningInput, line: &Line<'_>) -> Option<Bar> {
         return Some(Bar::new(ReasonCode::Locked, "the whole holding is locked"));
     }
     let most = most_per_run(input, line).map_or(sellable, |most| most.min(sellable));
-    let worst = sell_limit_price(line.price(), input, listing)?;
     let value = worst.value_of(most);
     if most == sellable {
         let taken = value >= listing.min_notional && most >= listing.min_quantity;
@@ -241,6 +244,12 @@ fn sell_bar(input: &PlanningInput, line: &Line<'_>) -> Option<Bar> {
         return (!taken && !sellable.is_zero()).then(|| Bar::new(ReasonCode::Stranded, sentence()));
     }
     too_small_a_part(input, line, listing, Side::Sell, most, worst)
+}
+
+/// The venue has no price between the reference and the collar: an order on the other side of the reference would not
+/// be filled, and the gate lets none further away than the collar pass.
+fn coarse_tick(listing: &Listing) -> String {
+    format!("the venue's price step of {} leaves no limit price inside the collar", listing.tick_size)
 }
 
 /// What one run may trade of an asset at most is less than the least order: none of it is ever traded.
@@ -272,15 +281,18 @@ fn too_small_a_part(
     Some(Bar::new(ReasonCode::LimitBinds, sentence))
 }
 
-/// The most of an asset that one run may trade, in whole lots: the venue's largest order and the participation limit;
-/// absent where there is neither.
+/// The most of an asset that one run may trade, in whole lots: the venue's and the policy's largest order and the
+/// participation limit; absent where the venue does not list it.
 fn most_per_run(input: &PlanningInput, line: &Line<'_>) -> Option<Quantity> {
     // Not by way of the weight: a digit lost there would be a lot.
     let by_volume = input.policy.limits.participation.map(|most| {
         let volume = line.record.average_daily_volume.map_or(Decimal::ZERO, Money::get);
         Quantity::new(most.get() * volume / line.price().get()).unwrap_or_default()
     });
-    let most = [line.listing()?.max_quantity, by_volume].into_iter().flatten().min();
+    // Too many units to be counted are no limit.
+    let by_notional = input.policy.orders.max_order_notional.get().checked_div(line.price().get());
+    let by_notional = by_notional.and_then(|units| Quantity::new(units).ok());
+    let most = [line.listing()?.max_quantity, by_volume, by_notional].into_iter().flatten().min();
     most.map(|most| most.floor_to(line.step()))
 }
 
@@ -303,8 +315,8 @@ fn buy_bar(input: &PlanningInput, line: &Line<'_>, universe: &Universe, regime: 
         return Some(bar);
     }
     let listing = line.listing()?;
-    if buy_limit_price(line.price(), input, listing).is_none() {
-        return Some(Bar::new(ReasonCode::BelowMinimum, "the venue's price step is coarser than its price"));
+    if buy_limit_price(line.price(), input, listing).is_none_or(|limit| limit < line.price()) {
+        return Some(Bar::new(ReasonCode::BelowMinimum, coarse_tick(listing)));
     }
     if line.role == Role::MustExit {
         return Some(Bar::new(ReasonCode::NoBuy, "it is not in the index"));

@@ -121,8 +121,8 @@ impl<'a> Books<'a> {
         cap.filter(|_| line.role == Role::Constituent).map(|cap| cap.get())
     }
 
-    /// What could be sold of a line in the long run: free, whole lots, and the most of it that one run may sell is worth
-    /// the venue's minimum at the collar and the policy's, which is not asked of all of it.
+    /// What could be sold of a line in the long run: free, whole lots, at a price inside the collar, and the most of it
+    /// that one run may sell is worth the venue's minimum at the collar and the policy's, which is not asked of all of it.
     pub(crate) fn sellable(&self, line: &Line<'_>) -> Decimal {
         let Some(listing) = self.tradable(line) else { return Decimal::ZERO };
         if self.input.flow == Flow::DepositOnly {
@@ -130,7 +130,9 @@ impl<'a> Books<'a> {
         }
         let units = whole_lots(line.free, listing.lot_size.get());
         let most = self.most_units(line).map_or(units, |most| most.min(units));
-        let taken = most * self.lowest_price(line, listing) >= listing.min_notional.get()
+        let lowest = self.lowest_price(line, listing);
+        let taken = lowest <= line.price()
+            && most * lowest >= listing.min_notional.get()
             && most >= listing.min_quantity.get()
             && (most == units || most * line.price() >= self.input.policy.orders.min_trade.get());
         if taken { units } else { Decimal::ZERO }
@@ -156,7 +158,7 @@ impl<'a> Books<'a> {
             || policy.ranking.by == RankBy::Grade;
         let barred = self.bearish && policy.regime.as_ref().is_some_and(|regime| regime.no_buy_when_bearish);
         let highest = line.price() * (Decimal::ONE + policy.orders.collar.get());
-        let has_price = whole_lots(highest, listing.tick_size.get()) > Decimal::ZERO;
+        let has_price = whole_lots(highest, listing.tick_size.get()) >= line.price();
         // Where the most that one run may buy is less than the least order, nothing is ever bought.
         let is_order = |most: Decimal| {
             let least = listing.min_notional.get().max(policy.orders.min_trade.get());
@@ -178,12 +180,18 @@ impl<'a> Books<'a> {
         if down < lowest { down + tick } else { down }
     }
 
-    /// Most that one order may trade for reasons other than the holding: the venue's and the participation limit.
+    /// Most that one order may trade for reasons other than the holding: the venue's and the policy's largest order, and
+    /// the participation limit.
     pub(crate) fn most_units(&self, line: &Line<'_>) -> Option<Decimal> {
         let listing = line.record.listing.as_ref()?;
         let venue = listing.max_quantity.map(Quantity::get);
         let participation = self.participation(line).map(|most| most / line.price());
-        [venue, participation].into_iter().flatten().min().map(|units| whole_lots(units, listing.lot_size.get()))
+        let policy = self.input.policy.orders.max_order_notional.get() / line.price();
+        [venue, participation, Some(policy)]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|units| whole_lots(units, listing.lot_size.get()))
     }
 
     /// The most that this run may sell of a line, in quote currency.

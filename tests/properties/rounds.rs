@@ -133,7 +133,7 @@ fn traded(plan: &RebalancePlan) -> BTreeSet<String> {
 /// Moving one limit by what two round trips cost, and by a smallest order of everything, would end the conflict.
 fn is_narrow(input: &PlanningInput, conflict: &Conflict, lots: Decimal) -> bool {
     let noise = dearest_rate(&input.policy.costs) * Decimal::from(4) + lots;
-    conflict.repairs.iter().any(|repair| (repair.from.get() - repair.to.get()).abs() <= noise)
+    conflict.repairs.iter().any(|repair| (repair.from - repair.to).abs() <= noise)
 }
 
 /// One round where nothing held the first one back: neither turnover, nor what one order may be (participation, the

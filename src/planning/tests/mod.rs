@@ -1,5 +1,7 @@
 //! Behaviour of the whole planner on inputs small enough to work out by hand.
 
+mod order_limits;
+
 use std::collections::BTreeMap;
 
 use crate::model::grade::Dated;
@@ -155,41 +157,6 @@ fn participation_is_counted_in_lots_and_not_by_way_of_weights() {
     }
 }
 
-/// What participation lets one run buy of it is less than the least order: no sale is made to pay for it.
-#[test]
-fn what_a_run_may_never_buy_enough_of_is_not_bought() {
-    let planned_with = |change: &dyn Fn(&mut PlanningInput)| {
-        let policy = policy(|policy| policy.limits.participation = Some(Rate::parse("0.005").expect("rate")));
-        let mut input = input(policy, &["600", "300", "100"], &[("a", "6000"), ("b", "3900")], "100");
-        input.assets.get_mut(&id("c")).expect("c").average_daily_volume = Some(Money::parse("1900").expect("volume"));
-        change(&mut input);
-        let plan = planned(&input);
-        let bought = plan.orders.iter().any(|order| order.asset == id("c"));
-        let position = plan.positions.iter().find(|position| position.asset == id("c")).expect("a position");
-        (bought, position.reason.sentence.clone())
-    };
-    let (bought, sentence) = planned_with(&|_| ());
-    assert!(!bought);
-    assert_eq!(sentence, "a run may buy no more than 9.5 of it, and the least order is 10");
-    let listing = |input: &mut PlanningInput, minimum: &str, quantity: &str| {
-        let listing = input.assets.get_mut(&id("c")).and_then(|record| record.listing.as_mut()).expect("listed");
-        listing.min_notional = Money::parse(minimum).expect("minimum");
-        listing.min_quantity = Quantity::parse(quantity).expect("minimum");
-    };
-    assert!(planned_with(&|input| listing(input, "9.5", "9.5")).0, "the most is the least");
-    let (bought, sentence) = planned_with(&|input| listing(input, "9.5", "9.51"));
-    assert!(!bought);
-    assert_eq!(sentence, "a run may buy no more than 9.5 of it, and the venue's minimum quantity is 9.51");
-    let min_trade = |input: &mut PlanningInput| {
-        listing(input, "5", "0.01");
-        input.policy.orders.min_trade = Money::parse("9.6").expect("minimum");
-    };
-    assert_eq!(
-        planned_with(&min_trade),
-        (false, "a run may buy no more than 9.5 of it, and the least order is 9.6".to_owned())
-    );
-}
-
 /// A deposit-only run sells nothing, so cash cannot become more; what is there already costs nothing to keep.
 #[test]
 fn a_buffer_that_cash_covers_is_not_lowered_for_costs() {
@@ -276,10 +243,10 @@ fn hard_limits_that_conflict_are_named_with_a_repair() {
     let error = plan(&input(policy, &["600", "300", "100"], &holdings, "200")).expect_err("they conflict");
     let PlanError::Conflict(conflict) = &error else { panic!("{error}") };
     assert_eq!(conflict.limits, ["turnover", "max_weight(a)"]);
-    let repairs: BTreeMap<&str, Weight> =
+    let repairs: BTreeMap<&str, Decimal> =
         conflict.repairs.iter().map(|repair| (repair.limit.as_str(), repair.to)).collect();
-    assert_eq!(repairs.get("max_weight(a)").map(|to| to.get().round_dp(4)), Some(dec("0.7")));
-    assert_eq!(repairs.get("turnover").map(|to| to.get().round_dp(4)), Some(dec("0.15")));
+    assert_eq!(repairs.get("max_weight(a)").map(|to| to.round_dp(4)), Some(dec("0.7")));
+    assert_eq!(repairs.get("turnover").map(|to| to.round_dp(4)), Some(dec("0.15")));
     assert!(error.to_string().contains("it would do to move turnover from 0.05 to 0.15"), "{error}");
 }
 
