@@ -234,19 +234,33 @@ fn sell_bar(input: &PlanningInput, line: &Line<'_>) -> Option<Bar> {
     }
     let most = most_per_run(input, line).map_or(sellable, |most| most.min(sellable));
     let worst = sell_limit_price(line.price(), input, listing)?;
-    let value = worst.value_of(most);
-    let taken = value >= listing.min_notional && most >= listing.min_quantity;
+    let refused = below_venue_minimum(listing, most, worst);
     if most == sellable {
-        let sentence = || format!("all of it is worth {value} and the venue's minimum is {}", listing.min_notional);
-        return (!taken && !sellable.is_zero()).then(|| Bar::new(ReasonCode::Stranded, sentence()));
+        let sentence = |(what, least)| format!("all of it is {what} and {least}");
+        return refused.filter(|_| !sellable.is_zero()).map(|why| Bar::new(ReasonCode::Stranded, sentence(why)));
     }
-    let min_trade = input.policy.orders.min_trade;
-    let sentence = || {
-        let most = line.price().value_of(most);
-        let least = listing.min_notional.max(min_trade);
-        format!("a run may sell no more than {most} of it, and the least order is {least}")
-    };
-    (!taken || line.price().value_of(most) < min_trade).then(|| Bar::new(ReasonCode::LimitBinds, sentence()))
+    let (what, least) = refused.or_else(|| below_min_trade(input, line.price().value_of(most)))?;
+    Some(Bar::new(ReasonCode::LimitBinds, format!("the most that a run may sell of it is {what} and {least}")))
+}
+
+/// Why the venue takes no order of this quantity at this price: what the order would be, and the least that is taken.
+pub(crate) fn below_venue_minimum(listing: &Listing, quantity: Quantity, price: Price) -> Option<(String, String)> {
+    if quantity < listing.min_quantity {
+        let least = format!("the venue's minimum quantity is {}", listing.min_quantity);
+        return Some((quantity.to_string(), least));
+    }
+    let value = price.value_of(quantity);
+    (value < listing.min_notional).then(|| (worth(value), format!("the venue's minimum is {}", listing.min_notional)))
+}
+
+/// The same for the policy's minimum trade.
+pub(crate) fn below_min_trade(input: &PlanningInput, notional: Money) -> Option<(String, String)> {
+    let least = input.policy.orders.min_trade;
+    (notional < least).then(|| (worth(notional), format!("the policy's minimum trade is {least}")))
+}
+
+fn worth(value: Money) -> String {
+    format!("worth {}", value.get().round_dp(2))
 }
 
 /// The most of an asset that one run may trade, in whole lots: the venue's largest order and the participation limit;
