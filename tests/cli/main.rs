@@ -284,6 +284,25 @@ fn an_account_belongs_to_one_portfolio() {
 }
 
 #[test]
+fn a_withdrawal_beyond_what_the_account_is_worth_is_refused() {
+    let bench = Bench::new();
+    let answer = bench.expect(3, &["plan", "fixtures/over-cap-after-rally", "--flow", "withdraw=126365"]);
+    assert!(answer.err.contains("126365, and the account is worth 12636.59"), "{}", answer.err);
+    bench.expect(0, &["plan", "fixtures/over-cap-after-rally", "--flow", "withdraw=12636"]);
+}
+
+#[test]
+fn a_file_that_is_no_store_is_refused_and_left_alone() {
+    let bench = Bench::new();
+    fs::write(bench.store(), "garbage").expect("written");
+    for command in [&["run", BLUE_CHIP][..], &["plan", BLUE_CHIP], &["runs"], &["recover"], &["kill-switch", "on"]] {
+        let answer = bench.expect(3, command);
+        assert!(answer.err.contains("store.db is not a store") && answer.err.contains("--store"), "{}", answer.err);
+    }
+    assert_eq!(bench.files().into_values().collect::<Vec<_>>(), [b"garbage".to_vec()]);
+}
+
+#[test]
 fn small_fixtures_have_accounts_of_their_own_and_run_into_one_store() {
     let bench = Bench::new();
     bench.expect(0, &["run", BLUE_CHIP, "fixtures/cash-only", "fixtures/withdraw", "fixtures/over-cap-after-rally"]);
