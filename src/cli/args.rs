@@ -130,7 +130,7 @@ pub struct Cases {
     #[arg(long, value_name = "ID")]
     pub account: Option<AccountId>,
     /// A run by hand, apart from the schedule's: the same label is the same run
-    #[arg(long)]
+    #[arg(long, value_parser = label)]
     pub label: Option<PortfolioId>,
     /// full, deposit-only or withdraw=AMOUNT; as the case says when not given
     #[arg(long, value_parser = flow)]
@@ -156,8 +156,8 @@ pub struct List {
     #[arg(long, value_name = "ID")]
     pub portfolio: Option<PortfolioId>,
     /// Most lines
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
 }
 
 /// Characters of a reason or a name.
@@ -248,7 +248,7 @@ pub struct Settle {
     #[arg(value_name = "RUN", help = RUN_HELP)]
     pub run: String,
     /// The order that the answer is about: its key
-    #[arg(long, value_name = "KEY", requires = "answer")]
+    #[arg(long, value_name = "KEY", requires = "answer", value_parser = order_key)]
     pub order: Option<Uuid>,
     /// The venue never took it and will not
     #[arg(long)]
@@ -316,6 +316,14 @@ pub enum SwitchAction {
     On,
     Off,
     Status,
+}
+
+fn label(text: &str) -> Result<PortfolioId, String> {
+    PortfolioId::new(text).map_err(|error| format!("{}; use {}", error.fault, error.expected))
+}
+
+fn order_key(text: &str) -> Result<Uuid, String> {
+    Uuid::parse_str(text).map_err(|_| "not a key; `rebalance show RUN` prints the key of each order in full".to_owned())
 }
 
 fn quantity(text: &str) -> Result<Quantity, String> {

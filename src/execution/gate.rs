@@ -10,7 +10,7 @@ use crate::model::policy::OrderPolicy;
 use crate::model::{Flow, Money, Order, PlanningInput, Rate, RunIdentity, Side, Weight};
 use crate::planning::RebalancePlan;
 use crate::ports::RunStore;
-use crate::ports::store::{KillSwitch, SwitchScope};
+use crate::ports::store::{KillSwitch, OrderItem, SwitchScope};
 
 /// The kill switch as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,6 +153,23 @@ pub fn cash_to_keep(input: &PlanningInput, plan: &RebalancePlan, locked: Money) 
         Flow::Full | Flow::DepositOnly => Money::ZERO,
     };
     (buffer.max(Money::ZERO) + withdrawal.max(Money::ZERO) - locked).max(Money::ZERO)
+}
+
+/// What the fills so far cost more than the plan expected of the same quantities: worse prices and dearer fees, less
+/// what others made good; never below nothing. What was not filled is no slippage.
+#[must_use]
+pub fn slippage<'a>(fills: impl IntoIterator<Item = (&'a Order, &'a OrderItem)>) -> Money {
+    let of_one = |(order, item): (&Order, &OrderItem)| {
+        let (filled, price) = (item.filled_quantity, item.average_price.unwrap_or(order.reference_price));
+        let share = Rate::new(filled.get() / order.quantity.get()).unwrap_or_default();
+        let (planned, made) = (order.reference_price.value_of(filled), price.value_of(filled));
+        let worse = match order.side {
+            Side::Buy => made - planned,
+            Side::Sell => planned - made,
+        };
+        worse + item.fee - order.estimated_cost.times(share)
+    };
+    fills.into_iter().filter(|(order, _)| !order.quantity.is_zero()).map(of_one).sum::<Money>().max(Money::ZERO)
 }
 
 /// The most that a buy can cost: at its limit price, with its fee.

@@ -237,13 +237,32 @@ fn sell_bar(input: &PlanningInput, line: &Line<'_>) -> Option<Bar> {
         return Some(Bar::new(ReasonCode::Locked, "the whole holding is locked"));
     }
     let most = most_per_run(input, line).map_or(sellable, |most| most.min(sellable));
-    let value = worst.value_of(most);
+    let refused = below_venue_minimum(listing, most, worst);
     if most == sellable {
-        let taken = value >= listing.min_notional && most >= listing.min_quantity;
-        let sentence = || format!("all of it is worth {value} and the venue's minimum is {}", listing.min_notional);
-        return (!taken && !sellable.is_zero()).then(|| Bar::new(ReasonCode::Stranded, sentence()));
+        let sentence = |(what, least)| format!("all of it is {what} and {least}");
+        return refused.filter(|_| !sellable.is_zero()).map(|why| Bar::new(ReasonCode::Stranded, sentence(why)));
     }
     too_small_a_part(input, line, listing, Side::Sell, most, worst)
+}
+
+/// Why the venue takes no order of this quantity at this price: what the order would be, and the least that is taken.
+pub(crate) fn below_venue_minimum(listing: &Listing, quantity: Quantity, price: Price) -> Option<(String, String)> {
+    if quantity < listing.min_quantity {
+        let least = format!("the venue's minimum quantity is {}", listing.min_quantity);
+        return Some((quantity.to_string(), least));
+    }
+    let value = price.value_of(quantity);
+    (value < listing.min_notional).then(|| (worth(value), format!("the venue's minimum is {}", listing.min_notional)))
+}
+
+/// The same for the policy's minimum trade.
+pub(crate) fn below_min_trade(input: &PlanningInput, notional: Money) -> Option<(String, String)> {
+    let least = input.policy.orders.min_trade;
+    (notional < least).then(|| (worth(notional), format!("the policy's minimum trade is {least}")))
+}
+
+fn worth(value: Money) -> String {
+    format!("worth {}", value.get().round_dp(2))
 }
 
 /// The venue has no price between the reference and the collar: an order on the other side of the reference would not
@@ -265,20 +284,9 @@ fn too_small_a_part(
         Side::Buy => "buy",
         Side::Sell => "sell",
     };
-    let min_trade = input.policy.orders.min_trade;
-    let value = line.price().value_of(most);
-    let sentence = if most < listing.min_quantity {
-        format!(
-            "a run may {verb} no more than {most} of it, and the venue's minimum quantity is {}",
-            listing.min_quantity
-        )
-    } else if worst.value_of(most) < listing.min_notional || value < min_trade {
-        let least = listing.min_notional.max(min_trade);
-        format!("a run may {verb} no more than {value} of it, and the least order is {least}")
-    } else {
-        return None;
-    };
-    Some(Bar::new(ReasonCode::LimitBinds, sentence))
+    let refused = below_venue_minimum(listing, most, worst);
+    let (what, least) = refused.or_else(|| below_min_trade(input, line.price().value_of(most)))?;
+    Some(Bar::new(ReasonCode::LimitBinds, format!("the most that a run may {verb} of it is {what} and {least}")))
 }
 
 /// The most of an asset that one run may trade, in whole lots: the venue's and the policy's largest order and the

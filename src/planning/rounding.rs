@@ -5,7 +5,9 @@
 
 use crate::model::{Decimal, Listing, Money, PlanningInput, Price, Quantity, Rate, Side, Weight};
 
-use super::portfolio::{Line, Portfolio, buy_limit_price, sell_limit_price, to_quantity, weight_of};
+use super::portfolio::{
+    Line, Portfolio, below_min_trade, below_venue_minimum, buy_limit_price, sell_limit_price, to_quantity, weight_of,
+};
 use super::program::Allocation;
 use super::valuation::estimated_cost;
 
@@ -66,7 +68,11 @@ fn trade(
     let exact = Quantity::new(exact).map_err(|error| error.to_string())?;
     let quantity = match side {
         Side::Buy => exact.floor_to(line.step()),
-        Side::Sell => exact.ceil_to(line.step()).min(line.sellable()),
+        Side::Sell => {
+            let (quantity, all) = (exact.ceil_to(line.step()), line.sellable());
+            // Where the venue has no lots, less than a step is dust that the solver's noise left.
+            if quantity.get() + line.step() > all.get() { all } else { quantity }
+        }
     };
     priced(input, index, line, listing, side, quantity)
 }
@@ -91,16 +97,10 @@ fn priced(
     };
     let limit_price = limit_price.ok_or("its limit price rounds to zero")?;
     let notional = price.value_of(quantity);
-    let worst = price.min(limit_price).value_of(quantity);
-    if quantity < listing.min_quantity {
-        return Err(format!("{quantity} is below the venue's minimum quantity of {}", listing.min_quantity));
-    }
-    if worst < listing.min_notional {
-        return Err(format!("worth {} and the venue's minimum is {}", worst.get().round_dp(2), listing.min_notional));
-    }
-    let min_trade = input.policy.orders.min_trade;
-    if notional < min_trade && !full_exit {
-        return Err(format!("worth {} and the policy's minimum trade is {min_trade}", notional.get().round_dp(2)));
+    let refused = below_venue_minimum(listing, quantity, price.min(limit_price))
+        .or_else(|| below_min_trade(input, notional).filter(|_| !full_exit));
+    if let Some((what, least)) = refused {
+        return Err(format!("{what} and {least}"));
     }
     let cost = estimated_cost(input, line.asset, notional);
     Ok(Trade { line: index, side, quantity, limit_price, notional, cost, full_exit })

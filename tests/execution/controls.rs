@@ -246,3 +246,17 @@ async fn the_cash_buffer_is_not_spent() {
         assert_eq!(states(&record), [expected], "{}", record.orders[0].note);
     }
 }
+
+#[tokio::test]
+async fn slippage_of_one_buy_does_not_cost_the_next_one() {
+    // Together 700 at expected prices, which leaves the buffer of 300 whole. The book is a hundredth above them: the
+    // first buy costs 3.5 more, and the second is made all the same. One that the plan had not left room for is not.
+    let first: Leg = (Side::Buy, "gamma", "35", "10.2");
+    for (quantity, expected) in [("7", OrderState::Filled), ("7.01", OrderState::Skipped)] {
+        let mut world = World::new().await;
+        world.book.half_spread = rate("0.01");
+        let legs: [Leg; 2] = [first, (Side::Buy, "beta", quantity, "51")];
+        let record = completed(world.run(&scheduled(monday()), &world.venue(), &legs).await.expect("runs"));
+        assert_eq!(states(&record), [OrderState::Filled, expected], "{}", record.orders[1].note);
+    }
+}

@@ -33,7 +33,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (
         "max_weight = \"0.6\"\n\n[regime]",
         "max_weight = \"0.3\"\n\n[regime]",
-        &["reference_weights.max_weight = \"0.9\"", "below 1", "raise the caps"],
+        &["reference_weights.max_weight = \"0.3\"", "all 3 members together are 0.9, below 1", "raise the caps"],
     ),
     (
         "max_weight = \"0.6\"\n\n[regime]",
@@ -58,7 +58,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (
         "max_weight = \"0.6\"\n\n[regime]",
         "cap_tiers = [{ top = 3, max_weight = \"0.3\" }]\n\n[regime]",
-        &["reference_weights.max_weight = \"0.9\"", "below 1"],
+        &["reference_weights.max_weight = \"none\"", "all 3 members together are 0.9, below 1"],
     ),
     (
         "max_weight = \"0.6\"\n\n[regime]",

@@ -308,6 +308,42 @@ fn what_is_worth_less_than_the_venues_minimum_is_stranded() {
     assert!(plan.relaxations.is_empty(), "a stranded holding stands outside the limits");
 }
 
+/// What the plan says of `d`, which is to be sold: `held` units at 1, of which a run sells at most 1 % of `volume`.
+fn sentence_of_a_sale(held: &str, volume: &str, edit: impl FnOnce(&mut PlanningInput)) -> String {
+    let policy = policy(|policy| policy.limits.participation = Some(Rate::parse("0.01").expect("rate")));
+    let mut input = input(policy, &["600", "300", "100", "1"], &[("d", held)], "9995");
+    let record = input.assets.get_mut(&id("d")).expect("d");
+    record.average_daily_volume = Some(Money::parse(volume).expect("money"));
+    edit(&mut input);
+    let plan = planned(&input);
+    plan.positions.iter().find(|position| position.asset == id("d")).expect("d").reason.sentence.clone()
+}
+
+#[test]
+fn a_sale_that_cannot_be_names_the_minimum_in_its_way() {
+    let min_quantity = |input: &mut PlanningInput| {
+        let listing = input.assets.get_mut(&id("d")).and_then(|record| record.listing.as_mut()).expect("listed");
+        listing.min_quantity = Quantity::parse("40").expect("quantity");
+    };
+    let min_trade = |input: &mut PlanningInput| input.policy.orders.min_trade = Money::parse("25").expect("money");
+    let nothing = |_: &mut PlanningInput| {};
+    assert_eq!(sentence_of_a_sale("5", "100000", nothing), "all of it is worth 4.95 and the venue's minimum is 10");
+    assert_eq!(
+        sentence_of_a_sale("30", "100000", min_quantity),
+        "all of it is 30 and the venue's minimum quantity is 40"
+    );
+    let most = "the most that a run may sell of it is";
+    assert_eq!(sentence_of_a_sale("90", "500", nothing), format!("{most} worth 4.95 and the venue's minimum is 10"));
+    assert_eq!(
+        sentence_of_a_sale("90", "3000", min_quantity),
+        format!("{most} 30 and the venue's minimum quantity is 40")
+    );
+    assert_eq!(
+        sentence_of_a_sale("90", "2000", min_trade),
+        format!("{most} worth 20 and the policy's minimum trade is 25")
+    );
+}
+
 #[test]
 fn to_band_edge_trades_less_than_to_target() {
     let drifted = |edge: bool| {

@@ -125,7 +125,10 @@ fn what_a_run_may_never_buy_enough_of_is_not_bought() {
         (plan.orders.iter().any(|order| order.asset == id("c")), sentence(&plan, "c").to_owned())
     };
     let refused = |why: &str| (false, why.to_owned());
-    assert_eq!(planned_with(&|_| ()), refused("a run may buy no more than 9.5 of it, and the least order is 10"));
+    assert_eq!(
+        planned_with(&|_| ()),
+        refused("the most that a run may buy of it is worth 9.5 and the venue's minimum is 10")
+    );
     let listing = |input: &mut PlanningInput, minimum: &str, quantity: &str| {
         let listing = input.assets.get_mut(&id("c")).and_then(|record| record.listing.as_mut()).expect("listed");
         listing.min_notional = money(minimum);
@@ -134,13 +137,16 @@ fn what_a_run_may_never_buy_enough_of_is_not_bought() {
     assert!(planned_with(&|input| listing(input, "9.5", "9.5")).0, "the most is the least");
     assert_eq!(
         planned_with(&|input| listing(input, "9.5", "9.51")),
-        refused("a run may buy no more than 9.5 of it, and the venue's minimum quantity is 9.51")
+        refused("the most that a run may buy of it is 9.5 and the venue's minimum quantity is 9.51")
     );
     let min_trade = |input: &mut PlanningInput| {
         listing(input, "5", "0.01");
         input.policy.orders.min_trade = money("9.6");
     };
-    assert_eq!(planned_with(&min_trade), refused("a run may buy no more than 9.5 of it, and the least order is 9.6"));
+    assert_eq!(
+        planned_with(&min_trade),
+        refused("the most that a run may buy of it is worth 9.5 and the policy's minimum trade is 9.6")
+    );
 }
 
 /// The least turnover worth a run is a full run's: money that came in is invested, however small a part it is.

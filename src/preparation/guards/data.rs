@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{age, candidates, in_hours, longer_than, named};
 use crate::model::policy::Guards;
-use crate::model::{AssetId, AssetRecord, Decimal, Money, PlanningInput, Price};
+use crate::model::{AssetId, AssetRecord, Decimal, Flow, Money, PlanningInput, Price};
 use crate::preparation::GuardViolation;
 
 /// The most a portfolio may be worth. Beyond it the solver's figures lose the cents.
@@ -200,6 +200,13 @@ pub(super) fn check_account(input: &PlanningInput, violations: &mut Vec<GuardVio
                 value = value.zip(worth).and_then(|(sum, worth)| sum.checked_add(worth));
             }
         }
+    }
+    // An amount beyond all there is would sell everything; more likely it has a digit too many.
+    if let (Flow::Withdraw(amount), Some(value)) = (&input.flow, value)
+        && amount.get() > value
+    {
+        let shown = format!("{amount}, and the account is worth {}", value.round_dp(2).normalize());
+        report("withdrawal", "flow.withdraw".to_owned(), shown, "withdraw at most what the account is worth");
     }
     if value.is_none_or(|value| value > Decimal::from(MAX_NET_ASSET_VALUE)) {
         let shown = value.map_or_else(|| "out of range".to_owned(), |value| value.normalize().to_string());

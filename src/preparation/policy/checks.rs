@@ -159,12 +159,13 @@ impl Checker<'_> {
             None if rest > 0 => reachable = Decimal::ONE,
             None => {}
         }
-        let problem = "the caps of all members together are below 1, so the index cannot be fully weighted";
+        let shown = weights.max_weight.map_or_else(|| "none".to_owned(), |cap| cap.to_string());
+        let problem = format!("the caps of all {members} members together are {}, below 1", reachable.normalize());
         self.rule(
             reachable >= Decimal::ONE,
             "reference_weights.max_weight",
-            &reachable.normalize(),
-            problem,
+            &shown,
+            &problem,
             "raise the caps or take more members",
         );
     }

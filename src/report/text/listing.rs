@@ -7,10 +7,14 @@ use super::{number, time};
 use crate::report::document::{KillSwitchReport, PolicyCheck, ReplayReport, RunLine};
 use crate::report::published::RunState;
 
+/// `portfolio` is the one that was asked for; absent: every portfolio.
 #[must_use]
-pub fn run_list(runs: &[RunLine], canvas: &Canvas) -> String {
+pub fn run_list(runs: &[RunLine], portfolio: Option<&str>, canvas: &Canvas) -> String {
     if runs.is_empty() {
-        return "No runs yet. `rebalance run CASE` makes one.\n".to_owned();
+        return match portfolio {
+            Some(portfolio) => format!("No run of portfolio {portfolio}. `rebalance runs` lists those of all.\n"),
+            None => "No runs yet. `rebalance run CASE` makes one.\n".to_owned(),
+        };
     }
     let mut grid = Grid::new([
         Column::left("run"),
