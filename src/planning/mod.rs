@@ -61,7 +61,11 @@ pub fn plan(input: &PlanningInput) -> Result<RebalancePlan, PlanError> {
     } else {
         allocation::allocate(input, &survey.portfolio, &survey.limits, survey.changes)?
     };
-    let mut plan = assembly::assemble(input, survey, &decided);
+    certified(input, assembly::assemble(input, survey, &decided))
+}
+
+/// The plan with its certificate; a plan that breaks a limit does not leave.
+fn certified(input: &PlanningInput, mut plan: RebalancePlan) -> Result<RebalancePlan, PlanError> {
     plan.certificate = verification::verify(input, &plan).map_err(PlanError::Verification)?;
     Ok(plan)
 }
