@@ -6,8 +6,6 @@
 
 pub mod idempotency;
 pub mod plan;
-pub mod slicing;
-pub mod units;
 pub mod verification;
 
 mod allocation;
@@ -37,6 +35,8 @@ pub use plan::RebalancePlan;
 pub use solver::{BACKEND, BACKEND_VERSION, SolverFault};
 
 use crate::model::{Decimal, Flow, Money, PlanningInput};
+
+pub(crate) use valuation::MAX_NET_ASSET_VALUE;
 
 use allocation::Decided;
 use constraints::Limits;
