@@ -106,6 +106,9 @@ fn explanations() {
     check("explain-80.txt", &text::explanation(&Explanation::of_run(&executed()), &wide(80)));
     let one = Explanation::of_asset(&executed(), None, "btc").expect("bitcoin is in the plan");
     check("explain-bitcoin-80.txt", &text::explanation(&one, &wide(80)));
+    let held = Explanation::of_asset(&executed(), None, "eos").expect("eos is in the plan");
+    let named: Vec<&str> = held.limits.iter().map(|check| check.limit.as_str()).collect();
+    assert!(named.contains(&"turnover") && named.contains(&"participation(eos)"), "{named:?}");
     let out = Explanation::of_asset(&executed(), None, "shiba-inu").expect("an excluded candidate");
     let text = text::explanation(&out, &wide(80));
     assert!(text.contains("11.4 is below eligibility.min_grade of 20"), "{text}");

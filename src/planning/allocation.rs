@@ -192,11 +192,9 @@ pub(crate) fn allocate(
     if optional && idle.value >= best.value {
         best = idle;
     }
-    let Candidate { mut allocation, mut rounded, .. } = best;
+    let Candidate { mut allocation, rounded, .. } = best;
     allocation.programs = programs;
-    // Whoever was dropped on the way and is not traded in the end is named.
-    let traded: BTreeSet<usize> = rounded.trades.iter().map(|trade| trade.line).collect();
-    rounded.dropped = dropped.into_iter().filter(|dropped| !traded.contains(&dropped.line)).collect();
+    let rounded = rounded.naming(dropped);
     let relaxed = program.relaxed(&allocation.given);
     Ok(Decided { relaxed, ..decide(input, portfolio, changes, allocation, rounded, optional) })
 }

@@ -137,7 +137,7 @@ impl RowKind {
 
 impl Limits {
     /// Whether doing nothing keeps every limit.
-    pub(crate) fn hold_untraded(&self, _: &Portfolio<'_>) -> bool {
+    pub(crate) fn hold_untraded(&self) -> bool {
         self.rows.iter().all(|row| row.room >= Decimal::ZERO)
     }
 }

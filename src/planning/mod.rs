@@ -6,8 +6,6 @@
 
 pub mod idempotency;
 pub mod plan;
-pub mod slicing;
-pub mod units;
 pub mod verification;
 
 mod allocation;
@@ -38,6 +36,8 @@ pub use solver::{BACKEND, BACKEND_VERSION, SolverFault};
 
 use crate::model::{Decimal, Flow, Money, PlanningInput};
 
+pub(crate) use valuation::MAX_NET_ASSET_VALUE;
+
 use allocation::Decided;
 use constraints::Limits;
 use drift_band::Changes;
@@ -61,11 +61,16 @@ pub fn plan(input: &PlanningInput) -> Result<RebalancePlan, PlanError> {
     } else {
         allocation::allocate(input, &survey.portfolio, &survey.limits, survey.changes)?
     };
-    let mut plan = assembly::assemble(input, survey, &decided);
+    let plan = assembly::assemble(input, survey, &decided);
     let most = input.policy.orders.max_orders;
     if u32::try_from(plan.orders.len()).is_ok_and(|orders| orders > most) {
         return Err(PlanError::TooManyOrders { orders: plan.orders.len(), most });
     }
+    certified(input, plan)
+}
+
+/// The plan with its certificate; a plan that breaks a limit does not leave.
+fn certified(input: &PlanningInput, mut plan: RebalancePlan) -> Result<RebalancePlan, PlanError> {
     plan.certificate = verification::verify(input, &plan).map_err(PlanError::Verification)?;
     Ok(plan)
 }

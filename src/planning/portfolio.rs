@@ -151,7 +151,7 @@ pub(crate) fn lay_out<'a>(
         .filter_map(|(asset, record)| {
             let holding = input.account.holdings.get(asset).copied().unwrap_or_default();
             let role = role(input, &members, asset, holding.total())?;
-            let volume = record.average_daily_volume.map(|volume| volume.get() / nav);
+            let volume = record.average_daily_volume.map(|volume| volume.fraction_of(net_asset_value).get());
             let mut line = Line {
                 asset,
                 record,
@@ -295,7 +295,7 @@ fn most_per_run(input: &PlanningInput, line: &Line<'_>) -> Option<Quantity> {
     // Not by way of the weight: a digit lost there would be a lot.
     let by_volume = input.policy.limits.participation.map(|most| {
         let volume = line.record.average_daily_volume.map_or(Decimal::ZERO, Money::get);
-        Quantity::new(most.get() * volume / line.price().get()).unwrap_or_default()
+        line.price().units_worth(most.get() * volume)
     });
     // Too many units to be counted are no limit.
     let by_notional = input.policy.orders.max_order_notional.get().checked_div(line.price().get());
@@ -345,11 +345,9 @@ fn set_boxes(line: &mut Line<'_>, net_asset_value: Money, input: &PlanningInput)
     if line.listing().is_none() {
         return;
     }
-    let nav = net_asset_value.get();
     let step = line.step();
-    let units = |weight: Decimal| Quantity::new(weight * nav / price.get()).unwrap_or_default();
     let most = most_per_run(input, line);
-    line.lot = price.get() * step / nav;
+    line.lot = price.value_of(Quantity::new(step).unwrap_or(Quantity::MAX)).fraction_of(net_asset_value).get();
     if line.sell_barred.is_none() {
         let sellable = line.sellable();
         let quantity = most.map_or(sellable, |most| most.min(sellable));
@@ -358,7 +356,9 @@ fn set_boxes(line: &mut Line<'_>, net_asset_value: Money, input: &PlanningInput)
     if line.buy_barred.is_none() {
         // Nobody can spend more than there is: cash and everything that can be sold.
         let room = max_weight(input, line).map_or(Decimal::ONE, |cap| cap - line.weight);
-        let quantity = units(room.clamp(Decimal::ZERO, Decimal::ONE));
+        let quantity = price.units_worth(room.clamp(Decimal::ZERO, Decimal::ONE) * net_asset_value.get());
+        // Nor can anybody hold more units than a quantity counts.
+        let quantity = quantity.min(Quantity::MAX - line.held.min(Quantity::MAX));
         let quantity = most.map_or(quantity, |most| most.min(quantity));
         line.buy_box = weight_of(quantity.floor_to(step), price, net_asset_value);
     }
@@ -377,4 +377,68 @@ pub(crate) fn to_quantity(weight: Decimal, line: &Line<'_>, net_asset_value: Mon
     let lot = line.step();
     let nearest = floor_to_step(exact + lot / Decimal::TWO, lot);
     if (nearest - exact).abs() <= lot / Decimal::from(1_000_000) { nearest } else { exact }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::policy::ImpactPiece;
+    use crate::model::{Rate, Tick};
+    use crate::planning::plan;
+    use crate::planning::sample::{dec, id, input, policy};
+
+    use super::*;
+
+    fn rate(text: &str) -> Rate {
+        Rate::parse(text).expect(text)
+    }
+
+    const LOWEST: [&str; 4] = ["0.000000000000000001", "0.0000000000000001", "0.000000000000001", "0.0000000001"];
+
+    /// Nobody is kept from an asset because more of it can be had than a quantity counts.
+    #[test]
+    fn the_lowest_prices_are_planned_at() {
+        for price in LOWEST {
+            for lots in [true, false] {
+                let policy = policy(|policy| policy.limits.participation = Some(rate("0.5")));
+                let mut input = input(policy, &["600", "300", "100"], &[("a", "1000000000")], "10000");
+                let record = input.assets.get_mut(&id("a")).expect("a");
+                record.price = Price::parse(price).expect(price);
+                record.average_daily_volume = Some(Money::parse("10000000000").expect("volume"));
+                let listing = record.listing.as_mut().expect("listed");
+                listing.tick_size = Tick::ZERO;
+                if !lots {
+                    (listing.lot_size, listing.min_quantity) = (Quantity::ZERO, Quantity::ZERO);
+                }
+                let plan = plan(&input).unwrap_or_else(|error| panic!("{price}: {error}"));
+                let after = plan.positions.iter().find(|position| position.asset == id("a")).expect("a position");
+                let bought = plan.orders.iter().find(|order| order.asset == id("a"));
+                assert!(after.quantity_after <= Quantity::MAX, "{price}: {}", after.quantity_after);
+                let (worth, reason) = (record_value(price, Quantity::MAX), &after.reason);
+                assert_eq!(bought.is_some(), worth >= dec("10"), "{price}, lots {lots}: {bought:?} {reason:?}");
+            }
+        }
+    }
+
+    fn record_value(price: &str, quantity: Quantity) -> Decimal {
+        Price::parse(price).expect(price).value_of(quantity).get()
+    }
+
+    /// What is left of an account that was emptied: everything is too much for it, and nothing fails.
+    #[test]
+    fn an_account_that_holds_but_dust_is_planned() {
+        let policy = policy(|policy| {
+            policy.limits.participation = Some(rate("0.5"));
+            policy.costs.impact = [("0.01", "0.001"), ("0.1", "0.002")]
+                .map(|(up_to, cost)| ImpactPiece { up_to: rate(up_to), cost: rate(cost) })
+                .into();
+        });
+        for holding in ["0.000000000000000001", "0.000000000001", "0.000001", "0.001"] {
+            let mut input = input(policy.clone(), &["600", "300", "100"], &[("a", holding)], "0");
+            for record in input.assets.values_mut() {
+                record.average_daily_volume = Some(Money::parse("1000000000000000000").expect("volume"));
+            }
+            let plan = plan(&input).unwrap_or_else(|error| panic!("{holding}: {error}"));
+            assert!(plan.orders.is_empty(), "{holding}: {:?}", plan.orders);
+        }
+    }
 }

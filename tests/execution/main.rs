@@ -8,6 +8,7 @@
     reason = "test code: what is unexpected panics"
 )]
 
+mod manual_clock;
 mod plans;
 mod support;
 

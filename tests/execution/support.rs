@@ -3,7 +3,6 @@
 use std::sync::Mutex;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use index_rebalancer::adapters::clock::ManualClock;
 use index_rebalancer::adapters::dynamodb::DynamoStore;
 use index_rebalancer::adapters::embedded_store::{EmbeddedStore, TABLE};
 use index_rebalancer::adapters::paper_venue::{PaperBook, PaperVenue};
@@ -16,6 +15,8 @@ use index_rebalancer::ports::venue::{Fill, OrderRequest, PlaceError, Promise, So
 use index_rebalancer::ports::{Clock, RunRecord, RunStore};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
+
+use crate::manual_clock::ManualClock;
 
 pub(crate) use crate::plans::*;
 

@@ -7,10 +7,8 @@ use jiff::Timestamp;
 use super::{age, candidates, in_hours, longer_than, named};
 use crate::model::policy::Guards;
 use crate::model::{AssetId, AssetRecord, Decimal, Flow, Money, PlanningInput, Price};
+use crate::planning::MAX_NET_ASSET_VALUE;
 use crate::preparation::GuardViolation;
-
-/// The most a portfolio may be worth. Beyond it the solver's figures lose the cents.
-const MAX_NET_ASSET_VALUE: i64 = 1_000_000_000_000_000;
 
 /// Why a price cannot be traded on; the guard's name first.
 fn price_fault(input: &PlanningInput, id: &AssetId, asset: &AssetRecord) -> Option<(&'static str, String)> {

@@ -89,6 +89,13 @@ pub(super) fn rows() -> Vec<Row> {
             ",-84000,",
             &["line 2, price_usd = \"-84000\"", "below the minimum"],
         ),
+        edit(
+            "price zero, negative, stale or jumped",
+            "market.csv",
+            ",84000,",
+            ",0.0000000000000000009,",
+            &["line 2, price_usd = \"0.0000000000000000009\"", "below the minimum", "from 1e-18"],
+        ),
         edit("price zero, negative, stale or jumped", "market.csv", ",84000,", ",,", &["line 2, price_usd", "empty"]),
         edit(
             "price zero, negative, stale or jumped",
