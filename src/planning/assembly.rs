@@ -56,7 +56,7 @@ pub(crate) fn assemble(input: &PlanningInput, survey: Survey<'_>, decided: &Deci
         certificate: Certificate::default(),
         turnover: Weight::new(traded.fraction_of(net_asset_value).get() / Decimal::TWO).unwrap_or_default(),
         estimated_cost: decided.rounded.cost(),
-        notices: input.notices.clone(),
+        notices: input.notices.iter().cloned().chain(survey.universe.notices(input.policy.ranking.grade)).collect(),
         next_state: next_state(input, &survey),
         exclusions: survey.universe.exclusions,
         regime: survey.regime.regime,

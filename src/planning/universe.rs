@@ -18,7 +18,7 @@ use super::plan::Exclusion;
 /// The chosen constituents and why the others are not among them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Universe {
-    /// Constituents by rank.
+    /// Constituents by rank; those whose rank is unknown come last.
     pub(crate) members: Vec<AssetId>,
     /// Rank among the eligible, from 1.
     pub(crate) ranks: BTreeMap<AssetId, u32>,
@@ -31,6 +31,12 @@ pub(crate) struct Universe {
 impl Universe {
     pub(crate) fn is_member(&self, asset: &AssetId) -> bool {
         self.members.contains(asset)
+    }
+
+    /// One sentence for each member that is held without a grade.
+    pub(crate) fn notices(&self, kind: GradeKind) -> impl Iterator<Item = String> {
+        let held = self.grade_missing.iter().filter(|asset| self.is_member(asset));
+        held.map(move |asset| format!("the member {asset} has no {} grade: held, not bought", grade_name(kind)))
     }
 
     pub(crate) fn member_set(&self) -> BTreeSet<AssetId> {
@@ -52,6 +58,8 @@ pub(crate) fn select_universe(input: &PlanningInput) -> Universe {
     let today = input.as_of.to_zoned_datetime(TimeZone::UTC).date();
     let stable_legs = policy.regime.as_ref().map(|regime| &regime.stable_legs);
     let mut eligible: Vec<(&AssetId, &AssetRecord)> = Vec::new();
+    // Members that nobody can rank today. Missing data never sells: they have their places before anyone is ranked.
+    let mut kept: Vec<(&AssetId, &AssetRecord)> = Vec::new();
     let mut universe = Universe::default();
     for (asset, record) in &input.assets {
         if stable_legs.is_some_and(|legs| legs.contains(asset)) {
@@ -62,7 +70,8 @@ pub(crate) fn select_universe(input: &PlanningInput) -> Universe {
             None => eligible.push((asset, record)),
             Some(Ineligible::GradeMissing(_)) if was_member => {
                 universe.grade_missing.insert(asset.clone());
-                eligible.push((asset, record));
+                let ranked = if policy.ranking.by == RankBy::Grade { &mut kept } else { &mut eligible };
+                ranked.push((asset, record));
             }
             Some(Ineligible::GradeMissing(why) | Ineligible::Rule(why)) => {
                 universe.exclusions.push(exclusion(asset, record, why));
@@ -70,21 +79,27 @@ pub(crate) fn select_universe(input: &PlanningInput) -> Universe {
         }
     }
     eligible.sort_by(|left, right| by_rank(&policy.ranking, left, right));
+    kept.sort_by(|left, right| by_rank(&policy.ranking, left, right));
     let ranked: Vec<&AssetId> = eligible.iter().map(|(asset, _)| *asset).collect();
     universe.ranks = ranked.iter().zip(1_u32..).map(|(asset, rank)| ((*asset).clone(), rank)).collect();
-    universe.members = with_buffers(&ranked, &input.state.members, &policy.ranking);
+    universe.members = with_buffers(&ranked, &input.state.members, &policy.ranking, kept.len());
     let chosen = universe.member_set();
-    for ((asset, record), rank) in eligible.iter().zip(1_u32..) {
-        if !chosen.contains(*asset) {
-            let why = format!(
-                "rank {rank} is outside the {} members (enters at {}, stays to {})",
-                policy.ranking.members, policy.ranking.enter_rank, policy.ranking.exit_rank
-            );
-            universe.exclusions.push(exclusion(asset, record, why));
-        }
+    for ((asset, record), rank) in eligible.iter().zip(1_u32..).filter(|((asset, _), _)| !chosen.contains(*asset)) {
+        universe.exclusions.push(exclusion(asset, record, outside(rank, &policy.ranking, kept.len())));
     }
+    universe.members.extend(kept.into_iter().map(|(asset, _)| asset.clone()));
     universe.exclusions.sort_by(|left, right| left.asset.cmp(&right.asset));
     universe
+}
+
+fn outside(rank: u32, ranking: &Ranking, kept: usize) -> String {
+    let Ranking { members, enter_rank, exit_rank, .. } = ranking;
+    let places = match kept {
+        0 => String::new(),
+        1 => "; 1 place kept without a grade".to_owned(),
+        _ => format!("; {kept} places kept without a grade"),
+    };
+    format!("rank {rank} is outside the {members} members (enters at {enter_rank}, stays to {exit_rank}{places})")
 }
 
 fn exclusion(asset: &AssetId, record: &AssetRecord, why: String) -> Exclusion {
@@ -201,9 +216,9 @@ pub(crate) fn by_rank(
 }
 
 /// The usual buffer rule: the best `enter_rank` are in; then members down to `exit_rank` stay; places still
-/// vacant go to the best of the rest. Fewer round trips at the margin.
-fn with_buffers(ranked: &[&AssetId], members: &BTreeSet<AssetId>, ranking: &Ranking) -> Vec<AssetId> {
-    let places = usize::try_from(ranking.members).unwrap_or(usize::MAX);
+/// vacant go to the best of the rest. Fewer round trips at the margin. `kept` places are not to be had.
+fn with_buffers(ranked: &[&AssetId], members: &BTreeSet<AssetId>, ranking: &Ranking, kept: usize) -> Vec<AssetId> {
+    let places = usize::try_from(ranking.members).unwrap_or(usize::MAX).saturating_sub(kept);
     let enter = usize::try_from(ranking.enter_rank).unwrap_or(usize::MAX).min(places);
     let exit = usize::try_from(ranking.exit_rank).unwrap_or(usize::MAX);
     let mut chosen: BTreeSet<usize> = (0..ranked.len().min(enter)).collect();
@@ -219,7 +234,10 @@ fn with_buffers(ranked: &[&AssetId], members: &BTreeSet<AssetId>, ranking: &Rank
 
 #[cfg(test)]
 mod tests {
+    use super::super::{plan, sample};
     use super::*;
+    use crate::model::Policy;
+    use crate::model::grade::Dated;
 
     fn ids(names: &[&str]) -> Vec<AssetId> {
         names.iter().map(|name| AssetId::new(name).expect(name)).collect()
@@ -231,7 +249,7 @@ mod tests {
 
     fn chosen(members: &[&str], rule: &Ranking) -> Vec<AssetId> {
         let ranked = ids(&["a", "b", "c", "d", "e", "f"]);
-        with_buffers(&ranked.iter().collect::<Vec<_>>(), &ids(members).into_iter().collect(), rule)
+        with_buffers(&ranked.iter().collect::<Vec<_>>(), &ids(members).into_iter().collect(), rule, 0)
     }
 
     #[test]
@@ -253,5 +271,54 @@ mod tests {
     fn a_newcomer_at_the_entry_rank_displaces_the_worst_member() {
         assert_eq!(chosen(&["c", "d", "e"], &ranking(3, 2, 5)), ids(&["a", "b", "c"]));
         assert_eq!(chosen(&["c", "d", "e"], &ranking(3, 1, 5)), ids(&["a", "c", "d"]));
+    }
+
+    /// Six assets ranked by grade, `f` best; the index of `a` and `b` has three places and room down to rank 4.
+    fn graded_index(edit: impl FnOnce(&mut Policy)) -> PlanningInput {
+        let policy = sample::policy(|policy| {
+            policy.ranking.by = RankBy::Grade;
+            edit(policy);
+        });
+        let holdings = [("a", "100"), ("b", "100")];
+        let mut input = sample::input(policy, &["600", "500", "400", "300", "200", "100"], &holdings, "100");
+        for (record, grade) in input.assets.values_mut().zip(["10", "20", "30", "40", "50", "60"]) {
+            let at = record.observed_at;
+            record.grades.investor = Some(Dated { value: Grade::new(sample::dec(grade)).expect(grade), at });
+        }
+        input.state.members = ids(&["a", "b"]).into_iter().collect();
+        input
+    }
+
+    fn forget_grade(input: &mut PlanningInput, asset: &str) {
+        input.assets.get_mut(&sample::id(asset)).expect(asset).grades.investor = None;
+    }
+
+    #[test]
+    fn a_member_whose_grade_is_missing_keeps_its_place_in_an_index_ranked_by_grade() {
+        let mut input = graded_index(|_| {});
+        assert_eq!(select_universe(&input).members, ids(&["f", "e", "d"]), "both members are past the buffer");
+        forget_grade(&mut input, "a");
+        let universe = select_universe(&input);
+        assert_eq!(universe.members, ids(&["f", "e", "a"]));
+        assert_eq!(universe.grade_missing, ids(&["a"]).into_iter().collect());
+        assert_eq!(universe.ranks.get(&sample::id("a")), None, "nobody knows its rank");
+        let why = &universe.exclusions.iter().find(|one| one.asset == sample::id("d")).expect("outside").why;
+        assert!(
+            why.starts_with("rank 3 is outside the 3 members") && why.ends_with("1 place kept without a grade)"),
+            "{why}"
+        );
+        let plan = plan(&input).expect("a plan");
+        assert!(plan.orders.iter().all(|order| order.asset != sample::id("a")), "held, not bought");
+        assert_eq!(plan.notices, ["the member a has no investor grade: held, not bought"]);
+    }
+
+    #[test]
+    fn members_without_a_grade_are_kept_even_where_there_are_more_of_them_than_places() {
+        let mut input = graded_index(|policy| {
+            policy.ranking = Ranking { members: 1, enter_rank: 1, exit_rank: 1, ..policy.ranking.clone() };
+        });
+        forget_grade(&mut input, "a");
+        forget_grade(&mut input, "b");
+        assert_eq!(select_universe(&input).members, ids(&["a", "b"]));
     }
 }
