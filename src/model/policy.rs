@@ -38,6 +38,19 @@ pub struct Policy {
     pub guards: Guards,
 }
 
+impl Policy {
+    /// Does any rule look at the grade that `ranking.grade` names? Then an asset without one is not weighed as if its
+    /// grade were 0: a member is held, not bought, and named; anybody else is no candidate.
+    #[must_use]
+    pub fn uses_grades(&self) -> bool {
+        self.ranking.by == RankBy::Grade
+            || self.eligibility.require_grade
+            || self.eligibility.min_grade.is_some()
+            || self.reference_weights.method.uses_grades()
+            || !self.objective.grade_tilt.is_zero()
+    }
+}
+
 /// The two kinds of index. The kind names the product; every rule stands in the policy itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -68,7 +81,8 @@ pub struct Eligibility {
     pub excluded_categories: BTreeSet<CategoryId>,
     #[serde(default)]
     pub excluded_assets: BTreeSet<AssetId>,
-    /// Must a constituent have the grade named by `ranking.grade`?
+    /// Must a constituent have the grade named by `ranking.grade`? It must wherever another rule uses grades: ranking
+    /// by grade, a least grade, weights by grade, a tilt. A member that loses its grade is held, not bought.
     #[serde(default)]
     pub require_grade: bool,
     #[serde(default)]
@@ -132,6 +146,13 @@ pub enum WeightMethod {
     Grade,
     /// Market cap times grade.
     MarketCapGrade,
+}
+
+impl WeightMethod {
+    #[must_use]
+    pub fn uses_grades(self) -> bool {
+        matches!(self, Self::Grade | Self::MarketCapGrade)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

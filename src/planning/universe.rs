@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use crate::model::number::grouped;
 use crate::model::policy::{Eligibility, GradeKind, RankBy, Ranking};
-use crate::model::{AssetId, AssetRecord, Decimal, Grade, Money, PlanningInput};
+use crate::model::{AssetId, AssetRecord, Decimal, Grade, Money, PlanningInput, Policy};
 
 use super::plan::Exclusion;
 
@@ -66,7 +66,7 @@ pub(crate) fn select_universe(input: &PlanningInput) -> Universe {
             continue;
         }
         let was_member = input.state.members.contains(asset);
-        match ineligibility(asset, record, &policy.eligibility, &policy.ranking, today) {
+        match ineligibility(asset, record, policy, today) {
             None => eligible.push((asset, record)),
             Some(Ineligible::GradeMissing(_)) if was_member => {
                 universe.grade_missing.insert(asset.clone());
@@ -112,18 +112,12 @@ enum Ineligible {
     Rule(String),
 }
 
-fn ineligibility(
-    asset: &AssetId,
-    record: &AssetRecord,
-    rules: &Eligibility,
-    ranking: &Ranking,
-    today: Date,
-) -> Option<Ineligible> {
+fn ineligibility(asset: &AssetId, record: &AssetRecord, policy: &Policy, today: Date) -> Option<Ineligible> {
+    let Policy { eligibility: rules, ranking, .. } = policy;
     rule_broken(asset, record, rules, ranking, today).map(Ineligible::Rule).or_else(|| {
         let kind = grade_name(ranking.grade);
-        let needed = rules.require_grade || rules.min_grade.is_some() || ranking.by == RankBy::Grade;
         match grade_of(record, ranking.grade) {
-            None if needed => Some(Ineligible::GradeMissing(format!("no {kind} grade"))),
+            None if policy.uses_grades() => Some(Ineligible::GradeMissing(format!("no {kind} grade"))),
             Some(grade) => rules
                 .min_grade
                 .filter(|min| grade < *min)
@@ -135,7 +129,7 @@ fn ineligibility(
 
 /// May the asset be a constituent, as far as it alone is asked?
 pub(crate) fn is_eligible(asset: &AssetId, record: &AssetRecord, input: &PlanningInput, today: Date) -> bool {
-    ineligibility(asset, record, &input.policy.eligibility, &input.policy.ranking, today).is_none()
+    ineligibility(asset, record, &input.policy, today).is_none()
 }
 
 /// Which rule the asset breaks, those about grades aside.
@@ -236,8 +230,9 @@ fn with_buffers(ranked: &[&AssetId], members: &BTreeSet<AssetId>, ranking: &Rank
 mod tests {
     use super::super::{plan, sample};
     use super::*;
-    use crate::model::Policy;
     use crate::model::grade::Dated;
+    use crate::model::policy::WeightMethod;
+    use crate::model::{Rate, Weight};
 
     fn ids(names: &[&str]) -> Vec<AssetId> {
         names.iter().map(|name| AssetId::new(name).expect(name)).collect()
@@ -320,5 +315,36 @@ mod tests {
         forget_grade(&mut input, "a");
         forget_grade(&mut input, "b");
         assert_eq!(select_universe(&input).members, ids(&["a", "b"]));
+    }
+
+    /// Whatever looks at grades is no reason to weigh a member at 0, or to take somebody unknown in.
+    #[test]
+    fn wherever_the_policy_uses_grades_a_missing_one_is_missing() {
+        type Edit = fn(&mut Policy);
+        let uses: [(&str, Edit); 6] = [
+            ("ranking", |policy| policy.ranking.by = RankBy::Grade),
+            ("required", |policy| policy.eligibility.require_grade = true),
+            ("least", |policy| policy.eligibility.min_grade = Some(Grade::new(Decimal::ONE).expect("a grade"))),
+            ("weights", |policy| policy.reference_weights.method = WeightMethod::Grade),
+            ("cap and grade", |policy| policy.reference_weights.method = WeightMethod::MarketCapGrade),
+            ("tilt", |policy| policy.objective.grade_tilt = Rate::parse("0.1").expect("a rate")),
+        ];
+        for (name, edit) in uses {
+            let mut input = sample::input(sample::policy(edit), &["600", "300", "100"], &[("a", "50")], "50");
+            input.state.members = ids(&["a"]).into_iter().collect();
+            forget_grade(&mut input, "a");
+            forget_grade(&mut input, "b");
+            let universe = select_universe(&input);
+            assert_eq!(universe.member_set(), ids(&["a", "c"]).into_iter().collect(), "{name}");
+            assert_eq!(universe.grade_missing, ids(&["a"]).into_iter().collect(), "{name}");
+            let plan = plan(&input).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let a = plan.positions.iter().find(|position| position.asset == sample::id("a")).expect(name);
+            assert!(a.reference_weight > Weight::ZERO, "{name}: the reference weight is {}", a.reference_weight);
+            assert!(a.quantity_after <= a.quantity_before, "{name}: bought without a grade");
+            assert_eq!(plan.notices.len(), 1, "{name}: {:?}", plan.notices);
+        }
+        let mut indifferent = sample::input(sample::policy(|_| {}), &["600", "300", "100"], &[], "100");
+        forget_grade(&mut indifferent, "a");
+        assert!(select_universe(&indifferent).is_member(&sample::id("a")));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use index_rebalancer::model::policy::{Costs, GradeKind, RankBy};
+use index_rebalancer::model::policy::{Costs, GradeKind};
 use index_rebalancer::model::{
     AccountSnapshot, AssetId, AssetRecord, Decimal, Flow, Holding, Listing, ListingStatus, Money, PlanningInput,
     Quantity, Side,
@@ -151,14 +151,11 @@ impl<'a> Books<'a> {
             GradeKind::Trader => line.record.grades.trader,
             GradeKind::Investor => line.record.grades.investor,
         };
-        let needs_grade = policy.eligibility.require_grade
-            || policy.eligibility.min_grade.is_some()
-            || policy.ranking.by == RankBy::Grade;
         let barred = self.bearish && policy.regime.as_ref().is_some_and(|regime| regime.no_buy_when_bearish);
         let highest = line.price() * (Decimal::ONE + policy.orders.collar.get());
         let has_price = whole_lots(highest, listing.tick_size.get()) > Decimal::ZERO;
         match line.role {
-            Role::Constituent => has_price && !barred && (grade.is_some() || !needs_grade),
+            Role::Constituent => has_price && !barred && (grade.is_some() || !policy.uses_grades()),
             Role::StableLeg => has_price,
             Role::MustExit | Role::Unmanaged => false,
         }

@@ -115,7 +115,7 @@ pub(super) fn check_skew(input: &PlanningInput, watched: &BTreeSet<AssetId>, vio
     let assets = || input.assets.iter().filter(|(id, _)| watched.contains(*id));
     let mut dates: Vec<(Timestamp, String)> =
         assets().map(|(id, asset)| (asset.observed_at, format!("the price of {id}"))).collect();
-    if super::grades::are_used(&input.policy) {
+    if input.policy.uses_grades() {
         let newest =
             input.assets.values().filter_map(|asset| candidates::grade(input, asset)).map(|grade| grade.at).max();
         dates.extend(newest.map(|at| (at, "the newest grade".to_owned())));

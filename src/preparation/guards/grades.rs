@@ -5,18 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{age, candidates, in_hours, longer_than, named};
-use crate::model::policy::{RankBy, WeightMethod};
-use crate::model::{AssetId, AssetRecord, Decimal, PlanningInput, Policy, Signal};
+use crate::model::{AssetId, AssetRecord, Decimal, PlanningInput, Signal};
 use crate::preparation::GuardViolation;
-
-/// Does any rule of the policy look at the grade?
-pub(super) fn are_used(policy: &Policy) -> bool {
-    policy.ranking.by == RankBy::Grade
-        || policy.eligibility.require_grade
-        || policy.eligibility.min_grade.is_some()
-        || matches!(policy.reference_weights.method, WeightMethod::Grade | WeightMethod::MarketCapGrade)
-        || !policy.objective.grade_tilt.is_zero()
-}
 
 fn report(violations: &mut Vec<GuardViolation>, guard: &str, field: &str, value: String, remedy: &str) {
     violations.push(GuardViolation {
@@ -32,7 +22,7 @@ pub(super) fn check_dates(input: &PlanningInput, violations: &mut Vec<GuardViola
     let of = |date: &dyn Fn(&AssetRecord) -> Option<Timestamp>| -> Vec<(&AssetId, Timestamp)> {
         input.assets.iter().filter_map(|(id, asset)| date(asset).map(|at| (id, at))).collect()
     };
-    if are_used(&input.policy) {
+    if input.policy.uses_grades() {
         let dates = of(&|asset| candidates::grade(input, asset).map(|grade| grade.at));
         check_source(input, "grades", &dates, violations);
     }
@@ -105,7 +95,7 @@ pub(super) fn drop_stale(input: &mut PlanningInput) {
 
 /// Of the members (before the first run: of the leading candidates), enough must be graded.
 pub(super) fn check_missing(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
-    if !are_used(&input.policy) {
+    if !input.policy.uses_grades() {
         return;
     }
     let is_graded = |asset: &&AssetRecord| candidates::grade(input, asset).is_some();
@@ -144,7 +134,7 @@ pub(super) fn check_missing(input: &PlanningInput, violations: &mut Vec<GuardVio
 }
 
 pub(super) fn check_zero(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
-    if !are_used(&input.policy) {
+    if !input.policy.uses_grades() {
         return;
     }
     let grades: Vec<Decimal> = input
