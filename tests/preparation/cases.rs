@@ -236,6 +236,15 @@ fn an_unsound_candidate_that_cannot_enter_is_dropped_and_named() {
 }
 
 #[test]
+fn a_grade_that_is_too_low_is_not_missing() {
+    let workspace = Workspace::new();
+    workspace.edit("case.toml", "members = [\"bitcoin\", \"ethereum\", \"solana\"]", "");
+    workspace.edit("policy.toml", "[ranking]", "min_grade = \"70\"\n\n[ranking]");
+    let input = workspace.plan().expect("a first run of which two candidates are graded too low");
+    assert!(input.assets[&asset("solana")].grades.investor.is_some());
+}
+
+#[test]
 fn a_single_stale_grade_counts_as_missing() {
     let workspace = Workspace::new();
     workspace.edit("investor_grades.json", "3719, \"DATE\": \"2025-04-16", "3719, \"DATE\": \"2025-04-10");

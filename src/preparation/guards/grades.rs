@@ -93,36 +93,31 @@ pub(super) fn drop_stale(input: &mut PlanningInput) {
     }
 }
 
-/// Of the members (before the first run: of the leading candidates), enough must be graded.
+/// Of the members (before the first run: of the leading candidates), enough must be graded. Graded too low is graded.
 pub(super) fn check_missing(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
     if !input.policy.uses_grades() {
         return;
     }
-    let is_graded = |asset: &&AssetRecord| candidates::grade(input, asset).is_some();
-    let (missing, all, who) = if input.state.members.is_empty() {
-        let count = input.policy.ranking.members;
-        // As many as there would be if everything were graded, against those of them that are.
-        let all = candidates::leading(input, count, false).len();
-        let leading = candidates::leading(input, count, true);
-        let graded = leading.iter().filter(|(_, asset)| is_graded(asset)).count();
-        let ungraded: Vec<&AssetId> =
-            leading.iter().filter(|(_, asset)| !is_graded(asset)).map(|(id, _)| *id).collect();
-        (all - graded.min(all), all, named(ungraded))
+    let members = &input.state.members;
+    let leading = candidates::leading(input, input.policy.ranking.members, false);
+    // A member without a price is not missing a grade: it is reported as unpriced, or gone.
+    let (asked, all): (Vec<(&AssetId, &AssetRecord)>, usize) = if members.is_empty() {
+        let all = leading.len();
+        (leading, all)
     } else {
-        let members = &input.state.members;
-        // A member without a price is not missing a grade: it is reported as unpriced, or gone.
-        let ungraded: Vec<&AssetId> =
-            members.iter().filter(|id| input.assets.get(*id).is_some_and(|asset| !is_graded(&asset))).collect();
-        (ungraded.len(), members.len(), named(ungraded))
+        (input.assets.iter().filter(|(id, _)| members.contains(*id)).collect(), members.len())
     };
+    let ungraded: Vec<&AssetId> =
+        asked.into_iter().filter(|(_, asset)| candidates::grade(input, asset).is_none()).map(|(id, _)| id).collect();
+    let missing = ungraded.len();
     if all == 0 {
         return;
     }
     let share = Decimal::from(missing) / Decimal::from(all);
     let most = input.policy.guards.max_missing_grades;
     if share > most.get() {
-        let names = if who.is_empty() { String::new() } else { format!(": {who}") };
-        let value = format!("{missing} of {all} members have no grade, and at most {most} of them may{names}");
+        let names = named(ungraded);
+        let value = format!("{missing} of {all} members have no grade, and at most {most} of them may: {names}");
         report(
             violations,
             "max_missing_grades",
