@@ -79,7 +79,7 @@ pub struct PortfolioState {
     pub regime_observations: Vec<RegimeObservation>,
     /// Digest of the policy that the last settled run followed.
     pub policy_digest: Option<String>,
-    /// Prices and signals seen by the last settled run, for the jump and flip guards.
+    /// The price and signal of every asset in the last settled run that accepted one, for the jump and flip guards.
     pub last_prices: BTreeMap<AssetId, Price>,
     pub last_signals: BTreeMap<AssetId, Signal>,
 }

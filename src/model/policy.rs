@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AssetId, CategoryId, Grade, Money, Rate, Weight};
+use super::{AssetId, CategoryId, Grade, Money, Price, Rate, Weight};
 
 /// The version of the policy format that this build reads.
 pub const POLICY_SCHEMA: u32 = 1;
@@ -357,8 +357,12 @@ pub struct Guards {
     pub max_missing_grades: Weight,
     /// Most of the assets graded in both runs whose signal may turn from bullish to bearish or back at once.
     pub max_signal_flips: Weight,
-    /// A price may be at most this many times, and at least this part of, the one of the run before.
+    /// A price may be at most this many times, and at least this part of, the last one that a run accepted.
     pub max_price_jump: Rate,
+    /// Prices that somebody has confirmed, by asset: a price within `max_price_jump` of one of these is accepted
+    /// whatever the last one was. For a real move of that size; the entry can go once a run has accepted the price.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub confirmed_prices: BTreeMap<AssetId, Price>,
     /// Holdings that nobody needs to price: airdrops, dust. Valued at 0 and named.
     #[serde(default)]
     pub unmanaged_assets: BTreeSet<AssetId>,

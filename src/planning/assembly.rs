@@ -1,6 +1,7 @@
 //! Puts the plan together: positions, orders with their keys, relaxations.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -76,16 +77,25 @@ fn solver_record(decided: &Decided) -> SolverRecord {
 }
 
 /// What the portfolio remembers once this plan has settled.
+///
+/// What is not seen today is not forgotten: a price that preparation refused would else be nobody's jump tomorrow.
 fn next_state(input: &PlanningInput, survey: &Survey<'_>) -> PortfolioState {
+    let price = |(asset, record): (&AssetId, &AssetRecord)| (asset.clone(), record.price);
     let signal = |(asset, record): (&AssetId, &AssetRecord)| Some((asset.clone(), record.grades.signal?.value));
     PortfolioState {
         members: survey.universe.member_set(),
         bearish: Some(survey.regime.regime.bearish),
         regime_observations: survey.regime.observations.clone(),
         policy_digest: Some(survey.policy_digest.clone()),
-        last_prices: input.assets.iter().map(|(asset, record)| (asset.clone(), record.price)).collect(),
-        last_signals: input.assets.iter().filter_map(signal).collect(),
+        last_prices: overlaid(&input.state.last_prices, input.assets.iter().map(price)),
+        last_signals: overlaid(&input.state.last_signals, input.assets.iter().filter_map(signal)),
     }
+}
+
+fn overlaid<V: Clone>(before: &BTreeMap<AssetId, V>, now: impl Iterator<Item = (AssetId, V)>) -> BTreeMap<AssetId, V> {
+    let mut known = before.clone();
+    known.extend(now);
+    known
 }
 
 fn expiry(as_of: Timestamp, minutes: u32) -> Timestamp {

@@ -545,6 +545,7 @@ fn build_policy(draw: &PolicyDraw, records: &BTreeMap<AssetId, AssetRecord>, sta
             max_missing_grades: Weight::ONE,
             max_signal_flips: Weight::ONE,
             max_price_jump: Rate::new(Decimal::from(3)).expect("a rate"),
+            confirmed_prices: BTreeMap::new(),
             unmanaged_assets: BTreeSet::new(),
         },
     }
