@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{AssetId, CategoryId, Grade, Money, Price, Rate, Weight};
+use super::{AssetId, CategoryId, Decimal, Grade, Money, Price, Rate, Weight};
 
 /// The version of the policy format that this build reads.
 pub const POLICY_SCHEMA: u32 = 1;
@@ -111,7 +111,7 @@ pub enum RankBy {
     Grade,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GradeKind {
     Trader,
@@ -357,6 +357,11 @@ pub struct Guards {
     pub max_missing_grades: Weight,
     /// Most of the assets graded in both runs whose signal may turn from bullish to bearish or back at once.
     pub max_signal_flips: Weight,
+    /// Most of the pairs of assets whose order by grade may turn round between two runs: of two assets graded in both,
+    /// the better one is now the worse. None does while grades stand still, half of them do when grades are dealt out
+    /// to the wrong assets, all of them when the scale is turned round. A fraction from 0 to 1; absent: 0.35.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_grade_flips: Option<Weight>,
     /// A price may be at most this many times, and at least this part of, the last one that a run accepted.
     pub max_price_jump: Rate,
     /// Prices that somebody has confirmed, by asset: a price within `max_price_jump` of one of these is accepted
@@ -366,4 +371,16 @@ pub struct Guards {
     /// Holdings that nobody needs to price: airdrops, dust. Valued at 0 and named.
     #[serde(default)]
     pub unmanaged_assets: BTreeSet<AssetId>,
+}
+
+impl Guards {
+    /// Real grades of small coins, a third of which moved by half overnight, turned an eighth of the pairs; grades dealt
+    /// out to the wrong assets turn half.
+    const DEFAULT_GRADE_FLIPS: Decimal = Decimal::from_parts(35, 0, 0, false, 2);
+
+    /// `max_grade_flips`, or what stands for it.
+    #[must_use]
+    pub fn grade_flips(&self) -> Decimal {
+        self.max_grade_flips.map_or(Self::DEFAULT_GRADE_FLIPS, Weight::get)
+    }
 }

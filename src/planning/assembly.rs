@@ -19,6 +19,7 @@ use super::plan::{CashLine, Certificate, PLAN_SCHEMA, Position, RebalancePlan, R
 use super::portfolio::{Line, Portfolio};
 use super::rounding::Trade;
 use super::solver::{BACKEND, BACKEND_VERSION};
+use super::universe::grade_of;
 
 /// Everything the plan is made of.
 struct Parts<'a> {
@@ -82,7 +83,14 @@ fn solver_record(decided: &Decided) -> SolverRecord {
 fn next_state(input: &PlanningInput, survey: &Survey<'_>) -> PortfolioState {
     let price = |(asset, record): (&AssetId, &AssetRecord)| (asset.clone(), record.price);
     let signal = |(asset, record): (&AssetId, &AssetRecord)| Some((asset.clone(), record.grades.signal?.value));
+    let mut last_grades = input.state.last_grades.clone();
+    let kind = input.policy.ranking.grade;
+    if input.policy.uses_grades() {
+        let grade = |(asset, record): (&AssetId, &AssetRecord)| Some((asset.clone(), grade_of(record, kind)?));
+        last_grades.entry(kind).or_default().extend(input.assets.iter().filter_map(grade));
+    }
     PortfolioState {
+        last_grades,
         members: survey.universe.member_set(),
         bearish: Some(survey.regime.regime.bearish),
         regime_observations: survey.regime.observations.clone(),

@@ -67,6 +67,11 @@ pub fn apply(
     if let Some(signal) = state.last_signals.remove(from) {
         let _ = state.last_signals.entry(to.clone()).or_insert(signal);
     }
+    for grades in state.last_grades.values_mut() {
+        if let Some(grade) = grades.remove(from) {
+            let _ = grades.entry(to.clone()).or_insert(grade);
+        }
+    }
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! Clean cases, and edge cases that are valid.
 
-use index_rebalancer::model::{AccountId, AssetId, Flow, ListingStatus, Price, Quantity, Signal, Trigger};
+use index_rebalancer::model::policy::GradeKind;
+use index_rebalancer::model::{
+    AccountId, AssetId, Decimal, Flow, Grade, ListingStatus, Price, Quantity, Signal, Trigger,
+};
 use index_rebalancer::planning::idempotency::digest_of;
 
 use crate::workspace::{AS_OF, MARKET, Workspace};
@@ -180,6 +183,8 @@ fn a_migration_turns_holdings_members_and_memory_into_the_new_token() {
     let mut state = workspace.load().expect("a case").opening_state();
     let _ = state.last_prices.insert(asset("oldsol"), Price::parse("1.2").expect("a price"));
     let _ = state.last_signals.insert(asset("oldsol"), Signal::Bearish);
+    let grade = Grade::new(Decimal::from(55)).expect("a grade");
+    let _ = state.last_grades.insert(GradeKind::Investor, [(asset("oldsol"), grade)].into());
     let input = workspace.plan_from(Some(state)).expect("planned");
     let solana = input.account.holdings[&asset("solana")];
     assert_eq!(solana.free, Quantity::parse("2.2345").expect("a quantity"));
@@ -187,6 +192,7 @@ fn a_migration_turns_holdings_members_and_memory_into_the_new_token() {
     assert!(input.state.members.contains(&asset("solana")) && !input.state.members.contains(&asset("oldsol")));
     assert_eq!(input.state.last_prices[&asset("solana")], Price::parse("120").expect("a price"));
     assert_eq!(input.state.last_signals[&asset("solana")], Signal::Bearish);
+    assert_eq!(input.state.last_grades[&GradeKind::Investor], [(asset("solana"), grade)].into());
     assert_eq!(input.notices.len(), 2, "{:?}", input.notices);
 
     // The day before, nothing has happened yet: the old token is a holding nobody prices.

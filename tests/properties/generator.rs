@@ -474,6 +474,7 @@ fn build_state(
         policy_digest: Some(if draw.same_policy { digest_of(policy) } else { "0".repeat(64) }),
         last_prices: BTreeMap::new(),
         last_signals: BTreeMap::new(),
+        last_grades: BTreeMap::new(),
     }
 }
 
@@ -544,6 +545,7 @@ fn build_policy(draw: &PolicyDraw, records: &BTreeMap<AssetId, AssetRecord>, sta
             max_snapshot_skew_hours: 96,
             max_missing_grades: Weight::ONE,
             max_signal_flips: Weight::ONE,
+            max_grade_flips: None,
             max_price_jump: Rate::new(Decimal::from(3)).expect("a rate"),
             confirmed_prices: BTreeMap::new(),
             unmanaged_assets: BTreeSet::new(),

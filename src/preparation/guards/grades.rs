@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{age, candidates, in_hours, longer_than, named};
-use crate::model::{AssetId, AssetRecord, Decimal, PlanningInput, Signal};
+use crate::model::{AssetId, AssetRecord, Decimal, Grade, PlanningInput, Signal};
 use crate::preparation::GuardViolation;
 
 fn report(violations: &mut Vec<GuardViolation>, guard: &str, field: &str, value: String, remedy: &str) {
@@ -144,8 +144,48 @@ pub(super) fn check_zero(input: &PlanningInput, violations: &mut Vec<GuardViolat
     }
 }
 
+/// The order of the market by grade does not turn round at once; on a scale turned round, or with grades dealt out to
+/// the wrong assets, it does. The order and not the figures: all grades may well rise or fall together.
+pub(super) fn check_grade_flips(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
+    let Some(last) = input.state.last_grades.get(&input.policy.ranking.grade).filter(|_| input.policy.uses_grades())
+    else {
+        return;
+    };
+    let now = |id: &AssetId| candidates::grade(input, input.assets.get(id)?).map(|grade| grade.value);
+    let both: Vec<(Grade, Grade)> = last.iter().filter_map(|(id, last)| Some((*last, now(id)?))).collect();
+    let (turned, ordered) = turned_pairs(both);
+    let most = input.policy.guards.grade_flips();
+    if ordered > 0 && Decimal::from(turned) / Decimal::from(ordered) > most {
+        let value = format!(
+            "{turned} of {ordered} pairs of assets changed their order by grade since the run before, and at most {most} \
+             of them may"
+        );
+        let remedy = "confirm the grades with the source; if they are right, raise guards.max_grade_flips for one run";
+        report(violations, "max_grade_flips", "grades", value, remedy);
+    }
+}
+
+/// Of grades before and now: the pairs of assets whose order turned round, and those that have an order both times.
+fn turned_pairs(mut grades: Vec<(Grade, Grade)>) -> (usize, usize) {
+    grades.sort_unstable();
+    let (mut turned, mut ordered) = (0, 0);
+    // What those that were worse before are graded now, rising.
+    let mut worse: Vec<Grade> = Vec::with_capacity(grades.len());
+    for equals in grades.chunk_by(|left, right| left.0 == right.0) {
+        for (_, now) in equals {
+            let above = worse.len() - worse.partition_point(|other| other <= now);
+            turned += above;
+            ordered += above + worse.partition_point(|other| other < now);
+        }
+        for (_, now) in equals {
+            worse.insert(worse.partition_point(|other| other < now), *now);
+        }
+    }
+    (turned, ordered)
+}
+
 /// Signals do not turn for most of the market at once; a source that was inverted or mixed up does that.
-pub(super) fn check_flips(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
+pub(super) fn check_signal_flips(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
     if input.policy.regime.is_none() {
         return;
     }
@@ -173,5 +213,39 @@ pub(super) fn check_flips(input: &PlanningInput, violations: &mut Vec<GuardViola
             value,
             "confirm the signals with the source before running again",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(before: &[i64], now: &[i64]) -> (usize, usize) {
+        let grade = |value: &i64| Grade::new(Decimal::from(*value)).expect("a grade");
+        turned_pairs(before.iter().map(grade).zip(now.iter().map(grade)).collect())
+    }
+
+    #[test]
+    fn pairs_are_counted_as_they_turn() {
+        assert_eq!(pairs(&[], &[]), (0, 0));
+        assert_eq!(pairs(&[1, 2, 3, 4], &[10, 20, 30, 40]), (0, 6));
+        assert_eq!(pairs(&[1, 2, 3, 4], &[99, 98, 97, 96]), (6, 6));
+        assert_eq!(pairs(&[4, 1, 3, 2], &[40, 10, 20, 30]), (1, 6), "of 3 and 2");
+        assert_eq!(pairs(&[1, 1, 2], &[7, 9, 8]), (1, 2), "equals before have no order");
+        assert_eq!(pairs(&[1, 2, 3], &[5, 5, 4]), (2, 2), "nor have equals now");
+    }
+
+    #[test]
+    fn a_count_pair_by_pair_agrees() {
+        let (before, now): (Vec<i64>, Vec<i64>) = (0..60).map(|n| ((n * 37) % 41, (n * n * 13 + n) % 29)).unzip();
+        let mut counted = (0, 0);
+        for left in 0..before.len() {
+            for right in 0..left {
+                let product = (before[left] - before[right]) * (now[left] - now[right]);
+                counted.0 += usize::from(product < 0);
+                counted.1 += usize::from(product != 0);
+            }
+        }
+        assert_eq!(pairs(&before, &now), counted);
     }
 }

@@ -501,6 +501,9 @@ impl Checker<'_> {
         self.at_least_one("guards.max_grade_age_hours", guards.max_grade_age_hours);
         self.share("guards.max_missing_grades", guards.max_missing_grades);
         self.share("guards.max_signal_flips", guards.max_signal_flips);
+        if let Some(flips) = guards.max_grade_flips {
+            self.share("guards.max_grade_flips", flips);
+        }
         let holds = guards.max_price_jump.get() > Decimal::ONE;
         let problem = "not above 1, so every price would be a jump";
         self.rule(holds, "guards.max_price_jump", &guards.max_price_jump, problem, "write a factor such as \"3\"");
