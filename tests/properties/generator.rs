@@ -530,7 +530,8 @@ fn build_policy(draw: &PolicyDraw, records: &BTreeMap<AssetId, AssetRecord>, sta
         limits: build_limits(&draw.limits, draw, records, members),
         costs: build_costs(draw.costs),
         orders: OrderPolicy {
-            collar: rate(collar, 3),
+            // Above the half spread, which is drawn in tenths of this: a policy with less is refused.
+            collar: rate(collar.max(draw.costs.1 / 10 + 1), 3),
             valid_minutes: 15,
             min_trade: money(Decimal::from(min_trade)),
             min_turnover: min_turnover.map(weight),

@@ -27,6 +27,7 @@ pub(super) fn faults(place: &str, policy: &Policy) -> Vec<BadInput> {
     check.limits(&policy.limits, policy);
     check.costs(&policy.costs);
     check.orders(&policy.orders);
+    check.collar(policy.orders.collar, policy.costs.half_spread);
     check.guards(&policy.guards);
     check.faults
 }
@@ -494,6 +495,13 @@ impl Checker<'_> {
             "above 5000",
             "write fewer",
         );
+    }
+
+    /// Prices are mid prices: a buy meets the ask half a spread above, a sell the bid half a spread below.
+    fn collar(&mut self, collar: Rate, half_spread: Rate) {
+        let problem = format!("not above costs.half_spread ({half_spread}), so no order would fill");
+        let remedy = "raise orders.collar, or lower costs.half_spread if the market is tighter";
+        self.rule(collar > half_spread, "orders.collar", &collar, &problem, remedy);
     }
 
     fn guards(&mut self, guards: &Guards) {
