@@ -202,6 +202,35 @@ fn a_migration_turns_holdings_members_and_memory_into_the_new_token() {
 }
 
 #[test]
+fn migrations_of_one_day_chain_whatever_their_names() {
+    let migration = |from: &str, to: &str| {
+        format!("[[migrations]]\nfrom = \"{from}\"\nto = \"{to}\"\nratio = \"0.1\"\non = \"2025-04-16\"\n")
+    };
+    // By name the second step would come first, and find nothing.
+    for entries in [[("zold", "aold"), ("aold", "solana")], [("aold", "solana"), ("zold", "aold")]] {
+        let workspace = Workspace::new();
+        let entries: String = entries.iter().map(|(from, to)| migration(from, to)).collect();
+        workspace.edit("case.toml", "[[days]]", &format!("{entries}[[days]]"));
+        workspace.edit("case.toml", "bitcoin = \"0.5\"", "bitcoin = \"0.5\"\nzold = \"500\"");
+        let input = workspace.plan().expect("planned");
+        assert_eq!(input.account.holdings[&asset("solana")].free, Quantity::parse("5").expect("a quantity"));
+        assert_eq!(input.notices.len(), 2, "{:?}", input.notices);
+    }
+}
+
+#[test]
+fn migrations_of_one_day_in_a_circle_are_refused() {
+    let workspace = Workspace::new();
+    let migration = |from: &str, to: &str| {
+        format!("[[migrations]]\nfrom = \"{from}\"\nto = \"{to}\"\nratio = \"1\"\non = \"2025-04-16\"\n")
+    };
+    let entries = migration("zold", "aold") + &migration("aold", "zold");
+    workspace.edit("case.toml", "[[days]]", &format!("{entries}[[days]]"));
+    let error = workspace.plan().expect_err("a circle").to_string();
+    assert!(error.contains("migrations") && error.contains("aold, zold") && error.contains("circle"), "{error}");
+}
+
+#[test]
 fn a_migration_that_would_lose_digits_is_refused() {
     let workspace = Workspace::new();
     let migration = "[[migrations]]\nfrom = \"oldsol\"\nto = \"solana\"\nratio = \"0.000000000000001\"\non = \"2025-04-16\"\n\n[[days]]";
