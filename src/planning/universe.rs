@@ -26,6 +26,8 @@ pub(crate) struct Universe {
     pub(crate) grade_missing: BTreeSet<AssetId>,
     /// Everyone else who has a price, by id.
     pub(crate) exclusions: Vec<Exclusion>,
+    /// How many broke a rule of eligibility, and how the first did, by rule.
+    pub(crate) breaches: BTreeMap<String, (usize, String)>,
 }
 
 impl Universe {
@@ -37,6 +39,13 @@ impl Universe {
     pub(crate) fn notices(&self, kind: GradeKind) -> impl Iterator<Item = String> {
         let held = self.grade_missing.iter().filter(|asset| self.is_member(asset));
         held.map(move |asset| format!("the member {asset} has no {} grade: held, not bought", grade_name(kind)))
+    }
+
+    /// The rule of eligibility that most candidates broke, with one of them. Counted by rule: two of a kind have
+    /// different figures, and so different sentences.
+    pub(crate) fn commonest_breach(&self) -> Option<String> {
+        let (rule, (count, example)) = self.breaches.iter().max_by_key(|(_, (count, _))| *count)?;
+        Some(format!("{rule} ({count} of them, such as {example})"))
     }
 
     pub(crate) fn member_set(&self) -> BTreeSet<AssetId> {
@@ -73,8 +82,10 @@ pub(crate) fn select_universe(input: &PlanningInput) -> Universe {
                 let ranked = if policy.ranking.by == RankBy::Grade { &mut kept } else { &mut eligible };
                 ranked.push((asset, record));
             }
-            Some(Ineligible::GradeMissing(why) | Ineligible::Rule(why)) => {
-                universe.exclusions.push(exclusion(asset, record, why));
+            Some(Ineligible::GradeMissing(breach) | Ineligible::Rule(breach)) => {
+                let example = || (0, format!("{asset}: {}", breach.sentence));
+                universe.breaches.entry(breach.rule).or_insert_with(example).0 += 1;
+                universe.exclusions.push(exclusion(asset, record, breach.sentence));
             }
         }
     }
@@ -85,14 +96,14 @@ pub(crate) fn select_universe(input: &PlanningInput) -> Universe {
     universe.members = with_buffers(&ranked, &input.state.members, &policy.ranking, kept.len());
     let chosen = universe.member_set();
     for ((asset, record), rank) in eligible.iter().zip(1_u32..).filter(|((asset, _), _)| !chosen.contains(*asset)) {
-        universe.exclusions.push(exclusion(asset, record, outside(rank, &policy.ranking, kept.len())));
+        universe.exclusions.push(exclusion(asset, record, outranked(rank, &policy.ranking, kept.len())));
     }
     universe.members.extend(kept.into_iter().map(|(asset, _)| asset.clone()));
     universe.exclusions.sort_by(|left, right| left.asset.cmp(&right.asset));
     universe
 }
 
-fn outside(rank: u32, ranking: &Ranking, kept: usize) -> String {
+fn outranked(rank: u32, ranking: &Ranking, kept: usize) -> String {
     let Ranking { members, enter_rank, exit_rank, .. } = ranking;
     let places = match kept {
         0 => String::new(),
@@ -106,10 +117,25 @@ fn exclusion(asset: &AssetId, record: &AssetRecord, why: String) -> Exclusion {
     Exclusion { asset: asset.clone(), symbol: record.symbol.clone(), why }
 }
 
+/// A rule and how one asset breaks it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Breach {
+    /// The same words for every asset.
+    rule: String,
+    /// With the asset's own figures.
+    sentence: String,
+}
+
+impl Breach {
+    fn new(rule: impl Into<String>, sentence: impl Into<String>) -> Self {
+        Self { rule: rule.into(), sentence: sentence.into() }
+    }
+}
+
 enum Ineligible {
     /// The grade that the policy requires is not there; a member survives this, unbought.
-    GradeMissing(String),
-    Rule(String),
+    GradeMissing(Breach),
+    Rule(Breach),
 }
 
 fn ineligibility(asset: &AssetId, record: &AssetRecord, policy: &Policy, today: Date) -> Option<Ineligible> {
@@ -117,11 +143,15 @@ fn ineligibility(asset: &AssetId, record: &AssetRecord, policy: &Policy, today: 
     rule_broken(asset, record, rules, ranking, today).map(Ineligible::Rule).or_else(|| {
         let kind = grade_name(ranking.grade);
         match grade_of(record, ranking.grade) {
-            None if policy.uses_grades() => Some(Ineligible::GradeMissing(format!("no {kind} grade"))),
+            None if policy.uses_grades() => {
+                let missing = format!("no {kind} grade");
+                Some(Ineligible::GradeMissing(Breach::new(missing.clone(), missing)))
+            }
             Some(grade) => rules
                 .min_grade
                 .filter(|min| grade < *min)
-                .map(|min| Ineligible::Rule(format!("{kind} grade {grade} is below {min}"))),
+                .map(|min| format!("{kind} grade {grade} is below {min}"))
+                .map(|sentence| Ineligible::Rule(Breach::new(format!("{kind} grade below the least"), sentence))),
             None => None,
         }
     })
@@ -139,47 +169,52 @@ pub(crate) fn rule_broken(
     rules: &Eligibility,
     ranking: &Ranking,
     today: Date,
-) -> Option<String> {
+) -> Option<Breach> {
     if rules.excluded_assets.contains(asset) {
-        return Some("named in excluded_assets".to_owned());
+        return Some(Breach::new("named in excluded_assets", "named in excluded_assets"));
     }
     if let Some(category) = record.categories.intersection(&rules.excluded_categories).next() {
-        return Some(format!("category {category} is excluded"));
+        return Some(Breach::new("an excluded category", format!("category {category} is excluded")));
     }
     if record.listing.is_none() {
-        return Some("not listed at the venue".to_owned());
+        return Some(Breach::new("not listed at the venue", "not listed at the venue"));
     }
-    match record.market_cap {
-        Some(cap) => {
-            if let Some(min) = rules.min_market_cap.filter(|min| cap < *min) {
-                return Some(format!("market cap {} is below {}", whole(cap), whole(min)));
-            }
-            if let Some(max) = rules.max_market_cap.filter(|max| cap > *max) {
-                return Some(format!("market cap {} is above {}", whole(cap), whole(max)));
-            }
-        }
-        None if rules.min_market_cap.is_some() || rules.max_market_cap.is_some() || ranking.by == RankBy::MarketCap => {
-            return Some("market cap unknown".to_owned());
-        }
-        None => {}
+    let bounded = rules.min_market_cap.is_some() || rules.max_market_cap.is_some();
+    let cap_matters = bounded || ranking.by == RankBy::MarketCap;
+    outside("market cap", record.market_cap, (rules.min_market_cap, rules.max_market_cap), cap_matters)
+        .or_else(|| {
+            let least = rules.min_average_daily_volume;
+            outside("average daily volume", record.average_daily_volume, (least, None), least.is_some())
+        })
+        .or_else(|| too_young(record, rules, today))
+}
+
+/// A figure out of its bounds, or unknown where it matters.
+fn outside(
+    what: &str,
+    figure: Option<Money>,
+    (least, most): (Option<Money>, Option<Money>),
+    matters: bool,
+) -> Option<Breach> {
+    let Some(figure) = figure else {
+        let unknown = format!("{what} unknown");
+        return matters.then(|| Breach::new(unknown.clone(), unknown));
+    };
+    if let Some(least) = least.filter(|least| figure < *least) {
+        let sentence = format!("{what} {} is below {}", whole(figure), whole(least));
+        return Some(Breach::new(format!("{what} below the least"), sentence));
     }
-    if let Some(min) = rules.min_average_daily_volume {
-        match record.average_daily_volume {
-            None => return Some("average daily volume unknown".to_owned()),
-            Some(volume) if volume < min => {
-                return Some(format!("average daily volume {} is below {}", whole(volume), whole(min)));
-            }
-            Some(_) => {}
-        }
-    }
+    let most = most.filter(|most| figure > *most)?;
+    let sentence = format!("{what} {} is above {}", whole(figure), whole(most));
+    Some(Breach::new(format!("{what} above the most"), sentence))
+}
+
+fn too_young(record: &AssetRecord, rules: &Eligibility, today: Date) -> Option<Breach> {
     let min_age = rules.min_age_days?;
-    match record.first_seen {
-        None => Some("age unknown".to_owned()),
-        Some(first_seen) => {
-            let days = (today - first_seen).get_days();
-            (i64::from(days) < i64::from(min_age)).then(|| format!("age {days} days is below {min_age}"))
-        }
-    }
+    let Some(first_seen) = record.first_seen else { return Some(Breach::new("age unknown", "age unknown")) };
+    let days = (today - first_seen).get_days();
+    (i64::from(days) < i64::from(min_age))
+        .then(|| Breach::new("age below the least", format!("age {days} days is below {min_age}")))
 }
 
 /// Money for people: without cents, thousands apart.
