@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::membership::{asks_for_grades, grade_of};
 use index_rebalancer::model::policy::{Costs, GradeKind};
 use index_rebalancer::model::{
     AccountSnapshot, AssetId, AssetRecord, Decimal, Flow, Holding, Listing, ListingStatus, Money, PlanningInput,
@@ -147,15 +148,12 @@ impl<'a> Books<'a> {
     pub(crate) fn buyable(&self, line: &Line<'_>) -> bool {
         let Some(listing) = self.tradable(line) else { return false };
         let policy = &self.input.policy;
-        let grade = match policy.ranking.grade {
-            GradeKind::Trader => line.record.grades.trader,
-            GradeKind::Investor => line.record.grades.investor,
-        };
+        let grade = grade_of(line.record, policy);
         let barred = self.bearish && policy.regime.as_ref().is_some_and(|regime| regime.no_buy_when_bearish);
         let highest = line.price() * (Decimal::ONE + policy.orders.collar.get());
         let has_price = whole_lots(highest, listing.tick_size.get()) > Decimal::ZERO;
         match line.role {
-            Role::Constituent => has_price && !barred && (grade.is_some() || !policy.uses_grades()),
+            Role::Constituent => has_price && !barred && (grade.is_some() || !asks_for_grades(policy)),
             Role::StableLeg => has_price,
             Role::MustExit | Role::Unmanaged => false,
         }
