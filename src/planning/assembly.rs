@@ -100,9 +100,9 @@ fn next_state(input: &PlanningInput, survey: &Survey<'_>) -> PortfolioState {
     }
 }
 
-fn overlaid<V: Clone>(before: &BTreeMap<AssetId, V>, now: impl Iterator<Item = (AssetId, V)>) -> BTreeMap<AssetId, V> {
+fn overlaid<V: Clone>(before: &BTreeMap<AssetId, V>, seen: impl Iterator<Item = (AssetId, V)>) -> BTreeMap<AssetId, V> {
     let mut known = before.clone();
-    known.extend(now);
+    known.extend(seen);
     known
 }
 

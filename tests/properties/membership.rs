@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use index_rebalancer::model::policy::{GradeKind, RankBy, WeightMethod};
-use index_rebalancer::model::{AssetId, AssetRecord, Decimal, Grade, PlanningInput, Policy};
+use index_rebalancer::model::{AssetId, AssetRecord, Decimal, Grade, Money, PlanningInput, Policy};
 use index_rebalancer::planning::plan::{Position, Role};
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -66,7 +66,7 @@ fn constituents(input: &PlanningInput) -> BTreeSet<AssetId> {
     };
     let (unranked, mut ranked): (Vec<_>, Vec<_>) =
         input.assets.iter().filter(possible).partition(|(_, record)| by_grade && grade_of(record, policy).is_none());
-    let cap = |record: &AssetRecord| record.market_cap.map_or(Decimal::ZERO, |cap| cap.get());
+    let cap = |record: &AssetRecord| record.market_cap.map_or(Decimal::ZERO, Money::get);
     let grade = |record: &AssetRecord| grade_of(record, policy).filter(|_| by_grade);
     ranked.sort_by_key(|(asset, record)| (Reverse(grade(record)), Reverse(cap(record)), *asset));
     let mut inside: BTreeSet<AssetId> = unranked.into_iter().map(|(asset, _)| asset.clone()).collect();
