@@ -138,10 +138,6 @@ fn refuse_empty(input: &PlanningInput, universe: &universe::Universe) -> Result<
     if !universe.members.is_empty() || (holds_any && input.flow != Flow::DepositOnly) {
         return Ok(());
     }
-    let mut counts: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
-    for exclusion in &universe.exclusions {
-        *counts.entry(exclusion.why.as_str()).or_default() += 1;
-    }
-    let commonest = counts.into_iter().max_by_key(|(_, count)| *count).map_or("there are none", |(why, _)| why);
-    Err(PlanError::EmptyUniverse { candidates: universe.exclusions.len(), commonest: commonest.to_owned() })
+    let commonest = universe.commonest_breach().unwrap_or_else(|| "there are none".to_owned());
+    Err(PlanError::EmptyUniverse { candidates: universe.exclusions.len(), commonest })
 }

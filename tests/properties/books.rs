@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use index_rebalancer::model::policy::{Costs, GradeKind, RankBy};
+use crate::membership::{asks_for_grades, grade_of};
+use index_rebalancer::model::policy::{Costs, GradeKind};
 use index_rebalancer::model::{
     AccountSnapshot, AssetId, AssetRecord, Decimal, Flow, Holding, Listing, ListingStatus, Money, PlanningInput,
     Quantity, Side,
@@ -149,13 +150,7 @@ impl<'a> Books<'a> {
     pub(crate) fn buyable(&self, line: &Line<'_>) -> bool {
         let Some(listing) = self.tradable(line) else { return false };
         let policy = &self.input.policy;
-        let grade = match policy.ranking.grade {
-            GradeKind::Trader => line.record.grades.trader,
-            GradeKind::Investor => line.record.grades.investor,
-        };
-        let needs_grade = policy.eligibility.require_grade
-            || policy.eligibility.min_grade.is_some()
-            || policy.ranking.by == RankBy::Grade;
+        let grade = grade_of(line.record, policy);
         let barred = self.bearish && policy.regime.as_ref().is_some_and(|regime| regime.no_buy_when_bearish);
         let highest = line.price() * (Decimal::ONE + policy.orders.collar.get());
         let has_price = whole_lots(highest, listing.tick_size.get()) >= line.price();
@@ -166,7 +161,7 @@ impl<'a> Books<'a> {
         };
         let is_open = has_price && self.most_units(line).is_none_or(is_order);
         match line.role {
-            Role::Constituent => is_open && !barred && (grade.is_some() || !needs_grade),
+            Role::Constituent => is_open && !barred && (grade.is_some() || !asks_for_grades(policy)),
             Role::StableLeg => is_open,
             Role::MustExit | Role::Unmanaged => false,
         }

@@ -14,6 +14,7 @@ mod generator;
 mod harness;
 mod limits;
 mod linear_program;
+mod membership;
 mod optimality;
 mod oracle;
 mod rearrange;

@@ -1,8 +1,10 @@
 //! Who may be what, and who may be traded.
 
 use index_rebalancer::model::grade::Dated;
-use index_rebalancer::model::policy::GradeKind;
-use index_rebalancer::model::{AssetRecord, CategoryId, Flow, Grade, Quantity, RegimeObservation, Side, Signal};
+use index_rebalancer::model::policy::{GradeKind, RankBy, WeightMethod};
+use index_rebalancer::model::{
+    AssetRecord, CategoryId, Flow, Grade, Policy, Quantity, Rate, RegimeObservation, Side, Signal,
+};
 use index_rebalancer::planning::plan::{ReasonCode, Role};
 
 use super::sample::{Sample, dec, id, money, quantity, weight};
@@ -356,11 +358,20 @@ fn only_the_graded_are_bought() {
         rules.min_grade = min_grade.map(|grade| Grade::new(dec(grade)).unwrap());
         record(s, "cardano", |a| a.grades.investor = None);
     }
+    fn used(s: &mut Sample, change: impl FnOnce(&mut Policy)) {
+        s.input.policy.eligibility.require_grade = false;
+        s.input.policy.eligibility.min_grade = None;
+        change(&mut s.input.policy);
+        record(s, "cardano", |a| a.grades.investor = None);
+    }
     const CARDANO: &[&str] = &["eligibility(cardano)"];
     check(&[
         Case("required", |s| ungraded_cardano(s, true, None), CARDANO),
         Case("a minimum set", |s| ungraded_cardano(s, false, Some("20")), CARDANO),
         Case("neither", |s| ungraded_cardano(s, false, None), &[]),
+        Case("ranked by grade", |s| used(s, |policy| policy.ranking.by = RankBy::Grade), CARDANO),
+        Case("weighed by grade", |s| used(s, |policy| policy.reference_weights.method = WeightMethod::Grade), CARDANO),
+        Case("a tilt", |s| used(s, |policy| policy.objective.grade_tilt = Rate::parse("0.1").unwrap()), CARDANO),
         Case(
             "the other grade does not count",
             |s| {

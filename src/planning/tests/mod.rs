@@ -70,8 +70,24 @@ fn nobody_eligible_names_the_commonest_reason() {
     let error = plan(&input(policy, &["600", "600"], &[], "100")).expect_err("nobody is eligible");
     assert_eq!(
         error,
-        PlanError::EmptyUniverse { candidates: 2, commonest: "market cap 600 is below 1,000".to_owned() }
+        PlanError::EmptyUniverse {
+            candidates: 2,
+            commonest: "market cap below the least (2 of them, such as a: market cap 600 is below 1,000)".to_owned(),
+        }
     );
+}
+
+#[test]
+fn the_commonest_reason_counts_rules_and_not_sentences() {
+    let policy = policy(|policy| policy.eligibility.min_market_cap = Some(Money::parse("1000").expect("money")));
+    let mut input = input(policy, &["600", "700", "500", "2000", "2000"], &[], "100");
+    // Two say the same words; three break one rule, each with a figure of its own.
+    for name in ["d", "e"] {
+        input.assets.get_mut(&id(name)).expect(name).listing = None;
+    }
+    let error = plan(&input).expect_err("nobody is eligible");
+    let commonest = "market cap below the least (3 of them, such as a: market cap 600 is below 1,000)".to_owned();
+    assert_eq!(error, PlanError::EmptyUniverse { candidates: 5, commonest });
 }
 
 #[test]

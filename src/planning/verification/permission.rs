@@ -94,10 +94,8 @@ fn check_buy(input: &PlanningInput, plan: &RebalancePlan, asset: &AssetId, line:
     findings.require_of(!no_buy, "no_buy", asset, || {
         format!("{} {asset} would be bought while bearish; the policy sets no_buy_when_bearish", line.bought)
     });
-    let rules = &input.policy.eligibility;
     let graded = line.record.is_some_and(|record| grade(input, record).is_some());
-    let needs_grade = rules.require_grade || rules.min_grade.is_some();
-    findings.require_of(graded || !needs_grade, "eligibility", asset, || {
+    findings.require_of(graded || !input.policy.uses_grades(), "eligibility", asset, || {
         format!("{} {asset} would be bought, and its grade, which the policy asks for, is missing", line.bought)
     });
 }

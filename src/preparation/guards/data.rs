@@ -10,9 +10,11 @@ use crate::model::{AssetId, AssetRecord, Decimal, Flow, Money, PlanningInput, Pr
 use crate::planning::MAX_NET_ASSET_VALUE;
 use crate::preparation::GuardViolation;
 
+const PRICE_JUMP: &str = "max_price_jump";
+
 /// Why a price cannot be traded on; the guard's name first.
 fn price_fault(input: &PlanningInput, id: &AssetId, asset: &AssetRecord) -> Option<(&'static str, String)> {
-    let Guards { max_price_age_hours, max_price_jump, .. } = &input.policy.guards;
+    let Guards { max_price_age_hours, max_price_jump, confirmed_prices, .. } = &input.policy.guards;
     let old = age(input.as_of, asset.observed_at);
     if asset.observed_at > input.as_of {
         let value = format!("observed at {}, after the planning time {}", asset.observed_at, input.as_of);
@@ -27,11 +29,13 @@ fn price_fault(input: &PlanningInput, id: &AssetId, asset: &AssetRecord) -> Opti
         return Some(("max_price_age_hours", value));
     }
     let last = input.state.last_prices.get(id)?;
-    jumped(*last, asset.price, max_price_jump.get()).then(|| {
+    let is_near = |known: &Price| !jumped(*known, asset.price, max_price_jump.get());
+    let accepted = is_near(last) || confirmed_prices.get(id).is_some_and(is_near);
+    (!accepted).then(|| {
         (
-            "max_price_jump",
+            PRICE_JUMP,
             format!(
-                "{last} in the run before, {} now, and at most a factor {max_price_jump} either way is allowed",
+                "{last} in the last run that saw it, {} now, and at most a factor {max_price_jump} either way is allowed",
                 asset.price
             ),
         )
@@ -56,7 +60,9 @@ pub(super) fn drop_unsound(input: &mut PlanningInput, watched: &BTreeSet<AssetId
     for guard in guards {
         let ids: Vec<&AssetId> = unsound.iter().filter(|(_, other)| *other == guard).map(|(id, _)| id).collect();
         let plural = if ids.len() == 1 { "" } else { "s" };
-        input.notices.push(format!("{guard}: {} candidate{plural} dropped: {}", ids.len(), named(ids.iter().copied())));
+        let remedy = if guard == PRICE_JUMP { "; where the move is real, add guards.confirmed_prices" } else { "" };
+        let names = named(ids.iter().copied());
+        input.notices.push(format!("{guard}: {} candidate{plural} dropped: {names}{remedy}", ids.len()));
     }
     for (id, _) in &unsound {
         let _ = input.assets.remove(id);
@@ -92,9 +98,10 @@ pub(super) fn check_prices(input: &PlanningInput, watched: &BTreeSet<AssetId>, v
     for (id, asset) in input.assets.iter().filter(|(id, _)| watched.contains(*id)) {
         if let Some((guard, value)) = price_fault(input, id, asset) {
             let (field, remedy) = match guard {
-                "max_price_jump" => {
-                    ("price", "confirm the price; if the token was exchanged, add a [[migrations]] entry")
-                }
+                PRICE_JUMP => (
+                    "price",
+                    "where the move is real, add guards.confirmed_prices; where the token was exchanged, [[migrations]]",
+                ),
                 "price_from_the_future" => ("observed_at", "check the clocks and the dates of the market data"),
                 _ => ("observed_at", "fetch the market data again"),
             };
@@ -113,7 +120,7 @@ pub(super) fn check_skew(input: &PlanningInput, watched: &BTreeSet<AssetId>, vio
     let assets = || input.assets.iter().filter(|(id, _)| watched.contains(*id));
     let mut dates: Vec<(Timestamp, String)> =
         assets().map(|(id, asset)| (asset.observed_at, format!("the price of {id}"))).collect();
-    if super::grades::are_used(&input.policy) {
+    if input.policy.uses_grades() {
         let newest =
             input.assets.values().filter_map(|asset| candidates::grade(input, asset)).map(|grade| grade.at).max();
         dates.extend(newest.map(|at| (at, "the newest grade".to_owned())));

@@ -34,7 +34,8 @@ pub(super) fn enforce(mut input: PlanningInput) -> Result<PlanningInput, Prepara
     data::check_account(&input, &mut violations);
     grades::check_missing(&input, &mut violations);
     grades::check_zero(&input, &mut violations);
-    grades::check_flips(&input, &mut violations);
+    grades::check_grade_flips(&input, &mut violations);
+    grades::check_signal_flips(&input, &mut violations);
     if violations.is_empty() {
         return Ok(input);
     }

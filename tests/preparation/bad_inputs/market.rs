@@ -150,14 +150,20 @@ pub(super) fn rows() -> Vec<Row> {
             |state| {
                 let _ = state.last_prices.insert(asset("ethereum"), Price::parse("533").expect("a price"));
             },
-            &["max_price_jump: assets.ethereum.price", "533 in the run before, 1600 now", "factor 3", "[[migrations]]"],
+            &[
+                "max_price_jump: assets.ethereum.price",
+                "533 in the last run that saw it, 1600 now",
+                "factor 3",
+                "guards.confirmed_prices",
+                "[[migrations]]",
+            ],
         ),
         remembered(
             "price zero, negative, stale or jumped",
             |state| {
                 let _ = state.last_prices.insert(asset("ethereum"), Price::parse("4801").expect("a price"));
             },
-            &["max_price_jump: assets.ethereum.price", "4801 in the run before"],
+            &["max_price_jump: assets.ethereum.price", "4801 in the last run"],
         ),
         edit(
             "negative holding",
