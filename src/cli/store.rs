@@ -15,7 +15,7 @@ use crate::report::document::ErrorKind;
 
 const DEFAULT_FOLDER: &str = ".rebalance";
 const FILE: &str = "store.db";
-/// How every store begins: it is one SQLite file.
+/// How every store begins: it is one file of `SQLite`.
 const SQLITE: &[u8] = b"SQLite format 3\0";
 /// The newest run.
 const LAST: &str = "last";

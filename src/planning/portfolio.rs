@@ -41,7 +41,7 @@ pub(crate) struct Line<'a> {
     pub(crate) held: Quantity,
     pub(crate) weight: Decimal,
     pub(crate) reference: Decimal,
-    /// 0..1, a constituent's by the grade the policy names; 0 where there is none. What is held to park money or only
+    /// 0..1, a constituent's by the grade the policy names; the members' mean where there is none. What is held to park money or only
     /// until it is sold earns nothing by a grade.
     pub(crate) score: Decimal,
     /// Most that may be bought and sold, each a whole number of lots where the venue has lots.
@@ -145,6 +145,7 @@ pub(crate) fn lay_out<'a>(
 ) -> Portfolio<'a> {
     let nav = net_asset_value.get();
     let members = universe.member_set();
+    let neutral = mean_score(input, &members);
     let lines = input
         .assets
         .iter()
@@ -162,7 +163,7 @@ pub(crate) fn lay_out<'a>(
                 weight: weight_of(holding.total(), record.price, net_asset_value),
                 reference: references.assets.get(asset).copied().unwrap_or_default(),
                 score: if role == Role::Constituent {
-                    grade_of(record, input.policy.ranking.grade).map_or(Decimal::ZERO, Grade::score)
+                    grade_of(record, input.policy.ranking.grade).map_or(neutral, Grade::score)
                 } else {
                     Decimal::ZERO
                 },
@@ -192,6 +193,13 @@ pub(crate) fn lay_out<'a>(
         cash_reference: references.cash,
         round_trip: dearest_rate(&input.policy.costs) * Decimal::TWO,
     }
+}
+
+/// What a member without a grade counts as, so that the tilt leaves it alone: the mean of those that have one.
+fn mean_score(input: &PlanningInput, members: &BTreeSet<AssetId>) -> Decimal {
+    let grade = |asset| grade_of(input.assets.get(asset)?, input.policy.ranking.grade);
+    let scores: Vec<Decimal> = members.iter().filter_map(grade).map(Grade::score).collect();
+    if scores.is_empty() { Decimal::ZERO } else { scores.iter().sum::<Decimal>() / Decimal::from(scores.len()) }
 }
 
 fn role(input: &PlanningInput, members: &BTreeSet<AssetId>, asset: &AssetId, held: Quantity) -> Option<Role> {

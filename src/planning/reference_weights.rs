@@ -80,8 +80,7 @@ fn pinned(
     universe: &Universe,
     current: &BTreeMap<AssetId, Decimal>,
 ) -> BTreeMap<AssetId, Decimal> {
-    let by_grade = matches!(input.policy.reference_weights.method, WeightMethod::Grade | WeightMethod::MarketCapGrade);
-    if !by_grade {
+    if !input.policy.reference_weights.method.uses_grades() {
         return BTreeMap::new();
     }
     let weight = |asset: &AssetId| {

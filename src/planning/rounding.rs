@@ -226,8 +226,11 @@ mod tests {
     use crate::planning::sample::{dec, input, policy};
     use crate::planning::survey;
 
+    /// By index of the line.
+    type By<T> = (usize, T);
+
     /// What 1,000 in cash pays of these buys, by asset: quantities bought, and what is said of the rest.
-    fn bought(buys: [&str; 3]) -> (Vec<(usize, Decimal)>, Vec<(usize, String)>) {
+    fn bought(buys: [&str; 3]) -> (Vec<By<Decimal>>, Vec<By<String>>) {
         let input = input(policy(|_| {}), &["600", "300", "100"], &[], "1000");
         let survey = survey(&input).expect("a survey");
         let allocation = Allocation { buys: buys.map(dec).into_iter().enumerate().collect(), ..Allocation::default() };

@@ -81,7 +81,6 @@ pub(crate) fn slice_order(
 
 /// Arranges slices in rounds: round `n` has slice `n` of every order that has one, sells before buys, otherwise by
 /// the orders' own priority.
-
 pub(crate) fn rounds(slices: Vec<Order>) -> Vec<Vec<Order>> {
     let mut slices = slices;
     slices.sort_by(|left, right| {

@@ -111,6 +111,21 @@ impl<'a> Books<'a> {
         self.lines.iter().map(|line| self.cost(line)).sum()
     }
 
+    /// Only constituents are held for their grades; one without counts as the mean of the others.
+    pub(crate) fn score(&self, line: &Line<'_>) -> Decimal {
+        let grade = |line: &Line<'_>| match self.input.policy.ranking.grade {
+            GradeKind::Trader => line.record.grades.trader.map(|grade| grade.value),
+            GradeKind::Investor => line.record.grades.investor.map(|grade| grade.value),
+        };
+        if line.role != Role::Constituent {
+            return Decimal::ZERO;
+        }
+        let members = self.lines.iter().filter(|line| line.role == Role::Constituent);
+        let graded: Vec<Decimal> = members.filter_map(grade).map(|grade| grade.get() / Decimal::ONE_HUNDRED).collect();
+        let mean = || graded.iter().sum::<Decimal>() / Decimal::from(graded.len().max(1));
+        grade(line).map_or_else(mean, |grade| grade.get() / Decimal::ONE_HUNDRED)
+    }
+
     pub(crate) fn traded(&self) -> Decimal {
         self.lines.iter().map(Line::traded).sum()
     }
@@ -252,18 +267,6 @@ impl Line<'_> {
 
     pub(crate) fn has_category(&self, category: &index_rebalancer::model::CategoryId) -> bool {
         self.record.categories.contains(category)
-    }
-
-    /// Only constituents are held for their grades.
-    pub(crate) fn score(&self, kind: GradeKind) -> Decimal {
-        if self.role != Role::Constituent {
-            return Decimal::ZERO;
-        }
-        let grade = match kind {
-            GradeKind::Trader => self.record.grades.trader,
-            GradeKind::Investor => self.record.grades.investor,
-        };
-        grade.map_or(Decimal::ZERO, |grade| grade.value.get() / Decimal::ONE_HUNDRED)
     }
 }
 

@@ -96,7 +96,7 @@ impl<'a> Oracle<'a> {
         let mut invested: Vec<Term> = Vec::new();
         let worst = WorstPrices::of(books);
         for (line, target) in books.lines.iter().zip(&self.targets) {
-            let score = float(line.score(books.input.policy.ranking.grade));
+            let score = float(books.score(line));
             let (weight, bought, sold) =
                 (program.variable(-tilt * score), program.variable(0.0), program.variable(0.0));
             program.equal(vec![(weight, 1.0), (bought, -1.0), (sold, 1.0)], float(books.weight_before(line)));
@@ -217,7 +217,7 @@ impl<'a> Oracle<'a> {
         let mut idle = 1.0 - self.cash_reference;
         for (line, target) in books.lines.iter().zip(&self.targets) {
             let weight = float(books.weight_after(line));
-            value += tilt * float(line.score(books.input.policy.ranking.grade)) * weight;
+            value += tilt * float(books.score(line)) * weight;
             let (held, reference) = (float(books.weight_before(line)), float(line.reference));
             let steepest = |tangents: &[(f64, f64)]| {
                 tangents.iter().map(|(slope, less)| slope * weight - less).fold(0.0, f64::max)

@@ -492,3 +492,25 @@ fn a_locked_holding_is_valued_and_not_sold() {
     assert_eq!(code_of(&plan, "d"), ReasonCode::Locked);
     assert!(plan.orders.iter().all(|order| order.asset != id("d")));
 }
+
+/// Tilt pulls to the better graded; a member that lost its grade is neither better nor worse.
+#[test]
+fn the_tilt_leaves_a_member_without_a_grade_alone() {
+    let sold = |grade: Option<&str>| {
+        let policy = policy(|policy| policy.objective.grade_tilt = Rate::parse("9").expect("rate"));
+        let holdings = [("a", "5880"), ("b", "2940"), ("c", "980")];
+        let mut input = input(policy, &["600", "300", "100"], &holdings, "200");
+        input.state.members = [id("a"), id("b"), id("c")].into();
+        let grades = &mut input.assets.get_mut(&id("a")).expect("a").grades;
+        grades.investor = grade.map(|grade| Dated {
+            value: crate::model::Grade::new(dec(grade)).expect("grade"),
+            at: at("2025-01-01T00:00:00Z"),
+        });
+        // Outside its band, so that the tilt is asked at all.
+        input.policy.drift_band.kind = BandKind::None;
+        input.policy.drift_band.width = None;
+        planned(&input).orders.iter().any(|order| order.asset == id("a") && order.side == Side::Sell)
+    };
+    assert!(sold(Some("1")), "graded far worse than the others");
+    assert!(!sold(None));
+}
