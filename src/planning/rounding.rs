@@ -10,7 +10,7 @@ use crate::model::{Decimal, Listing, Money, PlanningInput, Price, Quantity, Rate
 use super::portfolio::{
     Line, Portfolio, below_min_trade, below_venue_minimum, buy_limit_price, sell_limit_price, to_quantity, weight_of,
 };
-use super::program::Allocation;
+use super::program::{Allocation, RELAXATION_NOISE};
 use super::valuation::estimated_cost;
 
 /// One rounded trade.
@@ -75,9 +75,12 @@ fn trade(
         Side::Buy => exact.floor_to(line.step()),
         Side::Sell => {
             let (quantity, all) = (exact.ceil_to(line.step()), line.sellable());
-            // Where the venue has no lots, less than a step is dust that the solver's noise left.
+            let quantity = quantity.min(all);
+            // The solver's noise is no position to keep.
+            let left = weight_of(all, line.price(), portfolio.net_asset_value)
+                - weight_of(quantity, line.price(), portfolio.net_asset_value);
             let may_sell_all = line.sell_box == weight_of(all, line.price(), portfolio.net_asset_value);
-            if may_sell_all && quantity.get() + line.step() > all.get() { all } else { quantity.min(all) }
+            if may_sell_all && left <= RELAXATION_NOISE { all } else { quantity }
         }
     };
     priced(input, index, line, listing, side, quantity)

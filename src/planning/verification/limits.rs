@@ -17,6 +17,10 @@ use crate::planning::plan::{LimitCheck, RebalancePlan, Role, Sense};
 /// Where a venue has no lots, a lot is worth this much: a millionth of a quote unit.
 const LEAST_LOT: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
+/// What a solver calls met may be missed by this much, as a fraction of net asset value: a limit on the portfolio is met
+/// to eleven digits.
+const MET: Decimal = Decimal::from_parts(1, 0, 0, false, 11);
+
 /// What every check of limits reads.
 #[derive(Clone, Copy)]
 struct Context<'a> {
@@ -128,7 +132,7 @@ impl Scope {
             bound,
             nature: Nature::State { before: books.weight_of(self.before)? },
             softness,
-            max_allowance: books.weight_of(self.smallest_orders)?,
+            max_allowance: add(books.weight_of(self.smallest_orders)?, MET)?,
             spread: true,
             detail: String::new(),
         })
@@ -330,7 +334,7 @@ fn max_weights(context: Context<'_>, limit: &Limit) -> Result<Vec<Row>, OutOfRan
                 .max(books.weight_of(immovable(input, line)?)?),
             nature: Nature::State { before: line.weight_before },
             softness,
-            max_allowance: books.weight_of(dropped_sale(input, line)?)?,
+            max_allowance: add(books.weight_of(dropped_sale(input, line)?)?, MET)?,
             spread: false,
             detail: String::new(),
         });
