@@ -142,10 +142,7 @@ async fn a_days_limit_is_kept_at_the_commit_and_at_the_last_step() {
     let mut world = World::new().await;
     world.settings.max_day_notional = Some(money("4000"));
     let request = scheduled(monday());
-    let mut venue = world.venue();
-    venue.before_placing = Some(Box::new(|count| assert!(count == 0, "killed")));
-    let died = crate::recovery::futures_catch(std::panic::AssertUnwindSafe(world.run(&request, &venue, &LEGS))).await;
-    assert!(died, "the worker died at its second order");
+    world.dies_at(&request, 1, &LEGS).await;
     world.settings.max_day_notional = Some(money("3000"));
     world.later(seconds(61));
     let venue = world.venue();
@@ -193,10 +190,7 @@ async fn what_was_not_sent_in_time_expires() {
 async fn what_expired_needs_no_switch() {
     let world = World::new().await;
     let request = scheduled(monday());
-    let mut venue = world.venue();
-    venue.before_placing = Some(Box::new(|_| panic!("killed")));
-    let died = crate::recovery::futures_catch(std::panic::AssertUnwindSafe(world.run(&request, &venue, &LEGS))).await;
-    assert!(died, "the worker died");
+    world.dies_at(&request, 0, &LEGS).await;
     world.later(hours(1));
     world.store().set_kill_switch(&SwitchScope::Everything, &on("drill")).await.expect("sets");
     let venue = world.venue();

@@ -1,13 +1,16 @@
 //! A small world to run in: the embedded store, one account, a clock that stands still, and hands on every part.
 
 use std::sync::Mutex;
+use std::task::Poll;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use index_rebalancer::adapters::clock::ManualClock;
 use index_rebalancer::adapters::dynamodb::DynamoStore;
 use index_rebalancer::adapters::embedded_store::{EmbeddedStore, TABLE};
 use index_rebalancer::adapters::paper_venue::{PaperBook, PaperVenue};
-use index_rebalancer::execution::{self, ExecutionError, Opening, Ports, RunOutcome, RunRequest, Settings};
+use index_rebalancer::execution::{
+    self, ExecutionError, Opening, Ports, PreparationFailure, RunOutcome, RunRequest, Settings,
+};
 use index_rebalancer::model::{AccountId, AccountSnapshot, PlanningInput, Trigger, VenueId};
 use index_rebalancer::planning::RebalancePlan;
 use index_rebalancer::planning::idempotency::run_id;
@@ -182,6 +185,27 @@ impl World {
         execution::execute(request, &self.ports(venue), prepare, |input| Ok::<_, String>(plan(input))).await
     }
 
+    /// A worker that dies as it is about to place that order (from 0): what it has sent and stored stays, nothing else.
+    pub(crate) async fn dies_at(&self, request: &RunRequest, order: usize, legs: &[Leg]) {
+        let prepare = async |opening: Opening| Ok(input_for(request, &opening));
+        self.dies_at_order_of(request, order, prepare, |input| plan_of(input, legs)).await;
+    }
+
+    /// The same with an input and a plan of its own.
+    pub(crate) async fn dies_at_order_of(
+        &self,
+        request: &RunRequest,
+        order: usize,
+        prepare: impl AsyncFnOnce(Opening) -> Result<PlanningInput, PreparationFailure>,
+        plan: impl FnOnce(&PlanningInput) -> RebalancePlan,
+    ) {
+        let mut venue = self.venue();
+        venue.before_placing = Some(Box::new(move |count| assert!(count < order, "killed")));
+        let ports = self.ports(&venue);
+        let run = execution::execute(request, &ports, prepare, |input| Ok::<_, String>(plan(input)));
+        assert!(panics(run).await, "the worker died at order {order}");
+    }
+
     /// Runs what must be answered or finished from the store: planning again is a failure.
     pub(crate) async fn resume<V: Venue>(&self, request: &RunRequest, venue: &V) -> Result<RunOutcome, ExecutionError> {
         let prepare = async |_: Opening| panic!("a stored run was prepared again");
@@ -224,6 +248,16 @@ impl World {
         self.clock.advance(by);
         self.clock.now()
     }
+}
+
+/// Runs a future to its end or its panic; whether it panicked.
+async fn panics<F: Future>(future: F) -> bool {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| {
+        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| future.as_mut().poll(context)));
+        polled.map_or(Poll::Ready(true), |polled| polled.map(|_| false))
+    })
+    .await
 }
 
 pub(crate) fn raw_run_key(run: Uuid) -> (String, String) {
