@@ -17,7 +17,7 @@ use crate::model::{
 };
 
 /// The version of every stored item.
-pub const ITEM_SCHEMA: u32 = 2;
+pub const ITEM_SCHEMA: u32 = 3;
 
 /// Runs, plans, orders, locks and switches. Each method is one atomic step: a read, a conditional write or one
 /// transaction. Reads are strongly consistent unless the method says otherwise.
@@ -31,8 +31,9 @@ pub trait RunStore {
     /// The runs of a portfolio on all its accounts, oldest first. May lag behind writes by a moment.
     async fn list_runs(&self, environment: Environment, portfolio: &PortfolioId) -> Result<Vec<RunItem>, StoreError>;
 
-    /// The runs that are neither Done nor Aborted, oldest first. May lag behind writes by a moment.
-    async fn unsettled_runs(&self) -> Result<Vec<RunItem>, StoreError>;
+    /// Every account that is held, the longest held first. A run has its account's lock from its claim to its end, so
+    /// these are the runs that are neither Done nor Aborted: none is missing, however recently it was claimed.
+    async fn held_locks(&self) -> Result<Vec<LockItem>, StoreError>;
 
     async fn load_lock(&self, account: &AccountKey) -> Result<Option<LockItem>, StoreError>;
 

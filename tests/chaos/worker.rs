@@ -143,11 +143,11 @@ async fn deliver(ports: &WorkerPorts<'_>, account: &str, delivery: Delivery) -> 
 /// As a schedule of its own would: whatever the account has left unsettled, without its event.
 async fn recover(ports: &WorkerPorts<'_>, account: &str) -> Result<i32, ExecutionError> {
     let mut code = 0;
-    for run in ports.store.unsettled_runs().await? {
-        if run.identity.venue_account.as_str() != account {
+    for lock in ports.store.held_locks().await? {
+        if lock.account.account.as_str() != account {
             continue;
         }
-        let after = execution::recover(ports, run.run_id, claim_token(), Unplanned::Leave).await?;
+        let after = execution::recover(ports, lock.run_id, claim_token(), Unplanned::Leave).await?;
         if after.is_some_and(|run| !run.state.is_terminal()) {
             code = 3;
         }

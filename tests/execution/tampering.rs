@@ -69,7 +69,7 @@ async fn an_unknown_state_halts() {
 async fn an_unknown_order_state_or_a_foreign_schema_halts() {
     for (attribute, value, expected) in [
         ("state", AttributeValue::S("lost".to_owned()), "lost"),
-        ("schema", AttributeValue::N("3".to_owned()), "schema"),
+        ("schema", AttributeValue::N("4".to_owned()), "schema"),
     ] {
         let world = World::new().await;
         let request = committed(&world).await;

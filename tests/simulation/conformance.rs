@@ -175,7 +175,7 @@ async fn operate<S: RunStore>(store: &S, pool: &mut Pool) -> String {
         _ => {
             let switches = told("kill_switch", store.kill_switch(&scope).await);
             let memory = told("load_portfolio", store.load_portfolio(&portfolio).await);
-            let open = told("unsettled_runs", store.unsettled_runs().await);
+            let open = told("held_locks", store.held_locks().await);
             let all = told("list_runs", store.list_runs(run.identity.environment, &run.identity.portfolio).await);
             let found = told("find_runs", store.find_runs(&run.run_id.to_string()[..6]).await);
             let short = told("find_runs", store.find_runs("ab").await);

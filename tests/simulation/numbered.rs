@@ -78,7 +78,7 @@ fn every_call_of_a_port_is_a_numbered_step() {
     step!(store.load_run(run.run_id));
     step!(store.find_runs("abcd"));
     step!(store.list_runs(run.identity.environment, &run.identity.portfolio));
-    step!(store.unsettled_runs());
+    step!(store.held_locks());
     step!(store.load_lock(&account));
     step!(store.claim(&run, &entry));
     step!(store.update_run(&run, &run, &entry));

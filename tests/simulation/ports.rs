@@ -69,10 +69,10 @@ impl RunStore for SimStore {
         .await
     }
 
-    async fn unsettled_runs(&self) -> Answer<Vec<RunItem>> {
-        self.step("unsettled_runs", Kind::Listing, |effect| {
-            let effect = if self.bug == Some(Bug::IndexStaysEmpty) { Effect::Stale } else { effect };
-            Ok(fresh_or_empty(effect, self.world.table.borrow().unsettled_runs()))
+    async fn held_locks(&self) -> Answer<Vec<LockItem>> {
+        self.step("held_locks", Kind::Read, |_| {
+            let forgets = self.bug == Some(Bug::LocksStayUnseen);
+            Ok(if forgets { Vec::new() } else { self.world.table.borrow().held_locks() })
         })
         .await
     }

@@ -210,8 +210,10 @@ impl Table {
         self.runs.values().all(|run| run.state.is_terminal())
     }
 
-    pub(crate) fn unsettled_runs(&self) -> Vec<RunItem> {
-        oldest_first(self.runs.values().filter(|run| !run.state.is_terminal()))
+    pub(crate) fn held_locks(&self) -> Vec<LockItem> {
+        let mut locks: Vec<LockItem> = self.locks.values().cloned().collect();
+        locks.sort_by_key(|lock| (lock.taken_at, lock.run_id));
+        locks
     }
 
     pub(crate) fn claim(&mut self, by: Writer, run: &RunItem, entry: &LogEntry) -> Answer<Written> {

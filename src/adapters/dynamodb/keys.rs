@@ -13,7 +13,10 @@ use crate::ports::store::{
 };
 
 /// Attributes that exist for keys and indexes only.
-pub(super) const OWN_ATTRIBUTES: [&str; 5] = ["pk", "sk", "portfolio_key", "unsettled", "created_at_ms"];
+pub(super) const OWN_ATTRIBUTES: [&str; 4] = ["pk", "sk", "portfolio_key", "created_at_ms"];
+
+/// Partition of all locks.
+pub(super) const LOCKS: &str = "lock";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
@@ -87,15 +90,15 @@ pub(super) fn log_entry(entry: &LogEntry) -> Key {
 }
 
 fn account(key: &AccountKey) -> String {
-    format!("account#{}#{}#{}", key.environment, key.venue, key.account)
+    format!("{}#{}#{}", key.environment, key.venue, key.account)
 }
 
 pub(super) fn lock(key: &AccountKey) -> Key {
-    Key { pk: account(key), sk: "lock".to_owned() }
+    Key { pk: LOCKS.to_owned(), sk: account(key) }
 }
 
 pub(super) fn day(key: &AccountKey, day: Date) -> Key {
-    Key { pk: account(key), sk: format!("day#{day}") }
+    Key { pk: format!("account#{}", account(key)), sk: format!("day#{day}") }
 }
 
 pub(super) fn portfolio(key: &PortfolioKey) -> Key {

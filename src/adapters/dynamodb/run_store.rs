@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::keys::{self, Key};
-use super::table::{RUNS_BY_PORTFOLIO, TTL_ATTRIBUTE, UNSETTLED_RUNS};
+use super::table::{RUNS_BY_PORTFOLIO, TTL_ATTRIBUTE};
 use super::{Condition, DynamoStore, Item, decode, encode, number, text, unavailable};
 use crate::model::number::parse_market;
 use crate::model::{Environment, Money, PortfolioId};
@@ -24,9 +24,6 @@ fn run_attributes(run: &RunItem) -> Result<Item, StoreError> {
     let portfolio = keys::portfolio_runs(run.identity.environment, &run.identity.portfolio);
     item.insert("portfolio_key".to_owned(), text(portfolio));
     item.insert("created_at_ms".to_owned(), number(run.created_at.as_millisecond()));
-    if !run.state.is_terminal() {
-        item.insert("unsettled".to_owned(), text("unsettled"));
-    }
     Ok(item)
 }
 
@@ -53,23 +50,6 @@ impl DynamoStore {
         let items = query.table_name(&self.table).into_paginator().items().send();
         let items: Vec<Item> = items.try_collect().await.map_err(|error| unavailable(step, error))?;
         items.into_iter().map(|item| decode(&Key::of(&item), item)).collect()
-    }
-
-    async fn indexed_runs(
-        &self,
-        index: &str,
-        attribute: &str,
-        value: String,
-        step: &'static str,
-    ) -> Result<Vec<RunItem>, StoreError> {
-        let query = self
-            .client
-            .query()
-            .index_name(index)
-            .key_condition_expression("#partition = :partition")
-            .expression_attribute_names("#partition", attribute)
-            .expression_attribute_values(":partition", text(value));
-        self.collect(query, step).await
     }
 
     /// One transaction of these writes and the entry that tells of them. `Err(positions)` when conditions failed.
@@ -144,12 +124,25 @@ impl RunStore for DynamoStore {
     }
 
     async fn list_runs(&self, environment: Environment, portfolio: &PortfolioId) -> Result<Vec<RunItem>, StoreError> {
-        let partition = keys::portfolio_runs(environment, portfolio);
-        self.indexed_runs(RUNS_BY_PORTFOLIO, "portfolio_key", partition, "listing runs").await
+        let query = self
+            .client
+            .query()
+            .index_name(RUNS_BY_PORTFOLIO)
+            .key_condition_expression("portfolio_key = :portfolio")
+            .expression_attribute_values(":portfolio", text(keys::portfolio_runs(environment, portfolio)));
+        self.collect(query, "listing runs").await
     }
 
-    async fn unsettled_runs(&self) -> Result<Vec<RunItem>, StoreError> {
-        self.indexed_runs(UNSETTLED_RUNS, "unsettled", "unsettled".to_owned(), "listing unsettled runs").await
+    async fn held_locks(&self) -> Result<Vec<LockItem>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(keys::LOCKS));
+        let mut locks: Vec<LockItem> = self.collect(query, "listing locks").await?;
+        locks.sort_by_key(|lock| (lock.taken_at, lock.run_id));
+        Ok(locks)
     }
 
     async fn load_lock(&self, account: &AccountKey) -> Result<Option<LockItem>, StoreError> {
