@@ -22,16 +22,15 @@ pub enum Switch {
 
 /// Reads the switches that concern a run. Unreadable means on.
 pub async fn read_switch<S: RunStore>(store: &S, run: &RunIdentity) -> Switch {
-    let scopes = [
-        (SwitchScope::Everything, "everything".to_owned()),
-        (SwitchScope::Portfolio(run.environment, run.portfolio.clone()), format!("portfolio {}", run.portfolio)),
-    ];
-    for (scope, name) in scopes {
+    let scopes = [SwitchScope::Everything, SwitchScope::Portfolio(run.environment, run.portfolio.clone())];
+    for scope in scopes {
         match store.kill_switch(&scope).await {
-            Ok(KillSwitch { on: false, .. }) => {}
-            Ok(KillSwitch { note, .. }) => return Switch::On(format!("the kill switch of {name} is on: {note}")),
+            Ok(None | Some(KillSwitch { on: false, .. })) => {}
+            Ok(Some(KillSwitch { note, operator, .. })) => {
+                return Switch::On(format!("the kill switch of {scope} is on, set by {operator}: {note}"));
+            }
             Err(error) => {
-                return Switch::On(format!("the kill switch of {name} is unreadable, which means on: {error}"));
+                return Switch::On(format!("the kill switch of {scope} is unreadable, which means on: {error}"));
             }
         }
     }

@@ -3,14 +3,10 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use index_rebalancer::execution::{Opening, execute};
 use index_rebalancer::model::{PlanningInput, Side};
-use index_rebalancer::ports::store::{KillSwitch, SwitchScope};
-use index_rebalancer::ports::{OrderState, RunState, RunStore};
+use index_rebalancer::ports::store::SwitchScope;
+use index_rebalancer::ports::{OrderState, RunState};
 
 use crate::support::*;
-
-fn on(note: &str) -> KillSwitch {
-    KillSwitch { on: true, note: note.to_owned(), updated_at: Some(monday()) }
-}
 
 fn scopes() -> [SwitchScope; 2] {
     let identity = scheduled(monday()).identity;
@@ -21,14 +17,13 @@ fn scopes() -> [SwitchScope; 2] {
 async fn a_switch_that_is_on_ends_the_run_before_anything_is_prepared() {
     for scope in scopes() {
         let world = World::new().await;
-        world.store().set_kill_switch(&scope, &on("drill")).await.expect("sets");
+        world.throw(&scope, true, "drill").await;
         let venue = world.venue();
         let record = aborted(world.resume(&scheduled(monday()), &venue).await.expect("ends"));
-        assert!(record.reason.contains("drill"), "{}", record.reason);
+        assert!(record.reason.contains("set by alice: drill"), "{}", record.reason);
         assert_eq!((venue.placed().len(), world.lock_holder().await), (0, None));
 
-        let off = KillSwitch { on: false, ..on("") };
-        world.store().set_kill_switch(&scope, &off).await.expect("sets");
+        world.throw(&scope, false, "over").await;
         let next = scheduled(world.later(hours(1)));
         completed(world.run(&next, &venue, &LEGS).await.expect("runs"));
     }
@@ -39,7 +34,7 @@ async fn the_switch_of_another_portfolio_stops_nothing() {
     let world = World::new().await;
     let identity = scheduled(monday()).identity;
     let other = SwitchScope::Portfolio(identity.environment, "moonshot".parse().expect("valid"));
-    world.store().set_kill_switch(&other, &on("drill")).await.expect("sets");
+    world.throw(&other, true, "drill").await;
     completed(world.run(&scheduled(monday()), &world.venue(), &LEGS).await.expect("runs"));
 }
 
@@ -53,7 +48,7 @@ async fn the_switch_is_read_again_at_the_last_step() {
             if unreadable {
                 world.tamper("switch", "everything", "on", AttributeValue::S("perhaps".to_owned())).await;
             } else {
-                world.store().set_kill_switch(&SwitchScope::Everything, &on("stop")).await.expect("sets");
+                world.throw(&SwitchScope::Everything, true, "stop").await;
             }
             Ok(input_for(&request, &opening))
         };
@@ -76,8 +71,8 @@ async fn a_switch_thrown_between_two_orders_stops_the_second() {
     let thrower = std::sync::Arc::clone(&world);
     venue.before_placing = Some(Box::new(move |_| {
         let world = std::sync::Arc::clone(&thrower);
-        let throw = async move { world.store().set_kill_switch(&SwitchScope::Everything, &on("now")).await };
-        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(throw)).expect("sets");
+        let throw = async move { world.throw(&SwitchScope::Everything, true, "now").await };
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(throw));
     }));
     let record = aborted(world.run(&scheduled(monday()), &venue, &LEGS).await.expect("ends"));
     assert_eq!(venue.placed().len(), 1);
@@ -192,7 +187,7 @@ async fn what_expired_needs_no_switch() {
     let request = scheduled(monday());
     world.dies_at(&request, 0, &LEGS).await;
     world.later(hours(1));
-    world.store().set_kill_switch(&SwitchScope::Everything, &on("drill")).await.expect("sets");
+    world.throw(&SwitchScope::Everything, true, "drill").await;
     let venue = world.venue();
     let record = completed(world.resume(&redelivered(&request), &venue).await.expect("ends"));
     assert_eq!(states(&record), [OrderState::NotPlaced, OrderState::Expired, OrderState::Expired]);

@@ -9,9 +9,7 @@ use index_rebalancer::adapters::dynamodb::DynamoStore;
 use index_rebalancer::adapters::embedded_store::{EmbeddedStore, TABLE};
 use index_rebalancer::execution::audit::of_run;
 use index_rebalancer::model::Money;
-use index_rebalancer::ports::store::{
-    BlobOwner, ChunkAddress, CommitAnswer, DayReservation, KillSwitch, RunItem, SwitchScope, Written,
-};
+use index_rebalancer::ports::store::{BlobOwner, ChunkAddress, CommitAnswer, DayReservation, RunItem, Written};
 use index_rebalancer::ports::{RunState, RunStore};
 use uuid::Uuid;
 
@@ -154,16 +152,6 @@ async fn chunks_are_written_once() {
     let missing = ChunkAddress { chunk: 1, ..address };
     world.store().expire_chunk(&missing, 5).await.expect_err("what is not there is not made");
     assert_eq!(world.store().load_chunk(&missing).await, Ok(None));
-}
-
-#[tokio::test]
-async fn switches_are_off_until_they_are_set() {
-    let world = World::new().await;
-    let scope = SwitchScope::Everything;
-    assert_eq!(world.store().kill_switch(&scope).await, Ok(KillSwitch::UNSET));
-    let on = KillSwitch { on: true, note: "maintenance".to_owned(), updated_at: Some(monday()) };
-    world.store().set_kill_switch(&scope, &on).await.expect("sets");
-    assert_eq!(world.store().kill_switch(&scope).await, Ok(on));
 }
 
 #[tokio::test]

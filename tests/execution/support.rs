@@ -8,13 +8,14 @@ use index_rebalancer::adapters::clock::ManualClock;
 use index_rebalancer::adapters::dynamodb::DynamoStore;
 use index_rebalancer::adapters::embedded_store::{EmbeddedStore, TABLE};
 use index_rebalancer::adapters::paper_venue::{PaperBook, PaperVenue};
+use index_rebalancer::execution::audit::Switching;
 use index_rebalancer::execution::{
     self, ExecutionError, Opening, Ports, PreparationFailure, RunOutcome, RunRequest, Settings,
 };
 use index_rebalancer::model::{AccountId, AccountSnapshot, PlanningInput, Trigger, VenueId};
 use index_rebalancer::planning::RebalancePlan;
 use index_rebalancer::planning::idempotency::run_id;
-use index_rebalancer::ports::store::RunItem;
+use index_rebalancer::ports::store::{KillSwitch, RunItem, SwitchScope};
 use index_rebalancer::ports::venue::{Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder};
 use index_rebalancer::ports::{Clock, RunRecord, RunStore};
 use jiff::{SignedDuration, Timestamp};
@@ -226,6 +227,31 @@ impl World {
 
     pub(crate) async fn run_item(&self, request: &RunRequest) -> RunItem {
         self.store().load_run(run_id(&request.identity)).await.expect("reads").expect("is stored")
+    }
+
+    /// Sets a kill switch, as Alice.
+    pub(crate) async fn throw(&self, scope: &SwitchScope, on: bool, note: &str) -> (KillSwitch, bool) {
+        let (operator, note) = ("alice".to_owned(), note.to_owned());
+        let change = Switching { on, operator, note, at: self.clock.now() };
+        execution::set_kill_switch(self.store(), scope, &change).await.expect("sets")
+    }
+
+    /// Deletes a raw item, behind the adapter's back.
+    pub(crate) async fn remove(&self, pk: &str, sk: &str) {
+        let key = [("pk", pk), ("sk", sk)].map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
+        let delete = self.embedded.client().delete_item().table_name(TABLE).set_key(Some(key.into()));
+        delete.send().await.expect("the raw item is deleted");
+    }
+
+    /// Puts a raw item under another sort key as well.
+    pub(crate) async fn copy(&self, pk: &str, from: &str, to: &str) {
+        let key =
+            [("pk", pk), ("sk", from)].map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
+        let client = self.embedded.client();
+        let read = client.get_item().table_name(TABLE).set_key(Some(key.into())).send().await.expect("reads");
+        let mut item = read.item.expect("is stored");
+        item.insert("sk".to_owned(), AttributeValue::S(to.to_owned()));
+        client.put_item().table_name(TABLE).set_item(Some(item)).send().await.expect("the raw item is written");
     }
 
     /// Overwrites one attribute of a raw item, behind the adapter's back.

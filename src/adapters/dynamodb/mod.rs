@@ -12,7 +12,8 @@
 //! | lock | `lock` | environment`#`venue`#`account | account; all of them, by recovery |
 //! | day | `account#`environment`#`venue`#`account | `day#`date | account and day |
 //! | portfolio | `portfolio#`environment`#`venue`#`account`#`portfolio | `state` | portfolio on an account |
-//! | kill switch | `switch` | `everything` or `portfolio#`environment`#`portfolio | scope |
+//! | kill switch | `switch` | `everything` or `portfolio#`environment`#`portfolio | scope; all of them |
+//! | its log entry | `switch_log` | the same`#`number | all of them, by scope and number |
 //! | paper account, paper order | `paper#`venue`#`account | `account`, `order#`client order id | account; client order id |
 //!
 //! Recovery goes by the locks and not by an index: a query of the partition is strongly consistent, and claim and end
@@ -39,6 +40,10 @@
 //!
 //! log entry     absent, in the same transaction as the run or order whose revision is its number
 //!               guarded by that item's condition; never replaced, never deleted
+//!
+//! kill switch   log entry of its number absent; the switch itself has no condition
+//!               two people at once: one is refused, reads the other's entry and goes on from it. What is stored may
+//!               be unreadable: a switch can be set all the same
 //!
 //! commit's day  reserved_notional ≤ limit − mine, in the same transaction: two commits cannot both fit in one gap
 //! ```

@@ -15,7 +15,7 @@ use crate::model::number::parse_market;
 use crate::model::{Environment, Money, PortfolioId};
 use crate::ports::store::{
     AccountKey, ChunkAddress, CommitAnswer, DayReservation, ITEM_SCHEMA, KillSwitch, LockItem, LogEntry, OrderItem,
-    PortfolioItem, PortfolioKey, RunItem, RunStore, StoreError, SwitchScope, Written,
+    PortfolioItem, PortfolioKey, RunItem, RunStore, StoreError, SwitchEntry, SwitchScope, Written,
 };
 
 /// A run's attributes, with those of its indexes.
@@ -50,6 +50,21 @@ impl DynamoStore {
         let items = query.table_name(&self.table).into_paginator().items().send();
         let items: Vec<Item> = items.try_collect().await.map_err(|error| unavailable(step, error))?;
         items.into_iter().map(|item| decode(&Key::of(&item), item)).collect()
+    }
+
+    /// Everything in a partition, by sort key, strongly consistent.
+    async fn partition<T: DeserializeOwned>(
+        &self,
+        pk: impl Into<String>,
+        step: &'static str,
+    ) -> Result<Vec<T>, StoreError> {
+        let query = self
+            .client
+            .query()
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(pk));
+        self.collect(query, step).await
     }
 
     /// One transaction of these writes and the entry that tells of them. `Err(positions)` when conditions failed.
@@ -134,13 +149,7 @@ impl RunStore for DynamoStore {
     }
 
     async fn held_locks(&self) -> Result<Vec<LockItem>, StoreError> {
-        let query = self
-            .client
-            .query()
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(keys::LOCKS));
-        let mut locks: Vec<LockItem> = self.collect(query, "listing locks").await?;
+        let mut locks: Vec<LockItem> = self.partition(keys::LOCKS, "listing locks").await?;
         locks.sort_by_key(|lock| (lock.taken_at, lock.run_id));
         Ok(locks)
     }
@@ -268,13 +277,7 @@ impl RunStore for DynamoStore {
     }
 
     async fn load_orders(&self, run_id: Uuid) -> Result<Vec<OrderItem>, StoreError> {
-        let query = self
-            .client
-            .query()
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(keys::orders(run_id)));
-        self.collect(query, "reading a run's orders").await
+        self.partition(keys::orders(run_id), "reading a run's orders").await
     }
 
     async fn finish(
@@ -303,26 +306,31 @@ impl RunStore for DynamoStore {
     }
 
     async fn load_log(&self, run_id: Uuid) -> Result<Vec<LogEntry>, StoreError> {
-        let query = self
-            .client
-            .query()
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(keys::log(run_id)));
-        self.collect(query, "reading a run's log").await
+        self.partition(keys::log(run_id), "reading a run's log").await
     }
 
     async fn load_portfolio(&self, key: &PortfolioKey) -> Result<Option<PortfolioItem>, StoreError> {
         self.get_as(&keys::portfolio(key), "reading a portfolio").await
     }
 
-    async fn kill_switch(&self, scope: &SwitchScope) -> Result<KillSwitch, StoreError> {
-        let found = self.get_as(&keys::switch(scope), "reading a kill switch").await?;
-        Ok(found.unwrap_or(KillSwitch::UNSET))
+    async fn kill_switch(&self, scope: &SwitchScope) -> Result<Option<KillSwitch>, StoreError> {
+        self.get_as(&keys::switch(scope), "reading a kill switch").await
     }
 
-    async fn set_kill_switch(&self, scope: &SwitchScope, switch: &KillSwitch) -> Result<(), StoreError> {
-        self.put_if(&keys::switch(scope), encode(switch)?, Condition::NONE, "setting a kill switch").await?;
-        Ok(())
+    async fn kill_switches(&self) -> Result<Vec<KillSwitch>, StoreError> {
+        self.partition(keys::SWITCHES, "listing kill switches").await
+    }
+
+    async fn set_kill_switch(&self, switch: &KillSwitch, entry: &SwitchEntry) -> Result<Written, StoreError> {
+        let actions = vec![
+            put_action(self.put(&keys::switch(&switch.scope), encode(switch)?, Condition::NONE)?),
+            put_action(self.put(&keys::switch_entry(entry), encode(entry)?, Condition::absent())?),
+        ];
+        let done = self.transact(actions, "setting a kill switch").await?.is_ok();
+        Ok(if done { Written::Done } else { Written::Refused })
+    }
+
+    async fn load_switch_log(&self) -> Result<Vec<SwitchEntry>, StoreError> {
+        self.partition(keys::SWITCH_LOG, "reading the kill switches' log").await
     }
 }
