@@ -222,6 +222,10 @@ where
             return Ok(Err(conclusion::abort_unplanned(ports, run, reason).await?));
         }
     };
+    // Checked again before every order, as the switch is.
+    if let Some(reason) = gate::unconsented(&run.identity, ports.venue.promise(), &input.policy.orders) {
+        return Ok(Err(conclusion::abort_unplanned(ports, run, reason).await?));
+    }
     let planned = plan(&input).map_err(|error| error.to_string());
     match planned.and_then(|plan| commitment::check(&run, &input, &plan).map(|()| plan)) {
         Ok(plan) => commitment::commit(ports, run, &input, &plan).await,

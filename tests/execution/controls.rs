@@ -2,8 +2,10 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use index_rebalancer::execution::{Opening, execute};
-use index_rebalancer::model::{PlanningInput, Side};
+use index_rebalancer::model::{Environment, PlanningInput, Side};
+use index_rebalancer::ports::capability::PAPER;
 use index_rebalancer::ports::store::SwitchScope;
+use index_rebalancer::ports::venue::{Duplicates, Promise};
 use index_rebalancer::ports::{OrderState, RunState};
 
 use crate::support::*;
@@ -233,5 +235,37 @@ async fn the_cash_buffer_is_not_spent() {
         let world = World::new().await;
         let record = completed(world.run(&scheduled(monday()), &world.venue(), &[leg]).await.expect("runs"));
         assert_eq!(states(&record), [expected], "{}", record.orders[0].note);
+    }
+}
+
+/// Where neither a repetition nor a late request is safe, nothing live is sent unless the operator has said so.
+#[tokio::test]
+async fn live_orders_go_where_nothing_is_promised_only_with_consent() {
+    let nothing = Promise { duplicates: Duplicates::Unchecked, late_requests: None };
+    for (environment, promise, consents, sends) in [
+        (Environment::Live, nothing, false, false),
+        (Environment::Live, nothing, true, true),
+        (Environment::Live, PAPER.promise(), false, true),
+        (Environment::Paper, nothing, false, true),
+    ] {
+        let world = World::new().await;
+        let mut venue = world.venue();
+        venue.promise = promise;
+        let mut request = scheduled(monday());
+        request.identity.environment = environment;
+        let prepare = async |opening: Opening| {
+            let mut input = input_for(&request, &opening);
+            input.policy.orders.accept_unknown_fate = consents;
+            Ok(input)
+        };
+        let plan = |input: &PlanningInput| Ok::<_, String>(plan_of(input, &LEGS));
+        let outcome = execute(&request, &world.ports(&venue), prepare, plan).await.expect("ends");
+        if sends {
+            assert_eq!((states(&completed(outcome)), venue.placed().len()), (vec![OrderState::Filled; 3], 3));
+        } else {
+            let record = aborted(outcome);
+            assert!(record.plan.is_none() && record.reason.contains("accept_unknown_fate = true"), "{}", record.reason);
+            assert_eq!(venue.placed(), []);
+        }
     }
 }
