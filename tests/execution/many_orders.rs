@@ -74,7 +74,7 @@ async fn five_thousand_orders_are_committed_at_once() {
 
 /// After the plan's validity nothing is sent, and every order has an end of its own.
 #[tokio::test]
-#[ignore = "some minutes on a busy machine: cargo test --test execution -- --ignored"]
+#[ignore = "some minutes on a busy machine: make long-largest-run, which is part of make ci-long"]
 async fn each_of_five_thousand_orders_has_its_end() {
     let world = World::new().await;
     let request = scheduled(monday());
