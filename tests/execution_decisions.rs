@@ -13,10 +13,10 @@ use index_rebalancer::execution::gate::{self, DayTotal, Switch, View};
 use index_rebalancer::execution::intervention::{Answer, Known, Statement, answered};
 use index_rebalancer::execution::settlement::{self, Adoption, Finding, Verdict, adopted, moved};
 use index_rebalancer::execution::{Opening, blob::Blob};
-use index_rebalancer::model::{Decimal, Flow, Money, Order, PlanningInput, Price, Quantity, Weight};
+use index_rebalancer::model::{Decimal, Environment, Flow, Money, Order, PlanningInput, Price, Quantity, Weight};
 use index_rebalancer::planning::idempotency::{digest_of, run_id};
 use index_rebalancer::planning::plan::{RebalancePlan, Relaxation};
-use index_rebalancer::ports::capability::client_order_id;
+use index_rebalancer::ports::capability::{PAPER, client_order_id};
 use index_rebalancer::ports::store::{Attempt, OrderItem, RunItem};
 use index_rebalancer::ports::venue::{Duplicates, Fill, LateRequests, Promise, VenueOrder, VenueOrderStatus};
 use index_rebalancer::ports::{OrderState, RunState};
@@ -80,6 +80,7 @@ fn view<'a>(input: &'a PlanningInput, order: &'a Order) -> View<'a> {
         policy: &input.policy.orders,
         order,
         switch: Switch::Off,
+        promise: PAPER.promise(),
         sent_count: 0,
         sent_notional: Money::ZERO,
         day: None,
@@ -100,6 +101,9 @@ fn the_gate_passes_a_clean_order_and_stops_each_fault() {
     };
     stopped(&View { switch: Switch::On("drill".to_owned()), ..clean.clone() }, "drill");
     stopped(&View { run_id: Uuid::nil(), ..clean.clone() }, "not what was planned");
+    let live = index_rebalancer::model::RunIdentity { environment: Environment::Live, ..input.run.clone() };
+    let promise = Promise { duplicates: Duplicates::RefusedWhileOpen, late_requests: None };
+    stopped(&View { run: &live, promise, ..clean.clone() }, "orders.accept_unknown_fate = true in the policy");
     stopped(&View { sent_count: 10, ..clean.clone() }, "max_orders 10");
     stopped(&View { sent_notional: money("8000.01"), ..clean.clone() }, "max_run_notional 10000");
     for at_the_limit in

@@ -180,13 +180,18 @@ fn runs_that_were_taken_up_say_what_a_person_must_do() {
 fn a_log_and_its_findings() {
     let (whole, spoilt) = (sample::audited(&[]), sample::audited(&sample::FINDINGS));
     for width in [80, 160] {
-        let text = text::audit(std::slice::from_ref(&whole), &wide(width));
+        let text = text::audit(std::slice::from_ref(&whole), &[], &wide(width));
         check(&format!("audit-{width}.txt"), &text);
         assert_fits(&text, width);
     }
-    let text = text::audit(&[whole.clone(), spoilt], &wide(80));
+    let text = text::audit(&[whole.clone(), spoilt], &[], &wide(80));
     check("audit-findings-80.txt", &text);
     assert_fits(&text, 80);
-    assert!(text::audit(std::slice::from_ref(&whole), &Canvas { ascii: true, ..wide(80) }).is_ascii());
-    assert!(text::audit(&[], &wide(80)).contains("No runs yet"));
+    assert!(text::audit(std::slice::from_ref(&whole), &[], &Canvas { ascii: true, ..wide(80) }).is_ascii());
+    assert!(text::audit(&[], &[], &wide(80)).contains("No runs yet"));
+    for width in [80, 160] {
+        let text = text::audit(std::slice::from_ref(&whole), &sample::switched(), &wide(width));
+        check(&format!("audit-switches-{width}.txt"), &text);
+        assert_fits(&text, width);
+    }
 }

@@ -106,7 +106,7 @@ pub enum Command {
     Settle(Settle),
     /// Stop a run by hand: end what was not sent, only settle what was
     Abort(Abort),
-    /// Recompute the log of every change, of one run or of all, and say whether anything was altered
+    /// Recompute the log of every change, of runs and kill switches, and say whether anything was altered
     Audit(Audit),
     /// Stop all sending, allow it again, or tell which
     KillSwitch(KillSwitch),
@@ -294,7 +294,7 @@ pub struct Abort {
 
 #[derive(Debug, Clone, Args)]
 pub struct Audit {
-    /// Only this run, with its entries; the verdict on every run when not given
+    /// Only this run, with its entries; every kill switch and the verdict on every run when not given
     #[arg(value_name = "RUN")]
     pub run: Option<String>,
 }
@@ -303,9 +303,11 @@ pub struct Audit {
 pub struct KillSwitch {
     #[arg(value_enum)]
     pub action: SwitchAction,
-    /// Why, for the one who finds it on
-    #[arg(long, default_value = "set at the command line")]
+    /// Why, for the log and for the one who finds it on
+    #[arg(long, default_value = "set at the command line", value_parser = sentence)]
     pub note: String,
+    #[command(flatten)]
+    pub operator: Operator,
     /// Only this portfolio's runs on paper; all runs when not given
     #[arg(long, value_name = "ID")]
     pub portfolio: Option<PortfolioId>,

@@ -262,6 +262,7 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
             policy: &self.input.policy.orders,
             order,
             switch,
+            promise: self.ports.venue.promise(),
             sent_count,
             sent_notional,
             day,

@@ -343,6 +343,11 @@ pub struct OrderPolicy {
     /// Most that all runs on the account may commit in one UTC day. Absent: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_day_notional: Option<Money>,
+    /// Consent to trade live at a venue that neither returns the order of a repeated request nor refuses a late one:
+    /// what became of an order without an answer cannot be found out there by asking, so it stays unknown, and the
+    /// account locked, until a person says what became of it. Without consent no live order is sent to such a venue.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accept_unknown_fate: bool,
 }
 
 /// When data is too old, too sparse or too strange to trade on.

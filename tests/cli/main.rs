@@ -261,7 +261,7 @@ fn the_kill_switch_stops_runs_with_5() {
     let answer = bench.expect(5, &["run", BLUE_CHIP]);
     assert!(answer.err.contains("a test"), "{}", answer.err);
     assert_eq!(bench.json(0, &["runs"])["runs"].as_array().map(Vec::len), Some(0));
-    bench.expect(0, &["kill-switch", "off"]);
+    bench.expect(0, &["kill-switch", "off", "--by", "alice"]);
     assert_eq!(bench.json(0, &["kill-switch", "status"])["on"], false);
     bench.expect(0, &["run", BLUE_CHIP]);
     bench.expect(0, &["kill-switch", "on", "--portfolio", "moonshot"]);

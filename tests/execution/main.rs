@@ -16,6 +16,7 @@ mod audit;
 mod controls;
 mod emission;
 mod interventions;
+mod kill_switches;
 mod many_orders;
 mod paper_venue;
 mod recovery;

@@ -37,6 +37,28 @@ fn a_clean_case_becomes_a_planning_input() {
     assert_eq!(input.state.regime_observations.len(), 2);
 }
 
+/// Planning for live money at a venue that promises nothing is refused before there is a plan.
+#[test]
+fn a_live_case_where_nothing_is_promised_wants_consent() {
+    let live = |venue: &str, consents: bool| {
+        let workspace = Workspace::new();
+        workspace.edit("case.toml", "environment = \"paper\"", "environment = \"live\"");
+        workspace.edit("case.toml", "venue = \"binance\"", &format!("venue = \"{venue}\""));
+        if consents {
+            workspace.edit("policy.toml", "[orders]", "[orders]\naccept_unknown_fate = true");
+        }
+        workspace.plan().map(|input| input.policy.orders.accept_unknown_fate)
+    };
+    assert!(!live("binance", false).expect("late requests are refused there"));
+    for venue in ["kucoin", "no-such-exchange"] {
+        let refused = live(venue, false).expect_err("refused").to_string();
+        for named in ["no_consent: orders.accept_unknown_fate", venue, "= true in the policy"] {
+            assert!(refused.contains(named), "{named}: {refused}");
+        }
+        assert!(live(venue, true).expect("with consent"), "{venue}");
+    }
+}
+
 #[test]
 fn the_order_of_rows_and_records_is_irrelevant() {
     let straight = Workspace::new().plan().expect("the clean case");

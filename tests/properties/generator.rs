@@ -538,6 +538,7 @@ fn build_policy(draw: &PolicyDraw, records: &BTreeMap<AssetId, AssetRecord>, sta
             max_order_notional: money(Decimal::from(1_000_000_000_u64)),
             max_run_notional: money(Decimal::from(10_000_000_000_u64)),
             max_day_notional: None,
+            accept_unknown_fate: false,
             max_orders: 1000,
         },
         guards: Guards {

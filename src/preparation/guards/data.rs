@@ -8,6 +8,7 @@ use super::{age, candidates, in_hours, longer_than, named};
 use crate::model::policy::Guards;
 use crate::model::{AssetId, AssetRecord, Decimal, Flow, Money, PlanningInput, Price};
 use crate::planning::MAX_NET_ASSET_VALUE;
+use crate::ports::capability;
 use crate::preparation::GuardViolation;
 
 const PRICE_JUMP: &str = "max_price_jump";
@@ -78,6 +79,19 @@ pub(super) fn note_vanished_members(input: &mut PlanningInput) {
         .filter(|id| !input.assets.contains_key(*id) && !input.account.holdings.contains_key(*id));
     let notices: Vec<String> = gone.map(|id| format!("the member {id} is neither priced nor held any more")).collect();
     input.notices.extend(notices);
+}
+
+/// Live orders go only to a venue of which something is promised, or with the operator's consent.
+pub(super) fn check_consent(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
+    let promise = capability::promised_live(&input.run.venue);
+    if let Some(why) = capability::lacks_consent(&input.run, promise, &input.policy.orders) {
+        violations.push(GuardViolation {
+            guard: "no_consent".to_owned(),
+            field: capability::CONSENT_FIELD.to_owned(),
+            value: format!("false, and {why}"),
+            remedy: capability::CONSENT_REMEDY.to_owned(),
+        });
+    }
 }
 
 pub(super) fn check_universe(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {

@@ -27,6 +27,7 @@ pub(super) fn enforce(mut input: PlanningInput) -> Result<PlanningInput, Prepara
     let watched = watched(&input);
     data::drop_unsound(&mut input, &watched);
     data::note_vanished_members(&mut input);
+    data::check_consent(&input, &mut violations);
     data::check_universe(&input, &mut violations);
     data::check_prices(&input, &watched, &mut violations);
     data::check_skew(&input, &watched, &mut violations);

@@ -95,8 +95,10 @@ pub fn kill_switch(report: &KillSwitchReport, canvas: &Canvas) -> String {
     let what = report.portfolio.as_ref().map_or_else(|| "everything".to_owned(), |id| format!("portfolio {id}"));
     let (tone, state) = if report.on { (Tone::Bad, "on") } else { (Tone::Good, "off") };
     let effect = if report.on { "nothing is sent" } else { "orders may be sent" };
-    let since =
-        report.updated_at.map_or_else(|| "never set".to_owned(), |at| format!("since {}: {}", time(at), report.note));
+    let since = match (report.updated_at, &report.operator) {
+        (Some(at), Some(operator)) => format!("since {}, by {operator}: {}", time(at), report.note),
+        _ => "never set".to_owned(),
+    };
     let line = Line::plain(format!("kill switch of {what}: ")).and(tone, state).and(Tone::Plain, format!(", {effect}"));
     format!("{}\n{}", line.render(canvas), canvas.fill(&Line::plain("  "), Tone::Faint, &since))
 }
