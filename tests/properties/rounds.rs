@@ -170,8 +170,10 @@ fn rounds_explained(input: &PlanningInput, first: &RebalancePlan) -> u32 {
     let derived = collar + dearest_rate(&input.policy.costs);
     let least_turnover = input.policy.orders.min_turnover.map_or(derived, Weight::get);
     let coarse = books.weight(lots).max(collar) / Decimal::TWO > least_turnover;
+    // A deposit-only run has no least turnover: each spends what the collar made the last one keep back.
+    let of_deposit = if input.flow == Flow::DepositOnly { remainders(&books, collar) } else { 0 };
     if !held_back {
-        return 1 + if coarse { SPARE_ROUNDS } else { 0 };
+        return 1 + of_deposit + if coarse { SPARE_ROUNDS } else { 0 };
     }
     let by_orders = books.lines.iter().flat_map(|line| {
         let need = (line.held * line.price()).max(books.net_asset_value);
@@ -181,7 +183,17 @@ fn rounds_explained(input: &PlanningInput, first: &RebalancePlan) -> u32 {
     let by_limit_prices = (Decimal::TWO * collar / books.weight(books.cash_after()).max(Decimal::new(1, 9))).ceil();
     let by_limit_prices = Some(by_limit_prices).filter(|_| is_short_at_limits);
     let most = by_orders.max().into_iter().chain(by_turnover).chain(by_limit_prices).sum::<Decimal>();
-    1 + SPARE_ROUNDS + most.to_u32().unwrap_or(u32::MAX / 2)
+    1 + SPARE_ROUNDS + of_deposit + most.to_u32().unwrap_or(u32::MAX / 2)
+}
+
+/// How often a part of the value, and a part of that again, is still worth an order.
+fn remainders(books: &Books<'_>, part: Decimal) -> u32 {
+    let orders = books.lines.iter().map(|line| books.smallest_order(line).max(Books::lot(line)));
+    let least = orders.min().unwrap_or(Decimal::ONE);
+    let mut left = books.net_asset_value * part;
+    (0..FOLLOWED_ROUNDS)
+        .take_while(|_| std::mem::replace(&mut left, left * part) >= least)
+        .fold(0, |count, _| count + 1)
 }
 
 /// What the orders do is worth its cost, unless a limit asks for it.
