@@ -191,9 +191,12 @@ fn remainders(books: &Books<'_>, part: Decimal) -> u32 {
     let orders = books.lines.iter().map(|line| books.smallest_order(line).max(Books::lot(line)));
     let least = orders.min().unwrap_or(Decimal::ONE);
     let mut left = books.net_asset_value * part;
-    (0..FOLLOWED_ROUNDS)
-        .take_while(|_| std::mem::replace(&mut left, left * part) >= least)
-        .fold(0, |count, _| count + 1)
+    let mut times = 0;
+    while left >= least && times < FOLLOWED_ROUNDS {
+        left *= part;
+        times += 1;
+    }
+    times
 }
 
 /// What the orders do is worth its cost, unless a limit asks for it.

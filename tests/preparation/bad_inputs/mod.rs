@@ -80,7 +80,7 @@ const ENTRIES: &[(&str, At)] = &[
 ];
 
 const NO_OPTIMUM: &[(&str, &str)] = &[
-    ("src/planning/tests.rs", "hard_limits_that_conflict_are_named_with_a_repair"),
+    ("src/planning/tests/mod.rs", "hard_limits_that_conflict_are_named_with_a_repair"),
     ("src/planning/solver.rs", "a_failing_backend_is_no_verdict"),
     ("src/planning/solver.rs", "what_was_stopped_before_a_proof_is_refused"),
     ("src/planning/error.rs", "a_failed_solver_says_what_failed_and_what_to_do"),
