@@ -25,6 +25,14 @@ impl Side {
             Self::Buy => "buy",
         }
     }
+
+    #[must_use]
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Sell => Self::Buy,
+            Self::Buy => Self::Sell,
+        }
+    }
 }
 
 impl fmt::Display for Side {

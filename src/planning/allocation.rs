@@ -1,6 +1,6 @@
 //! Solve, round, drop what no venue would take, and solve again where that is better.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Decimal, Flow, PlanningInput, Side};
 
@@ -9,8 +9,8 @@ use super::drift_band::{Changes, min_turnover};
 use super::error::PlanError;
 use super::explanation::percent;
 use super::plan::{Outcome, ReasonCode, Role};
-use super::portfolio::Portfolio;
-use super::program::{Allocation, Program, RelaxedRow};
+use super::portfolio::{Portfolio, least_order};
+use super::program::{Allocation, Program, RelaxedRow, Sides};
 use super::rounding::{Dropped, Rounded, Trade, round_to_lots};
 
 /// What the run does.
@@ -40,11 +40,17 @@ impl Decided {
     }
 }
 
+/// One side of the line at this index.
+type Sided = (usize, Side);
+
 /// One rounded solution.
+#[derive(Clone)]
 struct Candidate {
     allocation: Allocation,
     rounded: Rounded,
-    /// By how much its trades break limits beyond what these give way: what dropped trades leave undone.
+    /// By how much its trades break each limit beyond what it gives way: what dropped trades leave undone.
+    shortfalls: Vec<Decimal>,
+    /// Their sum.
     shortfall: Decimal,
     value: Decimal,
 }
@@ -66,8 +72,13 @@ impl Candidate {
         let rounded = rounded.within_means(input, portfolio);
         let cost = rounded.cost().fraction_of(portfolio.net_asset_value).get();
         let value = program.value(&rounded.weights(portfolio), cost);
-        let shortfall = program.shortfall(&rounded.trades, &allocation.given);
-        Self { allocation, rounded, shortfall, value }
+        Self::valued(program, allocation, rounded, value)
+    }
+
+    fn valued(program: &Program<'_>, allocation: Allocation, rounded: Rounded, value: Decimal) -> Self {
+        let shortfalls = program.shortfalls(&rounded.trades, &allocation.given);
+        let shortfall = shortfalls.iter().sum();
+        Self { allocation, rounded, shortfalls, shortfall, value }
     }
 
     /// Nothing is traded. What lots and minimums leave of an optimum may be worth less than that.
@@ -75,8 +86,7 @@ impl Candidate {
         let allocation = Allocation { given: first.given.clone(), objective: first.objective, ..Allocation::default() };
         let rounded = Rounded::default();
         let value = program.value(&rounded.weights(portfolio), Decimal::ZERO);
-        let shortfall = program.shortfall(&rounded.trades, &allocation.given);
-        Self { allocation, rounded, shortfall, value }
+        Self::valued(program, allocation, rounded, value)
     }
 
     /// The same but for the trades of some lines.
@@ -133,9 +143,10 @@ impl Candidate {
 const SHORTFALL_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 
 /// Allocates. Trades that fall below a minimum are barred and the rest is solved again until none falls, or until the
-/// limits cannot be met without those; of all candidates on the way the best is taken. How far limits give way is
-/// settled by the first solution, which knows nothing of minimums: what a dropped trade leaves undone, at most a
-/// minimum each, is no reason to relax a limit.
+/// limits cannot be met without those; of all candidates on the way the best is taken. Where that leaves a limit short,
+/// trades that would mend it are made as large as the least order. How far limits give way is settled by the first
+/// solution, which knows nothing of minimums: what a dropped trade leaves undone, at most a minimum each, is no reason
+/// to relax a limit.
 pub(crate) fn allocate(
     input: &PlanningInput,
     portfolio: &Portfolio<'_>,
@@ -143,60 +154,154 @@ pub(crate) fn allocate(
     changes: Changes,
 ) -> Result<Decided, PlanError> {
     let program = Program::formulate(input, portfolio, limits, changes);
-    let first = program.solve()?;
-    let mut programs = first.programs;
-    let mut barred: BTreeSet<(usize, Side)> = BTreeSet::new();
-    let mut dropped: Vec<Dropped> = Vec::new();
-    let mut best = Candidate::of(input, portfolio, &program, first.clone());
-    let mut fallen = best.rounded.dropped.clone();
-    while !fallen.is_empty() {
-        barred.extend(fallen.iter().map(|dropped| (dropped.line, dropped.side)));
-        dropped.append(&mut fallen);
-        let is_barred = |line, side| barred.contains(&(line, side));
-        let Some(next) = program.solve_without(&is_barred, &first, &mut programs)? else { break };
-        let candidate = Candidate::of(input, portfolio, &program, next);
-        fallen.clone_from(&candidate.rounded.dropped);
-        if candidate.is_better_than(&best) {
-            best = candidate;
-        }
-    }
-    loop {
-        let negligible = best.negligible(portfolio, limits);
-        if negligible.is_empty() {
-            break;
-        }
-        let left: BTreeSet<usize> = negligible.iter().map(|dropped| dropped.line).collect();
-        let without = best.without(input, portfolio, &program, &left);
-        if without.keeps_limits_as_well_as(&best) {
-            dropped.extend(negligible);
-            best = without;
-            break;
-        }
-        // The rest must adapt, but nothing is traded in their stead.
-        let stays = |trade: &&Trade| !left.contains(&trade.line);
-        let kept: BTreeSet<(usize, Side)> =
-            best.rounded.trades.iter().filter(stays).map(|trade| (trade.line, trade.side)).collect();
-        let is_barred = |line, side| !kept.contains(&(line, side));
-        let Some(next) = program.solve_without(&is_barred, &first, &mut programs)? else { break };
-        let candidate = Candidate::of(input, portfolio, &program, next);
-        if !candidate.keeps_limits_as_well_as(&best) {
-            break;
-        }
-        dropped.extend(negligible);
-        dropped.extend(candidate.rounded.dropped.iter().cloned());
-        best = candidate;
-    }
+    let mut search = Search::start(input, portfolio, &program)?;
+    search.bar_what_falls()?;
+    search.raise_what_mends()?;
+    search.leave_out_what_costs_outweigh(limits)?;
+    let Search { first, best, dropped, programs, .. } = search;
     let idle = Candidate::idle(portfolio, &program, &first);
     // No limit is brought nearer by trading, whether it holds or nothing can be done about it.
     let optional = idle.keeps_limits_as_well_as(&best);
-    if optional && idle.value >= best.value {
-        best = idle;
-    }
+    let best = if optional && idle.value >= best.value { idle } else { best };
     let Candidate { mut allocation, rounded, .. } = best;
     allocation.programs = programs;
     let rounded = rounded.naming(dropped);
     let relaxed = program.relaxed(&allocation.given);
     Ok(Decided { relaxed, ..decide(input, portfolio, changes, allocation, rounded, optional) })
+}
+
+/// The way from the first solution to the best rounded one.
+struct Search<'a> {
+    input: &'a PlanningInput,
+    portfolio: &'a Portfolio<'a>,
+    program: &'a Program<'a>,
+    first: Allocation,
+    best: Candidate,
+    /// Sides that no longer take part.
+    barred: BTreeSet<Sided>,
+    /// Sides that fell below a minimum where a limit was short that they would mend, in the order in which they fell.
+    wanted: Vec<Sided>,
+    dropped: Vec<Dropped>,
+    programs: u32,
+}
+
+impl<'a> Search<'a> {
+    fn start(
+        input: &'a PlanningInput,
+        portfolio: &'a Portfolio<'a>,
+        program: &'a Program<'a>,
+    ) -> Result<Self, PlanError> {
+        let first = program.solve()?;
+        let best = Candidate::of(input, portfolio, program, first.clone());
+        let programs = first.programs;
+        let mut search = Self {
+            input,
+            portfolio,
+            program,
+            first,
+            best: best.clone(),
+            barred: BTreeSet::new(),
+            wanted: Vec::new(),
+            dropped: Vec::new(),
+            programs,
+        };
+        search.take_note(&best);
+        Ok(search)
+    }
+
+    /// Bars what fell below a minimum and keeps what a limit wants of it. Whether anything fell.
+    fn take_note(&mut self, candidate: &Candidate) -> bool {
+        for fallen in &candidate.rounded.dropped {
+            let side = (fallen.line, fallen.side);
+            if self.barred.insert(side) && self.program.mends(&candidate.shortfalls, fallen.line, fallen.side) {
+                self.wanted.push(side);
+            }
+        }
+        self.dropped.extend(candidate.rounded.dropped.iter().cloned());
+        !candidate.rounded.dropped.is_empty()
+    }
+
+    fn solve(
+        &mut self,
+        barred: &BTreeSet<Sided>,
+        least: &BTreeMap<Sided, Decimal>,
+    ) -> Result<Option<Candidate>, PlanError> {
+        let is_barred = |line, side| barred.contains(&(line, side));
+        let sides = Sides { barred: &is_barred, least };
+        let next = self.program.solve_again(&sides, &self.first, &mut self.programs)?;
+        Ok(next.map(|next| Candidate::of(self.input, self.portfolio, self.program, next)))
+    }
+
+    fn bar_what_falls(&mut self) -> Result<(), PlanError> {
+        let mut fell = !self.barred.is_empty();
+        while fell {
+            let barred = self.barred.clone();
+            let Some(candidate) = self.solve(&barred, &BTreeMap::new())? else { break };
+            fell = self.take_note(&candidate);
+            if candidate.is_better_than(&self.best) {
+                self.best = candidate;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the wanted sides trade their least order, one by one, as long as that keeps the limits better.
+    fn raise_what_mends(&mut self) -> Result<(), PlanError> {
+        let mut least = BTreeMap::new();
+        for side in std::mem::take(&mut self.wanted) {
+            if self.best.shortfall <= SHORTFALL_NOISE {
+                break;
+            }
+            let Some(line) = self.portfolio.lines.get(side.0) else { continue };
+            let Some(order) = least_order(self.input, line, side.1, self.portfolio.net_asset_value) else { continue };
+            let mut barred = self.barred.clone();
+            barred.remove(&side);
+            // Or part of it would be traded back in the same breath.
+            barred.insert((side.0, side.1.opposite()));
+            least.insert(side, order);
+            match self.solve(&barred, &least)? {
+                Some(candidate) if !self.best.keeps_limits_as_well_as(&candidate) => {
+                    self.barred = barred;
+                    self.take_note(&candidate);
+                    self.best = candidate;
+                }
+                _ => {
+                    least.remove(&side);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes out trades that move a weight by less than paying costs does, and lets the rest adapt where a limit needs it.
+    fn leave_out_what_costs_outweigh(&mut self, limits: &Limits) -> Result<(), PlanError> {
+        loop {
+            let negligible = self.best.negligible(self.portfolio, limits);
+            if negligible.is_empty() {
+                return Ok(());
+            }
+            let left: BTreeSet<usize> = negligible.iter().map(|dropped| dropped.line).collect();
+            let without = self.best.without(self.input, self.portfolio, self.program, &left);
+            if without.keeps_limits_as_well_as(&self.best) {
+                self.dropped.extend(negligible);
+                self.best = without;
+                return Ok(());
+            }
+            // The rest must adapt, but nothing is traded in their stead.
+            let traded = self.best.rounded.trades.iter().map(|trade| (trade.line, trade.side));
+            let kept: BTreeSet<Sided> = traded.filter(|(line, _)| !left.contains(line)).collect();
+            let lines = 0..self.portfolio.lines.len();
+            let barred = lines.flat_map(|line| [(line, Side::Buy), (line, Side::Sell)]);
+            let barred = barred.filter(|side| !kept.contains(side)).collect();
+            let Some(candidate) = self.solve(&barred, &BTreeMap::new())? else { return Ok(()) };
+            if !candidate.keeps_limits_as_well_as(&self.best) {
+                return Ok(());
+            }
+            self.dropped.extend(negligible);
+            self.dropped.extend(candidate.rounded.dropped.iter().cloned());
+            self.best = candidate;
+        }
+    }
 }
 
 fn decide(

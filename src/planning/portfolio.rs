@@ -273,6 +273,27 @@ fn worth(value: Money) -> String {
     format!("worth {}", value.get().round_dp(2))
 }
 
+/// The least weight of an order on this side that venue and policy take, and a lot more, so that rounding does not
+/// fall below it; absent where the side is closed or its box holds no such order.
+pub(crate) fn least_order(
+    input: &PlanningInput,
+    line: &Line<'_>,
+    side: Side,
+    net_asset_value: Money,
+) -> Option<Decimal> {
+    let listing = line.listing()?;
+    let (most, limit_price) = match side {
+        Side::Buy => (line.buy_box, buy_limit_price(line.price(), input, listing)?),
+        Side::Sell => (line.sell_box, sell_limit_price(line.price(), input, listing)?),
+    };
+    let by_venue = line.price().min(limit_price).units_worth(listing.min_notional.get());
+    let by_policy = line.price().units_worth(input.policy.orders.min_trade.get());
+    let units = listing.min_quantity.max(by_venue).max(by_policy);
+    let lots = Quantity::new(units.ceil_to(line.step()).get() + line.step()).ok()?;
+    let least = weight_of(lots, line.price(), net_asset_value);
+    (least <= most).then_some(least)
+}
+
 /// The venue has no price between the reference and the collar: an order on the other side of the reference would not
 /// be filled, and the gate lets none further away than the collar pass.
 fn coarse_tick(listing: &Listing) -> String {

@@ -88,6 +88,20 @@ pub(crate) struct Program<'a> {
     tie_step: Decimal,
 }
 
+/// What a solve may trade, besides what the limits allow.
+#[derive(Clone, Copy)]
+pub(crate) struct Sides<'a> {
+    /// Closed sides.
+    pub(crate) barred: &'a dyn Fn(usize, Side) -> bool,
+    /// The least weight of those that must trade.
+    pub(crate) least: &'a BTreeMap<(usize, Side), Decimal>,
+}
+
+impl Sides<'static> {
+    /// Every side open, none made to trade.
+    const FREE: Self = Self { barred: &|_, _| false, least: &BTreeMap::new() };
+}
+
 /// Which bounds a solve uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Bounds {
@@ -116,9 +130,8 @@ impl<'a> Program<'a> {
     /// Solves. First with bounds tightened for rounding, then with the policy's own, then lets soft limits give
     /// way: in order of priority, each by the least that those before it allow.
     pub(crate) fn solve(&self) -> Result<Allocation, PlanError> {
-        let nobody = |_: usize, _: Side| false;
         let mut programs = 0;
-        if let Some(allocation) = self.solve_within(&nobody, &self.nothing_given(), &mut programs)? {
+        if let Some(allocation) = self.solve_within(&Sides::FREE, &self.nothing_given(), &mut programs)? {
             return Ok(allocation);
         }
         let mut elastic = None;
@@ -131,7 +144,7 @@ impl<'a> Program<'a> {
             return Err(PlanError::Conflict(self.conflict()?));
         };
         // Once it is settled what gives way, everything else keeps its room for rounding where it can.
-        let refined = self.solve_within(&nobody, &elastic.given, &mut programs)?;
+        let refined = self.solve_within(&Sides::FREE, &elastic.given, &mut programs)?;
         Ok(Allocation { programs, ..refined.unwrap_or(elastic) })
     }
 
@@ -147,15 +160,15 @@ impl<'a> Program<'a> {
         }
     }
 
-    /// Solves again without the trades that no venue would take. What gave way in `first` may give way as far and no
-    /// further; absent when the limits cannot be met so.
-    pub(crate) fn solve_without(
+    /// Solves again without the trades that no venue would take, or with as much of them as it would. What gave way in
+    /// `first` may give way as far and no further; absent when the limits cannot be met so.
+    pub(crate) fn solve_again(
         &self,
-        barred: &dyn Fn(usize, Side) -> bool,
+        sides: &Sides<'_>,
         first: &Allocation,
         programs: &mut u32,
     ) -> Result<Option<Allocation>, PlanError> {
-        self.solve_within(barred, &first.given, programs)
+        self.solve_within(sides, &first.given, programs)
     }
 
     fn nothing_given(&self) -> Vec<Decimal> {
@@ -165,18 +178,19 @@ impl<'a> Program<'a> {
     /// The optimum that keeps every row at its bound plus what it is `given`; absent when there is none.
     fn solve_within(
         &self,
-        barred: &dyn Fn(usize, Side) -> bool,
+        sides: &Sides<'_>,
         given: &[Decimal],
         programs: &mut u32,
     ) -> Result<Option<Allocation>, PlanError> {
         for bounds in [Bounds::Tight, Bounds::Eased, Bounds::Exact] {
-            let columns = self.columns(bounds, barred);
+            let columns = self.columns(bounds, sides.barred);
             let mut rows = self.rows(&columns, bounds, given);
             let mut all = boxes(&columns);
             self.measure_idle_cash(&columns, &mut all, &mut rows);
             if bounds == Bounds::Eased {
                 self.ease(given, &mut all, &mut rows);
             }
+            rows.extend(sides.least.iter().map(|(side, least)| at_least(&columns, *side, *least)));
             *programs += 1;
             if let Verdict::Optimal { values, objective } = maximise(&all, &rows)? {
                 return Ok(Some(allocation(&columns, &rows, &values, objective, given.to_vec(), *programs)));
@@ -237,8 +251,8 @@ impl<'a> Program<'a> {
             .collect()
     }
 
-    /// By how much trades break the rows beyond what these are given: the total, for comparing rounded plans.
-    pub(crate) fn shortfall(&self, trades: &[Trade], given: &[Decimal]) -> Decimal {
+    /// By how much trades break each row beyond what it is given.
+    pub(crate) fn shortfalls(&self, trades: &[Trade], given: &[Decimal]) -> Vec<Decimal> {
         let trades: Vec<(Column, Decimal)> = trades.iter().map(|trade| self.as_column(trade)).collect();
         let rows = self.limits.rows.iter().zip(given);
         rows.map(|(row, given)| {
@@ -246,7 +260,14 @@ impl<'a> Program<'a> {
                 trades.iter().map(|(column, weight)| row.kind.coefficient(self.portfolio, column) * *weight).sum();
             (used - row.room - given).max(Decimal::ZERO)
         })
-        .sum()
+        .collect()
+    }
+
+    /// Whether trading this side would bring a row nearer that is short.
+    pub(crate) fn mends(&self, shortfalls: &[Decimal], line: usize, side: Side) -> bool {
+        let column = Column { line, side, upper: Decimal::ZERO, reward: Decimal::ZERO, cost_rate: Decimal::ZERO };
+        let mut short = self.limits.rows.iter().zip(shortfalls).filter(|(_, by)| **by > RELAXATION_NOISE);
+        short.any(|(row, _)| row.kind.coefficient(self.portfolio, &column) < Decimal::ZERO)
     }
 
     fn as_column(&self, trade: &Trade) -> (Column, Decimal) {
@@ -484,6 +505,12 @@ impl<'a> Program<'a> {
         }
         total
     }
+}
+
+/// The pieces of one side, no less than this together.
+fn at_least(columns: &[Column], (line, side): (usize, Side), least: Decimal) -> AtMostRow {
+    let pieces = columns.iter().enumerate().filter(|(_, column)| column.line == line && column.side == side);
+    AtMostRow { terms: pieces.map(|(index, _)| (index, Decimal::NEGATIVE_ONE)).collect(), bound: -least }
 }
 
 /// For programs that only ask how far a limit must give way.

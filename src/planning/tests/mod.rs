@@ -317,6 +317,27 @@ fn trades_below_a_minimum_are_dropped_and_named() {
     assert_eq!(code_of(&plan, "c"), ReasonCode::BelowMinimum);
 }
 
+/// A hard minimum is short by 5 and the least order is 10: the order is made that large, and others pay for it.
+#[test]
+fn a_limit_short_of_less_than_an_order_gets_the_least_order() {
+    let meme = CategoryId::new("meme").expect("category");
+    let policy = policy(|policy| {
+        let min_weight = Some(weight("0.1"));
+        policy.limits.categories.push(CategoryLimit {
+            category: meme.clone(),
+            min_weight,
+            max_weight: None,
+            soft: None,
+        });
+    });
+    let holdings = [("a", "5915"), ("b", "2875"), ("c", "995")];
+    let mut input = input(policy, &["600", "300", "100"], &holdings, "215");
+    input.assets.get_mut(&id("c")).expect("c").categories.insert(meme);
+    let plan = planned(&input);
+    let trades = [(Side::Sell, "a", "35"), (Side::Buy, "b", "39.86"), (Side::Buy, "c", "10.01")];
+    assert_eq!(orders(&plan), trades.map(|(side, asset, quantity)| (side, asset, quantity.to_owned())));
+}
+
 #[test]
 fn what_is_worth_less_than_the_venues_minimum_is_stranded() {
     let plan = planned(&input(policy(|_| {}), &["600", "300", "100", "1"], &[("d", "5")], "9995"));
