@@ -84,6 +84,8 @@ fn every_document() -> Vec<Document> {
             on: true,
             changed: true,
             portfolio: None,
+            portfolio_known: None,
+            everything_on: true,
             note: "a test".to_owned(),
             operator: Some("alice".to_owned()),
             updated_at: Some(run.as_of),

@@ -27,7 +27,7 @@ pub(super) enum Act {
     Abort { operator: String, reason: String },
 }
 
-/// Does it to each of these runs, and says what became of them.
+/// Does it to each of these runs, and says what became of them. One that cannot be read keeps none of the others waiting.
 pub(super) async fn take_up(
     store: &EmbeddedStore,
     runs: Vec<Uuid>,
@@ -36,12 +36,35 @@ pub(super) async fn take_up(
     output: &Output,
 ) -> Result<u8, Failure> {
     let mut handled = Vec::new();
+    let mut failed = None;
+    let only = runs.len() == 1;
     for run in runs {
-        handled.push(take_up_one(store, run, act, at).await?);
+        match take_up_one(store, run, act, at).await {
+            Ok(run) => handled.push(run),
+            Err(failure) if only => return Err(failure),
+            Err(failure) => match failed_run(store, run, &failure).await {
+                Some(run) => handled.push(run),
+                None => failed = Some(failure.about(&format!("run {run}"))),
+            },
+        }
+    }
+    if let Some(failure) = failed {
+        if !output.is_json() {
+            output.say(&Document::HandledRuns { runs: handled.clone() }, |canvas| text::handled(&handled, canvas))?;
+        }
+        return Err(failure);
     }
     let code = most_urgent(handled.iter().map(|run| exit_code(run, act)));
     output.say(&Document::HandledRuns { runs: handled.clone() }, |canvas| text::handled(&handled, canvas))?;
     Ok(code)
+}
+
+/// The run with what went wrong, as far as its item can be read.
+async fn failed_run(store: &EmbeddedStore, run_id: Uuid, failure: &Failure) -> Option<HandledRun> {
+    let run = store.store().load_run(run_id).await.ok()??;
+    let error = failure.report();
+    let seen = Aftermath { before: &run, after: &run, orders: &[], plan: None, log: &[], error: Some(&error) };
+    Some(HandledRun::of(seen, HandledOutcome::Failed))
 }
 
 async fn take_up_one(
@@ -131,6 +154,7 @@ fn exit_code(run: &HandledRun, act: &Act) -> u8 {
     let aborted = is_news && run.state == RunState::Aborted.into();
     match run.outcome {
         HandledOutcome::InProgress => ErrorKind::Busy.exit_code(),
+        HandledOutcome::Failed => run.error.as_ref().map_or(ErrorKind::Unexpected, |error| error.kind).exit_code(),
         _ if run.needs_person || aborted => ErrorKind::NeedsAttention.exit_code(),
         _ => 0,
     }

@@ -151,6 +151,10 @@ pub struct KillSwitchReport {
     pub changed: bool,
     /// Absent: it concerns everything.
     pub portfolio: Option<String>,
+    /// The store has runs of that portfolio; absent where it concerns everything.
+    pub portfolio_known: Option<bool>,
+    /// The switch of everything, which stops this portfolio too.
+    pub everything_on: bool,
     pub note: String,
     /// Who set it; absent when it was never set.
     pub operator: Option<String>,

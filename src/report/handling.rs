@@ -48,6 +48,8 @@ pub enum HandledOutcome {
     AwaitsInput,
     /// A worker is at it; nothing was done.
     InProgress,
+    /// What is stored of it could not be read, or it was refused: the error says which. Nothing was done.
+    Failed,
 }
 
 /// An order at which a person must look.

@@ -58,6 +58,8 @@ fn a_dry_run_shows_the_live_keys_and_a_new_store_makes_them_again() {
     assert_eq!(keys(&executed), keys(&elsewhere));
     let text = one.expect(0, &["plan", BLUE_CHIP]).out;
     assert!(text.contains("this run is done in the store"), "{text}");
+    let brief = one.expect(0, &["plan", BLUE_CHIP, "--brief"]).out;
+    assert!(brief.contains("this run is done in the store") && brief.lines().count() < 30, "{brief}");
 }
 
 #[test]
@@ -261,9 +263,15 @@ fn the_kill_switch_stops_runs_with_5() {
     let answer = bench.expect(5, &["run", BLUE_CHIP]);
     assert!(answer.err.contains("a test"), "{}", answer.err);
     assert_eq!(bench.json(0, &["runs"])["runs"].as_array().map(Vec::len), Some(0));
+    let one = bench.expect(0, &["kill-switch", "status", "--portfolio", "blue-chip"]).out;
+    assert!(one.contains("the switch of everything is on"), "{one}");
     bench.expect(0, &["kill-switch", "off", "--by", "alice"]);
     assert_eq!(bench.json(0, &["kill-switch", "status"])["on"], false);
     bench.expect(0, &["run", BLUE_CHIP]);
+    let known = bench.expect(0, &["kill-switch", "status", "--portfolio", "blue-chip"]).out;
+    assert!(known.contains("orders may be sent") && !known.contains("no run of"), "{known}");
+    let typo = bench.expect(0, &["kill-switch", "on", "--portfolio", "moonshto"]).out;
+    assert!(typo.contains("no run of a portfolio of this name"), "{typo}");
     bench.expect(0, &["kill-switch", "on", "--portfolio", "moonshot"]);
     bench.expect(5, &["run", "fixtures/moonshot"]);
     bench.expect(0, &["run", BLUE_CHIP, "--day", "2"]);
@@ -341,7 +349,7 @@ fn a_replay_that_differs_exits_with_6_and_shows_where() {
 #[test]
 fn a_busy_account_exits_with_7() {
     let bench = Bench::new();
-    block_on(hold_the_account(&bench.store()));
+    block_on(hold_the_account(&bench.store(), "main"));
     let answer = bench.expect(7, &["run", BLUE_CHIP]);
     assert!(answer.err.contains("try"), "{}", answer.err);
 }

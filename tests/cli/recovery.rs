@@ -60,6 +60,32 @@ fn recover_finishes_what_a_worker_left_behind() {
     assert_eq!(bench.json(0, &["run", BLUE_CHIP])["runs"][0]["run"]["mode"], "already_done");
 }
 
+/// What is stored of one run is damaged: it is told, and the next run is taken up all the same.
+#[test]
+fn a_run_that_cannot_be_read_keeps_no_other_waiting() {
+    let bench = Bench::new();
+    let (path, run) = (bench.store(), left(&bench, true));
+    block_on(async {
+        tamper(
+            &path,
+            &format!("blob#run#{}", run.replace('-', "")),
+            "",
+            "bytes",
+            AttributeValue::B(b"{}".as_slice().into()),
+        )
+        .await;
+        hold_the_account(&path, "other").await;
+    });
+    let runs = &bench.json(5, &["recover"])["runs"];
+    let of = |outcome: &str| runs.as_array().and_then(|runs| runs.iter().find(|run| run["outcome"] == outcome));
+    let failed = of("failed").expect("the damaged run");
+    assert_eq!((&failed["run_id"], &failed["error"]["kind"]), (&run.as_str().into(), &"needs_attention".into()));
+    assert!(of("in_progress").is_some(), "{runs:#}");
+    let text = bench.expect(5, &["recover"]).out;
+    assert!(text.contains("nothing was done, the account stays locked") && text.contains("error:"), "{text}");
+    assert!(bench.expect(5, &["recover", &run]).err.contains("error"), "asked for alone, it is the command's failure");
+}
+
 #[test]
 fn recover_without_a_store_makes_none() {
     let bench = Bench::new();
@@ -174,7 +200,7 @@ fn abort_keeps_the_account_while_an_orders_fate_is_unknown() {
 fn a_run_that_another_process_works_on_is_left_alone_but_for_an_abort() {
     let bench = Bench::new();
     let path = bench.store();
-    block_on(hold_the_account(&path));
+    block_on(hold_the_account(&path, "main"));
     let report = bench.json(7, &["recover"]);
     let handled = &report["runs"][0];
     assert_eq!(handled["outcome"], "in_progress");

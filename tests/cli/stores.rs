@@ -152,9 +152,10 @@ pub(crate) async fn doctored_run(path: &Path) {
     stage.store.close().await;
 }
 
-/// Another run of the portfolio, claimed by a worker whose lease lives.
-pub(crate) async fn hold_the_account(path: &Path) {
+/// Another run of the portfolio on this account, claimed by a worker whose lease lives.
+pub(crate) async fn hold_the_account(path: &Path, account: &str) {
     let (_, _, mut identity) = blue_chip();
+    identity.venue_account = AccountId::new(account).expect("an account");
     identity.trigger = Trigger::Manual("another".parse().expect("a label"));
     let store = EmbeddedStore::open(path).await.expect("a store");
     let clock = SystemClock;

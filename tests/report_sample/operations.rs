@@ -165,6 +165,7 @@ pub(crate) fn handled() -> Vec<HandledRun> {
         HandledRun::of(Aftermath { before: &done, orders: only_filled, ..ended }, HandledOutcome::AlreadySettled),
         HandledRun::of(unplanned, HandledOutcome::AwaitsInput),
         HandledRun::of(seen, HandledOutcome::InProgress),
+        HandledRun::of(Aftermath { orders: &[], plan: None, error: Some(&halt), ..seen }, HandledOutcome::Failed),
         HandledRun::of(Aftermath { orders: only_filled, ..seen }, HandledOutcome::Unsettled),
     ]
 }

@@ -9,6 +9,7 @@ use crate::cli::store::StorePath;
 use crate::execution::{audit::Switching, set_kill_switch};
 use crate::model::Environment;
 use crate::ports::Clock;
+use crate::ports::StoreError;
 use crate::ports::store::{KillSwitch, RunStore, SwitchScope};
 use crate::report::document::{Document, KillSwitchReport};
 use crate::report::text;
@@ -18,8 +19,11 @@ pub(in crate::cli) async fn kill_switch(asked: &Asked, path: &StorePath, output:
         None => SwitchScope::Everything,
         Some(portfolio) => SwitchScope::Portfolio(Environment::Paper, portfolio.clone()),
     };
-    let (switch, changed) = match asked.action {
-        SwitchAction::Status => (look(path, &scope).await?, false),
+    let seen = match asked.action {
+        SwitchAction::Status => match path.look().await? {
+            Some(store) => Seen::of(store.store(), &scope, false).await?,
+            None => Seen::default(),
+        },
         // What stops everything does not wait for a name.
         SwitchAction::On => {
             let by = operator(&asked.operator).unwrap_or_else(|_| "somebody unnamed".to_owned());
@@ -27,10 +31,13 @@ pub(in crate::cli) async fn kill_switch(asked: &Asked, path: &StorePath, output:
         }
         SwitchAction::Off => set(path, &scope, false, &asked.note, operator(&asked.operator)?).await?,
     };
+    let Seen { switch, changed, known, everything_on } = seen;
     let report = KillSwitchReport {
         on: switch.as_ref().is_some_and(|switch| switch.on),
         changed,
         portfolio: asked.portfolio.as_ref().map(ToString::to_string),
+        portfolio_known: asked.portfolio.as_ref().map(|_| known),
+        everything_on,
         note: switch.as_ref().map(|switch| switch.note.clone()).unwrap_or_default(),
         operator: switch.as_ref().map(|switch| switch.operator.clone()),
         updated_at: switch.map(|switch| switch.updated_at),
@@ -40,26 +47,38 @@ pub(in crate::cli) async fn kill_switch(asked: &Asked, path: &StorePath, output:
     Ok(0)
 }
 
-/// Absent: it was never set.
-async fn look(path: &StorePath, scope: &SwitchScope) -> Result<Option<KillSwitch>, Failure> {
-    match path.look().await? {
-        Some(store) => Ok(store.store().kill_switch(scope).await?),
-        None => Ok(None),
+/// A switch as it now is.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Absent: it was never set.
+    switch: Option<KillSwitch>,
+    changed: bool,
+    /// There are runs that it concerns.
+    known: bool,
+    everything_on: bool,
+}
+
+impl Seen {
+    async fn of(store: &impl RunStore, scope: &SwitchScope, changed: bool) -> Result<Self, StoreError> {
+        let known = match scope {
+            SwitchScope::Everything => true,
+            SwitchScope::Portfolio(environment, portfolio) => {
+                !store.list_runs(*environment, portfolio).await?.is_empty()
+            }
+        };
+        let everything = store.kill_switch(&SwitchScope::Everything).await?;
+        let everything_on = everything.is_some_and(|switch| switch.on);
+        Ok(Self { switch: store.kill_switch(scope).await?, changed, known, everything_on })
     }
 }
 
-/// The switch as it now is, and whether it was otherwise before.
-async fn set(
-    path: &StorePath,
-    scope: &SwitchScope,
-    on: bool,
-    note: &str,
-    operator: String,
-) -> Result<(Option<KillSwitch>, bool), Failure> {
+async fn set(path: &StorePath, scope: &SwitchScope, on: bool, note: &str, operator: String) -> Result<Seen, Failure> {
     let store = path.open().await?;
     let change = Switching { on, operator, note: note.to_owned(), at: SystemClock.now() };
-    let answer = set_kill_switch(store.store(), scope, &change).await;
+    let answer = match set_kill_switch(store.store(), scope, &change).await {
+        Ok((_, changed)) => Seen::of(store.store(), scope, changed).await.map_err(Failure::from),
+        Err(error) => Err(error.into()),
+    };
     store.close().await;
-    let (switch, changed) = answer?;
-    Ok((Some(switch), changed))
+    answer
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::canvas::{Canvas, Line, Tone};
 use super::certificate::{figures, verdict};
-use super::orders::side;
+use super::orders::{side, state_tone};
 use super::positions::{reason_tone, reason_words};
 use super::table::{Column, Grid};
 use super::{heading, number, time};
@@ -46,9 +46,24 @@ fn orders(orders: &[OrderReport], canvas: &Canvas) -> String {
         let _ = writeln!(out, "  {}", what.fitted(canvas.columns() - 2).render(canvas));
         out.push_str(&canvas.fill(&Line::plain("    "), Tone::Plain, &order.sentence));
         out.push_str(&binding(&order.binding, canvas));
+        out.push_str(&became(order, canvas));
         out.push_str(&canvas.fill(&Line::new(Tone::Faint, "    key "), Tone::Faint, &order.key.to_string()));
     }
     out
+}
+
+/// What became of an order: the sentence before it is what the plan meant to do.
+fn became(order: &OrderReport, canvas: &Canvas) -> String {
+    let Some(result) = &order.result else { return String::new() };
+    let price = result.average_price.map_or_else(String::new, |at| format!(" at {}", number::market_price(at)));
+    let filled = match result.filled_quantity {
+        none if none.is_zero() => String::new(),
+        all if all == order.quantity => format!("all{price}"),
+        part => format!("{} of {}{price}", number::quantity(part), number::quantity(order.quantity)),
+    };
+    let said: Vec<&str> = [filled.as_str(), &result.note].into_iter().filter(|said| !said.is_empty()).collect();
+    let state = Line::new(Tone::Faint, "    became ").and(state_tone(result.state), result.state.to_string());
+    canvas.fill(&state.and(Tone::Plain, if said.is_empty() { "" } else { ": " }), Tone::Plain, &said.join("; "))
 }
 
 fn binding(limits: &[String], canvas: &Canvas) -> String {

@@ -94,11 +94,20 @@ pub fn policy_check(check: &PolicyCheck, canvas: &Canvas) -> String {
 pub fn kill_switch(report: &KillSwitchReport, canvas: &Canvas) -> String {
     let what = report.portfolio.as_ref().map_or_else(|| "everything".to_owned(), |id| format!("portfolio {id}"));
     let (tone, state) = if report.on { (Tone::Bad, "on") } else { (Tone::Good, "off") };
-    let effect = if report.on { "nothing is sent" } else { "orders may be sent" };
+    let effect = match (report.on, report.everything_on) {
+        (true, _) => "nothing is sent",
+        (false, true) => "and nothing is sent: the switch of everything is on",
+        (false, false) => "orders may be sent",
+    };
     let since = match (report.updated_at, &report.operator) {
         (Some(at), Some(operator)) => format!("since {}, by {operator}: {}", time(at), report.note),
         _ => "never set".to_owned(),
     };
     let line = Line::plain(format!("kill switch of {what}: ")).and(tone, state).and(Tone::Plain, format!(", {effect}"));
-    format!("{}\n{}", line.render(canvas), canvas.fill(&Line::plain("  "), Tone::Faint, &since))
+    let mut out = format!("{}\n{}", line.render(canvas), canvas.fill(&Line::plain("  "), Tone::Faint, &since));
+    if report.portfolio_known == Some(false) {
+        let unknown = "no run of a portfolio of this name is in the store; see `rebalance runs` for the names";
+        out.push_str(&canvas.fill(&Line::plain("  "), Tone::Warn, unknown));
+    }
+    out
 }

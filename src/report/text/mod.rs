@@ -49,10 +49,10 @@ pub fn run_report(report: &RunReport, canvas: &Canvas) -> String {
     out
 }
 
-/// The head of a report and its last sentence.
+/// The head of a report, its notices and its last sentence.
 #[must_use]
 pub fn run_head(report: &RunReport, canvas: &Canvas) -> String {
-    header::header(report, canvas) + &header::closing(report, canvas)
+    header::header(report, canvas) + &header::notices(report, canvas) + &header::closing(report, canvas)
 }
 
 /// A section's title, with a remark.
