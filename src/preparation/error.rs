@@ -107,7 +107,7 @@ pub enum PreparationError {
     #[error("{}", lines(.0))]
     BadInput(Vec<BadInput>),
     /// Data that is sound in form and not fit to trade on.
-    #[error("the data is not fit to trade on; no orders were made\n{}", lines(.0))]
+    #[error("the data is not fit to trade on; no orders were made\n{}", grouped(.0))]
     Guarded(Vec<GuardViolation>),
     /// A file that cannot be read now; it may be there on the next attempt.
     #[error("{path} cannot be read: {problem}; check the path and its permissions")]
@@ -130,6 +130,30 @@ impl From<BadInput> for PreparationError {
 
 fn lines<T: fmt::Display>(errors: &[T]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// How many fields are named of those of which the same is said.
+const NAMED: usize = 3;
+
+/// One line for each guard and finding: a whole file that is too old is one fault and not forty.
+fn grouped(violations: &[GuardViolation]) -> String {
+    let mut lines: Vec<(&GuardViolation, Vec<&str>)> = Vec::new();
+    for one in violations {
+        let same = |(first, _): &&mut (&GuardViolation, Vec<&str>)| {
+            first.guard == one.guard && first.value == one.value && first.remedy == one.remedy
+        };
+        match lines.iter_mut().find(same) {
+            Some((_, fields)) => fields.push(&one.field),
+            None => lines.push((one, vec![&one.field])),
+        }
+    }
+    let line = |(first, fields): &(&GuardViolation, Vec<&str>)| {
+        let named = fields.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+        let more = fields.len().saturating_sub(NAMED);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        format!("{}: {named}{more}: {}; {}", first.guard, first.value, first.remedy)
+    };
+    lines.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn cut(text: &str, longest: usize) -> String {
@@ -165,6 +189,27 @@ fn visible(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_of_many_is_said_once() {
+        let of = |guard: &str, field: &str, value: &str| GuardViolation {
+            guard: guard.to_owned(),
+            field: field.to_owned(),
+            value: value.to_owned(),
+            remedy: "fetch it again".to_owned(),
+        };
+        let mut all: Vec<GuardViolation> = ["a", "b", "c", "d", "e"].map(|field| of("age", field, "5 h")).into();
+        all.insert(1, of("age", "f", "6 h"));
+        all.insert(3, of("skew", "g", "5 h"));
+        let text = PreparationError::Guarded(all).to_string();
+        let lines: Vec<&str> = text.lines().skip(1).collect();
+        let wanted = [
+            "age: a, b, c and 2 more: 5 h; fetch it again",
+            "age: f: 6 h; fetch it again",
+            "skew: g: 5 h; fetch it again",
+        ];
+        assert_eq!(lines, wanted);
+    }
 
     #[test]
     fn an_error_is_one_printable_line_whatever_the_input_says() {

@@ -256,6 +256,20 @@ fn conflicting_limits_exit_with_4_and_are_named() {
 }
 
 #[test]
+fn what_concerns_all_accounts_of_a_case_is_told_once() {
+    let bench = Bench::new();
+    let answer = bench.expect(3, &["plan", "fixtures/ten-accounts", "--at", "2026-01-01T00:00:00Z"]);
+    let told = answer.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(told.matches("max_price_age_hours: ").count(), 1, "{told}");
+    assert!(told.contains("assets.ethereum.observed_at and 2 more: observed at"), "{told}");
+    assert_eq!(told.matches("the same as for account client-01").count(), 9, "{told}");
+    let runs = &bench.json(3, &["plan", "fixtures/ten-accounts", "--at", "2026-01-01T00:00:00Z"])["runs"];
+    let told =
+        runs.as_array().expect("runs").iter().filter(|run| run["error"]["message"].to_string().contains("max_price"));
+    assert_eq!(told.count(), 10, "a program gets each with its cause");
+}
+
+#[test]
 fn the_kill_switch_stops_runs_with_5() {
     let bench = Bench::new();
     let on = bench.json(0, &["kill-switch", "on", "--note", "a test"]);

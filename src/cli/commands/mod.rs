@@ -30,11 +30,13 @@ struct Telling<'a> {
     brief: bool,
     entries: Vec<RunEntry>,
     codes: Vec<u8>,
+    /// The account whose run failed last, and the case and the message of that: what concerns a whole case is told once.
+    last_failure: Option<(String, String, String)>,
 }
 
 impl<'a> Telling<'a> {
     fn new(output: &'a Output, brief: bool) -> Self {
-        Self { output, brief, entries: Vec::new(), codes: Vec::new() }
+        Self { output, brief, entries: Vec::new(), codes: Vec::new(), last_failure: None }
     }
 
     fn entry(&mut self, entry: RunEntry, code: u8) -> Result<(), Failure> {
@@ -55,14 +57,28 @@ impl<'a> Telling<'a> {
     fn refused(&mut self, refused: Refused) -> Result<(), Failure> {
         let Refused { case, account, failure } = refused;
         self.output.tell(&failure);
+        self.not_done(case, account, &failure)
+    }
+
+    fn not_done(&mut self, case: String, account: String, failure: &Failure) -> Result<(), Failure> {
         let entry = RunEntry { case, account, new_orders: 0, run: None, error: Some(failure.report()) };
         self.entry(entry, failure.kind.exit_code())
     }
 
     /// The same, of an occasion that exists.
     fn failed(&mut self, occasion: &Occasion, failure: Failure) -> Result<(), Failure> {
-        let failure = failure.about(&occasion.name());
-        self.refused(Refused { case: occasion.directory(), account: occasion.account.to_string(), failure })
+        let (case, account) = (occasion.directory(), occasion.account.to_string());
+        let named = failure.clone().about(&occasion.name());
+        let before = self.last_failure.take().filter(|(_, of, message)| *of == case && *message == failure.message);
+        match &before {
+            Some((first, ..)) => {
+                let same = Failure { message: format!("the same as for account {first}"), ..failure.clone() };
+                self.output.tell(&Failure { remedy: String::new(), ..same }.about(&occasion.name()));
+            }
+            None => self.output.tell(&named),
+        }
+        self.last_failure = Some(before.unwrap_or_else(|| (account.clone(), case.clone(), failure.message)));
+        self.not_done(case, account, &named)
     }
 
     fn end(self) -> Result<u8, Failure> {
