@@ -20,6 +20,7 @@
 //! * `dynamodb`: the store adapter for DynamoDB.
 //! * `local`: the embedded store that speaks the DynamoDB API in this process.
 //! * `terminal`: reports as text, with tables.
+//! * `html`: reports as pages.
 //! * `cli` (default): the command line `rebalance`, with `local`.
 
 pub mod adapters;

@@ -91,6 +91,8 @@ pub enum Command {
     Diff(Diff),
     /// Orders or positions of a run as CSV
     Export(Export),
+    /// A run as a page: one HTML file that needs nothing else
+    Report(Report),
     /// Check a policy file, or print the JSON Schema of policies
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -206,6 +208,18 @@ pub struct Export {
     /// Write to this file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Report {
+    #[arg(value_name = "RUN", help = RUN_HELP)]
+    pub run: String,
+    /// As one HTML file, which is the only format so far
+    #[arg(long, required = true)]
+    pub html: bool,
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Subcommand)]

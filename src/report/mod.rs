@@ -14,7 +14,9 @@
 //! * [`document`]: every JSON document that the command line prints, each with its schema name.
 //! * [`published`]: the spellings that documents use.
 //! * [`csv`]: orders and positions for a spreadsheet.
+//! * [`wording`] (features `terminal` and `html`): numbers and sentences for people.
 //! * [`text`] (feature `terminal`): the same for people, at any width.
+//! * [`html`] (feature `html`): a page of it, in one file.
 
 mod assembly;
 pub mod audit;
@@ -24,10 +26,14 @@ pub mod difference;
 pub mod document;
 pub mod explanation;
 pub mod handling;
+#[cfg(feature = "html")]
+pub mod html;
 pub mod published;
 pub mod run;
 #[cfg(feature = "terminal")]
 pub mod text;
+#[cfg(any(feature = "terminal", feature = "html"))]
+pub mod wording;
 
 pub use certificate::LimitFamily;
 pub use difference::Difference;

@@ -11,6 +11,7 @@ pub(super) mod plan;
 pub(super) mod policy;
 pub(super) mod recover;
 pub(super) mod replay;
+pub(super) mod report;
 pub(super) mod run;
 pub(super) mod runs;
 pub(super) mod settle;

@@ -1,10 +1,11 @@
 //! `audit`: the log of a run as a table, and what its check found.
 
-use super::canvas::{Canvas, Line, Tone};
+use super::Tone;
+use super::canvas::{Canvas, Line};
 use super::heading;
 use super::table::{Column, Grid};
-use crate::report::audit::{AuditEntry, AuditFinding, AuditReport};
-use crate::report::run::count;
+use crate::report::audit::AuditReport;
+use crate::report::wording::log;
 
 /// Entries that are shown where not all are.
 const SHOWN: usize = 40;
@@ -35,12 +36,12 @@ fn entries(report: &AuditReport, canvas: &Canvas) -> String {
     let most = if canvas.full { usize::MAX } else { SHOWN };
     for entry in report.entries.iter().take(most) {
         grid.row([
-            Line::plain(entry.at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()),
-            Line::plain(subject(entry)),
+            Line::plain(log::moment(entry)),
+            Line::plain(log::subject(entry)),
             Line::plain(entry.sequence.to_string()),
-            change(entry, canvas),
+            Line::plain(log::change(entry, canvas.pick("→", "->"))),
             Line::plain(entry.epoch.to_string()),
-            Line::plain(canvas.clean(entry.operator.as_deref().unwrap_or("program"))),
+            Line::plain(canvas.clean(log::author(entry))),
             Line::new(Tone::Faint, entry.hash.chars().take(8).collect::<String>()),
             Line::plain(canvas.clean(&entry.why)),
         ]);
@@ -54,47 +55,14 @@ fn entries(report: &AuditReport, canvas: &Canvas) -> String {
     out
 }
 
-fn subject(entry: &AuditEntry) -> String {
-    let Some(key) = entry.order else { return "run".to_owned() };
-    match (entry.side, &entry.instrument) {
-        (Some(side), Some(instrument)) => format!("{side} {instrument}"),
-        _ => format!("order {}", key.to_string().chars().take(8).collect::<String>()),
-    }
-}
-
-fn change(entry: &AuditEntry, canvas: &Canvas) -> Line {
-    let words = |state: &str| state.replace('_', " ");
-    let arrow = canvas.pick("→", "->");
-    Line::plain(match &entry.from {
-        None => words(&entry.to),
-        Some(from) if *from == entry.to => format!("{}, as before", words(from)),
-        Some(from) => format!("{} {arrow} {}", words(from), words(&entry.to)),
-    })
-}
-
 fn verdict(report: &AuditReport, canvas: &Canvas) -> String {
-    let what = format!("run {} of {}: {}", report.run_id, report.portfolio, count_of_entries(report));
-    if report.is_whole {
-        let mark = Line::new(Tone::Good, format!("{} ", canvas.pick("✓", "+")));
-        let text = format!("{what}, every hash recomputed: as written, and as the stored run and orders say");
-        return canvas.fill(&mark, Tone::Plain, &text);
-    }
-    let mark = Line::new(Tone::Bad, format!("{} ", canvas.pick("✗", "X")));
-    let found = count(report.findings.len(), "finding");
-    let mut out = canvas.fill(&mark, Tone::Plain, &format!("{what}, {found}; a person must look at the store"));
+    let text = format!("run {} of {}: {}", report.run_id, report.portfolio, log::verdict(report));
+    let (tone, mark) =
+        if report.is_whole { (Tone::Good, canvas.pick("✓", "+")) } else { (Tone::Bad, canvas.pick("✗", "X")) };
+    let mut out = canvas.fill(&Line::new(tone, format!("{mark} ")), Tone::Plain, &text);
     for finding in &report.findings {
         let bullet = Line::new(Tone::Bad, format!("  {} ", canvas.pick("•", "*")));
-        out.push_str(&canvas.fill(&bullet, Tone::Plain, &canvas.clean(&told(finding))));
+        out.push_str(&canvas.fill(&bullet, Tone::Plain, &canvas.clean(&log::finding(finding))));
     }
     out
-}
-
-fn count_of_entries(report: &AuditReport) -> String {
-    if report.entries.len() == 1 { "1 entry".to_owned() } else { format!("{} entries", report.entries.len()) }
-}
-
-fn told(finding: &AuditFinding) -> String {
-    let of = finding.order.map_or_else(|| "run".to_owned(), |key| format!("order {key}"));
-    let at = finding.sequence.map_or_else(String::new, |sequence| format!(", entry {sequence}"));
-    format!("{}, {of}{at}: {}", finding.fault.replace('_', " "), finding.what)
 }

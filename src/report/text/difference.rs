@@ -1,6 +1,7 @@
 //! Two runs side by side.
 
-use super::canvas::{Canvas, Line, Tone};
+use super::Tone;
+use super::canvas::{Canvas, Line};
 use super::table::{Column, Grid};
 use super::{heading, number, time};
 use crate::model::Side;

@@ -1,7 +1,6 @@
 //! Reports for people, at any width from 60 columns: tables, bars, sentences that wrap.
 //!
 //! * [`canvas`]: what the terminal can show.
-//! * [`number`]: how numbers read.
 //! * [`handled`]: runs that were taken up again; [`audit()`]: a run's log.
 //! * [`run_report`]: a plan or a run; [`explanation()`], [`difference()`], [`run_list`]: the other views.
 
@@ -14,21 +13,19 @@ mod explanation;
 mod handling;
 mod header;
 mod listing;
-pub mod number;
 mod orders;
 mod positions;
 mod table;
 
-use jiff::Timestamp;
-
 pub use audit::audit;
-pub use canvas::{Canvas, Line, Tone};
+pub use canvas::{Canvas, Line};
 pub use difference::difference;
 pub use explanation::explanation;
 pub use handling::handled;
 pub use listing::{kill_switch, policy_check, replay, run_list};
 
 use super::run::{Mode, RunReport};
+pub use super::wording::{Tone, number, time};
 
 /// A plan or a run in full; a run that was already done in brief.
 #[must_use]
@@ -64,12 +61,4 @@ fn heading(canvas: &Canvas, title: &str, remark: &str) -> String {
         canvas.fill(&line.and(Tone::Plain, "  "), Tone::Faint, remark)
     };
     format!("\n{}\n", text.trim_end_matches('\n'))
-}
-
-/// `2025-04-16 00:00 UTC`, with seconds where there are any.
-#[must_use]
-pub fn time(at: Timestamp) -> String {
-    let seconds = at.as_second().rem_euclid(60) != 0;
-    let format = if seconds { "%Y-%m-%d %H:%M:%S UTC" } else { "%Y-%m-%d %H:%M UTC" };
-    at.strftime(format).to_string()
 }

@@ -4,7 +4,8 @@ use comfy_table::{
     Cell, CellAlignment, ColumnConstraint, ContentArrangement, ContentLineStyle, LineStyle, Table, TableStyle, Width,
 };
 
-use super::canvas::{Canvas, Line, Tone};
+use super::Tone;
+use super::canvas::{Canvas, Line};
 
 const INDENT: usize = 2;
 const GAP: usize = 2;

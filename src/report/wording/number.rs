@@ -36,6 +36,14 @@ pub fn basis_points(part: Money, whole: Money) -> String {
     fixed(part.fraction_of(whole).get() * Decimal::from(10_000), 1) + " bp"
 }
 
+/// The next round number of percent at or above the largest weight: the weight that a full bar stands for.
+#[must_use]
+pub fn round_weight_above(largest: Weight) -> Weight {
+    let round = [1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 75, 100];
+    let full = round.into_iter().map(|percent| Decimal::new(percent, 2)).find(|full| *full >= largest.get());
+    Weight::new(full.unwrap_or_else(|| largest.get().max(Decimal::ONE))).unwrap_or(Weight::ONE)
+}
+
 /// Every digit, thousands apart: `1,234.5678`.
 #[must_use]
 pub fn quantity(quantity: Quantity) -> String {
