@@ -9,6 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::audit::AuditReport;
+use super::backtest::{BacktestReport, StudyReport};
 use super::difference::{Difference, FieldChange};
 use super::explanation::Explanation;
 use super::handling::HandledRun;
@@ -53,6 +54,12 @@ pub enum Document {
     /// `audit`.
     #[serde(rename = "rebalance/audit/1")]
     Audit { runs: Vec<AuditReport> },
+    /// `backtest` of one policy over one period.
+    #[serde(rename = "rebalance/backtest/1")]
+    Backtest(Box<BacktestReport>),
+    /// `backtest` with windows or a grid of parameters.
+    #[serde(rename = "rebalance/backtest-study/1")]
+    BacktestStudy(Box<StudyReport>),
     /// Any command that failed as a whole.
     #[serde(rename = "rebalance/error/1")]
     Error(ErrorReport),

@@ -11,6 +11,7 @@
 //! * [`difference`]: what changed from one run to another.
 //! * [`handling`]: stored runs that were taken up again, and what a person must do.
 //! * [`audit`]: a run's log and what its check found.
+//! * [`backtest`]: a policy over a period of the past, and several of them under one question.
 //! * [`document`]: every JSON document that the command line prints, each with its schema name.
 //! * [`published`]: the spellings that documents use.
 //! * [`csv`]: orders and positions for a spreadsheet.
@@ -20,6 +21,7 @@
 
 mod assembly;
 pub mod audit;
+pub mod backtest;
 pub mod certificate;
 pub mod csv;
 pub mod difference;
@@ -35,6 +37,7 @@ pub mod text;
 #[cfg(any(feature = "terminal", feature = "html"))]
 pub mod wording;
 
+pub use backtest::{BacktestReport, StudyReport};
 pub use certificate::LimitFamily;
 pub use difference::Difference;
 pub use document::Document;
