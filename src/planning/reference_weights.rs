@@ -88,7 +88,7 @@ fn pinned(
     universe.grade_missing.iter().filter(|asset| universe.is_member(asset)).map(|a| (a.clone(), weight(a))).collect()
 }
 
-fn raw_weight(input: &PlanningInput, asset: &AssetId, method: WeightMethod) -> Decimal {
+pub(crate) fn raw_weight(input: &PlanningInput, asset: &AssetId, method: WeightMethod) -> Decimal {
     let Some(record) = input.assets.get(asset) else { return Decimal::ZERO };
     let cap = record.market_cap.map_or(Decimal::ZERO, Money::get);
     let score =

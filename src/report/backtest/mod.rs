@@ -13,9 +13,11 @@ use super::published::{Day, ReasonCode, UuidText};
 use crate::model::policy::IndexKind;
 use crate::model::{AssetId, Money, Price, Quantity, Rate, Side, Weight};
 
-mod ratio;
-
-pub use ratio::Ratio;
+pub use crate::backtest::Ratio;
+pub use crate::backtest::dropped::DropReason;
+pub use crate::backtest::engine::EventKind;
+pub use crate::backtest::figures::{Comparison, Drawdown, Performance};
+pub use crate::backtest::settings::{FeeBasis, FillAt, Schedule};
 
 /// One policy over one period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -39,7 +41,7 @@ pub struct BacktestReport {
     pub assets: Vec<AssetReport>,
     /// Every run of the planner, oldest first.
     pub runs: Vec<RunOfBacktest>,
-    /// What happened to holdings outside of runs: delistings, migrations, prices carried forward.
+    /// What happened to holdings outside of runs: delistings and migrations.
     pub events: Vec<Event>,
     /// What the loaders left out, by source and reason.
     pub dropped: Vec<Dropped>,
@@ -78,38 +80,6 @@ pub struct Conventions {
     pub sentences: Vec<String>,
 }
 
-/// The days on which the planner runs. The first day of the period is always one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Schedule {
-    Once,
-    Daily,
-    /// The first day with data of each ISO week.
-    Weekly,
-    /// The first day with data of each calendar month.
-    Monthly,
-}
-
-/// At which price orders fill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum FillAt {
-    /// The close of the next day that has one.
-    NextClose,
-    /// The close that the plan was made from, as many backtests do.
-    SameClose,
-}
-
-/// What a fee is taken from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum FeeBasis {
-    /// The order's quantity is traded and the fee is paid from cash beside it, as venues do.
-    OnTop,
-    /// The order's notional is what leaves or reaches cash, fee included: a buy gets less, a sell gives more.
-    Included,
-}
-
 /// The result in figures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Summary {
@@ -135,35 +105,6 @@ pub struct Summary {
     /// Orders of all plans, and of those the ones that filled at all.
     pub orders: u32,
     pub fills: u32,
-}
-
-/// How a series of daily values did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Performance {
-    pub total_return: Ratio,
-    pub annual_return: Option<Ratio>,
-    pub annual_volatility: Option<Ratio>,
-    pub sharpe: Option<Ratio>,
-    pub sortino: Option<Ratio>,
-    pub max_drawdown: Drawdown,
-    #[schemars(with = "Option<Day>")]
-    pub best_day: Option<Date>,
-    #[schemars(with = "Option<Day>")]
-    pub worst_day: Option<Date>,
-}
-
-/// The deepest fall from a peak.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Drawdown {
-    /// 0, or below it: -0.5 is a fall by half.
-    pub depth: Ratio,
-    #[schemars(with = "Option<Day>")]
-    pub peak: Option<Date>,
-    #[schemars(with = "Option<Day>")]
-    pub trough: Option<Date>,
-    /// The first day on which the peak was reached again; absent: not in the period.
-    #[schemars(with = "Option<Day>")]
-    pub recovered: Option<Date>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -208,19 +149,6 @@ pub enum BenchmarkId {
     UncappedIndex,
 }
 
-/// The portfolio beside a benchmark.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Comparison {
-    /// Annual return less the benchmark's.
-    pub annual_excess_return: Option<Ratio>,
-    /// Annualised standard deviation of the daily differences of return.
-    pub tracking_error: Option<Ratio>,
-    /// Annualised mean of the daily differences over the tracking error.
-    pub information_ratio: Option<Ratio>,
-    pub beta: Option<Ratio>,
-    pub correlation: Option<Ratio>,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Month {
     pub year: i16,
@@ -233,7 +161,8 @@ pub struct Month {
     pub benchmark_returns: Vec<Ratio>,
 }
 
-/// Weights after what filled: on each day with fills, on the first of each month and on the last day.
+/// Weights at the close: after fills (but not within seven days of the sample before), on the first of each month and
+/// on the last day.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WeightsOverTime {
     #[schemars(with = "Vec<Day>")]
@@ -353,22 +282,10 @@ pub struct Event {
     pub sentence: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EventKind {
-    /// It left every source, and what was held of it was written down and paid out.
-    Delisting,
-    /// It was exchanged into another asset.
-    Migration,
-    /// The last known price stands in until there is another, or the asset counts as delisted.
-    StalePrice,
-}
-
 /// Rows or values of one source that were not used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Dropped {
     pub source: String,
-    /// What was wrong, as a code: `duplicate_row`, `zero_close`, `spike`, `unit_break`, `gap`, `bad_row`, `no_id`.
     pub reason: DropReason,
     /// For people: what was wrong and what was done.
     pub sentence: String,
@@ -379,25 +296,6 @@ pub struct Dropped {
     pub last: Option<Date>,
     /// Up to ten, the ones with most rows first: `AVAX (69)`.
     pub examples: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DropReason {
-    /// The same asset twice on one day; the first row counts.
-    DuplicateRow,
-    /// A close of 0: the source rounded it away.
-    ZeroClose,
-    /// A close far from the one before that the next one did not confirm.
-    Spike,
-    /// A close far from the one before that the next one confirmed: another coin or another unit under the name.
-    UnitBreak,
-    /// Days without a row between the first and the last one; nothing was filled in.
-    Gap,
-    /// A row that cannot be read.
-    BadRow,
-    /// A row whose asset cannot be told.
-    NoId,
 }
 
 /// Several backtests under one question.
