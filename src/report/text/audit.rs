@@ -1,7 +1,6 @@
 //! `audit`: the log of a run as a table, and what its check found.
 
-use super::Tone;
-use super::canvas::{Canvas, Line};
+use super::canvas::{Canvas, Line, Tone};
 use super::heading;
 use super::table::{Column, Grid};
 use crate::report::audit::AuditReport;

@@ -3,8 +3,7 @@
 use rust_decimal::RoundingStrategy;
 use rust_decimal::prelude::*;
 
-use super::Tone;
-use super::canvas::{Canvas, Line};
+use super::canvas::{Canvas, Line, Tone};
 use super::number;
 use crate::model::Weight;
 

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::report::wording::{Tone, printable};
+use crate::report::wording::printable;
+
+pub use crate::report::wording::Tone;
 
 /// The narrowest layout; a narrower terminal wraps by itself.
 pub const MIN_WIDTH: usize = 60;

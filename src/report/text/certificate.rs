@@ -1,7 +1,6 @@
 //! The proof: every limit re-checked on the rounded orders, the closest of each kind first to be seen.
 
-use super::Tone;
-use super::canvas::{Canvas, Line};
+use super::canvas::{Canvas, Line, Tone};
 use super::table::{Column, Grid};
 use super::{heading, number};
 use crate::report::certificate::{Check, LimitFamily};

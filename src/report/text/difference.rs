@@ -1,7 +1,6 @@
 //! Two runs side by side.
 
-use super::Tone;
-use super::canvas::{Canvas, Line};
+use super::canvas::{Canvas, Line, Tone};
 use super::table::{Column, Grid};
 use super::{heading, number, time};
 use crate::model::Side;

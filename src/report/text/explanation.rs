@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Tone;
-use super::canvas::{Canvas, Line};
+use super::canvas::{Canvas, Line, Tone};
 use super::certificate::{figures, verdict};
 use super::orders::side;
 use super::table::{Column, Grid};

@@ -1,7 +1,6 @@
 //! `recover`, `settle` and `abort`: what became of each run, and what a person must do.
 
-use super::Tone;
-use super::canvas::{Canvas, Line};
+use super::canvas::{Canvas, Line, Tone};
 use super::{number, time};
 use crate::report::handling::{HandledOutcome, HandledRun, OrderAttention};
 use crate::report::run::count;

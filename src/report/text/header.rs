@@ -1,7 +1,6 @@
 //! The top of a report: who, where, when, from what, with what result; and the sentence it ends on.
 
-use super::Tone;
-use super::canvas::{Canvas, Line};
+use super::canvas::{Canvas, Line, Tone};
 use super::heading;
 use crate::model::Flow;
 use crate::report::run::{OutcomeKind, RunReport};

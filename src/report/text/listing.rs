@@ -1,7 +1,6 @@
 //! Short answers: the list of runs, a replay's verdict, a policy's.
 
-use super::Tone;
-use super::canvas::{Canvas, Line};
+use super::canvas::{Canvas, Line, Tone};
 use super::difference::field_changes;
 use super::table::{Column, Grid};
 use super::{number, time};

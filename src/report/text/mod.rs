@@ -18,14 +18,14 @@ mod positions;
 mod table;
 
 pub use audit::audit;
-pub use canvas::{Canvas, Line};
+pub use canvas::{Canvas, Line, Tone};
 pub use difference::difference;
 pub use explanation::explanation;
 pub use handling::handled;
 pub use listing::{kill_switch, policy_check, replay, run_list};
 
 use super::run::{Mode, RunReport};
-pub use super::wording::{Tone, number, time};
+pub use super::wording::{number, time};
 
 /// A plan or a run in full; a run that was already done in brief.
 #[must_use]

@@ -1,7 +1,6 @@
 //! Orders, what became of them, and their keys in full.
 
-use super::Tone;
-use super::canvas::{Canvas, Line};
+use super::canvas::{Canvas, Line, Tone};
 use super::table::{Column, Grid};
 use super::{heading, number};
 use crate::report::run::{OrderReport, RunReport, count};
