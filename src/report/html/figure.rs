@@ -8,12 +8,17 @@ use rust_decimal::prelude::*;
 use crate::model::{Money, Price, Quantity, Weight};
 use crate::report::wording::{self, Tone, number};
 
+/// As in the JSON document.
+fn exact(value: Decimal) -> String {
+    value.normalize().to_string()
+}
+
 pub(super) fn money(amount: Money) -> Markup {
-    html! { data value=(amount) { (number::money(amount)) } }
+    html! { data value=(exact(amount.get())) { (number::money(amount)) } }
 }
 
 pub(super) fn weight(weight: Weight) -> Markup {
-    html! { data value=(weight) { (number::percent(weight)) } }
+    html! { data value=(exact(weight.get())) { (number::percent(weight)) } }
 }
 
 /// Nothing where there is nothing to tell.
@@ -27,17 +32,17 @@ pub(super) fn weight_or_nothing(it: Weight) -> Markup {
 
 /// Every digit: what goes to a venue.
 pub(super) fn quantity(quantity: Quantity) -> Markup {
-    html! { data value=(quantity) { (number::quantity(quantity)) } }
+    html! { data value=(exact(quantity.get())) { (number::quantity(quantity)) } }
 }
 
 /// Every digit: what goes to a venue.
 pub(super) fn limit_price(price: Price) -> Markup {
-    html! { data value=(price) { (number::price(price)) } }
+    html! { data value=(exact(price.get())) { (number::price(price)) } }
 }
 
 /// Six significant digits.
 pub(super) fn market_price(price: Price) -> Markup {
-    html! { data value=(price) { (number::market_price(price)) } }
+    html! { data value=(exact(price.get())) { (number::market_price(price)) } }
 }
 
 pub(super) fn count(number: usize) -> Markup {
@@ -162,8 +167,8 @@ mod tests {
 
     #[test]
     fn a_number_keeps_its_exact_value() {
-        let exact = Money::parse("1234.5678").expect("an amount");
-        assert_eq!(money(exact).into_string(), "<data value=\"1234.5678\">1,234.57</data>");
+        let amount = Money::parse("1234.5678").expect("an amount");
+        assert_eq!(money(amount).into_string(), "<data value=\"1234.5678\">1,234.57</data>");
     }
 
     #[test]
