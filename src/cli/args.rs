@@ -359,12 +359,35 @@ pub struct Backtest {
     /// The asset to compare with; bitcoin when not given
     #[arg(long, value_name = "ID")]
     pub benchmark: Option<AssetId>,
+    /// Split the period into so many windows and run each from the opening cash
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub windows: Option<u32>,
+    /// Run every combination of these values of a policy's field, such as ranking.members=20,30; may be repeated.
+    /// With --windows, the best on each window is tried on the next
+    #[arg(long, value_name = "FIELD=A,B", value_parser = variation)]
+    pub vary: Vec<Variation>,
     /// Write the JSON document to this file besides
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Write days, months, orders and weights as CSV files into this folder besides
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["windows", "vary"])]
     pub csv: Option<PathBuf>,
+}
+
+/// A field of the policy and the values that it takes in turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variation {
+    pub path: String,
+    pub values: Vec<String>,
+}
+
+fn variation(text: &str) -> Result<Variation, String> {
+    let (path, values) = text.split_once('=').ok_or("write FIELD=A,B, such as ranking.members=20,30")?;
+    let values: Vec<String> = values.split(',').map(|value| value.trim().to_owned()).collect();
+    if path.is_empty() || values.iter().any(String::is_empty) {
+        return Err("write FIELD=A,B, such as ranking.members=20,30".to_owned());
+    }
+    Ok(Variation { path: path.to_owned(), values })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

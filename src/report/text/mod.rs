@@ -8,6 +8,7 @@
 
 mod audit;
 mod backtest;
+mod backtest_study;
 mod bar;
 pub mod canvas;
 mod certificate;
@@ -26,6 +27,7 @@ use jiff::Timestamp;
 
 pub use audit::audit;
 pub use backtest::backtest;
+pub use backtest_study::backtest_study;
 pub use canvas::{Canvas, Line, Tone};
 pub use difference::difference;
 pub use explanation::explanation;
