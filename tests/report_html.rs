@@ -4,7 +4,7 @@
 
 #[path = "common/hostile_report.rs"]
 mod hostile_report;
-#[expect(unused_imports, dead_code, reason = "runs that were taken up have no page")]
+#[expect(dead_code, reason = "runs that were taken up have no page")]
 mod report_sample;
 
 use std::collections::BTreeSet;

@@ -49,8 +49,7 @@ impl Basket {
 
     /// Pays out what is gone, as the portfolio does.
     pub(super) fn pay_out_gone(&mut self, history: &History, day: Day, price: impl Fn(AssetIndex) -> Decimal) {
-        let gone: Vec<AssetIndex> =
-            self.units.keys().copied().filter(|asset| history.price(*asset, day).is_none()).collect();
+        let gone: Vec<AssetIndex> = self.units.keys().copied().filter(|asset| history.is_gone(*asset, day)).collect();
         for asset in gone {
             if let Some(units) = self.units.remove(&asset) {
                 self.cash += units * price(asset);

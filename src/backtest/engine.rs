@@ -1,6 +1,6 @@
 //! The day loop: migrations, fills, delistings, the run of the planner, the value at the close.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use uuid::Uuid;
@@ -124,6 +124,8 @@ struct Engine<'a> {
     bitcoin: Option<(AssetIndex, Basket)>,
     index: Basket,
     sampled_on: Option<Day>,
+    /// Migrations that are done, by their place.
+    migrated: BTreeSet<usize>,
     result: Backtest,
 }
 
@@ -189,13 +191,19 @@ impl<'a> Engine<'a> {
             bitcoin: bitcoin.map(|asset| (asset, Basket::of_cash(opening.get()))),
             index: Basket::of_cash(opening.get()),
             sampled_on: None,
+            migrated: BTreeSet::new(),
             result: Backtest::default(),
         })
     }
 
     fn migrate(&mut self, day: Day) -> Result<(), PreparationError> {
         let (history, date) = (self.history, self.history.date(day));
-        for migration in history.migrations().iter().filter(|migration| migration.on == date) {
+        for (place, migration) in history.migrations().iter().enumerate() {
+            // Units of something without a price yet would be worth nothing: the exchange waits for it.
+            let priced = history.find(&migration.to).is_some_and(|to| history.price(to, day).is_some());
+            if migration.on > date || !priced || !self.migrated.insert(place) {
+                continue;
+            }
             let mut notices = Vec::new();
             let mut nothing_held = crate::model::AccountSnapshot {
                 observed_at: history.known_at(day)?,
@@ -276,7 +284,7 @@ impl<'a> Engine<'a> {
             basket.pay_out_gone(history, day, price);
         }
         let gone: Vec<AssetIndex> =
-            self.ledger.holdings.keys().copied().filter(|asset| history.price(*asset, day).is_none()).collect();
+            self.ledger.holdings.keys().copied().filter(|asset| history.is_gone(*asset, day)).collect();
         for asset in gone {
             self.pending.retain(|pending| pending.wanted.asset != asset);
             let held = self.ledger.held(asset);

@@ -308,6 +308,15 @@ impl History {
         }
     }
 
+    /// Whether no source knows an asset any more. What is being exchanged into another asset is not gone.
+    #[must_use]
+    pub fn is_gone(&self, index: AssetIndex, day: Day) -> bool {
+        let is_exchanged = |asset: &AssetHistory| {
+            self.migrations.iter().any(|migration| migration.from == asset.id && migration.on <= self.date(day))
+        };
+        self.price(index, day).is_none() && !self.asset(index).is_some_and(is_exchanged)
+    }
+
     /// Whether the newest snapshot does not list an asset that one before it did.
     fn left_the_snapshot(&self, index: AssetIndex, day: Day) -> bool {
         let listed_before = self.asset(index).is_some_and(|asset| asset.listed(day).is_some());

@@ -67,7 +67,9 @@ pub(super) fn planning_input(
     }
     let mut state = state.clone();
     state.last_prices = day.checked_sub(1).map(|before| last_prices(history, before, &assets)).unwrap_or_default();
-    let holdings = ledger.holdings.iter().filter_map(|(index, quantity)| {
+    // What is being exchanged has no price and cannot be traded: it is not on the account until it is.
+    let priced = ledger.holdings.iter().filter(|(index, _)| history.price(**index, day).is_some());
+    let holdings = priced.filter_map(|(index, quantity)| {
         let holding = Holding { free: *quantity, locked: Quantity::ZERO };
         history.asset(*index).map(|asset| (asset.id.clone(), holding))
     });

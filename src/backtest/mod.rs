@@ -17,6 +17,7 @@
 //! * [`ledger`]: cash, holdings, fills.
 //! * `benchmark`: bitcoin and the uncapped index.
 //! * [`figures`]: return, risk, comparison.
+//! * [`study`]: windows of time and grids of parameters, on all cores.
 
 pub mod dropped;
 pub mod engine;
@@ -25,6 +26,7 @@ pub mod history;
 pub mod ledger;
 pub mod ratio;
 pub mod settings;
+pub mod study;
 
 mod benchmark;
 mod market;

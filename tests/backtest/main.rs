@@ -10,4 +10,10 @@
 #[path = "../common/shared.rs"]
 mod shared;
 
+#[path = "../common/split_mix.rs"]
+mod split_mix;
+
+mod loaders;
+mod look_ahead;
+mod market;
 mod peers;

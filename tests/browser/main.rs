@@ -5,7 +5,7 @@
 
 #[path = "../common/hostile_report.rs"]
 mod hostile_report;
-#[expect(unused_imports, dead_code, reason = "runs that were taken up have no page")]
+#[expect(dead_code, reason = "runs that were taken up have no page")]
 #[path = "../report_sample/mod.rs"]
 mod report_sample;
 #[expect(dead_code, reason = "pages need no shared data")]

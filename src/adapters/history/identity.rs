@@ -1,6 +1,7 @@
 //! Who is who: ids for the coins of snapshots, and the closes that belong to them.
 //!
-//! A coin is the slug of its name. That name may pass to another coin, or its unit may change: a row whose supply is
+//! A coin is the slug of its first name. A name that was not there before is the same coin under a new one where a coin
+//! of the same symbol, at a like price and supply, is there under its old name no longer. A name may also pass to another coin, or its unit may change: a row whose supply is
 //! more than twice or less than half of the coin's last one, at a price beyond three times or a third of the last or
 //! under another symbol, begins an id of its own, `terra-202210` or `elrond-egld`. A migration, stated by hand, says
 //! which of these were exchanged into which. Everything is decided from the rows of a day and of earlier days.
@@ -18,6 +19,8 @@ use crate::model::{AssetId, Decimal, Price};
 /// A change of price beyond this, with a supply that broke, is another coin or unit.
 const PRICE_BREAK: Decimal = Decimal::from_parts(3, 0, 0, false, 0);
 const SUPPLY_BREAK: Decimal = Decimal::from_parts(2, 0, 0, false, 0);
+/// Days within which a coin that is missing may come back under another name.
+const RENAMED_WITHIN: usize = 100;
 /// How far a close may be from the snapshot's price of the same day: they are taken at different hours.
 const SAME_COIN: Decimal = Decimal::from_parts(125, 0, 0, false, 2);
 /// A close this old still tells whether a symbol is the snapshot's coin.
@@ -38,6 +41,7 @@ pub(super) type Listings = BTreeMap<Day, Vec<Listed>>;
 #[derive(Debug, Clone)]
 struct Sighting {
     id: AssetId,
+    day: Day,
     symbol: String,
     price: Option<Price>,
     supply: Option<Decimal>,
@@ -51,6 +55,7 @@ pub(super) fn identify(mut rows: Vec<SnapshotRow>, builder: &mut HistoryBuilder)
     let mut listings = Listings::new();
     for of_day in rows.chunk_by(|left, right| left.day == right.day) {
         let mut taken = BTreeSet::new();
+        let present: BTreeSet<String> = of_day.iter().filter_map(|row| asset_slug(&row.name)).collect();
         for row in of_day {
             let date = builder.history().date(row.day);
             let Some(slug) = asset_slug(&row.name).or_else(|| asset_slug(&row.symbol)) else {
@@ -71,14 +76,19 @@ pub(super) fn identify(mut rows: Vec<SnapshotRow>, builder: &mut HistoryBuilder)
                     AssetId::new(&if renamed { with_symbol(&key, &row.symbol) } else { stamp })
                 }
                 Some(before) => Ok(before.id.clone()),
-                None => AssetId::new(&key),
+                None => renamed(row, &known, &present).map_or_else(|| AssetId::new(&key), Ok),
             };
             let Ok(id) = id else {
                 tally.add(DropReason::NoId, &row.symbol, Some(date), 1);
                 continue;
             };
-            let sighting =
-                Sighting { id: id.clone(), symbol: row.symbol.clone(), price: row.price, supply: row.supply };
+            let sighting = Sighting {
+                id: id.clone(),
+                day: row.day,
+                symbol: row.symbol.clone(),
+                price: row.price,
+                supply: row.supply,
+            };
             let _ = known.insert(key, sighting);
             record(row, &id, builder);
             listings.entry(row.day).or_default().push(Listed { id, symbol: row.symbol.clone(), price: row.price });
@@ -97,6 +107,21 @@ fn record(row: &SnapshotRow, id: &AssetId, builder: &mut HistoryBuilder) {
     builder.label(id, row.day, Label { symbol: row.symbol.clone(), name: row.name.clone() });
     let figures = ListedFigures { market_cap: row.market_cap, volume: row.volume, supply: row.supply };
     builder.listed(id, row.day, figures);
+}
+
+/// The coin that has a new name: the only one that lately had this symbol, whose old name is not there today, at a like
+/// price and supply.
+fn renamed(row: &SnapshotRow, known: &BTreeMap<String, Sighting>, present: &BTreeSet<String>) -> Option<AssetId> {
+    let alike = |old: &Sighting| {
+        let prices = old.price.zip(row.price);
+        old.symbol == row.symbol
+            && row.day - old.day <= RENAMED_WITHIN
+            && prices.is_some_and(|(old, new)| !apart(old, new, PRICE_BREAK))
+            && !broke(old, row)
+    };
+    let mut coins = known.iter().filter(|(name, old)| !present.contains(*name) && alike(old));
+    let (_, coin) = coins.next()?;
+    coins.next().is_none().then(|| coin.id.clone())
 }
 
 /// Another coin, or another unit of it, under the name.

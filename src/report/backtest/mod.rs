@@ -13,6 +13,12 @@ use super::published::{Day, ReasonCode, UuidText};
 use crate::model::policy::IndexKind;
 use crate::model::{AssetId, Money, Price, Quantity, Rate, Side, Weight};
 
+mod assembly;
+pub mod csv;
+mod study;
+
+pub use assembly::Made;
+
 pub use crate::backtest::Ratio;
 pub use crate::backtest::dropped::DropReason;
 pub use crate::backtest::engine::EventKind;

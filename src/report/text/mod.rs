@@ -1,10 +1,13 @@
 //! Reports for people, at any width from 60 columns: tables, bars, sentences that wrap.
 //!
 //! * [`canvas`]: what the terminal can show.
+//! * [`backtest()`]: a policy on the past.
 //! * [`handled`]: runs that were taken up again; [`audit()`]: a run's log.
 //! * [`run_report`]: a plan or a run; [`explanation()`], [`difference()`], [`run_list`]: the other views.
 
 mod audit;
+mod backtest;
+mod backtest_study;
 mod bar;
 pub mod canvas;
 mod certificate;
@@ -15,9 +18,12 @@ mod header;
 mod listing;
 mod orders;
 mod positions;
+mod spark;
 mod table;
 
 pub use audit::audit;
+pub use backtest::backtest;
+pub use backtest_study::backtest_study;
 pub use canvas::{Canvas, Line, Tone};
 pub use difference::difference;
 pub use explanation::explanation;
