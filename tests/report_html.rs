@@ -2,6 +2,8 @@
 #![cfg(feature = "html")]
 #![expect(clippy::expect_used, clippy::panic, reason = "a test stops where something is not as it must be")]
 
+#[path = "common/backtest_sample.rs"]
+mod backtest_sample;
 #[path = "common/hostile_report.rs"]
 mod hostile_report;
 #[expect(dead_code, reason = "runs that were taken up have no page")]
@@ -11,8 +13,8 @@ use std::collections::BTreeSet;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hostile_report::{HOSTILE, filled_with};
-use index_rebalancer::report::html::run_page;
-use index_rebalancer::report::{Mode, RunReport};
+use index_rebalancer::report::html::{backtest_page, run_page};
+use index_rebalancer::report::{Document, Mode, RunReport};
 use report_sample as sample;
 use sha2::{Digest as _, Sha256};
 
@@ -60,6 +62,58 @@ fn text_from_outside_is_never_markup() {
     assert!(found.len() == expected.len() && difference.is_none(), "{difference:?}");
     assert!(!hostile.contains('\u{202e}') && !hostile.contains('\u{0}'), "marks that turn text around are shown as ?");
     assert_eq!(tame.matches(&harmless).count(), hostile.matches("&lt;img src=x onerror=alert`1`&gt;").count());
+}
+
+#[test]
+fn text_of_a_backtest_is_never_markup() {
+    let hostile = backtest_page(&backtest_sample::backtest(HOSTILE));
+    let harmless = "x".repeat(HOSTILE.chars().count());
+    let tame = backtest_page(&backtest_sample::backtest(&harmless));
+    // The scripts are the page's own, the same in both; what stands between them and in them is compared as well.
+    assert_eq!(skeleton(&hostile), skeleton(&tame));
+    assert_eq!(hostile.matches("</script>").count(), 4, "the data and three scripts of the page's own");
+    assert!(!hostile.contains("<script>alert"));
+}
+
+#[test]
+fn a_backtest_s_page_is_the_same_every_time_and_runs_its_own_scripts_only() {
+    let report = backtest_sample::backtest("Blue Chip");
+    let page = backtest_page(&report);
+    assert_eq!(page, backtest_page(&report));
+    let policy = page.split_once("Content-Security-Policy\" content=\"").expect("a policy").1;
+    let policy = policy.split_once('"').expect("an end").0;
+    assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"), "{policy}");
+    let digests = |element: &str| -> String {
+        page.split(&format!("<{element}>"))
+            .skip(1)
+            .filter_map(|rest| rest.split_once(&format!("</{element}>")))
+            .map(|(text, _)| format!(" 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text))))
+            .collect()
+    };
+    assert!(policy.contains(&format!("; style-src{};", digests("style"))), "{policy}");
+    assert!(policy.contains(&format!("; script-src{};", digests("script"))), "{policy}");
+    for forbidden in [" src=", "@import", "url(", " style=", "eval("] {
+        assert!(!page.contains(forbidden), "{forbidden}");
+    }
+}
+
+#[test]
+fn a_backtest_is_read_back_as_it_was_written() {
+    let report = backtest_sample::backtest("Blue Chip");
+    let json = Document::Backtest(Box::new(report.clone())).to_json().expect("a document is JSON");
+    assert_eq!(
+        serde_json::from_str::<index_rebalancer::report::BacktestReport>(&json).expect("and is read back"),
+        report
+    );
+}
+
+/// The library is the published one, to the byte: uPlot 1.6.32 from npm.
+#[test]
+fn the_chart_library_is_as_published() {
+    let digest = |text: &str| Sha256::digest(text).iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let library = include_str!("../src/report/html/vendor/uPlot-1.6.32.iife.min.js");
+    assert_eq!(digest(library), "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f");
+    assert!(include_str!("../src/report/html/vendor/uPlot-LICENSE").contains("MIT"));
 }
 
 #[test]

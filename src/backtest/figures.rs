@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use rust_decimal::MathematicalOps;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ratio::Ratio;
 use super::settings::DAYS_IN_YEAR;
@@ -55,7 +55,7 @@ pub const DEFINITIONS: [(&str, &str); 14] = [
 ];
 
 /// How a series of daily values did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Performance {
     pub total_return: Ratio,
     pub annual_return: Option<Ratio>,
@@ -70,7 +70,7 @@ pub struct Performance {
 }
 
 /// The deepest fall from a peak.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Drawdown {
     /// 0, or below it: -0.5 is a fall by half.
     pub depth: Ratio,
@@ -84,7 +84,7 @@ pub struct Drawdown {
 }
 
 /// A portfolio beside a benchmark.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
     /// Annual return less the benchmark's.
     pub annual_excess_return: Option<Ratio>,

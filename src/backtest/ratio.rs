@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::model::Decimal;
+use crate::model::number::parse_exact;
 
 /// Decimals that are kept: beyond them a ratio is noise of the division.
 const DECIMALS: u32 = 12;
@@ -36,6 +38,13 @@ impl fmt::Debug for Ratio {
 impl Serialize for Ratio {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Ratio {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
+        parse_exact(&text).map(Self).map_err(|fault| D::Error::custom(format!("{text:?} is no ratio: it {fault}")))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::policy::Costs;
 use crate::model::{AssetId, Money, Rate};
@@ -49,7 +49,7 @@ impl Charged {
 
 /// The days on which the planner runs. The first day of the period is always one. A run that ends without a plan is
 /// tried again on the next day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
     Once,
@@ -74,7 +74,7 @@ impl Schedule {
 }
 
 /// At which price orders fill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FillAt {
     /// The close of the next day that has one; of an asset without one for three days, the last known.
@@ -84,7 +84,7 @@ pub enum FillAt {
 }
 
 /// What a fee is taken from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FeeBasis {
     /// The order's quantity is traded, and costs are paid from cash beside it, as venues do.

@@ -92,7 +92,7 @@ pub enum Command {
     Diff(Diff),
     /// Orders or positions of a run as CSV
     Export(Export),
-    /// A run as a page: one HTML file that needs nothing else
+    /// A run or a backtest as a page: one HTML file that needs nothing else
     Report(Report),
     /// Check a policy file, or print the JSON Schema of policies
     #[command(subcommand)]
@@ -215,8 +215,9 @@ pub struct Export {
 
 #[derive(Debug, Clone, Args)]
 pub struct Report {
-    #[arg(value_name = "RUN", help = RUN_HELP)]
-    pub run: String,
+    /// A run's id, at least four digits of its beginning, or `last`; or the JSON document of a backtest
+    #[arg(value_name = "RUN|BACKTEST")]
+    pub subject: String,
     /// As one HTML file, which is the only format so far
     #[arg(long, required = true)]
     pub html: bool,

@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { backtest } from './backtest.mjs';
 import { run } from './run.mjs';
 
 const [tools, folder] = process.argv.slice(2).map((it) => path.resolve(it));
@@ -18,7 +19,7 @@ const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 const WIDTHS = [400, 640, 768, 1024, 1152, 1280, 1400];
 const SCHEMES = ['light', 'dark'];
-const CONTENT = { run };
+const CONTENT = { run, backtest };
 
 const browser = await chromium.launch({
   executablePath: path.join(tools, 'chromium'),

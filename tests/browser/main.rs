@@ -3,6 +3,8 @@
 #![cfg(feature = "html")]
 #![expect(clippy::expect_used, reason = "a test stops where something is not as it must be")]
 
+#[path = "../common/backtest_sample.rs"]
+mod backtest_sample;
 #[path = "../common/hostile_report.rs"]
 mod hostile_report;
 #[expect(dead_code, reason = "runs that were taken up have no page")]
@@ -16,7 +18,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use index_rebalancer::report::html::run_page;
+use index_rebalancer::report::html::{backtest_page, run_page};
 use index_rebalancer::report::{Document, Mode, RunReport};
 use serde_json::json;
 
@@ -44,9 +46,15 @@ fn pages_are_as_they_should_be() {
     write("run.json", &Document::Run(Box::new(report)).to_json().expect("a document is JSON"));
     let (hostile, audit) = hostile_report::filled_with(hostile_report::HOSTILE);
     write("hostile.html", &run_page(&hostile, Some(&audit)));
+    let backtest = backtest_sample::backtest("Blue Chip & co");
+    write("backtest.html", &backtest_page(&backtest));
+    write("backtest.json", &Document::Backtest(Box::new(backtest)).to_json().expect("a document is JSON"));
+    write("hostile-backtest.html", &backtest_page(&backtest_sample::backtest(hostile_report::HOSTILE)));
     write("bad.html", BAD);
     let pages = json!([
         { "file": "run.html", "kind": "run", "document": "run.json" },
+        { "file": "backtest.html", "kind": "backtest", "document": "backtest.json" },
+        { "file": "hostile-backtest.html", "brief": true, "contains": "<img src=x onerror=alert`1`>" },
         { "file": "hostile.html", "brief": true, "contains": "<img src=x onerror=alert`1`>" },
         {
             "file": "bad.html",
@@ -64,5 +72,5 @@ fn pages_are_as_they_should_be() {
     let told = String::from_utf8_lossy(&output.stdout);
     println!("{told}{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{told}");
-    assert_eq!(told.matches(": as it should be").count(), 3, "{told}");
+    assert_eq!(told.matches(": as it should be").count(), 5, "{told}");
 }

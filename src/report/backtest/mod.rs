@@ -6,7 +6,7 @@
 
 use jiff::civil::Date;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::published::{Day, ReasonCode, UuidText};
@@ -26,7 +26,7 @@ pub use crate::backtest::figures::{Comparison, Drawdown, Performance};
 pub use crate::backtest::settings::{FeeBasis, FillAt, Schedule};
 
 /// One policy over one period.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BacktestReport {
     pub policy: PolicyReport,
     #[schemars(with = "Day")]
@@ -55,7 +55,7 @@ pub struct BacktestReport {
     pub notices: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyReport {
     pub file: String,
     pub name: String,
@@ -65,7 +65,7 @@ pub struct PolicyReport {
 }
 
 /// How time, prices and costs are taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Conventions {
     pub schedule: Schedule,
     pub fill: FillAt,
@@ -87,7 +87,7 @@ pub struct Conventions {
 }
 
 /// The result in figures.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     pub days: u32,
     pub opening_value: Money,
@@ -113,7 +113,7 @@ pub struct Summary {
     pub fills: u32,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Definition {
     /// The figure's path in this document: `summary.performance.sharpe`.
     pub figure: String,
@@ -121,7 +121,7 @@ pub struct Definition {
 }
 
 /// One entry for each day of the period.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Daily {
     #[schemars(with = "Vec<Day>")]
     pub dates: Vec<Date>,
@@ -135,7 +135,7 @@ pub struct Daily {
 }
 
 /// What the portfolio is measured against. It begins with the same money and pays no costs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Benchmark {
     pub id: BenchmarkId,
     pub name: String,
@@ -148,14 +148,14 @@ pub struct Benchmark {
     pub drawdown: Vec<Ratio>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BenchmarkId {
     Bitcoin,
     UncappedIndex,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Month {
     pub year: i16,
     pub month: i8,
@@ -169,7 +169,7 @@ pub struct Month {
 
 /// Weights at the close: after fills (but not within seven days of the sample before), on the first of each month and
 /// on the last day.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WeightsOverTime {
     #[schemars(with = "Vec<Day>")]
     pub dates: Vec<Date>,
@@ -179,7 +179,7 @@ pub struct WeightsOverTime {
     pub assets: Vec<WeightSeries>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WeightSeries {
     pub asset: AssetId,
     pub symbol: String,
@@ -187,7 +187,7 @@ pub struct WeightSeries {
     pub weights: Vec<Weight>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AssetReport {
     pub asset: AssetId,
     pub symbol: String,
@@ -206,7 +206,7 @@ pub struct AssetReport {
 }
 
 /// One run of the planner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunOfBacktest {
     /// The day whose close the plan was made from.
     #[schemars(with = "Day")]
@@ -232,7 +232,7 @@ pub struct RunOfBacktest {
     pub orders: Vec<OrderOfBacktest>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunOutcome {
     Rebalance,
@@ -244,7 +244,7 @@ pub enum RunOutcome {
     NoPlan,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OrderOfBacktest {
     #[schemars(with = "UuidText")]
     pub key: Uuid,
@@ -263,7 +263,7 @@ pub struct OrderOfBacktest {
     pub note: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FillOfBacktest {
     #[schemars(with = "Day")]
     pub date: Date,
@@ -276,7 +276,7 @@ pub struct FillOfBacktest {
     pub impact_cost: Money,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     #[schemars(with = "Day")]
     pub date: Date,
@@ -289,7 +289,7 @@ pub struct Event {
 }
 
 /// Rows or values of one source that were not used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Dropped {
     pub source: String,
     pub reason: DropReason,
@@ -305,7 +305,7 @@ pub struct Dropped {
 }
 
 /// Several backtests under one question.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StudyReport {
     pub policy: PolicyReport,
     #[schemars(with = "Day")]
@@ -327,14 +327,14 @@ pub struct StudyReport {
     pub notices: Vec<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Parameter {
     /// The field's path in the policy: `ranking.members`.
     pub path: String,
     pub values: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
     #[schemars(with = "Day")]
     pub from: Date,
@@ -342,7 +342,7 @@ pub struct Window {
     pub to: Date,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StudyResult {
     /// Beside `parameters`.
     pub values: Vec<String>,
@@ -354,14 +354,14 @@ pub struct StudyResult {
     pub comparisons: Vec<StudyComparison>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StudyComparison {
     pub benchmark: BenchmarkId,
     pub performance: Performance,
     pub comparison: Comparison,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WalkForward {
     /// The combination with the highest Sharpe ratio on the window before.
     pub chosen: Vec<String>,

@@ -8,13 +8,18 @@
 //! # Layout, in reading order
 //! * [`run_page`]: a run, section by section (`run`, `summary`, `weights`, `treemap`, `orders`, `reasons`, `limits`,
 //!   `log`).
+//! * [`backtest_page`]: a policy on the past (`backtest`, `charts`, `months`, `weights_over_time`, `backtest_tables`).
 //! * `page`: the document around the sections: head, policy, landmarks, list of contents.
 //! * `table`: tables that become cards where the screen is narrow, and stay tables for a screen reader.
 //! * `figure`: numbers with their exact value in the page, bars, times, marks.
 
+mod backtest;
+mod backtest_tables;
+mod charts;
 mod figure;
 mod limits;
 mod log;
+mod months;
 mod orders;
 mod page;
 mod reasons;
@@ -23,5 +28,7 @@ mod summary;
 mod table;
 mod treemap;
 mod weights;
+mod weights_over_time;
 
+pub use backtest::backtest_page;
 pub use run::run_page;

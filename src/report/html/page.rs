@@ -4,6 +4,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
+use super::charts::{self, Chart};
 use super::figure::tone_class;
 use crate::report::wording::{Tone, printable};
 
@@ -36,6 +37,8 @@ pub(super) struct Page {
     pub(super) header: Markup,
     pub(super) sections: Vec<Section>,
     pub(super) footer: Markup,
+    /// Empty: the page runs no script at all.
+    pub(super) charts: Vec<Chart>,
 }
 
 impl Page {
@@ -45,7 +48,7 @@ impl Page {
             html lang="en" {
                 head {
                     meta charset="utf-8";
-                    meta http-equiv="Content-Security-Policy" content=(policy());
+                    meta http-equiv="Content-Security-Policy" content=(policy(&self.styles(), &self.scripts()));
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     meta name="referrer" content="no-referrer";
@@ -53,7 +56,7 @@ impl Page {
                     title { (printable(&self.title)) }
                     // No request for an icon either.
                     link rel="icon" href="data:,";
-                    style { (PreEscaped(STYLE)) }
+                    @for style in self.styles() { style { (PreEscaped(style)) } }
                 }
                 body {
                     a .skip href="#content" { "Skip to the report" }
@@ -65,10 +68,22 @@ impl Page {
                         }
                     }
                     (self.footer)
+                    @if !self.charts.is_empty() {
+                        (charts::data(&self.charts))
+                        @for script in self.scripts() { script { (PreEscaped(script)) } }
+                    }
                 }
             }
         };
         document.into_string()
+    }
+
+    fn styles(&self) -> Vec<&'static str> {
+        if self.charts.is_empty() { vec![STYLE] } else { vec![charts::LIBRARY_STYLE, STYLE] }
+    }
+
+    fn scripts(&self) -> Vec<&'static str> {
+        if self.charts.is_empty() { Vec::new() } else { vec![charts::LANGUAGE, charts::LIBRARY, charts::SCRIPT] }
     }
 
     fn contents(&self) -> Markup {
@@ -98,8 +113,17 @@ fn rendered(section: &Section) -> Markup {
     }
 }
 
-/// Nothing is loaded, nothing is run, nothing is sent; of styles only the page's own.
-fn policy() -> String {
-    let digest = BASE64_STANDARD.encode(Sha256::digest(STYLE));
-    format!("default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'")
+/// Nothing is loaded and nothing is sent; of styles and scripts only the page's own, named by their digests.
+fn policy(styles: &[&str], scripts: &[&str]) -> String {
+    let sources = |texts: &[&str]| {
+        texts
+            .iter()
+            .map(|text| format!(" 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(text))))
+            .collect::<String>()
+    };
+    let scripts = if scripts.is_empty() { String::new() } else { format!("; script-src{}", sources(scripts)) };
+    format!(
+        "default-src 'none'; img-src data:; style-src{}{scripts}; base-uri 'none'; form-action 'none'",
+        sources(styles)
+    )
 }

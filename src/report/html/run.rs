@@ -32,6 +32,7 @@ pub fn run_page(report: &RunReport, audit: Option<&AuditReport>) -> String {
         header: summary::header(report),
         sections: sections.into_iter().flatten().collect(),
         footer: html! { footer { p { "Every figure on this page is in the run's record; the page loads nothing and sends nothing." } } },
+        charts: Vec::new(),
     };
     page.render()
 }

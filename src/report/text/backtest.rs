@@ -6,17 +6,18 @@ use super::canvas::{Canvas, Line, Tone};
 use super::spark::{range, spark};
 use super::table::{Column, Grid};
 use super::{heading, number};
-use crate::model::{Decimal, Money, Weight};
-use crate::report::backtest::{
-    BacktestReport, Benchmark, BenchmarkId, Drawdown, EventKind, Month, Performance, Ratio, RunOutcome, Summary,
-};
+use crate::model::{Decimal, Money};
+use crate::report::backtest::BacktestReport;
 use crate::report::run::count;
+use crate::report::wording::backtest::{
+    COMPARED, MONTHS, comparisons, costs, event_words, fall, fall_tone, gone, mean_weight, of_months, runs, short,
+    signed, value as value_sentence,
+};
 
 const LABEL: usize = 12;
 /// Assets, events and refused runs that are shown without `--full`.
 const MOST_ASSETS: usize = 12;
 const MOST_LINES: usize = 8;
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// The whole report.
 #[must_use]
@@ -53,11 +54,7 @@ fn head(report: &BacktestReport, canvas: &Canvas) -> String {
         let label = Line::new(Tone::Faint, format!("  {label:<width$}", width = LABEL - 2));
         out.push_str(&canvas.fill(&label, tone, text));
     };
-    let (from, to) = (number::money(report.conventions.opening_cash), number::money(summary.final_value));
-    let annual = performance.annual_return.map_or_else(String::new, |it| format!(", {} a year", signed(it, 1)));
-    let total = signed(performance.total_return, 1);
-    let arrow = canvas.pick("→", "->");
-    say("value", Tone::Strong, &format!("{from} {arrow} {to} {quote} ({total}{annual})"));
+    say("value", Tone::Strong, &value_sentence(report, canvas.pick("→", "->")));
     say("worst fall", fall_tone(&performance.max_drawdown), &fall(&performance.max_drawdown));
     say("costs", Tone::Plain, &costs(summary, quote));
     say("runs", Tone::Plain, &runs(report));
@@ -65,63 +62,6 @@ fn head(report: &BacktestReport, canvas: &Canvas) -> String {
         say("gone", Tone::Warn, &gone);
     }
     out
-}
-
-fn fall_tone(fall: &Drawdown) -> Tone {
-    if fall.depth.get() < Decimal::new(-5, 1) { Tone::Warn } else { Tone::Plain }
-}
-
-fn fall(fall: &Drawdown) -> String {
-    let Some((peak, trough)) = fall.peak.zip(fall.trough) else {
-        return "none: it never closed below a peak".to_owned();
-    };
-    let recovered = fall.recovered.map_or_else(|| "not regained".to_owned(), |day| format!("regained on {day}"));
-    format!("{} from {peak} to {trough}, {recovered}", signed(fall.depth, 1))
-}
-
-fn costs(summary: &Summary, quote: &str) -> String {
-    let turnover = summary.turnover_per_year.map_or_else(String::new, |it| {
-        format!("; turnover {} times the portfolio a year", it.get().round_dp(2).normalize())
-    });
-    format!(
-        "{} {quote}: fees {}, spread {}, impact {}{turnover}",
-        number::money(summary.costs),
-        number::money(summary.fees),
-        number::money(summary.spread_cost),
-        number::money(summary.impact_cost)
-    )
-}
-
-fn runs(report: &BacktestReport) -> String {
-    let summary = &report.summary;
-    let of = |outcome: RunOutcome| report.runs.iter().filter(|run| run.outcome == outcome).count();
-    let mut parts = vec![format!("{} traded", summary.rebalances)];
-    for (outcome, words) in [(RunOutcome::InBand, "in band"), (RunOutcome::NothingToTrade, "nothing to trade")] {
-        let runs = of(outcome);
-        if runs > 0 {
-            parts.push(format!("{runs} {words}"));
-        }
-    }
-    if summary.refused_runs > 0 {
-        parts.push(format!("{} without a plan", summary.refused_runs));
-    }
-    let orders = usize::try_from(summary.orders).unwrap_or(usize::MAX);
-    let runs = usize::try_from(summary.runs).unwrap_or(usize::MAX);
-    format!("{}: {}; {}, {} filled", count(runs, "run"), parts.join(", "), count(orders, "order"), summary.fills)
-}
-
-/// What delistings cost, in one sentence.
-fn gone(report: &BacktestReport) -> Option<String> {
-    let gone: Vec<_> = report.events.iter().filter(|event| event.kind == EventKind::Delisting).collect();
-    let lost: Money = gone.iter().filter_map(|event| event.value_change).sum();
-    (!gone.is_empty()).then(|| {
-        format!(
-            "{} left every source while held: {} {}",
-            count(gone.len(), "coin"),
-            number::money(lost),
-            report.policy.quote_currency
-        )
-    })
 }
 
 /// Portfolio and benchmarks on one logarithmic scale, and the drawdown on its own.
@@ -177,59 +117,16 @@ fn years(report: &BacktestReport, columns: usize) -> String {
     text
 }
 
-fn short(benchmark: &Benchmark) -> &'static str {
-    match benchmark.id {
-        BenchmarkId::Bitcoin => "bitcoin",
-        BenchmarkId::UncappedIndex => "uncapped",
-    }
-}
-
-/// `+12.3 %`.
-fn signed(ratio: Ratio, places: u32) -> String {
-    number::signed_percent(ratio.get(), places)
-}
-
-fn figure(ratio: Option<Ratio>) -> String {
-    ratio.map_or_else(|| "-".to_owned(), |it| number::fixed(it.get(), 2))
-}
-
-type Cell = fn(&Performance) -> String;
-
 fn compared(report: &BacktestReport, canvas: &Canvas) -> String {
     let mut columns = vec![Column::left(""), Column::right("portfolio")];
     columns.extend(report.benchmarks.iter().map(|benchmark| Column::right(short(benchmark))));
     let mut grid = Grid::new(columns);
-    let percent = |ratio: Option<Ratio>| ratio.map_or_else(|| "-".to_owned(), |it| signed(it, 1));
-    let rows: [(&str, Cell); 6] = [
-        ("return", |it| signed(it.total_return, 1)),
-        ("a year", |it| it.annual_return.map_or_else(|| "-".to_owned(), |it| signed(it, 1))),
-        ("volatility", |it| {
-            it.annual_volatility.map_or_else(|| "-".to_owned(), |it| number::fixed_percent(it.get(), 1))
-        }),
-        ("Sharpe", |it| figure(it.sharpe)),
-        ("Sortino", |it| figure(it.sortino)),
-        ("worst fall", |it| signed(it.max_drawdown.depth, 1)),
-    ];
-    for (name, cell) in rows {
-        let mut row = vec![Line::plain(name), Line::new(Tone::Strong, cell(&report.summary.performance))];
-        row.extend(report.benchmarks.iter().map(|benchmark| Line::plain(cell(&benchmark.performance))));
+    for (name, portfolio, benchmarks) in comparisons(report) {
+        let mut row = vec![Line::plain(name), Line::new(Tone::Strong, portfolio)];
+        row.extend(benchmarks.into_iter().map(Line::plain));
         grid.row(row);
     }
-    let mut against = |name: &str, cell: &dyn Fn(&Benchmark) -> String| {
-        let mut row = vec![Line::plain(name), Line::plain("")];
-        row.extend(report.benchmarks.iter().map(|benchmark| Line::plain(cell(benchmark))));
-        grid.row(row);
-    };
-    if !report.benchmarks.is_empty() {
-        against("excess a year", &|it| percent(it.comparison.annual_excess_return));
-        against("tracking error", &|it| {
-            it.comparison.tracking_error.map_or_else(|| "-".to_owned(), |it| number::fixed_percent(it.get(), 1))
-        });
-        against("information", &|it| figure(it.comparison.information_ratio));
-        against("beta", &|it| figure(it.comparison.beta));
-        against("correlation", &|it| figure(it.comparison.correlation));
-    }
-    heading(canvas, "Compared", "risk-free rate 0, 365 days a year; benchmarks pay no costs") + &grid.render(canvas)
+    heading(canvas, "Compared", COMPARED) + &grid.render(canvas)
 }
 
 fn months(report: &BacktestReport, canvas: &Canvas) -> String {
@@ -243,14 +140,10 @@ fn months(report: &BacktestReport, canvas: &Canvas) -> String {
             let found = of_year.iter().find(|it| it.month == month);
             row.push(found.map_or_else(|| Line::plain(""), |it| change(it.change.get())));
         }
-        row.push(change(of_year.iter().fold(Decimal::ONE, grown) - Decimal::ONE));
+        row.push(change(of_months(of_year)));
         grid.row(row);
     }
     heading(canvas, "Months", "return in percent") + &grid.render(canvas)
-}
-
-fn grown(before: Decimal, month: &Month) -> Decimal {
-    before * (Decimal::ONE + month.change.get())
 }
 
 fn change(change: Decimal) -> Line {
@@ -278,11 +171,7 @@ fn assets(report: &BacktestReport, canvas: &Canvas) -> String {
     ]);
     for asset in assets.iter().take(shown) {
         let tone = if asset.profit < Money::ZERO { Tone::Sell } else { Tone::Buy };
-        let series = report.weights.assets.iter().find(|series| series.asset == asset.asset);
-        let mean = series.and_then(|series| {
-            let sum: Weight = series.weights.iter().copied().sum();
-            Weight::new(sum.get().checked_div(Decimal::from(series.weights.len()))?).ok()
-        });
+        let mean = mean_weight(report, &asset.asset);
         grid.row([
             Line::plain(canvas.clean(&asset.symbol)),
             Line::plain(canvas.clean(&asset.name)),
@@ -322,10 +211,7 @@ fn events(report: &BacktestReport, canvas: &Canvas) -> String {
     let shown = if canvas.full { report.events.len() } else { report.events.len().min(MOST_LINES) };
     let mut out = heading(canvas, "Events", &more(report.events.len(), shown, "event"));
     for event in report.events.iter().take(shown) {
-        let kind = match event.kind {
-            EventKind::Delisting => "delisted",
-            EventKind::Migration => "migrated",
-        };
+        let kind = event_words(event.kind);
         let text = format!("{} ({}) {kind}: {}", event.symbol, event.asset, event.sentence);
         out.push_str(&canvas.fill(&Line::new(Tone::Warn, format!("  {}  ", event.date)), Tone::Plain, &text));
     }

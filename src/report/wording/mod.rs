@@ -2,8 +2,9 @@
 //!
 //! * [`number`]: how numbers read.
 //! * [`run`]: sentences about a run; [`order`]: about its orders and what has none; [`limit`]: about its limits;
-//!   [`log`]: about its log.
+//!   [`log`]: about its log; [`backtest`]: about a policy on the past.
 
+pub mod backtest;
 pub mod limit;
 pub mod log;
 pub mod number;

@@ -116,7 +116,9 @@ fn exact(value: Decimal) -> String {
     grouped(&value.to_string())
 }
 
-pub(super) fn fixed(value: Decimal, places: u32) -> String {
+/// So many decimal places, thousands apart.
+#[must_use]
+pub fn fixed(value: Decimal, places: u32) -> String {
     let value = value.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero);
     let value = if value.is_zero() { Decimal::ZERO } else { value };
     grouped(&format!("{value:.*}", places as usize))
