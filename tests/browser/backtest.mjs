@@ -16,7 +16,7 @@ export async function backtest(page, report) {
     ...await compare(page, 'dropped-table', report.dropped, { Rows: (it) => it.rows }),
   ];
   const cells = await page.evaluate(() => [...document.querySelectorAll('#months-table tbody tr')].flatMap((row) =>
-    [...row.querySelectorAll('td[data-label]:not([data-label="Whole year"]) data')].map((it) => it.value)));
+    [...row.querySelectorAll('td[data-label]:not([data-label="Total"]) data')].map((it) => it.value)));
   const returns = months.map((it) => it.return);
   if (String(cells.map(Number)) !== String(returns.map(Number))) found.push(`monthly returns are ${cells}, not ${returns}`);
   const profits = await page.evaluate(() => [...document.querySelectorAll('#assets-table td[data-label="Profit"] data')].map((it) => Number(it.value)));

@@ -44,8 +44,8 @@
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
       legend: { show: false },
       cursor: { sync: { key: 'days' }, points: { show: !stack } },
-      scales: { x: { time: true }, y: money ? { distr: 3 } : stack ? { range: [0, 1] } : {} },
-      axes: [{ ...axis, space: width < 560 ? 70 : 50 }, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : format.format(tick))) }],
+      scales: { x: { time: true }, y: money ? { distr: 3, range: (_, least, most) => [least / 1.1, most * 1.1] } : stack ? { range: [0, 1] } : {} },
+      axes: [{ ...axis, space: width < 560 ? 36 : 50 }, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : format.format(tick))) }],
       series: [{}, ...(stack ? series.toReversed() : series)],
       hooks: { setCursor: [(plot) => readout(chart, plot.cursor.idx)] },
     };

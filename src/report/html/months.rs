@@ -15,7 +15,7 @@ pub(super) fn months(report: &BacktestReport) -> Markup {
                 tr role="row" {
                     th role="columnheader" scope="col" .name { "Year" }
                     @for month in MONTHS { th role="columnheader" scope="col" .number { (month) } }
-                    th role="columnheader" scope="col" .number { "Whole year" }
+                    th role="columnheader" scope="col" .number { "Total" }
                 }
             }
             tbody role="rowgroup" {
@@ -28,7 +28,7 @@ pub(super) fn months(report: &BacktestReport) -> Markup {
                                 None => td role="cell" .number .empty data-label=(title) {},
                             }
                         }
-                        (cell("Whole year", of_months(of_year)))
+                        (cell("Total", of_months(of_year)))
                     }
                 }
             }
