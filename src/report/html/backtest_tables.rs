@@ -18,7 +18,7 @@ pub(super) fn assets(report: &BacktestReport) -> Option<Section> {
         return None;
     }
     let mut assets: Vec<_> = report.assets.iter().collect();
-    assets.sort_by(|left, right| right.profit.get().abs().cmp(&left.profit.get().abs()));
+    assets.sort_by_key(|it| std::cmp::Reverse(it.profit.get().abs()));
     let mut table = Table::new(
         "assets-table",
         "Every asset that was held, by what it gained or lost",
