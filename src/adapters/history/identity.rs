@@ -70,7 +70,7 @@ pub(super) fn identify(mut rows: Vec<SnapshotRow>, builder: &mut HistoryBuilder)
             }
             let id = match known.get(&key) {
                 Some(before) if broke(before, row) => {
-                    tally.add(DropReason::UnitBreak, &row.symbol, Some(date), 1);
+                    tally.add(DropReason::NewIdentity, &row.symbol, Some(date), 1);
                     let renamed = before.symbol != row.symbol;
                     let stamp = format!("{key}-{:04}{:02}", date.year(), date.month());
                     AssetId::new(&if renamed { with_symbol(&key, &row.symbol) } else { stamp })

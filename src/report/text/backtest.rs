@@ -12,7 +12,7 @@ use crate::report::backtest::{
 };
 use crate::report::run::count;
 
-const LABEL: usize = 12;
+const LABEL: usize = 13;
 /// Assets, events and refused runs that are shown without `--full`.
 const MOST_ASSETS: usize = 12;
 const MOST_LINES: usize = 8;
@@ -96,6 +96,10 @@ fn runs(report: &BacktestReport) -> String {
     let summary = &report.summary;
     let of = |outcome: RunOutcome| report.runs.iter().filter(|run| run.outcome == outcome).count();
     let mut parts = vec![format!("{} traded", summary.rebalances)];
+    let planned = u32::try_from(of(RunOutcome::Rebalance)).unwrap_or(u32::MAX);
+    if planned > summary.rebalances {
+        parts.push(format!("{} with nothing filled", planned - summary.rebalances));
+    }
     for (outcome, words) in [(RunOutcome::InBand, "in band"), (RunOutcome::NothingToTrade, "nothing to trade")] {
         let runs = of(outcome);
         if runs > 0 {
@@ -145,7 +149,7 @@ fn value(report: &BacktestReport, canvas: &Canvas) -> String {
     let mut out = heading(canvas, "Value", "one logarithmic scale; what the opening money became");
     for (name, tone, values, last) in &series {
         let drawn = spark(canvas, values, scale, columns);
-        let label = format!("  {name:<width$}", width = LABEL);
+        let label = format!("  {name:<width$}", width = LABEL - 2);
         let line =
             Line::new(Tone::Faint, label).and(*tone, drawn).and(Tone::Plain, format!("  {}", number::magnitude(*last)));
         out.push_str(&(line.render(canvas) + "\n"));
@@ -153,11 +157,11 @@ fn value(report: &BacktestReport, canvas: &Canvas) -> String {
     let falls: Vec<Decimal> = report.daily.drawdown.iter().map(|fall| fall.get()).collect();
     let deepest = report.summary.performance.max_drawdown.depth;
     let drawn = spark(canvas, &falls, (deepest.get(), Decimal::ZERO), columns);
-    let label = format!("  {:<width$}", "drawdown", width = LABEL);
+    let label = format!("  {:<width$}", "drawdown", width = LABEL - 2);
     let line =
         Line::new(Tone::Faint, label).and(Tone::Sell, drawn).and(Tone::Plain, format!("  {}", signed(deepest, 0)));
     out.push_str(&(line.render(canvas) + "\n"));
-    out.push_str(&canvas.faint_line(&format!("  {:<LABEL$}{}", "", years(report, columns))));
+    out.push_str(&canvas.faint_line(&format!("{:<LABEL$}{}", "", years(report, columns))));
     out
 }
 
