@@ -142,7 +142,7 @@ pub(super) fn join(files: Vec<PriceFile>, listings: &Listings, builder: &mut His
         for (symbol, segments) in file.symbols {
             for (place, segment) in segments.into_iter().enumerate() {
                 if listings.is_empty() {
-                    alone(&symbol, place, segment, &mut symbols, &mut tally, builder);
+                    alone(&symbol, place, &segment, &mut symbols, &mut tally, builder);
                 } else {
                     beside_snapshots(&symbol, &segment, listings, &mut tally, builder);
                 }
@@ -163,7 +163,7 @@ pub(super) fn join(files: Vec<PriceFile>, listings: &Listings, builder: &mut His
 fn alone(
     symbol: &str,
     place: usize,
-    segment: Segment,
+    segment: &Segment,
     symbols: &mut Symbols,
     tally: &mut Tally,
     builder: &mut HistoryBuilder,
