@@ -134,7 +134,7 @@ fn of_bt(python: &str, closes: &Path, schedule: &str) -> (f64, f64) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/backtest.py");
     let answer = Command::new(python).arg(script).arg(closes).args([schedule, "0.001"]).output().expect("bt starts");
     let text = String::from_utf8(answer.stdout).expect("text");
+    assert!(answer.status.success(), "{}", String::from_utf8_lossy(&answer.stderr));
     let mut numbers = text.split_whitespace().map(|number| number.parse::<f64>().expect("a number"));
-    let error = String::from_utf8_lossy(&answer.stderr);
-    (numbers.next().unwrap_or_else(|| panic!("{error}")), numbers.next().expect("two numbers"))
+    (numbers.next().expect("seconds"), numbers.next().expect("the final value"))
 }

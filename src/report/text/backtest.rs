@@ -268,7 +268,7 @@ fn assets(report: &BacktestReport, canvas: &Canvas) -> String {
         return String::new();
     }
     let mut assets: Vec<_> = report.assets.iter().collect();
-    assets.sort_by(|left, right| right.profit.get().abs().cmp(&left.profit.get().abs()));
+    assets.sort_by_key(|asset| std::cmp::Reverse(asset.profit.get().abs()));
     let shown = if canvas.full { assets.len() } else { assets.len().min(MOST_ASSETS) };
     let mut grid = Grid::new([
         Column::left("asset"),
