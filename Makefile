@@ -37,6 +37,9 @@ CARGO_MUTANTS := .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 MUTANTS := keys transitions verification-1 verification-2 verification-3
 # The browser of the page test, from the npm package that carries it: needs node, and neither root nor a download besides.
 BROWSER := .tools/browser
+# What the backtest is timed beside: bt of PyPI, with everything that it needs pinned.
+BT_VERSION := 1.4.1
+BT := .tools/bt-$(BT_VERSION)/bin/python
 CHAOS_KILLS ?= 1100
 # What `make ci-long` runs besides the properties; each ends within LONG_LIMIT_SECONDS.
 LONG_PARTS := $(FUZZ_TARGETS:%=fuzz-%) $(MUTANTS:%=mutants-%) chaos
@@ -143,8 +146,14 @@ doc: ## Build the documentation of this crate
 	$(CARGO) doc --no-deps
 
 .PHONY: bench
-bench: ## Time the planner against the raw solver
+bench: $(BT) ## Time the planner against the raw solver, and a backtest against bt (PyPI)
 	$(CARGO) bench --no-default-features --bench planning
+	REBALANCE_BT=$(CURDIR)/$(BT) $(CARGO) bench --no-default-features --bench backtest
+
+$(BT): benches/bt-requirements.txt
+	python3 -m venv .tools/bt-$(BT_VERSION)
+	$(BT) -m pip install --quiet --disable-pip-version-check --requirement benches/bt-requirements.txt
+	touch $(BT)
 
 .PHONY: clean
 clean: ## Delete everything that was built, tools included; the store stays

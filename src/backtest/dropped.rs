@@ -20,6 +20,8 @@ pub enum DropReason {
     HeldBack,
     /// A confirmed close so far from the one before that it is another coin or another unit under the name.
     UnitBreak,
+    /// A row whose supply broke together with its price or symbol: another coin or another unit under the name.
+    NewIdentity,
     /// Days without a row between the first and the last one; nothing was filled in.
     Gap,
     /// A row that cannot be read.
@@ -43,6 +45,9 @@ impl DropReason {
             }
             Self::UnitBreak => {
                 "a confirmed change beyond twenty times or a twentieth: another coin or unit, kept under an id of its own"
+            }
+            Self::NewIdentity => {
+                "another supply at another price or symbol: another coin or unit, kept under an id of its own"
             }
             Self::Gap => "days without a row: nothing was filled in",
             Self::BadRow => "a row that cannot be read: left out",

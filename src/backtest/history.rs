@@ -423,7 +423,7 @@ impl HistoryBuilder {
     }
 
     /// Grades known on a day; what is absent stays as it was.
-    pub fn graded(&mut self, id: &AssetId, day: Day, grades: GradeRecord) {
+    pub fn graded(&mut self, id: &AssetId, day: Day, grades: &GradeRecord) {
         let entries = &mut self.asset(id).grades;
         let place = entries.partition_point(|(at, _)| *at <= day);
         let before = place.checked_sub(1).and_then(|before| entries.get(before)).map(|(_, before)| before.clone());

@@ -96,7 +96,7 @@ fn disturbed_row(choose: &mut SplitMix64, line: &str) -> Vec<String> {
         1 => vec![line.to_owned(), line.to_owned()],
         2 => vec![line.replace(&format!(",{symbol},"), &format!(",{other},"))],
         3 => vec![line.replace(&format!(",{symbol},"), ",NEW,").replace("Coin", "Another")],
-        4 => vec![line.replace(".", "0.")],
+        4 => vec![line.replace('.', "0.")],
         5 => vec![line.replace(",500000", ",7")],
         6 => vec![line.replace("000000", "00")],
         7 => vec![format!("{line}x")],

@@ -17,3 +17,4 @@ mod loaders;
 mod look_ahead;
 mod market;
 mod peers;
+mod snapshots;

@@ -201,7 +201,7 @@ pub(super) fn join(mut rows: Vec<GradeRow>, listings: &Listings, symbols: &Symbo
             About::Name(slug) => named(&slug, day, listings).or_else(|| symbols.get(&slug).cloned()),
         };
         if let Some(id) = id {
-            builder.graded(&id, day, grades);
+            builder.graded(&id, day, &grades);
         }
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn identify(mut rows: Vec<SnapshotRow>, builder: &mut HistoryBuilder)
             }
             let id = match known.get(&key) {
                 Some(before) if broke(before, row) => {
-                    tally.add(DropReason::UnitBreak, &row.symbol, Some(date), 1);
+                    tally.add(DropReason::NewIdentity, &row.symbol, Some(date), 1);
                     let renamed = before.symbol != row.symbol;
                     let stamp = format!("{key}-{:04}{:02}", date.year(), date.month());
                     AssetId::new(&if renamed { with_symbol(&key, &row.symbol) } else { stamp })
@@ -142,7 +142,7 @@ pub(super) fn join(files: Vec<PriceFile>, listings: &Listings, builder: &mut His
         for (symbol, segments) in file.symbols {
             for (place, segment) in segments.into_iter().enumerate() {
                 if listings.is_empty() {
-                    alone(&symbol, place, segment, &mut symbols, &mut tally, builder);
+                    alone(&symbol, place, &segment, &mut symbols, &mut tally, builder);
                 } else {
                     beside_snapshots(&symbol, &segment, listings, &mut tally, builder);
                 }
@@ -163,7 +163,7 @@ pub(super) fn join(files: Vec<PriceFile>, listings: &Listings, builder: &mut His
 fn alone(
     symbol: &str,
     place: usize,
-    segment: Segment,
+    segment: &Segment,
     symbols: &mut Symbols,
     tally: &mut Tally,
     builder: &mut HistoryBuilder,

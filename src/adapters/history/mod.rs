@@ -174,8 +174,8 @@ fn read(source: Source, builder: &mut HistoryBuilder, collected: &mut Collected)
     }
     let mut rows = Rows::begin(name, bytes)?;
     match rows.kind(asset.as_ref())? {
-        Kind::Prices => collected.prices.push(prices::read(&mut rows, builder)?),
-        Kind::Snapshots => collected.snapshots.extend(snapshots::read(&mut rows, builder)?),
+        Kind::Prices => collected.prices.push(prices::read(&mut rows, builder)),
+        Kind::Snapshots => collected.snapshots.extend(snapshots::read(&mut rows, builder)),
         Kind::Grades => collected.grades.extend(grades::table(&mut rows, builder)?),
         Kind::GradesOf(asset) => collected.grades.extend(grades::of_one(&mut rows, &asset, builder)?),
     }

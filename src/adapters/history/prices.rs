@@ -8,7 +8,6 @@ use super::rows::Rows;
 use crate::backtest::dropped::{DropReason, Tally};
 use crate::backtest::history::{Day, History, HistoryBuilder};
 use crate::model::{Decimal, Money, Price};
-use crate::preparation::PreparationError;
 
 /// A close beyond this many times the one before, or below that part of it, waits for the next one to confirm it.
 const SPIKE: Decimal = Decimal::from_parts(3, 0, 0, false, 0);
@@ -41,7 +40,7 @@ pub(super) struct PriceFile {
 const COLUMNS: [&str; 5] = ["date", "symbol", "close_usd", "volume_usd", "market_cap_usd"];
 
 /// Reads the rows of the period and what is wrong with them.
-pub(super) fn read(rows: &mut Rows, builder: &mut HistoryBuilder) -> Result<PriceFile, PreparationError> {
+pub(super) fn read(rows: &mut Rows, builder: &mut HistoryBuilder) -> PriceFile {
     let mut tally = Tally::new(rows.name.clone());
     let mut raw: BTreeMap<String, Vec<Close>> = BTreeMap::new();
     rows.select(&COLUMNS);
@@ -92,7 +91,7 @@ pub(super) fn read(rows: &mut Rows, builder: &mut HistoryBuilder) -> Result<Pric
         let _ = symbols.insert(symbol, segments);
     }
     builder.dropped(tally.into_rows());
-    Ok(PriceFile { name: rows.name.clone(), symbols })
+    PriceFile { name: rows.name.clone(), symbols }
 }
 
 /// The closes that can be used, by unit.

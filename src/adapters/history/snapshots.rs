@@ -4,7 +4,6 @@ use super::rows::Rows;
 use crate::backtest::dropped::{DropReason, Tally};
 use crate::backtest::history::{Day, HistoryBuilder};
 use crate::model::{Decimal, Money, Price};
-use crate::preparation::PreparationError;
 
 /// One row of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +22,7 @@ const COLUMNS: [&str; 7] =
     ["date", "symbol", "name", "price_usd", "market_cap_usd", "volume_24h_usd", "circulating_supply"];
 
 /// Reads the rows of the period.
-pub(super) fn read(rows: &mut Rows, builder: &mut HistoryBuilder) -> Result<Vec<SnapshotRow>, PreparationError> {
+pub(super) fn read(rows: &mut Rows, builder: &mut HistoryBuilder) -> Vec<SnapshotRow> {
     let mut tally = Tally::new(rows.name.clone());
     rows.select(&COLUMNS);
     let mut found = Vec::new();
@@ -69,5 +68,5 @@ pub(super) fn read(rows: &mut Rows, builder: &mut HistoryBuilder) -> Result<Vec<
         });
     }
     builder.dropped(tally.into_rows());
-    Ok(found)
+    found
 }

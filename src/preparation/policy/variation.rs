@@ -25,8 +25,8 @@ pub fn varied(place: &str, bytes: &[u8], changes: &[(String, String)]) -> Result
     for (path, value) in changes {
         set(&mut table, path, value).map_err(|problem| bad(path, value, problem))?;
     }
-    let changed = toml::to_string(&table).map_err(|error| bad("", "", error.to_string()))?;
-    parse_bytes(place, changed.as_bytes())
+    let text = toml::to_string(&table).map_err(|error| bad("", "", error.to_string()))?;
+    parse_bytes(place, text.as_bytes())
 }
 
 fn set(table: &mut toml::Table, path: &str, value: &str) -> Result<(), String> {

@@ -107,8 +107,8 @@ impl Conventions {
             "No snapshots were given: whatever has a close may be a member, which leaves out coins that died before the files were made.".to_owned()
         });
         sentences.push(format!(
-            "What no source knows any more is paid out at {} of its last price, or of what would have kept it in the snapshot if that is less.",
-            settings.delisting_recovery
+            "What no source knows any more is paid out at {} % of its last price, or of what would have kept it in the snapshot if that is less.",
+            (settings.delisting_recovery.get() * Decimal::ONE_HUNDRED).normalize()
         ));
         Self {
             schedule: settings.schedule,

@@ -3,9 +3,11 @@
 use super::BacktestReport;
 use crate::report::csv::{cell, finish};
 
+/// Writes one table.
+pub type Table = fn(&BacktestReport) -> Result<String, csv::Error>;
+
 /// The tables: what each is called, and how it is written.
-pub const TABLES: [(&str, fn(&BacktestReport) -> Result<String, csv::Error>); 4] =
-    [("days", days), ("months", months), ("orders", orders), ("weights", weights)];
+pub const TABLES: [(&str, Table); 4] = [("days", days), ("months", months), ("orders", orders), ("weights", weights)];
 
 /// One line for each day: value, cash, drawdown, then the value of each benchmark.
 ///

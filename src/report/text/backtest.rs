@@ -14,7 +14,7 @@ use crate::report::wording::backtest::{
     signed, value as value_sentence,
 };
 
-const LABEL: usize = 12;
+const LABEL: usize = 13;
 /// Assets, events and refused runs that are shown without `--full`.
 const MOST_ASSETS: usize = 12;
 const MOST_LINES: usize = 8;
@@ -85,7 +85,7 @@ fn value(report: &BacktestReport, canvas: &Canvas) -> String {
     let mut out = heading(canvas, "Value", "one logarithmic scale; what the opening money became");
     for (name, tone, values, last) in &series {
         let drawn = spark(canvas, values, scale, columns);
-        let label = format!("  {name:<width$}", width = LABEL);
+        let label = format!("  {name:<width$}", width = LABEL - 2);
         let line =
             Line::new(Tone::Faint, label).and(*tone, drawn).and(Tone::Plain, format!("  {}", number::magnitude(*last)));
         out.push_str(&(line.render(canvas) + "\n"));
@@ -93,11 +93,11 @@ fn value(report: &BacktestReport, canvas: &Canvas) -> String {
     let falls: Vec<Decimal> = report.daily.drawdown.iter().map(|fall| fall.get()).collect();
     let deepest = report.summary.performance.max_drawdown.depth;
     let drawn = spark(canvas, &falls, (deepest.get(), Decimal::ZERO), columns);
-    let label = format!("  {:<width$}", "drawdown", width = LABEL);
+    let label = format!("  {:<width$}", "drawdown", width = LABEL - 2);
     let line =
         Line::new(Tone::Faint, label).and(Tone::Sell, drawn).and(Tone::Plain, format!("  {}", signed(deepest, 0)));
     out.push_str(&(line.render(canvas) + "\n"));
-    out.push_str(&canvas.faint_line(&format!("  {:<LABEL$}{}", "", years(report, columns))));
+    out.push_str(&canvas.faint_line(&format!("{:<LABEL$}{}", "", years(report, columns))));
     out
 }
 
@@ -157,7 +157,7 @@ fn assets(report: &BacktestReport, canvas: &Canvas) -> String {
         return String::new();
     }
     let mut assets: Vec<_> = report.assets.iter().collect();
-    assets.sort_by(|left, right| right.profit.get().abs().cmp(&left.profit.get().abs()));
+    assets.sort_by_key(|asset| std::cmp::Reverse(asset.profit.get().abs()));
     let shown = if canvas.full { assets.len() } else { assets.len().min(MOST_ASSETS) };
     let mut grid = Grid::new([
         Column::left("asset"),

@@ -34,7 +34,7 @@ fn title(study: &StudyReport, canvas: &Canvas) -> String {
     format!("{}\n{}\n", line.render(canvas), canvas.paint(Tone::Faint, &rule))
 }
 
-fn window(window: &Window) -> String {
+fn window(window: Window) -> String {
     format!("{} to {}", window.from, window.to)
 }
 
@@ -85,7 +85,7 @@ fn line(study: &StudyReport, result: &StudyResult, tone: Tone, canvas: &Canvas) 
     let ahead = bitcoin.map(|it| performance.total_return.get() - it.performance.total_return.get());
     vec![
         Line::plain(canvas.clean(&result.values.join(", "))),
-        Line::plain(study.windows.get(place).map(window).unwrap_or_default()),
+        Line::plain(study.windows.get(place).copied().map(window).unwrap_or_default()),
         Line::plain(number::money(result.summary.final_value)),
         Line::new(tone, percent(performance.total_return)),
         Line::plain(percent(performance.max_drawdown.depth)),
@@ -112,7 +112,7 @@ fn walk_forward(study: &StudyReport, canvas: &Canvas) -> String {
         let result = usize::try_from(step.result).ok().and_then(|place| study.results.get(place));
         let Some(performance) = result.map(|result| &result.summary.performance) else { continue };
         grid.row([
-            Line::plain(study.windows.get(place).map(window).unwrap_or_default()),
+            Line::plain(study.windows.get(place).copied().map(window).unwrap_or_default()),
             Line::plain(canvas.clean(&step.chosen.join(", "))),
             Line::plain(number::signed_percent(performance.total_return.get(), 1)),
             Line::plain(figure(performance.sharpe)),

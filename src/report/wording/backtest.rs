@@ -60,6 +60,10 @@ pub fn runs(report: &BacktestReport) -> String {
     let summary = &report.summary;
     let of = |outcome: RunOutcome| report.runs.iter().filter(|run| run.outcome == outcome).count();
     let mut parts = vec![format!("{} traded", summary.rebalances)];
+    let planned = u32::try_from(of(RunOutcome::Rebalance)).unwrap_or(u32::MAX);
+    if planned > summary.rebalances {
+        parts.push(format!("{} with nothing filled", planned - summary.rebalances));
+    }
     for outcome in [RunOutcome::InBand, RunOutcome::NothingToTrade] {
         let runs = of(outcome);
         if runs > 0 {

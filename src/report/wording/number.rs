@@ -34,7 +34,7 @@ pub fn points(weight: Weight) -> String {
 #[must_use]
 pub fn signed_percent(fraction: Decimal, places: u32) -> String {
     let text = fixed_percent(fraction, places);
-    if text.starts_with(|first: char| first == '-') || fraction <= Decimal::ZERO { text } else { format!("+{text}") }
+    if text.starts_with('-') || fraction <= Decimal::ZERO { text } else { format!("+{text}") }
 }
 
 /// A fraction as percent with so many places: `12.3 %`.
