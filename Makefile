@@ -35,6 +35,9 @@ FUZZ_LIMITS := -rss_limit_mb=512 -max_len=8192 -timeout=10
 CARGO_MUTANTS_VERSION := 27.1.0
 CARGO_MUTANTS := .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 MUTANTS := keys transitions verification-1 verification-2 verification-3
+# What the backtest is timed beside: bt of PyPI, with everything that it needs pinned.
+BT_VERSION := 1.4.1
+BT := .tools/bt-$(BT_VERSION)/bin/python
 CHAOS_KILLS ?= 1100
 # What `make ci-long` runs besides the properties; each ends within LONG_LIMIT_SECONDS.
 LONG_PARTS := long-largest-run $(FUZZ_TARGETS:%=fuzz-%) $(MUTANTS:%=mutants-%) chaos
@@ -131,8 +134,14 @@ doc: ## Build the documentation of this crate
 	$(CARGO) doc --no-deps
 
 .PHONY: bench
-bench: ## Time the planner against the raw solver
+bench: $(BT) ## Time the planner against the raw solver, and a backtest against bt (PyPI)
 	$(CARGO) bench --no-default-features --bench planning
+	REBALANCE_BT=$(CURDIR)/$(BT) $(CARGO) bench --no-default-features --bench backtest
+
+$(BT): benches/bt-requirements.txt
+	python3 -m venv .tools/bt-$(BT_VERSION)
+	$(BT) -m pip install --quiet --disable-pip-version-check --requirement benches/bt-requirements.txt
+	touch $(BT)
 
 .PHONY: clean
 clean: ## Delete everything that was built, tools included; the store stays

@@ -70,6 +70,7 @@ async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure
         Command::Abort(abort) => commands::abort::abort(abort, &store, output).await,
         Command::Audit(audit) => commands::audit::audit(audit, &store, output).await,
         Command::KillSwitch(switch) => commands::kill_switch::kill_switch(switch, &store, output).await,
+        Command::Backtest(backtest) => commands::backtest::backtest(backtest, output),
         Command::Completions { shell } => commands::completions::completions(*shell, output),
     }
 }

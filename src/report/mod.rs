@@ -11,6 +11,7 @@
 //! * [`difference`]: what changed from one run to another.
 //! * [`handling`]: stored runs that were taken up again, and what a person must do.
 //! * [`audit`]: a run's log and what its check found.
+//! * [`backtest`]: a policy over a period of the past, and several of them under one question.
 //! * [`document`]: every JSON document that the command line prints, each with its schema name.
 //! * [`published`]: the spellings that documents use.
 //! * [`csv`]: orders and positions for a spreadsheet.
@@ -18,6 +19,7 @@
 
 mod assembly;
 pub mod audit;
+pub mod backtest;
 pub mod certificate;
 pub mod csv;
 pub mod difference;
@@ -29,6 +31,7 @@ pub mod run;
 #[cfg(feature = "terminal")]
 pub mod text;
 
+pub use backtest::{BacktestReport, StudyReport};
 pub use certificate::LimitFamily;
 pub use difference::Difference;
 pub use document::Document;

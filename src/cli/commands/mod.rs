@@ -2,6 +2,7 @@
 
 pub(super) mod abort;
 pub(super) mod audit;
+pub(super) mod backtest;
 pub(super) mod completions;
 pub(super) mod diff;
 pub(super) mod explain;

@@ -2,10 +2,13 @@
 //!
 //! * [`canvas`]: what the terminal can show.
 //! * [`number`]: how numbers read.
+//! * [`backtest()`]: a policy on the past.
 //! * [`handled`]: runs that were taken up again; [`audit()`]: a run's log.
 //! * [`run_report`]: a plan or a run; [`explanation()`], [`difference()`], [`run_list`]: the other views.
 
 mod audit;
+mod backtest;
+mod backtest_study;
 mod bar;
 pub mod canvas;
 mod certificate;
@@ -17,11 +20,14 @@ mod listing;
 pub mod number;
 mod orders;
 mod positions;
+mod spark;
 mod table;
 
 use jiff::Timestamp;
 
 pub use audit::audit;
+pub use backtest::backtest;
+pub use backtest_study::backtest_study;
 pub use canvas::{Canvas, Line, Tone};
 pub use difference::difference;
 pub use explanation::explanation;

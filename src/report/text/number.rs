@@ -30,6 +30,19 @@ pub fn points(weight: Weight) -> String {
     if points.round_dp(2) > Decimal::ZERO { format!("+{text}") } else { text }
 }
 
+/// A fraction as percent, with its sign: `+12.3 %`.
+#[must_use]
+pub fn signed_percent(fraction: Decimal, places: u32) -> String {
+    let text = fixed_percent(fraction, places);
+    if text.starts_with('-') || fraction <= Decimal::ZERO { text } else { format!("+{text}") }
+}
+
+/// A fraction as percent with so many places: `12.3 %`.
+#[must_use]
+pub fn fixed_percent(fraction: Decimal, places: u32) -> String {
+    fixed(fraction * Decimal::ONE_HUNDRED, places) + " %"
+}
+
 /// A part of a whole in basis points: `2.5 bp`.
 #[must_use]
 pub fn basis_points(part: Money, whole: Money) -> String {
@@ -95,7 +108,7 @@ fn exact(value: Decimal) -> String {
     grouped(&value.to_string())
 }
 
-fn fixed(value: Decimal, places: u32) -> String {
+pub(super) fn fixed(value: Decimal, places: u32) -> String {
     let value = value.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero);
     let value = if value.is_zero() { Decimal::ZERO } else { value };
     grouped(&format!("{value:.*}", places as usize))
