@@ -85,11 +85,15 @@ fn every_document() -> Vec<Document> {
             changed: true,
             portfolio: None,
             note: "a test".to_owned(),
+            operator: Some("alice".to_owned()),
             updated_at: Some(run.as_of),
             store: ".rebalance/store.db".to_owned(),
         }),
-        Document::HandledRuns { runs: sample::operations::handled() },
-        Document::Audit { runs: vec![sample::audited(&[]), sample::audited(&sample::FINDINGS)] },
+        Document::HandledRuns { runs: sample::handled() },
+        Document::Audit {
+            runs: vec![sample::audited(&[]), sample::audited(&sample::FINDINGS)],
+            switches: sample::switched().to_vec(),
+        },
         Document::Error(error),
     ]
 }

@@ -24,10 +24,10 @@ use crate::model::{
 };
 use crate::planning::idempotency::digest_of;
 use crate::ports::Clock;
+use crate::ports::capability;
 use crate::ports::store::{ITEM_SCHEMA, StoreError, Written};
 use crate::ports::venue::{
-    Duplicates, Fill, LateRequests, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder,
-    VenueOrderStatus,
+    Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder, VenueOrderStatus,
 };
 
 /// Decimals of the quote currency.
@@ -188,10 +188,7 @@ impl<L: PaperLedger, C: Clock> Venue for PaperVenue<'_, L, C> {
     }
 
     fn promise(&self) -> Promise {
-        Promise {
-            duplicates: Duplicates::Replayed,
-            late_requests: Some(LateRequests { clock_skew_ms: 0, query_lag_ms: 0, longest_window_ms: u64::MAX }),
-        }
+        capability::PAPER.promise()
     }
 
     async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {

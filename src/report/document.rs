@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::audit::AuditReport;
+use super::audit::{AuditReport, SwitchReport};
 use super::backtest::{BacktestReport, StudyReport};
 use super::difference::{Difference, FieldChange};
 use super::explanation::Explanation;
@@ -53,7 +53,11 @@ pub enum Document {
     HandledRuns { runs: Vec<HandledRun> },
     /// `audit`.
     #[serde(rename = "rebalance/audit/1")]
-    Audit { runs: Vec<AuditReport> },
+    Audit {
+        runs: Vec<AuditReport>,
+        /// Every kill switch that was ever set; none where one run is asked for.
+        switches: Vec<SwitchReport>,
+    },
     /// `backtest` of one policy over one period.
     #[serde(rename = "rebalance/backtest/1")]
     Backtest(Box<BacktestReport>),
@@ -155,6 +159,8 @@ pub struct KillSwitchReport {
     /// Absent: it concerns everything.
     pub portfolio: Option<String>,
     pub note: String,
+    /// Who set it; absent when it was never set.
+    pub operator: Option<String>,
     /// Absent when it was never set.
     #[schemars(with = "Option<UtcTime>")]
     pub updated_at: Option<Timestamp>,

@@ -8,6 +8,7 @@
     reason = "test code: what is unexpected panics"
 )]
 
+mod manual_clock;
 mod plans;
 mod support;
 
@@ -15,6 +16,7 @@ mod audit;
 mod controls;
 mod emission;
 mod interventions;
+mod kill_switches;
 mod many_orders;
 mod paper_venue;
 mod recovery;

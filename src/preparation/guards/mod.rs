@@ -30,6 +30,7 @@ pub fn enforce(mut input: PlanningInput) -> Result<PlanningInput, PreparationErr
     let watched = watched(&input);
     data::drop_unsound(&mut input, &watched);
     data::note_vanished_members(&mut input);
+    data::check_consent(&input, &mut violations);
     data::check_universe(&input, &mut violations);
     data::check_prices(&input, &watched, &mut violations);
     data::check_skew(&input, &watched, &mut violations);
@@ -37,7 +38,8 @@ pub fn enforce(mut input: PlanningInput) -> Result<PlanningInput, PreparationErr
     data::check_account(&input, &mut violations);
     grades::check_missing(&input, &mut violations);
     grades::check_zero(&input, &mut violations);
-    grades::check_flips(&input, &mut violations);
+    grades::check_grade_flips(&input, &mut violations);
+    grades::check_signal_flips(&input, &mut violations);
     if violations.is_empty() {
         return Ok(input);
     }

@@ -7,7 +7,8 @@ use super::page::Section;
 use super::reasons::folded;
 use super::table::{Column, Table};
 use crate::report::audit::AuditReport;
-use crate::report::wording::{Tone, log};
+use crate::report::wording::Tone;
+use crate::report::wording::log::{self, Stored};
 
 pub(super) fn transactions(audit: &AuditReport) -> Section {
     let mut table = Table::new(
@@ -25,7 +26,7 @@ pub(super) fn transactions(audit: &AuditReport) -> Section {
     );
     for entry in &audit.entries {
         table.row([
-            html! { time datetime=(entry.at) { (log::moment(entry)) } },
+            html! { time datetime=(entry.at) { (log::moment(entry.at)) } },
             foreign(&log::subject(entry)),
             html! { data value=(entry.sequence) { (entry.sequence) } },
             foreign(&log::change(entry, "→")),
@@ -41,9 +42,10 @@ pub(super) fn transactions(audit: &AuditReport) -> Section {
     };
     let body = html! {
         @if !audit.findings.is_empty() {
-            ul .notices { @for finding in &audit.findings { li .bad { (sign) " " (foreign(&log::finding(finding))) } } }
+            ul .notices { @for finding in &audit.findings { li .bad { (sign) " " (foreign(&log::finding(finding, Stored::Run))) } } }
         }
         (folded(audit.entries.len(), "Every entry", &table.render()))
     };
-    Section::new("log", "Transaction log", log::verdict(audit), body).toned(tone)
+    Section::new("log", "Transaction log", log::verdict(audit.entries.len(), &audit.findings, Stored::Run), body)
+        .toned(tone)
 }

@@ -7,7 +7,8 @@ use super::page::Section;
 use crate::model::{Flow, Weight};
 use crate::report::audit::AuditReport;
 use crate::report::run::{RunReport, count as words};
-use crate::report::wording::{Tone, limit, log, number, printable, run as sentence};
+use crate::report::wording::log::{self, Stored};
+use crate::report::wording::{Tone, limit, number, printable, run as sentence};
 
 pub(super) fn header(report: &RunReport) -> Markup {
     let (tone, mode) = sentence::badge(report.mode);
@@ -31,7 +32,10 @@ fn verdicts(report: &RunReport, audit: Option<&AuditReport>) -> Vec<(Tone, Strin
         verdicts.push((tone, limits));
     }
     if let Some(audit) = audit.filter(|audit| !audit.is_whole) {
-        verdicts.push((Tone::Bad, format!("Transaction log: {}", log::verdict(audit))));
+        verdicts.push((
+            Tone::Bad,
+            format!("Transaction log: {}", log::verdict(audit.entries.len(), &audit.findings, Stored::Run)),
+        ));
     }
     if let Some(execution) = &report.execution {
         verdicts.push((sentence::result_tone(execution), sentence::result(execution)));

@@ -1,6 +1,8 @@
-//! A run's log: what each entry is about, and what its check found.
+//! A log of a run or of a kill switch: what each entry is about, and what its check found.
 
-use crate::report::audit::{AuditEntry, AuditFinding, AuditReport};
+use jiff::Timestamp;
+
+use crate::report::audit::{AuditEntry, AuditFinding};
 use crate::report::run::count;
 
 /// `run`, or the order that the entry is about.
@@ -26,8 +28,8 @@ pub fn change(entry: &AuditEntry, arrow: &str) -> String {
 
 /// To the millisecond; the column says that it is UTC.
 #[must_use]
-pub fn moment(entry: &AuditEntry) -> String {
-    entry.at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
+pub fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
 }
 
 /// On whose word.
@@ -36,22 +38,44 @@ pub fn author(entry: &AuditEntry) -> &str {
     entry.operator.as_deref().unwrap_or("program")
 }
 
-/// Whether the log is whole.
+/// What of the store a log is checked against; the first word says whose chain it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    Run,
+    Switch,
+}
+
+impl Stored {
+    const fn owner(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Switch => "switch",
+        }
+    }
+
+    const fn says(self) -> &'static str {
+        match self {
+            Self::Run => "run and orders say",
+            Self::Switch => "switch says",
+        }
+    }
+}
+
+/// Whether a log of so many entries is whole.
 #[must_use]
-pub fn verdict(report: &AuditReport) -> String {
-    let entries =
-        if report.entries.len() == 1 { "1 entry".to_owned() } else { format!("{} entries", report.entries.len()) };
-    if report.is_whole {
-        format!("{entries}, every hash recomputed: as written, and as the stored run and orders say")
+pub fn verdict(entries: usize, findings: &[AuditFinding], stored: Stored) -> String {
+    let entries = if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") };
+    if findings.is_empty() {
+        format!("{entries}, every hash recomputed: as written, and as the stored {}", stored.says())
     } else {
-        format!("{entries}, {}; a person must look at the store", count(report.findings.len(), "finding"))
+        format!("{entries}, {}; a person must look at the store", count(findings.len(), "finding"))
     }
 }
 
 /// One finding as a sentence.
 #[must_use]
-pub fn finding(finding: &AuditFinding) -> String {
-    let of = finding.order.map_or_else(|| "run".to_owned(), |key| format!("order {key}"));
+pub fn finding(finding: &AuditFinding, stored: Stored) -> String {
+    let of = finding.order.map_or_else(|| stored.owner().to_owned(), |key| format!("order {key}"));
     let at = finding.sequence.map_or_else(String::new, |sequence| format!(", entry {sequence}"));
     format!("{}, {of}{at}: {}", finding.fault.replace('_', " "), finding.what)
 }
