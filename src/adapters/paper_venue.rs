@@ -7,7 +7,8 @@
 //! * Fees in quote currency on the executed notional, rounded up; proceeds rounded down, both at 8 decimals.
 //! * Rules: lot, tick, minimum quantity, maximum quantity, minimum notional and halts are enforced by explicit
 //!   refusals. A request past its deadline is refused.
-//! * A second order under a client order id returns the first one ([`Duplicates::Replayed`]).
+//! * A second order under a client order id returns the first one
+//!   ([`Replayed`](crate::ports::venue::Duplicates::Replayed)).
 //!
 //! There is no randomness: the same account, book and order give the same fills. Accounts and orders live behind
 //! [`PaperLedger`], so that a later process finds what an earlier one left.

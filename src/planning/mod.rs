@@ -50,8 +50,8 @@ use universe::Universe;
 /// Makes the plan.
 ///
 /// # Errors
-/// When nothing is eligible, the hard limits conflict, the orders are more than the policy allows, the solver fails, or the finished plan does not pass its own
-/// independent verification. No plan is returned then, and none of its orders exist.
+/// When nothing is eligible, the hard limits conflict, the orders are more than the policy allows, the solver fails, or
+/// the finished plan does not pass its own independent verification. No plan is returned then, and none of its orders exist.
 pub fn plan(input: &PlanningInput) -> Result<RebalancePlan, PlanError> {
     let survey = survey(input)?;
     let decided = if survey.net_asset_value <= Money::ZERO {

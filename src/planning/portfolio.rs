@@ -41,8 +41,8 @@ pub(crate) struct Line<'a> {
     pub(crate) held: Quantity,
     pub(crate) weight: Decimal,
     pub(crate) reference: Decimal,
-    /// 0..1, a constituent's by the grade the policy names; the members' mean where there is none. What is held to park money or only
-    /// until it is sold earns nothing by a grade.
+    /// 0..1, a constituent's by the grade the policy names; the members' mean where there is none. What is held to park
+    /// money or only until it is sold earns nothing by a grade.
     pub(crate) score: Decimal,
     /// Most that may be bought and sold, each a whole number of lots where the venue has lots.
     pub(crate) buy_box: Decimal,

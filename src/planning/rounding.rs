@@ -74,13 +74,11 @@ fn trade(
     let quantity = match side {
         Side::Buy => exact.floor_to(line.step()),
         Side::Sell => {
-            let (quantity, all) = (exact.ceil_to(line.step()), line.sellable());
-            let quantity = quantity.min(all);
+            let all = line.sellable();
+            let quantity = exact.ceil_to(line.step()).min(all);
+            let [whole, sold] = [all, quantity].map(|units| weight_of(units, line.price(), portfolio.net_asset_value));
             // The solver's noise is no position to keep.
-            let left = weight_of(all, line.price(), portfolio.net_asset_value)
-                - weight_of(quantity, line.price(), portfolio.net_asset_value);
-            let may_sell_all = line.sell_box == weight_of(all, line.price(), portfolio.net_asset_value);
-            if may_sell_all && left <= RELAXATION_NOISE { all } else { quantity }
+            if line.sell_box == whole && whole - sold <= RELAXATION_NOISE { all } else { quantity }
         }
     };
     priced(input, index, line, listing, side, quantity)

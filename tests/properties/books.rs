@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::membership::{asks_for_grades, grade_of};
-use index_rebalancer::model::policy::{Costs, GradeKind};
+use index_rebalancer::model::policy::Costs;
 use index_rebalancer::model::{
     AccountSnapshot, AssetId, AssetRecord, Decimal, Flow, Holding, Listing, ListingStatus, Money, PlanningInput,
     Quantity, Side,
@@ -113,10 +113,7 @@ impl<'a> Books<'a> {
 
     /// Only constituents are held for their grades; one without counts as the mean of the others.
     pub(crate) fn score(&self, line: &Line<'_>) -> Decimal {
-        let grade = |line: &Line<'_>| match self.input.policy.ranking.grade {
-            GradeKind::Trader => line.record.grades.trader.map(|grade| grade.value),
-            GradeKind::Investor => line.record.grades.investor.map(|grade| grade.value),
-        };
+        let grade = |line: &Line<'_>| grade_of(line.record, &self.input.policy);
         if line.role != Role::Constituent {
             return Decimal::ZERO;
         }

@@ -3,7 +3,8 @@
 //! [`verify`] shares no code with the formulation and believes nothing the plan says about itself. From the
 //! planning input and the plan's orders alone it recomputes net asset value, holdings, cash and costs after full
 //! fills, and compares them with what the plan states; then it checks the regime, who may be traded, the shape of
-//! every order, and every limit. Which assets are constituents, and their reference weights, it takes from the plan. What holds goes into a [`Certificate`]; what does not is a [`Violation`].
+//! every order, and every limit. Which assets are constituents, and their reference weights, it takes from the plan.
+//! What holds goes into a [`Certificate`]; what does not is a [`Violation`].
 //!
 //! # Definitions
 //! * Net asset value `V` is cash, free and locked, plus every holding, free and locked, at its reference price. A
