@@ -373,8 +373,11 @@ impl<'a> Engine<'a> {
         self.result.cash.push(self.ledger.cash);
         self.result.stale_prices.push(stale);
         let rested = self.sampled_on.is_none_or(|before| day - before >= SAMPLE_DAYS);
-        if (traded && rested) || date.day() == 1 || is_last {
+        let after_fills = traded && rested;
+        if after_fills {
             self.sampled_on = Some(day);
+        }
+        if after_fills || date.day() == 1 || is_last {
             self.sample(day, value);
         }
     }

@@ -17,4 +17,5 @@ mod loaders;
 mod look_ahead;
 mod market;
 mod peers;
+mod report;
 mod snapshots;
