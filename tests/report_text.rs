@@ -190,7 +190,7 @@ fn a_log_and_its_findings() {
     assert!(text::audit(std::slice::from_ref(&whole), &[], &Canvas { ascii: true, ..wide(80) }).is_ascii());
     assert!(text::audit(&[], &[], &wide(80)).contains("No runs yet"));
     for width in [80, 160] {
-        let text = text::audit(std::slice::from_ref(&whole), &sample::switched(), &wide(width));
+        let text = text::audit(std::slice::from_ref(&whole), &sample::operations::switched(), &wide(width));
         check(&format!("audit-switches-{width}.txt"), &text);
         assert_fits(&text, width);
     }

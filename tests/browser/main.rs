@@ -7,7 +7,7 @@
 mod backtest_sample;
 #[path = "../common/hostile_report.rs"]
 mod hostile_report;
-#[expect(dead_code, reason = "runs that were taken up have no page")]
+#[expect(dead_code, reason = "runs that were taken up and kill switches have no page")]
 #[path = "../report_sample/mod.rs"]
 mod report_sample;
 #[expect(dead_code, reason = "pages need no shared data")]

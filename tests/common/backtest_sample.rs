@@ -55,17 +55,17 @@ fn benchmark(id: &str, phase: usize, text: &str) -> Value {
 fn months(dates: &[Date], levels: &[Decimal]) -> Vec<Value> {
     let mut months = Vec::new();
     let mut before = levels.first().copied().unwrap_or_default();
-    for (at, date) in dates.iter().enumerate() {
+    for (at, (date, level)) in dates.iter().zip(levels).enumerate() {
         let is_last = dates.get(at + 1).is_none_or(|next| next.month() != date.month());
         if !is_last {
             continue;
         }
-        let change = (levels[at] / before - Decimal::ONE).round_dp(12).normalize().to_string();
+        let change = (level / before - Decimal::ONE).round_dp(12).normalize().to_string();
         months.push(json!({
-            "year": date.year(), "month": date.month(), "value": money(levels[at]),
+            "year": date.year(), "month": date.month(), "value": money(*level),
             "return": change, "benchmark_returns": [change, "-0.01"],
         }));
-        before = levels[at];
+        before = *level;
     }
     months
 }
