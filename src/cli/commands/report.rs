@@ -1,22 +1,25 @@
-//! `report`: a run, or a backtest from its JSON document, as a page.
+//! `report`: a run, or a backtest or a study from its JSON document, as a page.
 
 use std::path::Path;
-
-use serde::Deserialize;
 
 use super::audit;
 use crate::cli::args::Report;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::store::{self, StorePath};
-use crate::preparation::reading::read_file;
-use crate::report::html::{backtest_page, run_page};
-use crate::report::{BacktestReport, Mode, RunReport};
+use crate::preparation::reading::read_file_up_to;
+use crate::preparation::{BadInput, PreparationError};
+use crate::report::backtest::reading::{self, Fault, MAX_DOCUMENT_SIZE, Readable};
+use crate::report::html::{backtest_page, run_page, study_page};
+use crate::report::{Mode, RunReport};
+
+const REMEDY: &str =
+    "give a file that `rebalance backtest POLICY … --json FILE` wrote; a run is named by its id, or `last`";
 
 pub(in crate::cli) async fn report(asked: &Report, path: &StorePath, output: &Output) -> Result<u8, Failure> {
     let file = Path::new(&asked.subject);
     let is_file = file.extension().is_some_and(|extension| extension == "json") || file.is_file();
-    let page = if is_file { of_backtest(file)? } else { of_run(&asked.subject, path).await? };
+    let page = if is_file { of_document(file)? } else { of_run(&asked.subject, path).await? };
     output.deliver(&page, asked.out.as_deref())?;
     Ok(0)
 }
@@ -29,21 +32,13 @@ async fn of_run(name: &str, path: &StorePath) -> Result<String, Failure> {
     Ok(run_page(&report, Some(&audit)))
 }
 
-/// The documents that have a page; another one is named by its schema.
-#[derive(Deserialize)]
-#[serde(tag = "schema")]
-enum Readable {
-    #[serde(rename = "rebalance/backtest/1")]
-    Backtest(Box<BacktestReport>),
-}
-
-fn of_backtest(file: &Path) -> Result<String, Failure> {
-    let bytes = read_file(file)?;
-    let Readable::Backtest(report) = serde_json::from_slice(&bytes).map_err(|error| {
-        Failure::bad_input(
-            format!("{}: not a backtest's document: {error}", file.display()),
-            "`rebalance backtest POLICY … --json FILE` writes one; a run is named by its id, or `last`",
-        )
+fn of_document(file: &Path) -> Result<String, Failure> {
+    let bytes = read_file_up_to(file, MAX_DOCUMENT_SIZE)?;
+    let read = reading::read(&bytes).map_err(|Fault { field, problem }| {
+        PreparationError::from(BadInput::new(&file.display().to_string(), field, "", problem, REMEDY))
     })?;
-    Ok(backtest_page(&report))
+    Ok(match read {
+        Readable::Backtest(report) => backtest_page(&report),
+        Readable::Study(study) => study_page(&study),
+    })
 }

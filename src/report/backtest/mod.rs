@@ -15,6 +15,7 @@ use crate::model::{AssetId, Money, Price, Quantity, Rate, Side, Weight};
 
 mod assembly;
 pub mod csv;
+pub mod reading;
 mod study;
 
 pub use assembly::Made;

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use super::backtest_tables::{assets, dropped, events, refused, runs};
-use super::charts::{Chart, LIBRARY_LICENCE, Unit};
+use super::charts::{Chart, Unit};
+use super::conventions::{how_to_read, provenance};
 use super::figure::{badge, foreign, money, tone_class};
 use super::months::months;
 use super::page::{Page, Section};
@@ -43,9 +44,9 @@ pub fn backtest_page(report: &BacktestReport) -> String {
         runs(report),
         refused(report),
         events(report),
-        dropped(report),
-        Some(how_to_read(report)),
-        Some(provenance(report)),
+        dropped(&report.dropped),
+        Some(how_to_read(&report.conventions, &report.notices, &report.definitions)),
+        Some(provenance(&report.policy, &report.conventions, true)),
     ];
     let page = Page {
         title: format!("{} {} to {} · backtest", report.policy.name, report.from, report.to),
@@ -100,6 +101,7 @@ fn summary(report: &BacktestReport) -> Section {
             (fact("Worst fall", fall_tone(fall_of), &fall(fall_of)))
             (fact("Costs", Tone::Plain, &costs(summary, quote)))
             (fact("Runs", Tone::Plain, &sentence::runs(report)))
+            (fact("Traded", Tone::Plain, &format!("{} {quote}", number::money(summary.traded))))
             @if let Some(gone) = gone(report) { (fact("Gone", Tone::Warn, &gone)) }
         }
     };
@@ -164,44 +166,4 @@ fn compared(report: &BacktestReport) -> Section {
         }
     };
     Section::new("compared", "Compared", COMPARED, html! { (table.render()) (holds) })
-}
-
-fn how_to_read(report: &BacktestReport) -> Section {
-    let mut table = Table::new(
-        "definitions-table",
-        "What each figure means",
-        [Column::name("Figure"), Column::prose("Definition")],
-    );
-    for it in &report.definitions {
-        table.row([html! { code { (printable(&it.figure)) } }, foreign(&it.definition)]);
-    }
-    let body = html! {
-        ul .notices {
-            @for sentence in report.conventions.sentences.iter().chain(&report.notices) { li { (foreign(sentence)) } }
-        }
-        details { summary { "What each figure means" } (table.render()) }
-    };
-    Section::new("reading", "How to read it", "", body)
-}
-
-fn provenance(report: &BacktestReport) -> Section {
-    let policy = &report.policy;
-    let body = html! {
-        dl .facts {
-            div { dt { "Policy" } dd { (foreign(&policy.file)) } }
-            div { dt { "Digest" } dd { code { (printable(&policy.digest)) } } }
-            div { dt { "Sources" } dd {
-                @for (at, source) in report.conventions.sources.iter().enumerate() {
-                    @if at > 0 { ", " }
-                    (foreign(source))
-                }
-            } }
-            div { dt { "Traded" } dd { (number::money(report.summary.traded)) " " (foreign(&policy.quote_currency)) } }
-        }
-        details {
-            summary { "Licence of the chart library, uPlot 1.6.32" }
-            pre .licence { (LIBRARY_LICENCE) }
-        }
-    };
-    Section::new("provenance", "Provenance", "", body)
 }

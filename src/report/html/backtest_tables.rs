@@ -7,7 +7,7 @@ use super::page::Section;
 use super::reasons::folded;
 use super::table::{Column, Table};
 use crate::model::Money;
-use crate::report::backtest::{BacktestReport, RunOutcome};
+use crate::report::backtest::{BacktestReport, Dropped, RunOutcome};
 use crate::report::run::count;
 use crate::report::wording::Tone;
 use crate::report::wording::backtest::{event_words, mean_weight, outcome_words};
@@ -133,8 +133,8 @@ fn dated(
 }
 
 /// What the loaders left out.
-pub(super) fn dropped(report: &BacktestReport) -> Option<Section> {
-    if report.dropped.is_empty() {
+pub(super) fn dropped(dropped: &[Dropped]) -> Option<Section> {
+    if dropped.is_empty() {
         return None;
     }
     let mut table = Table::new(
@@ -142,7 +142,7 @@ pub(super) fn dropped(report: &BacktestReport) -> Option<Section> {
         "Rows and values that were not used",
         [Column::name("Source"), Column::number("Rows"), Column::prose("What and why"), Column::prose("Where")],
     );
-    for it in &report.dropped {
+    for it in dropped {
         table.row([
             foreign(&it.source),
             html! { data value=(it.rows) { (it.rows) } },
@@ -150,7 +150,7 @@ pub(super) fn dropped(report: &BacktestReport) -> Option<Section> {
             foreign(&it.examples.join(", ")),
         ]);
     }
-    let total = format!("{}, by source and reason", count(report.dropped.len(), "line"));
-    let body = folded(report.dropped.len(), "By source and reason", &table.render());
+    let total = format!("{}, by source and reason", count(dropped.len(), "line"));
+    let body = folded(dropped.len(), "By source and reason", &table.render());
     Some(Section::new("dropped", "Left out", total, body))
 }

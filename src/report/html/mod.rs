@@ -8,7 +8,9 @@
 //! # Layout, in reading order
 //! * [`run_page`]: a run, section by section (`run`, `summary`, `weights`, `treemap`, `orders`, `reasons`, `limits`,
 //!   `log`).
-//! * [`backtest_page`]: a policy on the past (`backtest`, `charts`, `months`, `weights_over_time`, `backtest_tables`).
+//! * [`backtest_page`]: a policy on the past (`backtest`, `charts`, `months`, `weights_over_time`, `backtest_tables`,
+//!   `conventions`).
+//! * [`study_page`]: several backtests under one question (`study`, `grid`).
 //! * `page`: the document around the sections: head, policy, landmarks, list of contents.
 //! * `table`: tables that become cards where the screen is narrow, and stay tables for a screen reader.
 //! * `figure`: numbers with their exact value in the page, bars, times, marks.
@@ -16,7 +18,9 @@
 mod backtest;
 mod backtest_tables;
 mod charts;
+mod conventions;
 mod figure;
+mod grid;
 mod limits;
 mod log;
 mod months;
@@ -24,6 +28,7 @@ mod orders;
 mod page;
 mod reasons;
 mod run;
+mod study;
 mod summary;
 mod table;
 mod treemap;
@@ -32,3 +37,4 @@ mod weights_over_time;
 
 pub use backtest::backtest_page;
 pub use run::run_page;
+pub use study::study_page;

@@ -28,7 +28,10 @@ pub(super) fn months(report: &BacktestReport) -> Markup {
                                 None => td role="cell" .number .empty data-label=(title) {},
                             }
                         }
-                        (cell("Total", of_months(of_year)))
+                        @match of_months(of_year) {
+                            Some(total) => (cell("Total", total.get())),
+                            None => td role="cell" .number .empty data-label="Total" {},
+                        }
                     }
                 }
             }
@@ -45,7 +48,7 @@ fn cell(title: &str, change: Decimal) -> Markup {
 }
 
 /// Three shades either way: to 5 %, to 15 %, beyond.
-fn shade(change: Decimal) -> &'static str {
+pub(super) fn shade(change: Decimal) -> &'static str {
     let (small, large) = (Decimal::new(5, 2), Decimal::new(15, 2));
     match (change < Decimal::ZERO, change.abs()) {
         (_, size) if size.is_zero() => "even",

@@ -1,6 +1,8 @@
 //! Tables. Where the screen is narrow each row becomes a card and every cell says its column's title; the roles keep
 //! it a table for a screen reader, which a changed `display` alone would not.
 
+use std::borrow::Cow;
+
 use maud::{Markup, html};
 
 /// What a column holds, which decides its alignment and its place in a card.
@@ -16,34 +18,34 @@ enum Kind {
     Prose,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Column {
-    title: &'static str,
+    title: Cow<'static, str>,
     kind: Kind,
 }
 
 impl Column {
-    pub(super) const fn name(title: &'static str) -> Self {
-        Self { title, kind: Kind::Name }
+    pub(super) fn name(title: impl Into<Cow<'static, str>>) -> Self {
+        Self { title: title.into(), kind: Kind::Name }
     }
 
-    pub(super) const fn text(title: &'static str) -> Self {
-        Self { title, kind: Kind::Text }
+    pub(super) fn text(title: impl Into<Cow<'static, str>>) -> Self {
+        Self { title: title.into(), kind: Kind::Text }
     }
 
-    pub(super) const fn number(title: &'static str) -> Self {
-        Self { title, kind: Kind::Number }
+    pub(super) fn number(title: impl Into<Cow<'static, str>>) -> Self {
+        Self { title: title.into(), kind: Kind::Number }
     }
 
-    pub(super) const fn drawing(title: &'static str) -> Self {
-        Self { title, kind: Kind::Drawing }
+    pub(super) fn drawing(title: impl Into<Cow<'static, str>>) -> Self {
+        Self { title: title.into(), kind: Kind::Drawing }
     }
 
-    pub(super) const fn prose(title: &'static str) -> Self {
-        Self { title, kind: Kind::Prose }
+    pub(super) fn prose(title: impl Into<Cow<'static, str>>) -> Self {
+        Self { title: title.into(), kind: Kind::Prose }
     }
 
-    const fn class(self) -> &'static str {
+    const fn class(&self) -> &'static str {
         match self.kind {
             Kind::Name => "name",
             Kind::Text => "text",

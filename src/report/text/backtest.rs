@@ -140,7 +140,7 @@ fn months(report: &BacktestReport, canvas: &Canvas) -> String {
             let found = of_year.iter().find(|it| it.month == month);
             row.push(found.map_or_else(|| Line::plain(""), |it| change(it.change.get())));
         }
-        row.push(change(of_months(of_year)));
+        row.push(of_months(of_year).map_or_else(|| Line::plain(""), |it| change(it.get())));
         grid.row(row);
     }
     heading(canvas, "Months", "return in percent") + &grid.render(canvas)

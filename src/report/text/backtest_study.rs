@@ -3,8 +3,11 @@
 use super::canvas::{Canvas, Line, Tone};
 use super::table::{Column, Grid};
 use super::{heading, number};
-use crate::report::backtest::{BenchmarkId, Ratio, StudyReport, StudyResult, Window};
-use crate::report::run::count;
+use crate::report::backtest::{BenchmarkId, Ratio, StudyReport, StudyResult};
+use crate::report::wording::backtest::{figure, signed};
+use crate::report::wording::study::{
+    CAUTION, WALKING, ahead_of, extent, is_best_of_window, listed_by, steps, window, window_of,
+};
 
 /// The study.
 #[must_use]
@@ -13,7 +16,7 @@ pub fn backtest_study(study: &StudyReport, canvas: &Canvas) -> String {
     out.push_str(&results(study, canvas));
     out.push_str(&walk_forward(study, canvas));
     out.push_str(&heading(canvas, "How to read it", ""));
-    let remark = "every backtest begins with the opening cash; the best of many on the past is luck in part".to_owned();
+    let remark = CAUTION.to_owned();
     for sentence in [&remark].into_iter().chain(&study.conventions.sentences).chain(&study.notices) {
         out.push_str(&canvas.fill(&Line::plain("  "), Tone::Faint, sentence));
     }
@@ -22,28 +25,14 @@ pub fn backtest_study(study: &StudyReport, canvas: &Canvas) -> String {
 
 fn title(study: &StudyReport, canvas: &Canvas) -> String {
     let name = canvas.clean(&study.policy.name);
-    let what = format!(
-        "  {} to {}: {}, {}",
-        study.from,
-        study.to,
-        count(study.results.len() / study.windows.len().max(1), "combination"),
-        count(study.windows.len(), "window")
-    );
+    let what = format!("  {} to {}: {}", study.from, study.to, extent(study));
     let rule = canvas.pick("━", "=").repeat(canvas.columns());
     let line = Line::new(Tone::Strong, name).and(Tone::Plain, what);
     format!("{}\n{}\n", line.render(canvas), canvas.paint(Tone::Faint, &rule))
 }
 
-fn window(window: Window) -> String {
-    format!("{} to {}", window.from, window.to)
-}
-
-fn figure(ratio: Option<Ratio>) -> String {
-    ratio.map_or_else(|| "-".to_owned(), |it| number::fixed(it.get(), 2))
-}
-
 fn results(study: &StudyReport, canvas: &Canvas) -> String {
-    let mut out = heading(canvas, "Results", &paths(study));
+    let mut out = heading(canvas, "Results", &listed_by(study));
     let mut grid = Grid::new([
         Column::left("values"),
         Column::left("window"),
@@ -57,7 +46,7 @@ fn results(study: &StudyReport, canvas: &Canvas) -> String {
         Column::right("against bitcoin").or_drop(1),
     ]);
     for result in &study.results {
-        let best = best_of_window(study, result);
+        let best = is_best_of_window(study, result);
         let tone = if best { Tone::Good } else { Tone::Plain };
         grid.row(line(study, result, tone, canvas));
     }
@@ -65,27 +54,12 @@ fn results(study: &StudyReport, canvas: &Canvas) -> String {
     out
 }
 
-fn paths(study: &StudyReport) -> String {
-    let paths: Vec<&str> = study.parameters.iter().map(|it| it.path.as_str()).collect();
-    if paths.is_empty() { "by window".to_owned() } else { format!("values of {}", paths.join(", ")) }
-}
-
-/// Whether no other combination has a higher Sharpe ratio on the window.
-fn best_of_window(study: &StudyReport, result: &StudyResult) -> bool {
-    let others = study.results.iter().filter(|other| other.window == result.window);
-    let highest = others.map(|other| other.summary.performance.sharpe).max().flatten();
-    !study.parameters.is_empty() && highest.is_some() && result.summary.performance.sharpe == highest
-}
-
 fn line(study: &StudyReport, result: &StudyResult, tone: Tone, canvas: &Canvas) -> Vec<Line> {
     let performance = &result.summary.performance;
-    let place = usize::try_from(result.window).unwrap_or(usize::MAX);
-    let bitcoin = result.comparisons.iter().find(|it| it.benchmark == BenchmarkId::Bitcoin);
-    let percent = |ratio: Ratio| number::signed_percent(ratio.get(), 1);
-    let ahead = bitcoin.map(|it| performance.total_return.get() - it.performance.total_return.get());
+    let percent = |ratio: Ratio| signed(ratio, 1);
     vec![
         Line::plain(canvas.clean(&result.values.join(", "))),
-        Line::plain(study.windows.get(place).copied().map(window).unwrap_or_default()),
+        Line::plain(window_of(study, result).map(window).unwrap_or_default()),
         Line::plain(number::money(result.summary.final_value)),
         Line::new(tone, percent(performance.total_return)),
         Line::plain(percent(performance.max_drawdown.depth)),
@@ -93,7 +67,7 @@ fn line(study: &StudyReport, result: &StudyResult, tone: Tone, canvas: &Canvas) 
         Line::plain(figure(performance.sortino)),
         Line::plain(figure(result.summary.turnover_per_year)),
         Line::plain(number::money(result.summary.costs)),
-        Line::plain(ahead.map_or_else(String::new, |it| number::signed_percent(it, 1))),
+        Line::plain(ahead_of(result, BenchmarkId::Bitcoin).map_or_else(String::new, percent)),
     ]
 }
 
@@ -107,16 +81,13 @@ fn walk_forward(study: &StudyReport, canvas: &Canvas) -> String {
         Column::right("return"),
         Column::right("Sharpe"),
     ]);
-    for (place, step) in study.walk_forward.iter().enumerate() {
-        let Some(step) = step else { continue };
-        let result = usize::try_from(step.result).ok().and_then(|place| study.results.get(place));
-        let Some(performance) = result.map(|result| &result.summary.performance) else { continue };
+    for step in steps(study) {
         grid.row([
-            Line::plain(study.windows.get(place).copied().map(window).unwrap_or_default()),
+            Line::plain(window(step.window)),
             Line::plain(canvas.clean(&step.chosen.join(", "))),
-            Line::plain(number::signed_percent(performance.total_return.get(), 1)),
-            Line::plain(figure(performance.sharpe)),
+            Line::plain(signed(step.performance.total_return, 1)),
+            Line::plain(figure(step.performance.sharpe)),
         ]);
     }
-    heading(canvas, "Walking forward", "the highest Sharpe ratio on a window, tried on the next") + &grid.render(canvas)
+    heading(canvas, "Walking forward", WALKING) + &grid.render(canvas)
 }

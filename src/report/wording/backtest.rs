@@ -154,14 +154,16 @@ pub fn comparisons(report: &BacktestReport) -> Vec<(&'static str, String, Vec<St
     all
 }
 
-/// The return of several months together.
+/// The return of several months together; absent where it is beyond every number.
 #[must_use]
-pub fn of_months(months: &[Month]) -> Decimal {
-    months.iter().fold(Decimal::ONE, grown) - Decimal::ONE
+pub fn of_months(months: &[Month]) -> Option<Ratio> {
+    compounded(months.iter().map(|month| month.change))
 }
 
-fn grown(before: Decimal, month: &Month) -> Decimal {
-    before * (Decimal::ONE + month.change.get())
+/// Returns one after the other, as one.
+pub(super) fn compounded(mut returns: impl Iterator<Item = Ratio>) -> Option<Ratio> {
+    let whole = returns.try_fold(Decimal::ONE, |before, it| before.checked_mul(Decimal::ONE + it.get()))?;
+    Some(Ratio::new(whole - Decimal::ONE))
 }
 
 /// An asset's mean weight over the days on which weights are told.

@@ -2,7 +2,7 @@
 //!
 //! * [`number`]: how numbers read.
 //! * [`run`]: sentences about a run; [`order`]: about its orders and what has none; [`limit`]: about its limits;
-//!   [`log`]: about its log; [`backtest`]: about a policy on the past.
+//!   [`log`]: about its log; [`backtest`]: about a policy on the past; [`study`]: about several of them.
 
 pub mod backtest;
 pub mod limit;
@@ -10,6 +10,7 @@ pub mod log;
 pub mod number;
 pub mod order;
 pub mod run;
+pub mod study;
 
 use jiff::Timestamp;
 
