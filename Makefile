@@ -35,6 +35,11 @@ FUZZ_LIMITS := -rss_limit_mb=512 -max_len=8192 -timeout=10
 CARGO_MUTANTS_VERSION := 27.1.0
 CARGO_MUTANTS := .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 MUTANTS := keys transitions verification-1 verification-2 verification-3
+# The browser of the page test, from the npm package that carries it: needs node, and neither root nor a download besides.
+BROWSER := .tools/browser
+# What the backtest is timed beside: bt of PyPI, with everything that it needs pinned.
+BT_VERSION := 1.4.1
+BT := .tools/bt-$(BT_VERSION)/bin/python
 CHAOS_KILLS ?= 1100
 # What `make ci-long` runs besides the properties; each ends within LONG_LIMIT_SECONDS.
 LONG_PARTS := long-largest-run $(FUZZ_TARGETS:%=fuzz-%) $(MUTANTS:%=mutants-%) chaos
@@ -76,12 +81,22 @@ install: ## Install `rebalance` for this user, optimised
 ##@ Develop
 
 .PHONY: test
-test: ## Run every test; says at the end how many were skipped because ../shared is missing
+test: ## Run every test; says at the end how many were skipped because ../shared or the browser is missing
 	@mkdir -p $(dir $(SKIP_LOG)) && rm -f $(SKIP_LOG)
 	@status=0; REBALANCE_SKIP_LOG=$(SKIP_LOG) $(CARGO) test --no-fail-fast || status=$$?; \
 	  if [ -s $(SKIP_LOG) ]; then sort -u $(SKIP_LOG); fi; \
-	  printf 'skipped because ../shared is missing: %s\n' "$$(sort -u $(SKIP_LOG) 2>/dev/null | wc -l)"; \
+	  printf 'skipped because ../shared or the browser is missing: %s\n' "$$(sort -u $(SKIP_LOG) 2>/dev/null | wc -l)"; \
 	  exit $$status
+
+.PHONY: test-browser
+test-browser: $(BROWSER)/installed ## Open pages in a headless browser: content, accessibility, both schemes, every width
+	REBALANCE_REQUIRE_SHARED=1 $(CARGO) test --no-default-features --features html,terminal --test browser -- --nocapture
+
+$(BROWSER)/installed: tests/browser/package.json tests/browser/package-lock.json tests/browser/unpack.mjs
+	rm -rf $(BROWSER) && mkdir -p $(BROWSER)
+	cp tests/browser/package.json tests/browser/package-lock.json $(BROWSER)
+	npm ci --prefix $(BROWSER) --ignore-scripts --no-audit --no-fund --loglevel=error
+	node tests/browser/unpack.mjs $(BROWSER) && touch $@
 
 .PHONY: simulation
 simulation: ## The order protocol under single faults, pairs and seeds, and its model, optimised, with figures
@@ -131,8 +146,14 @@ doc: ## Build the documentation of this crate
 	$(CARGO) doc --no-deps
 
 .PHONY: bench
-bench: ## Time the planner against the raw solver
+bench: $(BT) ## Time the planner against the raw solver, and a backtest against bt (PyPI)
 	$(CARGO) bench --no-default-features --bench planning
+	REBALANCE_BT=$(CURDIR)/$(BT) $(CARGO) bench --no-default-features --bench backtest
+
+$(BT): benches/bt-requirements.txt
+	python3 -m venv .tools/bt-$(BT_VERSION)
+	$(BT) -m pip install --quiet --disable-pip-version-check --requirement benches/bt-requirements.txt
+	touch $(BT)
 
 .PHONY: clean
 clean: ## Delete everything that was built, tools included; the store stays
@@ -159,7 +180,7 @@ shared-present:
 	    'Put it there, or run `make test`, which skips those tests and says how many.' >&2; exit 1; }
 
 .PHONY: test-shared
-test-shared: shared-present
+test-shared: shared-present $(BROWSER)/installed
 	@REBALANCE_REQUIRE_SHARED=1 $(MAKE) --no-print-directory test
 
 .PHONY: ci-long

@@ -13,6 +13,7 @@
 //! * [`ports`]: narrow traits that execution needs: store, venue, clock.
 //! * [`execution`]: claim, commit, emit, settle over those ports.
 //! * [`adapters`]: one folder per outside system.
+//! * [`backtest`]: the same planner over dated inputs of the past.
 //! * [`report`]: explains a plan or a run; decides nothing.
 //! * `cli` (feature `cli`): the command line; wiring only.
 //!
@@ -20,9 +21,11 @@
 //! * `dynamodb`: the store adapter for DynamoDB.
 //! * `local`: the embedded store that speaks the DynamoDB API in this process.
 //! * `terminal`: reports as text, with tables.
+//! * `html`: reports as pages.
 //! * `cli` (default): the command line `rebalance`, with `local`.
 
 pub mod adapters;
+pub mod backtest;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod execution;

@@ -91,10 +91,10 @@ fn every_document() -> Vec<Document> {
             updated_at: Some(run.as_of),
             store: ".rebalance/store.db".to_owned(),
         }),
-        Document::HandledRuns { runs: sample::handled() },
+        Document::HandledRuns { runs: sample::operations::handled() },
         Document::Audit {
             runs: vec![sample::audited(&[]), sample::audited(&sample::FINDINGS)],
-            switches: sample::switched().to_vec(),
+            switches: sample::operations::switched().to_vec(),
         },
         Document::Error(error),
     ]

@@ -168,12 +168,12 @@ fn a_coin_name_cannot_command_the_terminal() {
 #[test]
 fn runs_that_were_taken_up_say_what_a_person_must_do() {
     for width in [80, 160] {
-        let text = text::handled(&sample::handled(), &wide(width));
+        let text = text::handled(&sample::operations::handled(), &wide(width));
         check(&format!("handled-{width}.txt"), &text);
         assert_fits(&text, width);
     }
     assert_eq!(text::handled(&[], &wide(80)), "Nothing to recover: every run of the store is settled.\n");
-    assert!(text::handled(&sample::handled(), &Canvas { ascii: true, ..wide(80) }).is_ascii());
+    assert!(text::handled(&sample::operations::handled(), &Canvas { ascii: true, ..wide(80) }).is_ascii());
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_log_and_its_findings() {
     assert!(text::audit(std::slice::from_ref(&whole), &[], &Canvas { ascii: true, ..wide(80) }).is_ascii());
     assert!(text::audit(&[], &[], &wide(80)).contains("No runs yet"));
     for width in [80, 160] {
-        let text = text::audit(std::slice::from_ref(&whole), &sample::switched(), &wide(width));
+        let text = text::audit(std::slice::from_ref(&whole), &sample::operations::switched(), &wide(width));
         check(&format!("audit-switches-{width}.txt"), &text);
         assert_fits(&text, width);
     }

@@ -6,4 +6,5 @@ pub mod dynamodb;
 #[cfg(feature = "local")]
 pub mod embedded_store;
 pub mod files;
+pub mod history;
 pub mod paper_venue;

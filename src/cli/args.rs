@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use uuid::Uuid;
 
-use crate::model::{AccountId, Flow, Money, PortfolioId, Price, Quantity};
-use crate::preparation::time::parse_moment;
+use crate::model::{AccountId, AssetId, Flow, Money, PortfolioId, Price, Quantity, Rate};
+use crate::preparation::time::{parse_day, parse_moment};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -91,6 +92,8 @@ pub enum Command {
     Diff(Diff),
     /// Orders or positions of a run as CSV
     Export(Export),
+    /// A run or a backtest as a page: one HTML file that needs nothing else
+    Report(Report),
     /// Check a policy file, or print the JSON Schema of policies
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -110,6 +113,8 @@ pub enum Command {
     Audit(Audit),
     /// Stop all sending, allow it again, or tell which
     KillSwitch(KillSwitch),
+    /// Try a policy on the past: the same planner over dated prices, memberships and grades
+    Backtest(Box<Backtest>),
     /// Print completions for a shell
     Completions { shell: Shell },
 }
@@ -147,7 +152,7 @@ pub struct RunCases {
     pub cases: Cases,
     /// Share of an asset's daily volume that one order finds at the paper venue; any quantity when not given
     #[arg(long, value_name = "FRACTION", value_parser = rate)]
-    pub paper_depth: Option<crate::model::Rate>,
+    pub paper_depth: Option<Rate>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -208,6 +213,19 @@ pub struct Export {
     pub output: Option<PathBuf>,
 }
 
+#[derive(Debug, Clone, Args)]
+pub struct Report {
+    /// A run's id, at least four digits of its beginning, or `last`; or the JSON document of a backtest
+    #[arg(value_name = "RUN|BACKTEST")]
+    pub subject: String,
+    /// As one HTML file, which is the only format so far
+    #[arg(long, required = true)]
+    pub html: bool,
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
 #[derive(Debug, Clone, Subcommand)]
 pub enum PolicyCommand {
     /// Read a policy as a run would, and name what is wrong
@@ -231,7 +249,7 @@ pub struct Recover {
     pub time: TakenTime,
     /// As for `run`: what is still valid is sent by the same book
     #[arg(long, value_name = "FRACTION", value_parser = rate)]
-    pub paper_depth: Option<crate::model::Rate>,
+    pub paper_depth: Option<Rate>,
 }
 
 /// The time of a case of the past.
@@ -313,6 +331,102 @@ pub struct KillSwitch {
     pub portfolio: Option<PortfolioId>,
 }
 
+/// A policy, a period, and how it is traded.
+#[derive(Debug, Clone, Args)]
+pub struct Backtest {
+    /// The policy file
+    pub policy: PathBuf,
+    /// The first day, such as 2020-01-01
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
+    pub from: Date,
+    /// The last day
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
+    pub to: Date,
+    /// Files, or folders of them: daily closes, snapshots, grades, signals, recognised by their header. ASSET=PATH for
+    /// one that does not say which asset it is about. Where two have the same close, the first named counts
+    #[arg(long, value_name = "PATH", required = true, num_args = 1..)]
+    pub data: Vec<String>,
+    /// When the planner runs
+    #[arg(long, value_enum, default_value_t = Every::Month)]
+    pub every: Every,
+    /// The money to begin with, in the policy's quote currency
+    #[arg(long, value_name = "AMOUNT", default_value = "1000000", value_parser = opening)]
+    pub cash: Money,
+    /// At the close of the next day, or at the one that was planned from
+    #[arg(long, value_enum, default_value_t = FillOn::NextClose)]
+    pub fill: FillOn,
+    /// Whether costs are paid beside an order's notional, or are part of it
+    #[arg(long, value_enum, default_value_t = Basis::OnTop)]
+    pub fee_basis: Basis,
+    /// Fee that fills are charged, as a fraction of notional; the policy's when not given
+    #[arg(long, value_name = "FRACTION", value_parser = rate)]
+    pub fee: Option<Rate>,
+    /// The same for half the spread
+    #[arg(long, value_name = "FRACTION", value_parser = rate)]
+    pub half_spread: Option<Rate>,
+    /// Charge no market impact
+    #[arg(long)]
+    pub no_impact: bool,
+    /// TOML file of [[migrations]], as in case.toml
+    #[arg(long, value_name = "FILE")]
+    pub migrations: Option<PathBuf>,
+    /// Of what a coin is still worth when it leaves every source, the part that comes back
+    #[arg(long, value_name = "FRACTION", default_value = "0.5", value_parser = recovery)]
+    pub recovery: Rate,
+    /// The asset to compare with; bitcoin when not given
+    #[arg(long, value_name = "ID")]
+    pub benchmark: Option<AssetId>,
+    /// Split the period into so many windows and run each from the opening cash
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub windows: Option<u32>,
+    /// Run every combination of these values of a policy's field, such as ranking.members=20,30; may be repeated.
+    /// With --windows, the best on each window is tried on the next
+    #[arg(long, value_name = "FIELD=A,B", value_parser = variation)]
+    pub vary: Vec<Variation>,
+    /// Write the JSON document to this file besides
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write days, months, orders and weights as CSV files into this folder besides
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["windows", "vary"])]
+    pub csv: Option<PathBuf>,
+}
+
+/// A field of the policy and the values that it takes in turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variation {
+    pub path: String,
+    pub values: Vec<String>,
+}
+
+fn variation(text: &str) -> Result<Variation, String> {
+    let (path, values) = text.split_once('=').ok_or("write FIELD=A,B, such as ranking.members=20,30")?;
+    let values: Vec<String> = values.split(',').map(|value| value.trim().to_owned()).collect();
+    if path.is_empty() || values.iter().any(String::is_empty) {
+        return Err("write FIELD=A,B, such as ranking.members=20,30".to_owned());
+    }
+    Ok(Variation { path: path.to_owned(), values })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Every {
+    Day,
+    Week,
+    Month,
+    Once,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FillOn {
+    NextClose,
+    SameClose,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Basis {
+    OnTop,
+    Included,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SwitchAction {
     On,
@@ -344,6 +458,19 @@ fn money(text: &str) -> Result<Money, String> {
     }
 }
 
+fn opening(text: &str) -> Result<Money, String> {
+    match money(text) {
+        Ok(amount) if amount > Money::ZERO => Ok(amount),
+        Ok(_) => Err("there must be something to begin with".to_owned()),
+        Err(_) => Err("write an amount of money above 0".to_owned()),
+    }
+}
+
+fn recovery(text: &str) -> Result<Rate, String> {
+    let one = crate::model::Decimal::ONE;
+    rate(text).and_then(|part| if part.get() <= one { Ok(part) } else { Err("at most 1: all of it".to_owned()) })
+}
+
 /// What goes into the log: something, and not a book.
 fn sentence(text: &str) -> Result<String, String> {
     let text = text.trim();
@@ -351,8 +478,8 @@ fn sentence(text: &str) -> Result<String, String> {
     if fits { Ok(text.to_owned()) } else { Err(format!("write 1 to {MOST_WORDS} characters")) }
 }
 
-fn rate(text: &str) -> Result<crate::model::Rate, String> {
-    crate::model::Rate::parse(text).map_err(|error| error.to_string())
+fn rate(text: &str) -> Result<Rate, String> {
+    Rate::parse(text).map_err(|error| error.to_string())
 }
 
 fn flow(text: &str) -> Result<Flow, String> {

@@ -62,6 +62,7 @@ async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure
         Command::Replay(replay) => commands::replay::replay(replay, &store, output).await,
         Command::Diff(diff) => commands::diff::diff(diff, &store, output).await,
         Command::Export(export) => commands::export::export(export, &store, output).await,
+        Command::Report(report) => commands::report::report(report, &store, output).await,
         Command::Policy(PolicyCommand::Check { file }) => commands::policy::check(file, output),
         Command::Policy(PolicyCommand::Schema) => commands::policy::schema(output),
         Command::Schema { of } => commands::policy::schema_of(*of, output),
@@ -70,6 +71,7 @@ async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure
         Command::Abort(abort) => commands::abort::abort(abort, &store, output).await,
         Command::Audit(audit) => commands::audit::audit(audit, &store, output).await,
         Command::KillSwitch(switch) => commands::kill_switch::kill_switch(switch, &store, output).await,
+        Command::Backtest(backtest) => commands::backtest::backtest(backtest, output),
         Command::Completions { shell } => commands::completions::completions(*shell, output),
     }
 }

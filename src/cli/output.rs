@@ -1,6 +1,7 @@
 //! Where answers go: text or one JSON document to standard output, errors to standard error.
 
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 
 use super::args::{Format, Look};
 use super::environment;
@@ -48,6 +49,13 @@ impl Output {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Into the file, if one is named; else as it is.
+    pub(super) fn deliver(&self, text: &str, file: Option<&Path>) -> Result<(), Failure> {
+        let Some(file) = file else { return self.raw(text) };
+        std::fs::write(file, text)
+            .map_err(|error| Failure::unexpected(format!("{} cannot be written: {error}", file.display())))
     }
 
     /// Tells a failure on standard error.

@@ -44,6 +44,36 @@ impl Progress {
     }
 }
 
+/// How many of several things are done, on a terminal only.
+#[derive(Debug)]
+pub(super) struct Count {
+    bar: ProgressBar,
+}
+
+impl Count {
+    /// `wanted`: not where the answer is JSON.
+    pub(super) fn start(wanted: bool, all: usize, what: String) -> Self {
+        let all = u64::try_from(all).unwrap_or(u64::MAX);
+        let shown = wanted && environment::stderr_is_terminal();
+        let bar = if shown { ProgressBar::new(all) } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {elapsed}, {eta} left").ok();
+        let bar = bar.with_message(what);
+        Self { bar: style.map_or_else(|| bar.clone(), |style| bar.clone().with_style(style)) }
+    }
+
+    pub(super) fn at(&self, done: usize) {
+        // Several workers tell: the count never goes back.
+        let done = u64::try_from(done).unwrap_or(u64::MAX).max(self.bar.position());
+        self.bar.set_position(done);
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         self.stop = None;

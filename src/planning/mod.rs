@@ -16,14 +16,14 @@ mod error;
 mod explanation;
 mod portfolio;
 mod program;
-mod reference_weights;
+pub(crate) mod reference_weights;
 mod regime;
 mod rounding;
 mod slacks;
 mod solver;
 mod tracking;
 pub(crate) mod universe;
-mod valuation;
+pub(crate) mod valuation;
 
 #[cfg(test)]
 mod sample;

@@ -103,7 +103,7 @@ fn within(invested: Decimal, mut weights: BTreeMap<AssetId, Decimal>) -> BTreeMa
     weights
 }
 
-fn raw_weight(input: &PlanningInput, asset: &AssetId, method: WeightMethod) -> Decimal {
+pub(crate) fn raw_weight(input: &PlanningInput, asset: &AssetId, method: WeightMethod) -> Decimal {
     let Some(record) = input.assets.get(asset) else { return Decimal::ZERO };
     let cap = record.market_cap.map_or(Decimal::ZERO, Money::get);
     let score =

@@ -9,26 +9,37 @@ use super::{BadInput, PreparationError};
 /// The largest input file, in bytes. The largest file known here (a whole exchange's rules) has 1.6 MB.
 pub const MAX_FILE_SIZE: u64 = 32 * 1024 * 1024;
 
+/// Reads a whole file of at most [`MAX_FILE_SIZE`].
+///
+/// # Errors
+/// As [`read_file_up_to`].
+pub fn read_file(path: &Path) -> Result<Vec<u8>, PreparationError> {
+    read_file_up_to(path, MAX_FILE_SIZE)
+}
+
 /// Reads a whole file.
 ///
 /// # Errors
 /// [`PreparationError::Unreadable`] when the file is missing or cannot be read, [`PreparationError::BadInput`]
-/// when it is larger than [`MAX_FILE_SIZE`].
-pub fn read_file(path: &Path) -> Result<Vec<u8>, PreparationError> {
+/// when it has more than `most` bytes.
+pub fn read_file_up_to(path: &Path, most: u64) -> Result<Vec<u8>, PreparationError> {
     let unreadable = |error: std::io::Error| PreparationError::Unreadable {
         path: path.display().to_string(),
         problem: error.to_string(),
     };
     let mut bytes = Vec::new();
     // One byte more than allowed is enough to know; a file that grows meanwhile cannot exhaust the memory.
-    let _ =
-        File::open(path).map_err(unreadable)?.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE_SIZE {
+    let _ = File::open(path)
+        .map_err(unreadable)?
+        .take(most.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
         return Err(BadInput::new(
             &path.display().to_string(),
             "the file",
             "",
-            format!("it is larger than {MAX_FILE_SIZE} bytes"),
+            format!("it is larger than {most} bytes"),
             "split it by date or check that it is the right file",
         )
         .into());

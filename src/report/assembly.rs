@@ -122,7 +122,7 @@ fn orders(plan: &RebalancePlan, record: Option<&RunRecord>) -> Vec<OrderReport> 
         .orders
         .iter()
         .map(|order| {
-            let result = record.map(|_| OrderResult::of(results.get(&order.key).copied()));
+            let result = record.map(|_| OrderResult::of(order, results.get(&order.key).copied()));
             OrderReport::of(order, positions.get(&order.asset).copied(), result)
         })
         .collect();
@@ -221,7 +221,7 @@ impl OrderReport {
 
 impl OrderResult {
     /// An order without an item has not been sent.
-    fn of(record: Option<&OrderRecord>) -> Self {
+    fn of(order: &Order, record: Option<&OrderRecord>) -> Self {
         let Some(record) = record else {
             return Self {
                 state: OrderState::Planned,
@@ -229,15 +229,30 @@ impl OrderResult {
                 average_price: None,
                 filled_notional: Money::ZERO,
                 fee: Money::ZERO,
+                slippage: Money::ZERO,
+                cost: Money::ZERO,
+                estimated_cost: Money::ZERO,
                 note: String::new(),
             };
         };
+        let filled = record.filled_quantity;
+        let filled_notional = record.average_price.map_or(Money::ZERO, |price| price.value_of(filled));
+        let at_reference = order.reference_price.value_of(filled);
+        let slippage = match (record.average_price, order.side) {
+            (None, _) => Money::ZERO,
+            (Some(_), Side::Buy) => filled_notional - at_reference,
+            (Some(_), Side::Sell) => at_reference - filled_notional,
+        };
+        let whole = order.reference_price.value_of(order.quantity);
         Self {
             state: record.state.into(),
-            filled_quantity: record.filled_quantity,
+            filled_quantity: filled,
             average_price: record.average_price,
-            filled_notional: record.average_price.map_or(Money::ZERO, |price| price.value_of(record.filled_quantity)),
+            filled_notional,
             fee: record.fee,
+            slippage,
+            cost: record.fee + slippage,
+            estimated_cost: at_reference.fraction_of(whole).of(order.estimated_cost),
             note: record.note.clone(),
         }
     }
@@ -247,6 +262,7 @@ impl ExecutionReport {
     fn of(plan: &RebalancePlan, record: &RunRecord) -> Self {
         let mut by_state = BTreeMap::new();
         let (mut bought, mut sold, mut fees, mut slippage) = (Money::ZERO, Money::ZERO, Money::ZERO, Money::ZERO);
+        let mut estimated_cost = Money::ZERO;
         let (mut sent, mut needs_attention) = (0, 0);
         for order in orders(plan, Some(record)) {
             let Some(result) = &order.result else { continue };
@@ -256,16 +272,11 @@ impl ExecutionReport {
             needs_attention +=
                 usize::from(matches!(result.state, OrderState::Unknown | OrderState::Sending | OrderState::NotPlaced));
             fees += result.fee;
-            let at_reference = order.reference_price.value_of(result.filled_quantity);
+            slippage += result.slippage;
+            estimated_cost += result.estimated_cost;
             match order.side {
-                Side::Buy => {
-                    bought += result.filled_notional;
-                    slippage += result.filled_notional - at_reference;
-                }
-                Side::Sell => {
-                    sold += result.filled_notional;
-                    slippage += at_reference - result.filled_notional;
-                }
+                Side::Buy => bought += result.filled_notional,
+                Side::Sell => sold += result.filled_notional,
             }
         }
         Self {
@@ -278,6 +289,8 @@ impl ExecutionReport {
             sold,
             fees,
             slippage,
+            cost: fees + slippage,
+            estimated_cost,
             cash_after: record.account_after.as_ref().map(|account| account.cash_free + account.cash_locked),
             net_asset_value_after: value_after(plan, record),
             needs_attention,

@@ -47,7 +47,7 @@ pub const POSITION_COLUMNS: [&str; 14] = [
 ];
 
 /// Text from elsewhere. A cell that begins like a formula would be one in a spreadsheet: an apostrophe keeps it text.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
@@ -121,7 +121,7 @@ pub fn positions(report: &RunReport) -> Result<String, csv::Error> {
     finish(writer)
 }
 
-fn finish(writer: csv::Writer<Vec<u8>>) -> Result<String, csv::Error> {
+pub(super) fn finish(writer: csv::Writer<Vec<u8>>) -> Result<String, csv::Error> {
     let bytes = writer.into_inner().map_err(|error| csv::Error::from(std::io::Error::other(error.to_string())))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::audit::{AuditReport, SwitchReport};
+use super::backtest::{BacktestReport, StudyReport};
 use super::difference::{Difference, FieldChange};
 use super::explanation::Explanation;
 use super::handling::HandledRun;
@@ -57,6 +58,12 @@ pub enum Document {
         /// Every kill switch that was ever set; none where one run is asked for.
         switches: Vec<SwitchReport>,
     },
+    /// `backtest` of one policy over one period.
+    #[serde(rename = "rebalance/backtest/1")]
+    Backtest(Box<BacktestReport>),
+    /// `backtest` with windows or a grid of parameters.
+    #[serde(rename = "rebalance/backtest-study/1")]
+    BacktestStudy(Box<StudyReport>),
     /// Any command that failed as a whole.
     #[serde(rename = "rebalance/error/1")]
     Error(ErrorReport),

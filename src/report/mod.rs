@@ -11,24 +11,33 @@
 //! * [`difference`]: what changed from one run to another.
 //! * [`handling`]: stored runs that were taken up again, and what a person must do.
 //! * [`audit`]: a run's log and what its check found.
+//! * [`backtest`]: a policy over a period of the past, and several of them under one question.
 //! * [`document`]: every JSON document that the command line prints, each with its schema name.
 //! * [`published`]: the spellings that documents use.
 //! * [`csv`]: orders and positions for a spreadsheet.
+//! * [`wording`] (features `terminal` and `html`): numbers and sentences for people.
 //! * [`text`] (feature `terminal`): the same for people, at any width.
+//! * [`html`] (feature `html`): a page of it, in one file.
 
 mod assembly;
 pub mod audit;
+pub mod backtest;
 pub mod certificate;
 pub mod csv;
 pub mod difference;
 pub mod document;
 pub mod explanation;
 pub mod handling;
+#[cfg(feature = "html")]
+pub mod html;
 pub mod published;
 pub mod run;
 #[cfg(feature = "terminal")]
 pub mod text;
+#[cfg(any(feature = "terminal", feature = "html"))]
+pub mod wording;
 
+pub use backtest::{BacktestReport, StudyReport};
 pub use certificate::LimitFamily;
 pub use difference::Difference;
 pub use document::Document;

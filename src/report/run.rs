@@ -188,6 +188,12 @@ pub struct OrderResult {
     /// Filled quantity at the average price; 0 while nothing is filled.
     pub filled_notional: Money,
     pub fee: Money,
+    /// Paid over, or received under, the reference price, fee not counted; negative: better than it.
+    pub slippage: Money,
+    /// What it did cost: fee plus slippage.
+    pub cost: Money,
+    /// What the plan expected the filled part to cost: its estimate in proportion to the quantity.
+    pub estimated_cost: Money,
     pub note: String,
 }
 
@@ -237,6 +243,10 @@ pub struct ExecutionReport {
     pub fees: Money,
     /// Paid over, or received under, the reference prices, fees not counted; negative: better than them.
     pub slippage: Money,
+    /// What trading did cost: fees plus slippage.
+    pub cost: Money,
+    /// What the plan expected the filled parts to cost.
+    pub estimated_cost: Money,
     pub cash_after: Option<Money>,
     /// Settled cash plus settled holdings at the plan's prices.
     pub net_asset_value_after: Option<Money>,

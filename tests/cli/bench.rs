@@ -92,6 +92,6 @@ pub(crate) fn copy_case(case: &str) -> TempDir {
     target
 }
 
-pub(crate) fn path(folder: &TempDir) -> &str {
-    folder.path().to_str().expect("UTF-8")
+pub(crate) fn path(place: &impl AsRef<Path>) -> &str {
+    place.as_ref().to_str().expect("UTF-8")
 }

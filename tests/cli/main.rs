@@ -7,6 +7,7 @@
     reason = "a test stops where something is not as it must be"
 )]
 
+mod backtest;
 mod bench;
 mod recovery;
 mod stores;
@@ -43,6 +44,7 @@ fn a_dry_run_writes_nothing() {
     bench.expect(0, &["replay", "last"]);
     bench.expect(0, &["explain", "last"]);
     bench.expect(0, &["export", "last", "--csv"]);
+    bench.expect(0, &["report", "last", "--html"]);
     bench.expect(0, &["kill-switch", "status"]);
     assert!(bench.files() == before, "what only looks left a trace: {:?}", bench.files().keys());
 }
@@ -75,6 +77,32 @@ fn the_second_run_places_nothing() {
     assert_eq!(before.len(), bench.files().len());
     let text = bench.expect(0, &["run", BLUE_CHIP]).out;
     assert!(text.contains("Already done") && text.contains("0 new orders"), "{text}");
+}
+
+#[test]
+fn a_run_has_a_page_with_its_keys_and_its_log() {
+    let bench = Bench::new();
+    let runs = bench.json(0, &["run", BLUE_CHIP]);
+    let page = bench.expect(0, &["report", "last", "--html"]).out;
+    assert!(page.starts_with("<!DOCTYPE html>"));
+    assert!(keys(&runs).iter().all(|key| page.contains(&format!(">{key}</code>"))));
+    assert!(page.contains("every hash recomputed: as written"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("page.html");
+    let told = bench.expect(0, &["report", "last", "--html", "--out", path(&file)]).out;
+    assert_eq!((told.as_str(), fs::read_to_string(&file).expect("a page")), ("", page));
+}
+
+#[test]
+fn what_has_no_page_is_refused_with_a_remedy() {
+    let bench = Bench::new();
+    let runs = bench.json(0, &["run", BLUE_CHIP]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("runs.json");
+    fs::write(&file, runs.to_string()).expect("a file");
+    let told = bench.expect(3, &["report", path(&file), "--html"]).err;
+    assert!(told.contains("not a backtest's document") && told.contains("--json"), "{told}");
+    bench.expect(2, &["report", "last"]);
 }
 
 #[test]

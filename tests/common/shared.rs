@@ -13,13 +13,21 @@ pub(crate) fn shared_data(test: &str) -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path);
     }
+    skip(test, "../shared is missing");
+    None
+}
+
+/// Prints and counts that a test was skipped.
+///
+/// # Panics
+/// When nothing may be missing: under `REBALANCE_REQUIRE_SHARED=1`, as in `make ci`.
+pub(crate) fn skip(test: &str, missing: &str) {
     #[expect(clippy::disallowed_methods, reason = "a switch of the test suite, not of the product")]
     let required = std::env::var("REBALANCE_REQUIRE_SHARED").is_ok_and(|value| value == "1");
-    assert!(!required, "{test}: ../shared is missing and REBALANCE_REQUIRE_SHARED=1");
-    let line = format!("SKIPPED: {test}: ../shared is missing");
+    assert!(!required, "{test}: {missing} and REBALANCE_REQUIRE_SHARED=1");
+    let line = format!("SKIPPED: {test}: {missing}");
     println!("{line}");
     log_skip(&line);
-    None
 }
 
 /// Appends the line to the file that `REBALANCE_SKIP_LOG` names, if any: the output of a passing test is captured, and

@@ -1,7 +1,7 @@
 //! A plan written by hand, as a report's reader would meet it: twenty positions, twelve orders, two limits that
 //! gave way, some assets in the way of things. Prices are of 2025-04-16, rounded.
 
-mod operations;
+pub(crate) mod operations;
 
 use index_rebalancer::model::{
     AccountId, AccountSnapshot, AssetId, Decimal, Environment, Flow, Holding, InstrumentId, Money, Order, PortfolioId,
@@ -15,7 +15,7 @@ use index_rebalancer::planning::plan::{
 };
 use index_rebalancer::ports::{OrderRecord, OrderState, RunRecord, RunState};
 
-pub(crate) use operations::{FINDINGS, audited, handled, switched};
+pub(crate) use operations::{FINDINGS, audited};
 
 pub(crate) fn asset(id: &str) -> AssetId {
     AssetId::new(id).expect("an id")

@@ -1,19 +1,20 @@
-//! Dependencies point one way: model ← planning ← {preparation, execution, report} ← programs.
+//! Dependencies point one way: model ← planning ← {preparation, execution, backtest, report} ← programs.
 
 use crate::tokens::{NamePath, read};
 use crate::{Finding, Source, assert_caught, assert_clean, assert_passes, product_files, root, rust_files};
 
 /// For each top-level module, the modules that it may use besides itself.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("planning", &["model"]),
     ("ports", &["model", "planning"]),
     ("preparation", &["model", "planning", "ports"]),
     ("execution", &["model", "planning", "ports"]),
-    ("report", &["model", "planning", "ports"]),
-    ("adapters", &["model", "planning", "ports", "preparation"]),
+    ("backtest", &["model", "planning", "preparation"]),
+    ("report", &["model", "planning", "ports", "backtest"]),
+    ("adapters", &["model", "planning", "ports", "preparation", "backtest"]),
     ("config", &["model"]),
-    ("cli", &["model", "planning", "ports", "preparation", "execution", "adapters", "report"]),
+    ("cli", &["model", "planning", "ports", "preparation", "execution", "adapters", "backtest", "report"]),
 ];
 
 /// No file uses a module that its own module does not stand upon.

@@ -30,7 +30,8 @@ pub(in crate::cli) async fn audit(asked: &Audit, path: &StorePath, output: &Outp
     Ok(if is_whole { 0 } else { ErrorKind::NeedsAttention.exit_code() })
 }
 
-async fn report(store: &EmbeddedStore, run: Uuid) -> Result<AuditReport, Failure> {
+/// One run's log and what its check found.
+pub(super) async fn report(store: &EmbeddedStore, run: Uuid) -> Result<AuditReport, Failure> {
     let trail = execution::load_audit(store.store(), run).await?;
     let trail = trail.ok_or_else(|| Failure::unexpected(format!("run {run} is gone from the store")))?;
     let plan = execution::load_run(store.store(), run).await?.and_then(|record| record.plan);

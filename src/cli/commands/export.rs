@@ -12,10 +12,6 @@ pub(in crate::cli) async fn export(asked: &Export, path: &StorePath, output: &Ou
     let report = RunReport::of_record(Mode::Stored, &record).ok_or_else(|| store::without_plan(&record))?;
     let text = if asked.positions { csv::positions(&report) } else { csv::orders(&report) };
     let text = text.map_err(|error| Failure::unexpected(format!("the run has no CSV: {error}")))?;
-    match &asked.output {
-        None => output.raw(&text)?,
-        Some(file) => std::fs::write(file, text)
-            .map_err(|error| Failure::unexpected(format!("{} cannot be written: {error}", file.display())))?,
-    }
+    output.deliver(&text, asked.output.as_deref())?;
     Ok(0)
 }

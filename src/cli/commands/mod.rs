@@ -2,6 +2,7 @@
 
 pub(super) mod abort;
 pub(super) mod audit;
+pub(super) mod backtest;
 pub(super) mod completions;
 pub(super) mod diff;
 pub(super) mod explain;
@@ -11,6 +12,7 @@ pub(super) mod plan;
 pub(super) mod policy;
 pub(super) mod recover;
 pub(super) mod replay;
+pub(super) mod report;
 pub(super) mod run;
 pub(super) mod runs;
 pub(super) mod settle;

@@ -19,7 +19,10 @@ use super::{GuardViolation, PreparationError};
 use crate::model::{AccountSnapshot, AssetId, PlanningInput};
 
 /// Drops what is unsound behind the candidates, then refuses the input if any guard is violated.
-pub(super) fn enforce(mut input: PlanningInput) -> Result<PlanningInput, PreparationError> {
+///
+/// # Errors
+/// All violations together.
+pub fn enforce(mut input: PlanningInput) -> Result<PlanningInput, PreparationError> {
     let mut violations = Vec::new();
     // Before stale grades are taken out, or the newest one could not be seen.
     grades::check_dates(&input, &mut violations);

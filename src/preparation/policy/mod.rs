@@ -1,10 +1,13 @@
 //! Policies from TOML, with every rule between fields checked.
 
 mod checks;
+mod variation;
 
 use std::path::Path;
 
 use schemars::Schema;
+
+pub use variation::varied;
 
 use super::reading::read_file;
 use super::{PreparationError, toml_text};

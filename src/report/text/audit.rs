@@ -3,8 +3,8 @@
 use super::canvas::{Canvas, Line, Tone};
 use super::heading;
 use super::table::{Column, Grid};
-use crate::report::audit::{AuditEntry, AuditFinding, AuditReport, SwitchReport};
-use crate::report::run::count;
+use crate::report::audit::{AuditFinding, AuditReport, SwitchReport};
+use crate::report::wording::log::{self, Stored};
 
 /// Entries that are shown where not all are.
 const SHOWN: usize = 40;
@@ -36,7 +36,7 @@ fn switch_log(report: &SwitchReport, canvas: &Canvas) -> String {
     for entry in report.entries.iter().skip(hidden) {
         let (tone, set) = if entry.on { (Tone::Bad, "on") } else { (Tone::Good, "off") };
         grid.row([
-            Line::plain(moment(entry.at)),
+            Line::plain(log::moment(entry.at)),
             Line::plain(entry.sequence.to_string()),
             Line::new(tone, set),
             Line::plain(canvas.clean(&entry.operator)),
@@ -49,12 +49,7 @@ fn switch_log(report: &SwitchReport, canvas: &Canvas) -> String {
         out.push_str(&canvas.faint_line(&format!("  and {hidden} before them; --full shows all")));
     }
     out.push('\n');
-    let told = count_of_entries(report.entries.len());
-    out + &judged(&format!("kill switch of {of}: {told}"), "switch says", &report.findings, canvas)
-}
-
-fn moment(at: jiff::Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
+    out + &judged(&format!("kill switch of {of}"), report.entries.len(), &report.findings, Stored::Switch, canvas)
 }
 
 fn short(hash: &str) -> String {
@@ -77,12 +72,12 @@ fn entries(report: &AuditReport, canvas: &Canvas) -> String {
     let most = if canvas.full { usize::MAX } else { SHOWN };
     for entry in report.entries.iter().take(most) {
         grid.row([
-            Line::plain(moment(entry.at)),
-            Line::plain(subject(entry)),
+            Line::plain(log::moment(entry.at)),
+            Line::plain(log::subject(entry)),
             Line::plain(entry.sequence.to_string()),
-            change(entry, canvas),
+            Line::plain(log::change(entry, canvas.pick("→", "->"))),
             Line::plain(entry.epoch.to_string()),
-            Line::plain(canvas.clean(entry.operator.as_deref().unwrap_or("program"))),
+            Line::plain(canvas.clean(log::author(entry))),
             Line::new(Tone::Faint, short(&entry.hash)),
             Line::plain(canvas.clean(&entry.why)),
         ]);
@@ -96,59 +91,25 @@ fn entries(report: &AuditReport, canvas: &Canvas) -> String {
     out
 }
 
-fn subject(entry: &AuditEntry) -> String {
-    let Some(key) = entry.order else { return "run".to_owned() };
-    match (entry.side, &entry.instrument) {
-        (Some(side), Some(instrument)) => format!("{side} {instrument}"),
-        _ => format!("order {}", key.to_string().chars().take(8).collect::<String>()),
-    }
-}
-
-fn change(entry: &AuditEntry, canvas: &Canvas) -> Line {
-    let words = |state: &str| state.replace('_', " ");
-    let arrow = canvas.pick("→", "->");
-    Line::plain(match &entry.from {
-        None => words(&entry.to),
-        Some(from) if *from == entry.to => format!("{}, as before", words(from)),
-        Some(from) => format!("{} {arrow} {}", words(from), words(&entry.to)),
-    })
-}
-
 fn verdict(report: &AuditReport, canvas: &Canvas) -> String {
-    let told = count_of_entries(report.entries.len());
     judged(
-        &format!("run {} of {}: {told}", report.run_id, report.portfolio),
-        "run and orders say",
+        &format!("run {} of {}", report.run_id, report.portfolio),
+        report.entries.len(),
         &report.findings,
+        Stored::Run,
         canvas,
     )
 }
 
-/// One line where the log is whole, else every finding. `stored`: what of the store agrees with it; the first word says
-/// whose chain it is.
-fn judged(what: &str, stored: &str, findings: &[AuditFinding], canvas: &Canvas) -> String {
-    if findings.is_empty() {
-        let mark = Line::new(Tone::Good, format!("{} ", canvas.pick("✓", "+")));
-        let text = format!("{what}, every hash recomputed: as written, and as the stored {stored}");
-        return canvas.fill(&mark, Tone::Plain, &text);
-    }
-    let mark = Line::new(Tone::Bad, format!("{} ", canvas.pick("✗", "X")));
-    let found = count(findings.len(), "finding");
-    let mut out = canvas.fill(&mark, Tone::Plain, &format!("{what}, {found}; a person must look at the store"));
+/// One line where the log is whole, else every finding.
+fn judged(what: &str, entries: usize, findings: &[AuditFinding], stored: Stored, canvas: &Canvas) -> String {
+    let text = format!("{what}: {}", log::verdict(entries, findings, stored));
+    let (tone, mark) =
+        if findings.is_empty() { (Tone::Good, canvas.pick("✓", "+")) } else { (Tone::Bad, canvas.pick("✗", "X")) };
+    let mut out = canvas.fill(&Line::new(tone, format!("{mark} ")), Tone::Plain, &text);
     for finding in findings {
         let bullet = Line::new(Tone::Bad, format!("  {} ", canvas.pick("•", "*")));
-        out.push_str(&canvas.fill(&bullet, Tone::Plain, &canvas.clean(&told(finding, stored))));
+        out.push_str(&canvas.fill(&bullet, Tone::Plain, &canvas.clean(&log::finding(finding, stored))));
     }
     out
-}
-
-fn count_of_entries(number: usize) -> String {
-    if number == 1 { "1 entry".to_owned() } else { format!("{number} entries") }
-}
-
-fn told(finding: &AuditFinding, stored: &str) -> String {
-    let own = stored.split(' ').next().unwrap_or(stored);
-    let of = finding.order.map_or_else(|| own.to_owned(), |key| format!("order {key}"));
-    let at = finding.sequence.map_or_else(String::new, |sequence| format!(", entry {sequence}"));
-    format!("{}, {of}{at}: {}", finding.fault.replace('_', " "), finding.what)
 }

@@ -4,6 +4,7 @@ use rust_decimal::RoundingStrategy;
 use rust_decimal::prelude::*;
 
 use super::canvas::{Canvas, Line, Tone};
+use super::number;
 use crate::model::Weight;
 
 /// The weight that a full bar stands for, and how many cells it has.
@@ -16,10 +17,7 @@ pub(super) struct Scale {
 impl Scale {
     /// The next round number of percent above the largest weight.
     pub(super) fn for_largest(largest: Weight, cells: usize) -> Self {
-        let round = [1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 75, 100];
-        let full = round.into_iter().map(|percent| Decimal::new(percent, 2)).find(|full| *full >= largest.get());
-        let full = full.unwrap_or_else(|| largest.get().max(Decimal::ONE));
-        Self { full: Weight::new(full).unwrap_or(Weight::ONE), cells }
+        Self { full: number::round_weight_above(largest), cells }
     }
 
     /// The number of cells up to a weight, to the nearest.

@@ -5,6 +5,10 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::report::wording::printable;
+
+pub use crate::report::wording::Tone;
+
 /// The narrowest layout; a narrower terminal wraps by itself.
 pub const MIN_WIDTH: usize = 60;
 
@@ -27,31 +31,16 @@ impl Default for Canvas {
     }
 }
 
-/// What a piece of text is, which decides its colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
-    Plain,
-    Strong,
-    Faint,
-    Buy,
-    Sell,
-    Good,
-    Warn,
-    Bad,
-}
-
-impl Tone {
-    fn style(self) -> Style {
-        let color = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
-        match self {
-            Self::Plain => Style::new(),
-            Self::Strong => Style::new().bold(),
-            Self::Faint => Style::new().dimmed(),
-            Self::Buy | Self::Good => color(AnsiColor::Green),
-            Self::Sell => color(AnsiColor::Magenta),
-            Self::Warn => color(AnsiColor::Yellow),
-            Self::Bad => color(AnsiColor::Red).bold(),
-        }
+fn style(tone: Tone) -> Style {
+    let color = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
+    match tone {
+        Tone::Plain => Style::new(),
+        Tone::Strong => Style::new().bold(),
+        Tone::Faint => Style::new().dimmed(),
+        Tone::Buy | Tone::Good => color(AnsiColor::Green),
+        Tone::Sell => color(AnsiColor::Magenta),
+        Tone::Warn => color(AnsiColor::Yellow),
+        Tone::Bad => color(AnsiColor::Red).bold(),
     }
 }
 
@@ -127,7 +116,7 @@ impl Canvas {
 
     #[must_use]
     pub fn paint(&self, tone: Tone, text: &str) -> String {
-        let style = tone.style();
+        let style = style(tone);
         if !self.color || style.is_plain() || text.is_empty() {
             return text.to_owned();
         }
@@ -140,17 +129,19 @@ impl Canvas {
         self.paint(Tone::Faint, text) + "\n"
     }
 
-    /// Text from elsewhere, made safe to show: feeds name coins, and a name may hold a terminal's escape codes or
-    /// marks that turn the line around.
+    /// Text from elsewhere, made safe to show, in the characters that the terminal has.
     #[must_use]
     pub fn clean(&self, text: &str) -> String {
+        let text = printable(text);
+        if !self.ascii {
+            return text;
+        }
         let mut clean = String::with_capacity(text.len());
         for character in text.chars() {
-            match character {
-                '\n' | '\t' => clean.push(' '),
-                _ if character.is_control() || is_format_mark(character) => clean.push('?'),
-                _ if !self.ascii || character.is_ascii() => clean.push(character),
-                _ => clean.push_str(ascii_for(character)),
+            if character.is_ascii() {
+                clean.push(character);
+            } else {
+                clean.push_str(ascii_for(character));
             }
         }
         clean
@@ -181,11 +172,6 @@ impl Canvas {
         let shown: Vec<&str> = names.iter().take(most).map(String::as_str).collect();
         format!("{} {} and {} more", shown.join(", "), self.pick("…", "..."), names.len() - most)
     }
-}
-
-/// Invisible or direction-changing characters that can make a line read as something else.
-fn is_format_mark(character: char) -> bool {
-    matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 fn ascii_for(character: char) -> &'static str {

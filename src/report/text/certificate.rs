@@ -5,7 +5,8 @@ use super::table::{Column, Grid};
 use super::{heading, number};
 use crate::report::certificate::{Check, LimitFamily};
 use crate::report::published::Sense;
-use crate::report::run::{RunReport, count};
+use crate::report::run::RunReport;
+use crate::report::wording::limit;
 
 pub(super) fn relaxations(report: &RunReport, canvas: &Canvas) -> String {
     if report.relaxations.is_empty() {
@@ -20,9 +21,7 @@ pub(super) fn relaxations(report: &RunReport, canvas: &Canvas) -> String {
         Column::right("met at"),
     ]);
     for it in &report.relaxations {
-        let at_least =
-            report.certificate.checks.iter().any(|check| check.limit == it.limit && check.sense == Sense::AtLeast);
-        let met = if at_least { it.bound - it.amount } else { it.bound + it.amount };
+        let met = limit::met_at(report, it);
         grid.row([
             Line::new(Tone::Warn, canvas.clean(&it.limit)),
             Line::plain(it.priority.to_string()),
@@ -40,12 +39,7 @@ pub(super) fn certificate(report: &RunReport, canvas: &Canvas) -> String {
     if certificate.checks.is_empty() {
         return String::new();
     }
-    let violated: usize = certificate.families.iter().map(|family| family.violated).sum();
-    let verdict = if violated == 0 {
-        format!("{} re-checked on the rounded orders, all met", count(certificate.checks.len(), "limit"))
-    } else {
-        format!("{violated} of {} VIOLATED", count(certificate.checks.len(), "limit"))
-    };
+    let (_, verdict) = limit::verdict(report);
     let mut out = heading(canvas, "Certificate", &verdict);
     let grid = if canvas.full { all(canvas, &certificate.checks) } else { families(canvas, &certificate.families) };
     out.push_str(&grid.render(canvas));
@@ -76,7 +70,7 @@ fn families(canvas: &Canvas, families: &[LimitFamily]) -> Grid {
             ),
         ];
         row.extend(figures(canvas, &family.tightest));
-        row.push(Line::new(Tone::Warn, gave_way(family)));
+        row.push(Line::new(Tone::Warn, limit::gave_way(family)));
         grid.row(row);
     }
     grid
@@ -96,7 +90,7 @@ fn all(canvas: &Canvas, checks: &[Check]) -> Grid {
     for check in checks {
         let [value, sense, bound, room] = figures(canvas, check);
         grid.row([
-            verdict(canvas, check.slack.get() >= crate::model::Decimal::ZERO, !check.relaxation.is_zero()),
+            verdict(canvas, limit::is_met(check), !check.relaxation.is_zero()),
             Line::plain(canvas.clean(&check.limit)),
             value,
             sense,
@@ -130,17 +124,6 @@ pub(super) fn figures(canvas: &Canvas, check: &Check) -> [Line; 4] {
         Line::plain(number::percent(check.bound)),
         Line::plain(number::percent(check.slack)),
     ]
-}
-
-fn gave_way(family: &LimitFamily) -> String {
-    let mut parts = Vec::new();
-    if family.relaxed > 0 {
-        parts.push(format!("{} relaxed", family.relaxed));
-    }
-    if family.with_lot_allowance > 0 {
-        parts.push(format!("{} by lots", family.with_lot_allowance));
-    }
-    parts.join(", ")
 }
 
 fn amount_or_nothing(weight: crate::model::Weight) -> String {

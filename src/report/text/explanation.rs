@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use super::canvas::{Canvas, Line, Tone};
 use super::certificate::{figures, verdict};
-use super::orders::{side, state_tone};
-use super::positions::{reason_tone, reason_words};
+use super::orders::side;
 use super::table::{Column, Grid};
 use super::{heading, number, time};
 use crate::model::{ListingStatus, Signal};
@@ -13,6 +12,7 @@ use crate::report::certificate::Check;
 use crate::report::explanation::{Explanation, KnownAsset};
 use crate::report::published::Sense;
 use crate::report::run::{ExclusionReport, OrderReport, PositionReport, count};
+use crate::report::wording::order::{reason_tone, reason_words, state_tone};
 
 /// All of it: nothing is cut, because this is the command that other reports refer to.
 #[must_use]

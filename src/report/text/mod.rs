@@ -1,11 +1,13 @@
 //! Reports for people, at any width from 60 columns: tables, bars, sentences that wrap.
 //!
 //! * [`canvas`]: what the terminal can show.
-//! * [`number`]: how numbers read.
+//! * [`backtest()`]: a policy on the past.
 //! * [`handled`]: runs that were taken up again; [`audit()`]: a run's log.
 //! * [`run_report`]: a plan or a run; [`explanation()`], [`difference()`], [`run_list`]: the other views.
 
 mod audit;
+mod backtest;
+mod backtest_study;
 mod bar;
 pub mod canvas;
 mod certificate;
@@ -14,14 +16,14 @@ mod explanation;
 mod handling;
 mod header;
 mod listing;
-pub mod number;
 mod orders;
 mod positions;
+mod spark;
 mod table;
 
-use jiff::Timestamp;
-
 pub use audit::audit;
+pub use backtest::backtest;
+pub use backtest_study::backtest_study;
 pub use canvas::{Canvas, Line, Tone};
 pub use difference::difference;
 pub use explanation::explanation;
@@ -29,6 +31,7 @@ pub use handling::handled;
 pub use listing::{kill_switch, policy_check, replay, run_list};
 
 use super::run::{Mode, RunReport};
+pub use super::wording::{number, time};
 
 /// A plan or a run in full; a run that was already done in brief.
 #[must_use]
@@ -64,12 +67,4 @@ fn heading(canvas: &Canvas, title: &str, remark: &str) -> String {
         canvas.fill(&line.and(Tone::Plain, "  "), Tone::Faint, remark)
     };
     format!("\n{}\n", text.trim_end_matches('\n'))
-}
-
-/// `2025-04-16 00:00 UTC`, with seconds where there are any.
-#[must_use]
-pub fn time(at: Timestamp) -> String {
-    let seconds = at.as_second().rem_euclid(60) != 0;
-    let format = if seconds { "%Y-%m-%d %H:%M:%S UTC" } else { "%Y-%m-%d %H:%M UTC" };
-    at.strftime(format).to_string()
 }

@@ -1,12 +1,10 @@
 //! Orders, what became of them, and their keys in full.
 
 use super::canvas::{Canvas, Line, Tone};
-use super::positions::reason_words;
 use super::table::{Column, Grid};
 use super::{heading, number};
-use crate::model::Side;
-use crate::report::published::OrderState;
 use crate::report::run::{OrderReport, RunReport, count};
+use crate::report::wording::order::{reason_words, side_tone, state_tone, wire_form};
 
 /// The column that holds keys when there is room for it.
 const KEY: &str = "key";
@@ -140,30 +138,5 @@ fn priority(order: &OrderReport) -> Line {
 }
 
 pub(super) fn side(order: &OrderReport) -> Line {
-    let tone = match order.side {
-        Side::Sell => Tone::Sell,
-        Side::Buy => Tone::Buy,
-    };
-    Line::new(tone, order.side.as_str())
-}
-
-pub(super) const fn state_tone(state: OrderState) -> Tone {
-    match state {
-        OrderState::Filled => Tone::Good,
-        OrderState::Unknown | OrderState::Rejected | OrderState::NotPlaced => Tone::Bad,
-        OrderState::Planned | OrderState::Sending | OrderState::Acknowledged => Tone::Plain,
-        OrderState::PartiallyFilled | OrderState::Skipped | OrderState::Expired | OrderState::Cancelled => Tone::Warn,
-    }
-}
-
-/// How the keys go to the venue.
-fn wire_form(report: &RunReport) -> &'static str {
-    let all = |is: fn(&OrderReport) -> bool| report.orders.iter().all(is);
-    if all(|order| order.client_order_id == order.key.simple().to_string()) {
-        "idempotency keys; venues get them without hyphens"
-    } else if all(|order| order.client_order_id == order.key.to_string()) {
-        "idempotency keys, as the venue gets them"
-    } else {
-        "idempotency keys; --format json shows how the venue gets them"
-    }
+    Line::new(side_tone(order.side), order.side.as_str())
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use unicode_width::UnicodeWidthStr;
 
+use super::Tone;
 use super::bar::{Scale, legend};
-use super::canvas::{Canvas, Line, Tone};
+use super::canvas::{Canvas, Line};
 use super::table::{Column, Grid};
 use super::{heading, number};
 use crate::model::Weight;
 use crate::report::published::{ReasonCode, Role};
 use crate::report::run::{ExclusionReport, PositionReport, RunReport, count};
+use crate::report::wording::order::{is_ordinary, reason_tone, reason_words};
 
 /// Rows shown unless all are wanted.
 const MOST_ROWS: usize = 40;
@@ -107,24 +109,6 @@ fn cash_row(report: &RunReport, canvas: &Canvas, scale: Scale) -> Vec<Line> {
     ]
 }
 
-pub(super) fn reason_tone(position: &PositionReport) -> Tone {
-    if !position.traded {
-        return match position.reason {
-            ReasonCode::InBand | ReasonCode::OnTarget => Tone::Faint,
-            _ => Tone::Warn,
-        };
-    }
-    if position.quantity_after > position.quantity_before { Tone::Buy } else { Tone::Sell }
-}
-
-/// Short words for a table.
-pub(super) fn reason_words(reason: ReasonCode) -> String {
-    match reason {
-        ReasonCode::CostExceedsBenefit => "not worth it".to_owned(),
-        other => other.to_string(),
-    }
-}
-
 /// What is held or wanted and has no order, by reason.
 pub(super) fn not_traded(report: &RunReport, canvas: &Canvas) -> String {
     let mut groups: BTreeMap<ReasonCode, Vec<&PositionReport>> = BTreeMap::new();
@@ -147,7 +131,7 @@ fn group(report: &RunReport, canvas: &Canvas, reason: ReasonCode, positions: &[&
     let tone = positions.first().map_or(Tone::Plain, |position| reason_tone(position));
     let title =
         Line::plain("  ").and(tone, format!("{} ({})", reason_words(reason), positions.len())).and(Tone::Plain, "  ");
-    if matches!(reason, ReasonCode::InBand | ReasonCode::OnTarget) {
+    if is_ordinary(reason) {
         let names: Vec<String> = positions.iter().map(|it| canvas.clean(report.label(&it.asset, &it.symbol))).collect();
         return canvas.fill(&title, Tone::Plain, &canvas.list(&names, MOST_NAMES * canvas.columns() / 80));
     }

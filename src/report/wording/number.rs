@@ -30,10 +30,31 @@ pub fn points(weight: Weight) -> String {
     if points.round_dp(2) > Decimal::ZERO { format!("+{text}") } else { text }
 }
 
+/// A fraction as percent, with its sign: `+12.3 %`.
+#[must_use]
+pub fn signed_percent(fraction: Decimal, places: u32) -> String {
+    let text = fixed_percent(fraction, places);
+    if text.starts_with('-') || fraction <= Decimal::ZERO { text } else { format!("+{text}") }
+}
+
+/// A fraction as percent with so many places: `12.3 %`.
+#[must_use]
+pub fn fixed_percent(fraction: Decimal, places: u32) -> String {
+    fixed(fraction * Decimal::ONE_HUNDRED, places) + " %"
+}
+
 /// A part of a whole in basis points: `2.5 bp`.
 #[must_use]
 pub fn basis_points(part: Money, whole: Money) -> String {
     fixed(part.fraction_of(whole).get() * Decimal::from(10_000), 1) + " bp"
+}
+
+/// The next round number of percent at or above the largest weight: the weight that a full bar stands for.
+#[must_use]
+pub fn round_weight_above(largest: Weight) -> Weight {
+    let round = [1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 75, 100];
+    let full = round.into_iter().map(|percent| Decimal::new(percent, 2)).find(|full| *full >= largest.get());
+    Weight::new(full.unwrap_or_else(|| largest.get().max(Decimal::ONE))).unwrap_or(Weight::ONE)
 }
 
 /// Every digit, thousands apart: `1,234.5678`.
@@ -95,7 +116,9 @@ fn exact(value: Decimal) -> String {
     grouped(&value.to_string())
 }
 
-fn fixed(value: Decimal, places: u32) -> String {
+/// So many decimal places, thousands apart.
+#[must_use]
+pub fn fixed(value: Decimal, places: u32) -> String {
     let value = value.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero);
     let value = if value.is_zero() { Decimal::ZERO } else { value };
     grouped(&format!("{value:.*}", places as usize))

@@ -1,0 +1,88 @@
+//! What a portfolio is measured against: baskets that pay no costs.
+
+use std::collections::BTreeMap;
+
+use super::history::{AssetIndex, Day, History};
+use super::ledger::last_price;
+use crate::model::{AssetId, Decimal, PlanningInput};
+use crate::planning::RebalancePlan;
+use crate::planning::plan::Role;
+use crate::planning::reference_weights::raw_weight;
+
+/// Units of assets and some cash.
+#[derive(Debug, Clone)]
+pub(super) struct Basket {
+    cash: Decimal,
+    units: BTreeMap<AssetIndex, Decimal>,
+}
+
+impl Basket {
+    pub(super) const fn of_cash(cash: Decimal) -> Self {
+        Self { cash, units: BTreeMap::new() }
+    }
+
+    pub(super) fn is_invested(&self) -> bool {
+        !self.units.is_empty()
+    }
+
+    pub(super) fn value(&self, history: &History, day: Day) -> Decimal {
+        let value = |(asset, units): (&AssetIndex, &Decimal)| {
+            last_price(history, *asset, day).map_or(Decimal::ZERO, |(_, price)| price.get() * units)
+        };
+        self.cash + self.units.iter().map(value).sum::<Decimal>()
+    }
+
+    /// Turns everything into these parts of its value; what has no price is left out, and its part stays in cash.
+    pub(super) fn turn_into(&mut self, shares: &BTreeMap<AssetIndex, Decimal>, history: &History, day: Day) {
+        let value = self.value(history, day);
+        let mut rest = value;
+        let mut units = BTreeMap::new();
+        for (asset, share) in shares {
+            if let Some((_, price)) = history.price(*asset, day) {
+                let part = value * share;
+                rest -= part;
+                let _ = units.insert(*asset, part / price.get());
+            }
+        }
+        *self = Self { cash: rest, units };
+    }
+
+    /// Pays out what is gone, as the portfolio does.
+    pub(super) fn pay_out_gone(&mut self, history: &History, day: Day, price: impl Fn(AssetIndex) -> Decimal) {
+        let gone: Vec<AssetIndex> = self.units.keys().copied().filter(|asset| history.is_gone(*asset, day)).collect();
+        for asset in gone {
+            if let Some(units) = self.units.remove(&asset) {
+                self.cash += units * price(asset);
+            }
+        }
+    }
+
+    /// Units of one asset become units of another.
+    pub(super) fn exchange(&mut self, from: AssetIndex, to: AssetIndex, ratio: Decimal) {
+        if let Some(units) = self.units.remove(&from) {
+            *self.units.entry(to).or_default() += units * ratio;
+        }
+    }
+}
+
+/// The plan's constituents by the policy's own method, without caps, limits, regime and cash.
+pub(super) fn uncapped_shares(
+    history: &History,
+    input: &PlanningInput,
+    plan: &RebalancePlan,
+) -> BTreeMap<AssetIndex, Decimal> {
+    let members: Vec<&AssetId> = plan
+        .positions
+        .iter()
+        .filter(|position| position.role == Role::Constituent)
+        .map(|position| &position.asset)
+        .collect();
+    let method = input.policy.reference_weights.method;
+    let raw: Vec<Decimal> = members.iter().map(|asset| raw_weight(input, asset, method)).collect();
+    let total: Decimal = raw.iter().sum();
+    let places = members.into_iter().zip(raw).filter_map(|(asset, raw)| {
+        let share = raw.checked_div(total)?;
+        history.find(asset).map(|place| (place, share))
+    });
+    places.collect()
+}

@@ -1,0 +1,106 @@
+//! What loaders leave out, counted by source and reason.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Why rows were not used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DropReason {
+    /// The same asset twice on one day; the first row counts.
+    DuplicateRow,
+    /// A close of 0: the source rounded it away.
+    ZeroClose,
+    /// A close far from the one before, which the next one did not confirm.
+    Spike,
+    /// A close far from the one before, which the next one confirmed: the level counts from that next one on.
+    HeldBack,
+    /// A confirmed close so far from the one before that it is another coin or another unit under the name.
+    UnitBreak,
+    /// A row whose supply broke together with its price or symbol: another coin or another unit under the name.
+    NewIdentity,
+    /// Days without a row between the first and the last one; nothing was filled in.
+    Gap,
+    /// A row that cannot be read.
+    BadRow,
+    /// A row whose asset cannot be told.
+    NoId,
+    /// Closes whose symbol is in the snapshots at another price: another coin, or a multiple of it.
+    OtherCoin,
+}
+
+impl DropReason {
+    /// What was wrong and what was done, for people.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::DuplicateRow => "the same asset twice on one day: the first row counts",
+            Self::ZeroClose => "a close of 0, which the source rounded away: the day has no close",
+            Self::Spike => "a close beyond three times or a third of the one before, gone the next day: left out",
+            Self::HeldBack => {
+                "a close beyond three times or a third of the one before, confirmed by the next: counts from the next day on"
+            }
+            Self::UnitBreak => {
+                "a confirmed change beyond twenty times or a twentieth: another coin or unit, kept under an id of its own"
+            }
+            Self::NewIdentity => {
+                "another supply at another price or symbol: another coin or unit, kept under an id of its own"
+            }
+            Self::Gap => "days without a row: nothing was filled in",
+            Self::BadRow => "a row that cannot be read: left out",
+            Self::NoId => "a row whose asset cannot be told: left out",
+            Self::OtherCoin => "closes under a symbol that the snapshots give another price: left out",
+        }
+    }
+}
+
+/// Rows of one source that were not used, for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DroppedRows {
+    pub source: String,
+    pub reason: DropReason,
+    pub rows: u32,
+    pub first: Option<Date>,
+    pub last: Option<Date>,
+    /// Rows by name: a symbol, or what was wrong.
+    pub names: BTreeMap<String, u32>,
+}
+
+/// Counts what one source leaves out.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    source: String,
+    by_reason: BTreeMap<DropReason, DroppedRows>,
+}
+
+impl Tally {
+    #[must_use]
+    pub const fn new(source: String) -> Self {
+        Self { source, by_reason: BTreeMap::new() }
+    }
+
+    /// One row, or `rows` days of a gap.
+    pub fn add(&mut self, reason: DropReason, name: &str, date: Option<Date>, rows: u32) {
+        let source = &self.source;
+        let entry = self.by_reason.entry(reason).or_insert_with(|| DroppedRows {
+            source: source.clone(),
+            reason,
+            rows: 0,
+            first: None,
+            last: None,
+            names: BTreeMap::new(),
+        });
+        entry.rows = entry.rows.saturating_add(rows);
+        entry.first = entry.first.into_iter().chain(date).min();
+        entry.last = entry.last.into_iter().chain(date).max();
+        let count = entry.names.entry(name.to_owned()).or_default();
+        *count = count.saturating_add(rows);
+    }
+
+    pub fn into_rows(self) -> impl Iterator<Item = DroppedRows> {
+        self.by_reason.into_values()
+    }
+}

@@ -1,0 +1,498 @@
+//! The day loop: migrations, fills, delistings, the run of the planner, the value at the close.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use uuid::Uuid;
+
+use super::benchmark::{Basket, uncapped_shares};
+use super::history::{AssetIndex, Day, History};
+use super::ledger::{Earnings, Fill, Ledger, Wanted, last_price};
+use super::market::{Identity, planning_input};
+use super::settings::{FillAt, Settings};
+use crate::model::{AssetId, Decimal, Money, Order, PlanningInput, Policy, PortfolioState, Price, Weight};
+use crate::planning::plan::{Outcome, ReasonCode, Role};
+use crate::planning::{PlanError, RebalancePlan, plan};
+use crate::preparation::{BadInput, PreparationError, migration};
+
+/// Days after which an order whose asset has no close fills at the last known one.
+const LONGEST_WAIT: usize = 3;
+/// Days between two samples of weights, at least, where fills are frequent.
+const SAMPLE_DAYS: usize = 7;
+
+/// What happened, day by day.
+#[derive(Debug, Clone, Default)]
+pub struct Backtest {
+    pub dates: Vec<Date>,
+    pub value: Vec<Decimal>,
+    pub cash: Vec<Decimal>,
+    /// Holdings whose price on that day is an older one.
+    pub stale_prices: Vec<u32>,
+    /// Beside `dates`; empty where there is no such benchmark.
+    pub bitcoin: Vec<Decimal>,
+    pub uncapped: Vec<Decimal>,
+    pub runs: Vec<Run>,
+    pub weights: Vec<WeightSample>,
+    pub earnings: BTreeMap<AssetIndex, Earnings>,
+    pub final_holdings: BTreeMap<AssetIndex, Decimal>,
+    pub events: Vec<Event>,
+}
+
+/// One run of the planner.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub date: Date,
+    pub run_id: Option<Uuid>,
+    pub outcome: RunOutcome,
+    pub why: String,
+    pub net_asset_value: Option<Money>,
+    pub bearish: bool,
+    pub members: usize,
+    pub entered: Vec<AssetId>,
+    pub left: Vec<AssetId>,
+    pub relaxed: Vec<String>,
+    pub turnover: Weight,
+    pub estimated_cost: Money,
+    pub orders: Vec<OrderRecord>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunOutcome {
+    Rebalance,
+    InBand,
+    NothingToTrade,
+    Guarded,
+    NoPlan,
+}
+
+/// An order and what became of it.
+#[derive(Debug, Clone)]
+pub struct OrderRecord {
+    pub order: Order,
+    pub symbol: String,
+    pub reason: ReasonCode,
+    pub sentence: String,
+    pub fill: Option<Fill>,
+    pub note: String,
+}
+
+/// Weights at the close of a day.
+#[derive(Debug, Clone)]
+pub struct WeightSample {
+    pub date: Date,
+    pub cash: Decimal,
+    pub weights: BTreeMap<AssetIndex, Decimal>,
+}
+
+/// What happened to a holding outside of runs.
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub date: Date,
+    pub kind: EventKind,
+    pub asset: AssetIndex,
+    pub symbol: String,
+    pub value_change: Option<Money>,
+    pub sentence: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// It left every source, and what was held of it was written down and paid out.
+    Delisting,
+    /// It was exchanged into another asset.
+    Migration,
+}
+
+/// An order that has not filled: its place among the run's orders.
+#[derive(Debug, Clone)]
+struct Pending {
+    run: usize,
+    order: usize,
+    planned_on: Day,
+    wanted: Wanted,
+}
+
+struct Engine<'a> {
+    policy: &'a Policy,
+    history: &'a History,
+    settings: &'a Settings,
+    identity: Identity,
+    ledger: Ledger,
+    state: PortfolioState,
+    pending: Vec<Pending>,
+    bitcoin: Option<(AssetIndex, Basket)>,
+    index: Basket,
+    sampled_on: Option<Day>,
+    /// Migrations that are done, by their place.
+    migrated: BTreeSet<usize>,
+    result: Backtest,
+}
+
+/// Runs a policy through a period. `on_plan` sees every plan with the day whose close it was made from.
+///
+/// # Errors
+/// When the period has no day in the history, or an input of the backtest itself is not sound. What ends a single run
+/// is told in its record.
+pub fn run(
+    policy: &Policy,
+    history: &History,
+    settings: &Settings,
+    mut on_plan: impl FnMut(Date, &RebalancePlan),
+) -> Result<Backtest, PreparationError> {
+    let (first, last) = period(history, settings)?;
+    let mut engine = Engine::new(policy, history, settings)?;
+    let mut due = true;
+    for day in first..=last {
+        engine.migrate(day)?;
+        let filled = engine.fill_pending(day);
+        engine.pay_out_gone(day);
+        due |= settings.schedule.includes(history.date(day));
+        let mut traded = filled;
+        if due {
+            due = !engine.plan(day, &mut on_plan)?;
+            if settings.fill == FillAt::SameClose {
+                traded |= engine.fill_pending(day);
+            }
+        }
+        engine.close_day(day, traded, day == last);
+    }
+    Ok(engine.finish())
+}
+
+fn period(history: &History, settings: &Settings) -> Result<(Day, Day), BadInput> {
+    let day = |field: &str, date: Date| {
+        history.day(date).ok_or_else(|| {
+            let problem = "the history that was loaded does not have this day";
+            BadInput::new("backtest", field, &date.to_string(), problem, "load the period that is asked for")
+        })
+    };
+    let (first, last) = (day("from", settings.from)?, day("to", settings.to)?);
+    if last < first {
+        let problem = format!("it is before {}", settings.from);
+        return Err(BadInput::new("backtest", "to", &settings.to.to_string(), problem, "give a later day"));
+    }
+    Ok((first, last))
+}
+
+impl<'a> Engine<'a> {
+    fn new(policy: &'a Policy, history: &'a History, settings: &'a Settings) -> Result<Self, PreparationError> {
+        let costs = settings.charged.costs(&policy.costs);
+        let opening = settings.opening_cash;
+        let bitcoin = bitcoin(history, settings)?;
+        Ok(Self {
+            policy,
+            history,
+            settings,
+            identity: Identity::new()?,
+            ledger: Ledger::new(opening, costs, settings.fee_basis),
+            state: PortfolioState::default(),
+            pending: Vec::new(),
+            bitcoin: bitcoin.map(|asset| (asset, Basket::of_cash(opening.get()))),
+            index: Basket::of_cash(opening.get()),
+            sampled_on: None,
+            migrated: BTreeSet::new(),
+            result: Backtest::default(),
+        })
+    }
+
+    fn migrate(&mut self, day: Day) -> Result<(), PreparationError> {
+        let (history, date) = (self.history, self.history.date(day));
+        for (place, migration) in history.migrations().iter().enumerate() {
+            // Units of something without a price yet would be worth nothing: the exchange waits for it.
+            let priced = history.find(&migration.to).is_some_and(|to| history.price(to, day).is_some());
+            if migration.on > date || !priced || !self.migrated.insert(place) {
+                continue;
+            }
+            let mut notices = Vec::new();
+            let mut nothing_held = crate::model::AccountSnapshot {
+                observed_at: history.known_at(day)?,
+                cash_free: Money::ZERO,
+                cash_locked: Money::ZERO,
+                holdings: BTreeMap::new(),
+            };
+            migration::apply(migration, &mut nothing_held, &mut self.state, &mut notices)?;
+            let Some((from, to)) = history.find(&migration.from).zip(history.find(&migration.to)) else { continue };
+            self.pending.retain(|pending| pending.wanted.asset != from);
+            for basket in self.bitcoin.iter_mut().map(|(_, basket)| basket).chain([&mut self.index]) {
+                basket.exchange(from, to, migration.ratio.get());
+            }
+            let held = self.ledger.held(from);
+            if held.is_zero() {
+                continue;
+            }
+            let value = last_price(history, from, day).map_or(Money::ZERO, |(_, price)| price.value_of(held));
+            let units = self.ledger.exchange(from, to, migration.ratio, value);
+            let sentence = format!("{held} {} became {units} {} at {}", migration.from, migration.to, migration.ratio);
+            self.event(day, EventKind::Migration, from, None, sentence);
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, day: Day, kind: EventKind, asset: AssetIndex, value_change: Option<Money>, sentence: String) {
+        let symbol = self.history.asset(asset).map(|it| it.label(day).symbol).unwrap_or_default();
+        let date = self.history.date(day);
+        self.result.events.push(Event { date, kind, asset, symbol, value_change, sentence });
+    }
+
+    /// Fills what can be filled on this day, sells before buys. Whether anything was.
+    fn fill_pending(&mut self, day: Day) -> bool {
+        let mut traded = false;
+        for mut pending in std::mem::take(&mut self.pending) {
+            let found = self.fill_price(day, &pending);
+            let Some((price, remark)) = found else {
+                self.pending.push(pending);
+                continue;
+            };
+            pending.wanted.price = price;
+            let fill = self.ledger.fill(&pending.wanted, self.history.date(day));
+            traded |= fill.is_some();
+            let included = self.settings.fee_basis == super::FeeBasis::Included;
+            let Some(order) = self.order(&pending) else { continue };
+            let is_partial = fill.as_ref().is_some_and(|fill| fill.quantity < order.order.quantity);
+            order.note = match fill {
+                None => "nothing was left to trade with".to_owned(),
+                Some(_) if is_partial && !included => join(remark, "cut to the cash or holding that was left"),
+                Some(_) => remark.to_owned(),
+            };
+            order.fill = fill;
+        }
+        traded
+    }
+
+    fn order(&mut self, pending: &Pending) -> Option<&mut OrderRecord> {
+        self.result.runs.get_mut(pending.run)?.orders.get_mut(pending.order)
+    }
+
+    fn fill_price(&self, day: Day, pending: &Pending) -> Option<(Price, &'static str)> {
+        let asset = self.history.asset(pending.wanted.asset)?;
+        if self.settings.fill == FillAt::SameClose {
+            return Some((pending.wanted.price, ""));
+        }
+        if let Some(close) = asset.close(day).filter(|_| day > pending.planned_on) {
+            return Some((close, ""));
+        }
+        let waited = day - pending.planned_on >= LONGEST_WAIT;
+        waited.then_some((pending.wanted.price, "no close for three days: filled at the one of the plan"))
+    }
+
+    /// Writes down and pays out what no source knows any more.
+    fn pay_out_gone(&mut self, day: Day) {
+        let (history, settings) = (self.history, self.settings);
+        let price = |asset: AssetIndex| delisting_price(history, settings, asset, day);
+        for basket in self.bitcoin.iter_mut().map(|(_, basket)| basket).chain([&mut self.index]) {
+            basket.pay_out_gone(history, day, price);
+        }
+        let gone: Vec<AssetIndex> =
+            self.ledger.holdings.keys().copied().filter(|asset| history.is_gone(*asset, day)).collect();
+        for asset in gone {
+            self.pending.retain(|pending| pending.wanted.asset != asset);
+            let held = self.ledger.held(asset);
+            let before = last_price(history, asset, day).map_or(Money::ZERO, |(_, price)| price.value_of(held));
+            let paid = self.ledger.pay_out(asset, price(asset));
+            let _ = history.asset(asset).map(|it| self.state.members.remove(&it.id));
+            let sentence = format!(
+                "no source knows it any more; {held} units, last worth {}, paid out {}",
+                before.get().round_dp(2),
+                paid.get().round_dp(2)
+            );
+            self.event(day, EventKind::Delisting, asset, Some(paid - before), sentence);
+        }
+    }
+
+    /// Plans on this day's close. Whether there is a plan.
+    fn plan(&mut self, day: Day, on_plan: &mut impl FnMut(Date, &RebalancePlan)) -> Result<bool, PreparationError> {
+        let (history, date) = (self.history, self.history.date(day));
+        let input = planning_input(history, day, self.policy, &self.identity, &self.ledger, &self.state);
+        let input = match input {
+            Ok(input) => input,
+            Err(PreparationError::Guarded(violations)) => {
+                let why = violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                self.result.runs.push(Run::refused(date, RunOutcome::Guarded, why));
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        match plan(&input) {
+            Ok(plan) => {
+                on_plan(date, &plan);
+                self.take(day, &input, plan);
+                Ok(true)
+            }
+            // A defect of the planner is not a result of the policy.
+            Err(error @ (PlanError::Solver(_) | PlanError::Verification(_))) => {
+                Err(BadInput::new("backtest", "plan", &date.to_string(), error.to_string(), "report it").into())
+            }
+            Err(error) => {
+                self.result.runs.push(Run::refused(date, RunOutcome::NoPlan, error.to_string()));
+                Ok(false)
+            }
+        }
+    }
+
+    fn take(&mut self, day: Day, input: &PlanningInput, plan: RebalancePlan) {
+        // What an earlier run wanted and did not get is the new plan's business.
+        for pending in std::mem::take(&mut self.pending) {
+            if let Some(order) = self.order(&pending) {
+                "the next run came before it could fill".clone_into(&mut order.note);
+            }
+        }
+        let shares = uncapped_shares(self.history, input, &plan);
+        if !shares.is_empty() {
+            self.index.turn_into(&shares, self.history, day);
+        }
+        let run = self.result.runs.len();
+        for (place, order) in plan.orders.iter().enumerate() {
+            let Some(asset) = self.history.find(&order.asset) else { continue };
+            let record = input.assets.get(&order.asset);
+            let wanted = Wanted {
+                asset,
+                side: order.side,
+                quantity: order.quantity,
+                price: order.reference_price,
+                average_daily_volume: record.and_then(|record| record.average_daily_volume),
+            };
+            self.pending.push(Pending { run, order: place, planned_on: day, wanted });
+        }
+        self.result.runs.push(Run::of(self.history.date(day), &plan, &self.state));
+        self.state = plan.next_state;
+    }
+
+    fn close_day(&mut self, day: Day, traded: bool, is_last: bool) {
+        let (history, date) = (self.history, self.history.date(day));
+        let (value, stale) = self.ledger.close_day(history, day);
+        if let Some((asset, basket)) = &mut self.bitcoin {
+            if !basket.is_invested() {
+                basket.turn_into(&BTreeMap::from([(*asset, Decimal::ONE)]), history, day);
+            }
+            self.result.bitcoin.push(basket.value(history, day));
+        }
+        self.result.uncapped.push(self.index.value(history, day));
+        self.result.dates.push(date);
+        self.result.value.push(value);
+        self.result.cash.push(self.ledger.cash);
+        self.result.stale_prices.push(stale);
+        let rested = self.sampled_on.is_none_or(|before| day - before >= SAMPLE_DAYS);
+        let after_fills = traded && rested;
+        if after_fills {
+            self.sampled_on = Some(day);
+        }
+        if after_fills || date.day() == 1 || is_last {
+            self.sample(day, value);
+        }
+    }
+
+    fn sample(&mut self, day: Day, value: Decimal) {
+        let part = |amount: Decimal| amount.checked_div(value).unwrap_or_default();
+        let weight = |(asset, quantity): (&AssetIndex, &crate::model::Quantity)| {
+            let (_, price) = last_price(self.history, *asset, day)?;
+            Some((*asset, part(price.get() * quantity.get())))
+        };
+        let weights = self.ledger.holdings.iter().filter_map(weight).collect();
+        let date = self.history.date(day);
+        self.result.weights.push(WeightSample { date, cash: part(self.ledger.cash), weights });
+    }
+
+    fn finish(mut self) -> Backtest {
+        for pending in std::mem::take(&mut self.pending) {
+            if let Some(order) = self.order(&pending) {
+                "the period ended before it could fill".clone_into(&mut order.note);
+            }
+        }
+        let last = self.result.dates.last().and_then(|date| self.history.day(*date)).unwrap_or_default();
+        let value = |(asset, quantity): (&AssetIndex, &crate::model::Quantity)| {
+            let (_, price) = last_price(self.history, *asset, last)?;
+            Some((*asset, price.get() * quantity.get()))
+        };
+        self.result.final_holdings = self.ledger.holdings.iter().filter_map(value).collect();
+        self.result.earnings = self.ledger.earnings;
+        self.result
+    }
+}
+
+fn join(first: &str, second: &str) -> String {
+    if first.is_empty() { second.to_owned() } else { format!("{first}; {second}") }
+}
+
+/// The last known price, or what would have kept the asset in the snapshots if that is less; of that the part that
+/// comes back.
+fn delisting_price(history: &History, settings: &Settings, asset: AssetIndex, day: Day) -> Decimal {
+    let last = last_price(history, asset, day).map_or(Decimal::ZERO, |(_, price)| price.get());
+    let bound = history.price_bound(asset, day).map_or(last, |bound| bound.get().min(last));
+    bound * settings.delisting_recovery.get()
+}
+
+fn bitcoin(history: &History, settings: &Settings) -> Result<Option<AssetIndex>, BadInput> {
+    if let Some(asked) = &settings.bitcoin {
+        return history.find(asked).map(Some).ok_or_else(|| {
+            let problem = "no source has this asset";
+            BadInput::new("backtest", "benchmark", asked.as_str(), problem, "give the id of an asset of the data")
+        });
+    }
+    let named = |id: &str| AssetId::new(id).ok().and_then(|id| history.find(&id));
+    Ok(named("bitcoin").or_else(|| named("btc")))
+}
+
+impl Run {
+    fn refused(date: Date, outcome: RunOutcome, why: String) -> Self {
+        Self {
+            date,
+            run_id: None,
+            outcome,
+            why,
+            net_asset_value: None,
+            bearish: false,
+            members: 0,
+            entered: Vec::new(),
+            left: Vec::new(),
+            relaxed: Vec::new(),
+            turnover: Weight::ZERO,
+            estimated_cost: Money::ZERO,
+            orders: Vec::new(),
+        }
+    }
+
+    fn of(date: Date, plan: &RebalancePlan, before: &PortfolioState) -> Self {
+        let members = &plan.next_state.members;
+        let (outcome, why) = match &plan.outcome {
+            Outcome::Rebalance => (RunOutcome::Rebalance, String::new()),
+            Outcome::InBand => (RunOutcome::InBand, "every weight is inside its band".to_owned()),
+            Outcome::NothingToTrade(why) => (RunOutcome::NothingToTrade, why.clone()),
+        };
+        Self {
+            date,
+            run_id: Some(plan.run_id),
+            outcome,
+            why,
+            net_asset_value: Some(plan.net_asset_value),
+            bearish: plan.regime.bearish,
+            members: plan.positions.iter().filter(|position| position.role == Role::Constituent).count(),
+            entered: members.difference(&before.members).cloned().collect(),
+            left: before.members.difference(members).cloned().collect(),
+            relaxed: plan.relaxations.iter().map(|relaxation| relaxation.limit.clone()).collect(),
+            turnover: plan.turnover,
+            estimated_cost: plan.estimated_cost,
+            orders: plan.orders.iter().map(|order| OrderRecord::of(order, plan)).collect(),
+        }
+    }
+
+    /// Fees, spread and impact of what filled.
+    #[must_use]
+    pub fn cost(&self) -> Money {
+        self.orders.iter().filter_map(|order| order.fill.as_ref()).map(Fill::cost).sum()
+    }
+}
+
+impl OrderRecord {
+    fn of(order: &Order, plan: &RebalancePlan) -> Self {
+        let position = plan.positions.iter().find(|position| position.asset == order.asset);
+        Self {
+            order: order.clone(),
+            symbol: position.map(|position| position.symbol.clone()).unwrap_or_default(),
+            reason: position.map_or(ReasonCode::TopUp, |position| position.reason.code),
+            sentence: position.map(|position| position.reason.sentence.clone()).unwrap_or_default(),
+            fill: None,
+            note: String::new(),
+        }
+    }
+}

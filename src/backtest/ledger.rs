@@ -1,0 +1,300 @@
+//! Cash and holdings of the portfolio, what fills change about them, and what each asset earned.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use super::history::{AssetIndex, Day, History};
+use super::settings::FeeBasis;
+use crate::model::policy::Costs;
+use crate::model::{Decimal, Money, Price, Quantity, Rate, Side};
+use crate::planning::valuation::{cost_curve, cost_of};
+
+/// Decimals of a quantity that had to be cut: finer ones would be lost in products.
+const QUANTITY_DECIMALS: u32 = 18;
+/// A cent: below it a cut buy is not made, and what a sale would leave goes with the sale. Noise of a division is no
+/// holding.
+const LEAST: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
+
+/// What an order got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fill {
+    pub date: Date,
+    pub quantity: Quantity,
+    /// The close that it filled at; spread and impact stand beside it.
+    pub price: Price,
+    pub notional: Money,
+    pub fee: Money,
+    pub spread_cost: Money,
+    pub impact_cost: Money,
+}
+
+impl Fill {
+    #[must_use]
+    pub fn cost(&self) -> Money {
+        self.fee + self.spread_cost + self.impact_cost
+    }
+}
+
+/// What an asset did for the portfolio.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Earnings {
+    pub days_held: u32,
+    pub first_held: Option<Date>,
+    pub last_held: Option<Date>,
+    pub bought: Money,
+    pub sold: Money,
+    pub costs: Money,
+}
+
+/// An order as far as a fill needs it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) asset: AssetIndex,
+    pub(super) side: Side,
+    pub(super) quantity: Quantity,
+    pub(super) price: Price,
+    pub(super) average_daily_volume: Option<Money>,
+}
+
+/// The portfolio's books.
+#[derive(Debug, Clone)]
+pub(super) struct Ledger {
+    pub(super) cash: Decimal,
+    pub(super) holdings: BTreeMap<AssetIndex, Quantity>,
+    pub(super) earnings: BTreeMap<AssetIndex, Earnings>,
+    costs: Costs,
+    basis: FeeBasis,
+}
+
+/// Shares of a notional: fee, half spread, impact.
+#[derive(Debug, Clone, Copy)]
+struct Shares {
+    fee: Decimal,
+    spread: Decimal,
+    impact: Decimal,
+}
+
+impl Shares {
+    fn total(self) -> Decimal {
+        self.fee + self.spread + self.impact
+    }
+}
+
+impl Ledger {
+    pub(super) const fn new(cash: Money, costs: Costs, basis: FeeBasis) -> Self {
+        Self { cash: cash.get(), holdings: BTreeMap::new(), earnings: BTreeMap::new(), costs, basis }
+    }
+
+    pub(super) fn held(&self, asset: AssetIndex) -> Quantity {
+        self.holdings.get(&asset).copied().unwrap_or_default()
+    }
+
+    fn shares(&self, notional: Decimal, volume: Option<Money>) -> Shares {
+        let impact_only = Costs { fee: Rate::ZERO, half_spread: Rate::ZERO, impact: self.costs.impact.clone() };
+        let impact = if impact_only.impact.is_empty() {
+            Decimal::ZERO
+        } else {
+            cost_of(&cost_curve(&impact_only, volume.map(Money::get)), notional)
+        };
+        Shares {
+            fee: self.costs.fee.get(),
+            spread: self.costs.half_spread.get(),
+            impact: impact.checked_div(notional).unwrap_or_default(),
+        }
+    }
+
+    /// Trades as far as holding and cash go; absent where that is nothing.
+    pub(super) fn fill(&mut self, wanted: &Wanted, date: Date) -> Option<Fill> {
+        let Wanted { asset, side, quantity, price, average_daily_volume } = *wanted;
+        let held = self.held(asset);
+        let asked = if side == Side::Sell { quantity.min(held) } else { quantity };
+        let notional = price.get() * asked.get();
+        if notional.is_zero() {
+            return None;
+        }
+        let shares = self.shares(notional, average_daily_volume);
+        let rate = shares.total();
+        let asked = asked.get();
+        let traded = match (self.basis, side) {
+            (FeeBasis::Included, Side::Buy) => asked / (Decimal::ONE + rate),
+            // Who sells all of it has no more to give.
+            (FeeBasis::Included, Side::Sell) => asked.checked_div(Decimal::ONE - rate)?.min(held.get()),
+            (FeeBasis::OnTop, _) => asked,
+        };
+        let outlay = price.get() * traded * (Decimal::ONE + rate);
+        let traded = match side {
+            Side::Buy if outlay > self.cash => self.affordable(traded, outlay),
+            Side::Sell if (held.get() - traded) * price.get() < LEAST => held.get(),
+            _ => traded,
+        };
+        let traded = Quantity::new(traded).ok().filter(|traded| !traded.is_zero())?;
+        let notional = price.get() * traded.get();
+        let money = |amount: Decimal| Money::new(amount).unwrap_or_default();
+        let fill = Fill {
+            date,
+            quantity: traded,
+            price,
+            notional: money(notional),
+            fee: money(notional * shares.fee),
+            spread_cost: money(notional * shares.spread),
+            impact_cost: money(notional * shares.impact),
+        };
+        self.book(asset, side, &fill, notional, notional * rate);
+        Some(fill)
+    }
+
+    /// The part of a buy that cash pays for. What the last digit of a product takes too much is no reason to cut.
+    fn affordable(&self, traded: Decimal, outlay: Decimal) -> Decimal {
+        let part = self.cash.max(Decimal::ZERO) / outlay;
+        let is_noise = Decimal::ONE - part < Decimal::new(1, 20);
+        let is_too_little = outlay * part < LEAST;
+        match (is_noise, is_too_little) {
+            (true, _) => traded,
+            (_, true) => Decimal::ZERO,
+            _ => (traded * part).trunc_with_scale(QUANTITY_DECIMALS),
+        }
+    }
+
+    fn book(&mut self, asset: AssetIndex, side: Side, fill: &Fill, notional: Decimal, cost: Decimal) {
+        let held = self.held(asset);
+        let earnings = self.earnings.entry(asset).or_default();
+        earnings.costs += fill.cost();
+        let after = match side {
+            Side::Buy => {
+                self.cash -= notional + cost;
+                earnings.bought += fill.notional;
+                held + fill.quantity
+            }
+            Side::Sell => {
+                self.cash += notional - cost;
+                earnings.sold += fill.notional;
+                held - fill.quantity
+            }
+        };
+        // A difference in the 20th digit of the payment is not a debt.
+        if self.cash < Decimal::ZERO && self.cash > Decimal::new(-1, 12) {
+            self.cash = Decimal::ZERO;
+        }
+        self.set(asset, after);
+    }
+
+    fn set(&mut self, asset: AssetIndex, quantity: Quantity) {
+        if quantity.is_zero() {
+            let _ = self.holdings.remove(&asset);
+        } else {
+            let _ = self.holdings.insert(asset, quantity);
+        }
+    }
+
+    /// Pays a holding out at a price, without costs: a delisting. Answers what came back.
+    pub(super) fn pay_out(&mut self, asset: AssetIndex, price: Decimal) -> Money {
+        let paid = Money::new(self.held(asset).get() * price).unwrap_or_default();
+        self.cash += paid.get();
+        self.set(asset, Quantity::ZERO);
+        self.earnings.entry(asset).or_default().sold += paid;
+        paid
+    }
+
+    /// Exchanges a holding into another asset; `value` moves the earnings along. Answers the units that came of it.
+    pub(super) fn exchange(&mut self, from: AssetIndex, to: AssetIndex, ratio: Quantity, value: Money) -> Quantity {
+        let units = (self.held(from).get() * ratio.get()).trunc_with_scale(QUANTITY_DECIMALS);
+        let units = Quantity::new(units).unwrap_or_default();
+        self.set(from, Quantity::ZERO);
+        let together = self.held(to) + units;
+        self.set(to, together);
+        self.earnings.entry(from).or_default().sold += value;
+        self.earnings.entry(to).or_default().bought += value;
+        units
+    }
+
+    /// Cash plus holdings at the day's prices, and how many of these are of an older day. Counts the day for what is
+    /// held.
+    pub(super) fn close_day(&mut self, history: &History, day: Day) -> (Decimal, u32) {
+        let date = history.date(day);
+        let mut value = self.cash;
+        let mut stale = 0;
+        for (asset, quantity) in &self.holdings {
+            if let Some((from, price)) = last_price(history, *asset, day) {
+                value += price.get() * quantity.get();
+                stale += u32::from(from < day);
+            }
+            let earnings = self.earnings.entry(*asset).or_default();
+            earnings.days_held += 1;
+            earnings.first_held = earnings.first_held.or(Some(date));
+            earnings.last_held = Some(date);
+        }
+        (value, stale)
+    }
+}
+
+/// The price of a day, or else the last known one, however old.
+pub(super) fn last_price(history: &History, asset: AssetIndex, day: Day) -> Option<(Day, Price)> {
+    history.asset(asset)?.last_close(day, usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ledger(fee: &str, basis: FeeBasis) -> Ledger {
+        let costs = Costs { fee: Rate::parse(fee).expect(fee), half_spread: Rate::ZERO, impact: Vec::new() };
+        Ledger::new(Money::parse("1000").expect("money"), costs, basis)
+    }
+
+    fn wanted(side: Side, quantity: &str) -> Wanted {
+        let quantity = Quantity::parse(quantity).expect(quantity);
+        Wanted { asset: 0, side, quantity, price: Price::parse("10").expect("price"), average_daily_volume: None }
+    }
+
+    const DATE: Date = jiff::civil::date(2024, 1, 1);
+
+    #[test]
+    fn a_fee_on_top_is_paid_from_cash() {
+        let mut books = ledger("0.01", FeeBasis::OnTop);
+        let fill = books.fill(&wanted(Side::Buy, "50"), DATE).expect("there is cash");
+        assert_eq!((fill.quantity.to_string().as_str(), fill.fee.get()), ("50", Decimal::from(5)));
+        assert_eq!(books.cash, Decimal::from(495));
+    }
+
+    #[test]
+    fn an_included_fee_comes_out_of_the_notional() {
+        let mut books = ledger("0.25", FeeBasis::Included);
+        let bought = books.fill(&wanted(Side::Buy, "50"), DATE).expect("there is cash");
+        assert_eq!((bought.quantity.to_string().as_str(), books.cash), ("40", Decimal::from(500)));
+        let sold = books.fill(&wanted(Side::Sell, "15"), DATE).expect("it is held");
+        assert_eq!((sold.quantity.to_string().as_str(), books.cash), ("20", Decimal::from(650)));
+    }
+
+    #[test]
+    fn a_sale_leaves_a_cent_or_nothing() {
+        for (sold, rest) in [("49.999", "0.001"), ("49.9991", "0"), ("49.999999999999999999", "0")] {
+            let mut books = ledger("0", FeeBasis::OnTop);
+            let _ = books.fill(&wanted(Side::Buy, "50"), DATE).expect("there is cash");
+            let fill = books.fill(&wanted(Side::Sell, sold), DATE).expect("it is held");
+            assert_eq!(books.held(0).to_string(), rest, "{sold}");
+            assert_eq!(fill.quantity.get() + books.held(0).get(), Decimal::from(50));
+            assert_eq!(books.holdings.len(), usize::from(rest != "0"));
+        }
+    }
+
+    #[test]
+    fn a_buy_that_a_cent_is_left_for_is_not_made() {
+        for (cash, bought) in [("0.011", true), ("0.009", false), ("0.000000000000001", false), ("0", false)] {
+            let costs = Costs { fee: Rate::ZERO, half_spread: Rate::ZERO, impact: Vec::new() };
+            let mut books = Ledger::new(Money::parse(cash).expect("money"), costs, FeeBasis::OnTop);
+            assert_eq!(books.fill(&wanted(Side::Buy, "50"), DATE).is_some(), bought, "{cash}");
+            assert_eq!(books.holdings.len(), usize::from(bought), "{cash}");
+        }
+    }
+
+    #[test]
+    fn nobody_spends_or_sells_what_is_not_there() {
+        let mut books = ledger("0.25", FeeBasis::OnTop);
+        let bought = books.fill(&wanted(Side::Buy, "100"), DATE).expect("there is cash for some");
+        assert_eq!((bought.quantity.to_string().as_str(), books.cash), ("80", Decimal::ZERO));
+        let sold = books.fill(&wanted(Side::Sell, "100"), DATE).expect("it is held");
+        assert_eq!(sold.quantity, bought.quantity);
+        assert_eq!(books.fill(&wanted(Side::Sell, "1"), DATE), None);
+    }
+}

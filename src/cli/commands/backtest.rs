@@ -1,0 +1,146 @@
+//! `backtest`: a policy on the past.
+
+use std::path::Path;
+
+use crate::adapters::history;
+use crate::backtest::study::{self, Job};
+use crate::backtest::{Charged, FeeBasis, FillAt, History, Schedule, Settings, run};
+use crate::cli::args::{Backtest, Basis, Every, FillOn};
+use crate::cli::failure::Failure;
+use crate::cli::output::Output;
+use crate::cli::progress::{Count, Progress};
+use crate::model::Policy;
+use crate::preparation::reading::read_file;
+use crate::preparation::{PreparationError, policy};
+use crate::report::backtest::{BacktestReport, Made, Parameter, StudyReport, StudyResult, Window, csv};
+use crate::report::document::Document;
+use crate::report::text;
+
+pub(in crate::cli) fn backtest(asked: &Backtest, output: &Output) -> Result<u8, Failure> {
+    if asked.to < asked.from {
+        let message = format!("--to {} is before --from {}", asked.to, asked.from);
+        return Err(Failure::bad_input(message, "give a later day"));
+    }
+    let document = if asked.windows.is_some() || !asked.vary.is_empty() {
+        Document::BacktestStudy(Box::new(study(asked, output)?))
+    } else {
+        let report = single(asked, output)?;
+        if let Some(folder) = &asked.csv {
+            write_tables(folder, &report)?;
+        }
+        Document::Backtest(Box::new(report))
+    };
+    if let Some(file) = &asked.json {
+        let json = document.to_json().map_err(|error| Failure::unexpected(format!("no JSON: {error}")))?;
+        write(file, &json)?;
+    }
+    output.say(&document, |canvas| match &document {
+        Document::Backtest(report) => text::backtest(report, canvas),
+        Document::BacktestStudy(study) => text::backtest_study(study, canvas),
+        _ => String::new(),
+    })?;
+    Ok(0)
+}
+
+fn single(asked: &Backtest, output: &Output) -> Result<BacktestReport, Failure> {
+    let policy = policy::load(&asked.policy)?;
+    let settings = settings(asked);
+    let _progress = Progress::start(!output.is_json(), format!("backtest of {}", policy.name));
+    let history = load(asked, &policy)?;
+    let happened = run(&policy, &history, &settings, |_, _| {})?;
+    let file = asked.policy.display().to_string();
+    let made = Made { policy_file: &file, policy: &policy, history: &history, settings: &settings };
+    Ok(BacktestReport::of(&made, &happened))
+}
+
+/// Every combination on every window, on all cores.
+fn study(asked: &Backtest, output: &Output) -> Result<StudyReport, Failure> {
+    let bytes = read_file(&asked.policy)?;
+    let file = asked.policy.display().to_string();
+    let lists: Vec<Vec<String>> = asked.vary.iter().map(|it| it.values.clone()).collect();
+    let combinations = study::combinations(&lists);
+    let policies = combinations.iter().map(|values| {
+        let changes: Vec<(String, String)> =
+            asked.vary.iter().map(|it| it.path.clone()).zip(values.iter().cloned()).collect();
+        policy::varied(&file, &bytes, &changes)
+    });
+    let policies: Vec<Policy> = policies.collect::<Result<_, _>>()?;
+    let base = policy::varied(&file, &bytes, &[])?;
+    // Ages are counted from the first sighting: the strictest policy decides what is loaded.
+    let strictest = policies.iter().max_by_key(|policy| policy.eligibility.min_age_days).unwrap_or(&base);
+    let history = load(asked, strictest)?;
+    let whole = settings(asked);
+    let windows = study::windows(asked.from, asked.to, asked.windows.unwrap_or(1)).map_err(PreparationError::from)?;
+    let settings: Vec<Settings> =
+        windows.iter().map(|(from, to)| Settings { from: *from, to: *to, ..whole.clone() }).collect();
+    let numbered = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+    let mut jobs = Vec::new();
+    for policy in &policies {
+        jobs.extend(settings.iter().map(|settings| Job { policy, settings }));
+    }
+    let progress = Count::start(!output.is_json(), jobs.len(), format!("backtests of {}", base.name));
+    let told = study::run_all(
+        &history,
+        &jobs,
+        |job, happened| StudyResult::of(Vec::new(), 0, job.policy, happened),
+        |done| progress.at(done),
+    )?;
+    let places = combinations.iter().flat_map(|values| (0..windows.len()).map(move |window| (values, window)));
+    let results = places.zip(told).map(|((values, window), result)| StudyResult {
+        values: values.clone(),
+        window: numbered(window),
+        ..result
+    });
+    let parameters = asked.vary.iter().map(|it| Parameter { path: it.path.clone(), values: it.values.clone() });
+    let windows = windows.iter().map(|(from, to)| Window { from: *from, to: *to }).collect();
+    let made = Made { policy_file: &file, policy: &base, history: &history, settings: &whole };
+    Ok(StudyReport::of(&made, parameters.collect(), windows, results.collect()))
+}
+
+fn settings(asked: &Backtest) -> Settings {
+    Settings {
+        from: asked.from,
+        to: asked.to,
+        schedule: match asked.every {
+            Every::Day => Schedule::Daily,
+            Every::Week => Schedule::Weekly,
+            Every::Month => Schedule::Monthly,
+            Every::Once => Schedule::Once,
+        },
+        fill: match asked.fill {
+            FillOn::NextClose => FillAt::NextClose,
+            FillOn::SameClose => FillAt::SameClose,
+        },
+        fee_basis: match asked.fee_basis {
+            Basis::OnTop => FeeBasis::OnTop,
+            Basis::Included => FeeBasis::Included,
+        },
+        charged: Charged { fee: asked.fee, half_spread: asked.half_spread, impact: !asked.no_impact },
+        opening_cash: asked.cash,
+        delisting_recovery: asked.recovery,
+        bitcoin: asked.benchmark.clone(),
+    }
+}
+
+fn load(asked: &Backtest, policy: &Policy) -> Result<History, Failure> {
+    let migrations = asked.migrations.as_deref().map_or_else(|| Ok(Vec::new()), history::migrations)?;
+    // Ages are counted from the first sighting, so the days that the policy asks for must be loaded.
+    let lookback_days = policy.eligibility.min_age_days.unwrap_or(0).saturating_add(history::LEAST_LOOKBACK_DAYS);
+    let period = history::Period { from: asked.from, to: asked.to, lookback_days };
+    Ok(history::load(history::open(&asked.data)?, &period, migrations)?)
+}
+
+fn write_tables(folder: &Path, report: &BacktestReport) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| Failure::unexpected(format!("{} cannot be made: {error}", folder.display())))?;
+    for (name, table) in csv::TABLES {
+        let text = table(report).map_err(|error| Failure::unexpected(format!("no CSV: {error}")))?;
+        write(&folder.join(format!("{name}.csv")), &text)?;
+    }
+    Ok(())
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(file, text)
+        .map_err(|error| Failure::unexpected(format!("{} cannot be written: {error}", file.display())))
+}

@@ -1,0 +1,149 @@
+//! The proof: every limit re-checked on the rounded orders, with the room that is left.
+
+use maud::{Markup, html};
+use rust_decimal::prelude::*;
+
+use super::figure::{count, foreign, mark, meter, weight, weight_or_nothing};
+use super::page::Section;
+use super::table::{Column, Table};
+use crate::report::certificate::{Check, LimitFamily, subject_of};
+use crate::report::published::Sense;
+use crate::report::run::RunReport;
+use crate::report::wording::{Tone, limit};
+
+pub(super) fn gave_way(report: &RunReport) -> Option<Section> {
+    if report.relaxations.is_empty() {
+        return None;
+    }
+    let mut table = Table::new(
+        "relaxations-table",
+        "Soft limits that gave way",
+        [
+            Column::name("Limit"),
+            Column::number("Priority"),
+            Column::number("Bound"),
+            Column::number("Moved by"),
+            Column::number("Met at"),
+        ],
+    );
+    for relaxed in &report.relaxations {
+        table.row([
+            foreign(&relaxed.limit),
+            html! { data value=(relaxed.priority) { (relaxed.priority) } },
+            weight(relaxed.bound),
+            html! { span .warn { (weight(relaxed.amount)) } },
+            weight(limit::met_at(report, relaxed)),
+        ]);
+    }
+    let remark = "soft limits, each by the least amount that has a solution";
+    Some(Section::new("gave-way", "Limits that gave way", remark, table.render()).toned(Tone::Warn))
+}
+
+pub(super) fn limits(report: &RunReport) -> Option<Section> {
+    let certificate = &report.certificate;
+    if certificate.checks.is_empty() {
+        return None;
+    }
+    let (tone, verdict) = limit::verdict(report);
+    let body = html! {
+        (families(&certificate.families))
+        details {
+            summary { "Every check" }
+            (checks(&certificate.checks))
+        }
+    };
+    Some(Section::new("limits", "Limits", verdict, body).toned(tone))
+}
+
+fn families(families: &[LimitFamily]) -> Markup {
+    let mut table = Table::new(
+        "limits-table",
+        "Each kind of limit with its tightest member",
+        [
+            Column::name("Limit"),
+            Column::number("Checks"),
+            Column::text("Tightest"),
+            Column::number("Value"),
+            Column::number("Bound"),
+            Column::number("Room"),
+            Column::drawing("Used"),
+            Column::text("Gave way"),
+        ],
+    );
+    for family in families {
+        let tightest = &family.tightest;
+        let gave_way = limit::gave_way(family);
+        let (tone, sign) = verdict(family.violated == 0, family.relaxed > 0);
+        table.row([
+            html! { (sign) " " (foreign(&family.family)) },
+            count(family.checks),
+            html! { @if let Some(subject) = subject_of(&tightest.limit) { span .faint { (foreign(subject)) } } },
+            weight(tightest.left_side),
+            bound(tightest),
+            weight(tightest.slack),
+            used(tightest, tone),
+            html! { @if !gave_way.is_empty() { span .warn { (gave_way) } } },
+        ]);
+    }
+    table.render()
+}
+
+fn checks(checks: &[Check]) -> Markup {
+    let mut table = Table::new(
+        "checks-table",
+        "Every check on the rounded orders",
+        [
+            Column::name("Limit"),
+            Column::number("Value"),
+            Column::number("Bound"),
+            Column::number("Relaxed by"),
+            Column::number("Lots"),
+            Column::number("Room"),
+        ],
+    );
+    for check in checks {
+        let (_, sign) = verdict(limit::is_met(check), !check.relaxation.is_zero());
+        table.row([
+            html! { (sign) " " (foreign(&check.limit)) },
+            weight(check.left_side),
+            bound(check),
+            weight_or_nothing(check.relaxation),
+            weight_or_nothing(check.lot_allowance),
+            weight(check.slack),
+        ]);
+    }
+    table.render()
+}
+
+fn verdict(met: bool, relaxed: bool) -> (Tone, Markup) {
+    match (met, relaxed) {
+        (false, _) => (Tone::Bad, mark(Tone::Bad, "✗", "violated:")),
+        (true, true) => (Tone::Warn, mark(Tone::Warn, "≈", "met after giving way:")),
+        (true, false) => (Tone::Good, mark(Tone::Good, "✓", "met:")),
+    }
+}
+
+fn bound(check: &Check) -> Markup {
+    let (sign, words) = match check.sense {
+        Sense::AtMost => ("≤", "at most"),
+        Sense::AtLeast => ("≥", "at least"),
+        Sense::Equal => ("=", "equal to"),
+    };
+    html! {
+        span .faint aria-hidden="true" { (sign) " " }
+        span .unseen { (words) " " }
+        (weight(check.bound))
+    }
+}
+
+/// Value over bound for what must stay below it, bound over value for what must stay above it.
+fn used(check: &Check, tone: Tone) -> Markup {
+    let (part, whole) = match check.sense {
+        Sense::AtMost => (check.left_side.get(), check.bound.get()),
+        Sense::AtLeast => (check.bound.get(), check.left_side.get()),
+        Sense::Equal => return html! {},
+    };
+    let nothing = if part > Decimal::ZERO { Decimal::ONE } else { Decimal::ZERO };
+    let fraction = if whole > Decimal::ZERO { part.checked_div(whole).unwrap_or(nothing) } else { nothing };
+    meter(fraction, tone)
+}

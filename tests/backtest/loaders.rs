@@ -1,0 +1,193 @@
+//! What loaders take, what they leave out and why, who is who, and what happens to what dies.
+
+use index_rebalancer::backtest::dropped::DropReason;
+use index_rebalancer::backtest::engine::EventKind;
+use index_rebalancer::backtest::{History, Schedule};
+use index_rebalancer::model::{AssetId, Decimal};
+use index_rebalancer::preparation::Migration;
+use jiff::civil::{Date, date};
+
+use crate::market::{FROM, Files, history, ran, settings};
+use crate::shared::shared_data;
+
+const PRICES: &str = "date,symbol,close_usd,volume_usd\n";
+const SNAPSHOTS: &str =
+    "date,rank,symbol,name,price_usd,market_cap_usd,circulating_supply,volume_24h_usd,pct_24h,pct_7d\n";
+
+fn files(parts: &[(&str, &str, &str)]) -> Files {
+    parts.iter().map(|(name, header, rows)| ((*name).to_owned(), format!("{header}{rows}"))).collect()
+}
+
+fn id(text: &str) -> AssetId {
+    AssetId::new(text).expect(text)
+}
+
+fn closes(history: &History, asset: &str) -> Vec<String> {
+    let asset = history.asset(history.find(&id(asset)).expect(asset)).expect(asset);
+    let close = |day| asset.close(day).map_or_else(|| "-".to_owned(), |close| close.to_string());
+    let first = history.day(FROM).expect("the first day");
+    (first..history.dates().len()).map(close).collect()
+}
+
+fn left_out(history: &History) -> Vec<(DropReason, u32)> {
+    history.dropped.iter().map(|rows| (rows.reason, rows.rows)).collect()
+}
+
+#[test]
+fn spikes_zeros_duplicates_and_gaps_are_left_out_and_counted() {
+    let rows = "2023-01-01,A,10,1\n2023-01-01,A,11,1\n2023-01-02,A,0,1\n2023-01-03,A,90,1\n2023-01-04,A,10,1\n\
+                2023-01-06,A,40,1\n2023-01-07,A,41,1\n2023-01-07,B,x,1\n2023-01-08,,1,1\n2023-01-08,A\n";
+    let history = history(&files(&[("prices.csv", PRICES, rows)]), date(2023, 1, 8), Vec::new());
+    assert_eq!(closes(&history, "a"), ["10", "-", "-", "10", "-", "-", "41", "-"]);
+    let expected = [
+        (DropReason::DuplicateRow, 1),
+        (DropReason::ZeroClose, 1),
+        (DropReason::Spike, 1),
+        (DropReason::HeldBack, 1),
+        (DropReason::Gap, 2),
+        (DropReason::BadRow, 2),
+        (DropReason::NoId, 1),
+    ];
+    assert_eq!(left_out(&history), expected);
+}
+
+#[test]
+fn a_confirmed_change_of_unit_begins_another_asset() {
+    let rows = "2023-01-01,LEND,0.5,1\n2023-01-02,LEND,51,1\n2023-01-03,LEND,52,1\n2023-01-04,LEND,50,1\n";
+    let history = history(&files(&[("prices.csv", PRICES, rows)]), date(2023, 1, 4), Vec::new());
+    assert_eq!(closes(&history, "lend"), ["0.5", "-", "-", "-"]);
+    assert_eq!(closes(&history, "lend-202301"), ["-", "-", "52", "50"]);
+}
+
+/// One row of a snapshot.
+fn listed(date: &str, symbol: &str, name: &str, price: &str, supply: &str) -> String {
+    let cap = price.parse::<Decimal>().expect(price) * supply.parse::<Decimal>().expect(supply);
+    format!("{date},1,{symbol},{name},{price},{cap},{supply},5000000,0,0\n")
+}
+
+/// A market of two steady coins and one that is asked about.
+fn with_steady_coins(dates: &[&str], rows: &str) -> String {
+    let steady = |date: &&str| {
+        listed(date, "BTC", "Bitcoin", "20000", "1000") + &listed(date, "ETH", "Ethereum", "1000", "10000")
+    };
+    dates.iter().map(steady).collect::<String>() + rows
+}
+
+const MONTHS: [&str; 4] = ["2023-01-01", "2023-02-01", "2023-03-01", "2023-04-01"];
+
+#[test]
+fn a_reused_ticker_is_another_coin_and_a_new_name_is_not() {
+    let rows = [
+        listed("2023-01-01", "LUNA", "Terra", "80", "340000"),
+        listed("2023-03-01", "LUNA", "Terra", "2.5", "120000"),
+        listed("2023-01-01", "BNB", "Binance Coin", "300", "50000"),
+        listed("2023-02-01", "BNB", "BNB", "310", "50100"),
+        listed("2023-01-01", "ERD", "Elrond", "0.02", "13000000"),
+        listed("2023-02-01", "EGLD", "Elrond", "10", "13700"),
+    ];
+    let text = with_steady_coins(&MONTHS, &rows.concat());
+    let history = history(&files(&[("snapshots.csv", SNAPSHOTS, &text)]), date(2023, 4, 1), Vec::new());
+    let found = |name: &str| history.find(&id(name)).is_some();
+    assert!(found("terra") && found("terra-202303"), "another supply at another price: another coin");
+    assert!(found("binance-coin") && !found("bnb"), "the same symbol, price and supply: the same coin");
+    assert!(found("elrond") && found("elrond-egld"), "a thousandth of the units: another unit");
+}
+
+#[test]
+fn closes_follow_the_coin_that_has_the_symbol_and_the_price() {
+    let rows =
+        [listed("2023-01-01", "LUNA", "Terra", "80", "340000"), listed("2023-03-01", "LUNA", "Terra", "2.5", "120000")];
+    let text = with_steady_coins(&MONTHS, &rows.concat());
+    let prices = "2023-01-01,LUNA1,80.5,1\n2023-01-02,LUNA1,81,1\n2023-03-01,LUNA2,2.51,1\n2023-03-02,LUNA2,2.6,1\n\
+                  2023-01-01,BTC,19000,1\n2023-01-01,ETH,1,1\n";
+    let files = files(&[("prices.csv", PRICES, prices), ("snapshots.csv", SNAPSHOTS, &text)]);
+    let history = history(&files, date(2023, 4, 1), Vec::new());
+    assert_eq!(closes(&history, "terra")[..3], ["80.5", "81", "-"]);
+    assert_eq!(closes(&history, "terra-202303")[59..61], ["2.51", "2.6"]);
+    assert_eq!(closes(&history, "bitcoin")[0], "19000", "the file's close comes before the snapshot's price");
+    assert_eq!(closes(&history, "ethereum")[0], "1000", "a thousandth of the price is another coin");
+    assert!(left_out(&history).contains(&(DropReason::OtherCoin, 1)));
+}
+
+#[test]
+fn a_coin_that_dies_is_written_down_and_paid_out() {
+    let rows =
+        [listed("2023-01-01", "LUNA", "Terra", "80", "340000"), listed("2023-02-01", "TINY", "Tiny", "1", "1000000")];
+    let text = with_steady_coins(&MONTHS[..2], &rows.concat());
+    let prices = "2023-01-02,LUNA,80,1\n";
+    let files = files(&[("prices.csv", PRICES, prices), ("snapshots.csv", SNAPSHOTS, &text)]);
+    let history = history(&files, date(2023, 2, 3), Vec::new());
+    let happened = ran(&history, &settings(date(2023, 2, 3), Schedule::Monthly));
+    let held = happened.weights.iter().any(|sample| !sample.weights.is_empty());
+    let [event] = happened.events.as_slice() else { panic!("one event: {:?}", happened.events) };
+    assert!(held && event.kind == EventKind::Delisting && event.date == date(2023, 2, 1));
+    assert_eq!(event.symbol, "LUNA");
+    // At most what the smallest in the snapshot is worth in all, and half of that: under two units each.
+    let run = &happened.runs[0];
+    let order = run.orders.iter().find(|order| order.symbol == "LUNA").expect("it was bought");
+    let units = order.fill.as_ref().expect("it filled").quantity.get();
+    let before = units * Decimal::from(80);
+    let after = units * Decimal::from(1_000_000) / Decimal::from(340_000) / Decimal::TWO;
+    let change = event.value_change.expect("a change").get();
+    assert_eq!(change.round_dp(6), (after - before).round_dp(6));
+    assert!(happened.runs.iter().all(|run| run.run_id.is_some()), "the next run plans without it");
+}
+
+#[test]
+fn a_stated_migration_carries_the_holding_over() {
+    let rows = [
+        listed("2023-01-01", "LEND", "Aave", "0.5", "130000000"),
+        listed("2023-02-01", "AAVE", "Aave", "48", "1400000"),
+    ];
+    let text = with_steady_coins(&MONTHS[..2], &rows.concat());
+    let migration = Migration {
+        from: id("aave"),
+        to: id("aave-aave"),
+        ratio: index_rebalancer::model::Quantity::parse("0.01").expect("a ratio"),
+        on: date(2023, 1, 20),
+    };
+    let to = date(2023, 2, 3);
+    let history = history(&files(&[("snapshots.csv", SNAPSHOTS, &text)]), to, vec![migration]);
+    let happened = ran(&history, &settings(to, Schedule::Monthly));
+    let kinds: Vec<(EventKind, Date)> = happened.events.iter().map(|event| (event.kind, event.date)).collect();
+    assert_eq!(kinds, [(EventKind::Migration, date(2023, 2, 1))], "{:?}", happened.events);
+    let (before, after) = (happened.value[30], happened.value[31]);
+    let change = (after / before - Decimal::ONE).abs();
+    assert!(change < Decimal::new(5, 2), "48 for a hundred at 0.5: hardly a change, and here it is {change}");
+}
+
+#[test]
+fn only_the_period_is_held() {
+    let Some(shared) = shared_data("only_the_period_is_held") else { return };
+    let prices = shared.join("prices/coinbase_spot_daily_with_mcap_2020_2024.csv");
+    let figures = |from: Date, to: Date| {
+        let period = index_rebalancer::adapters::history::Period { from, to, lookback_days: 0 };
+        let sources = index_rebalancer::adapters::history::open(&[prices.display().to_string()]).expect("the file");
+        index_rebalancer::adapters::history::load(sources, &period, Vec::new()).expect("a history").figures()
+    };
+    let (year, all) = (figures(date(2023, 1, 1), date(2023, 12, 31)), figures(date(2020, 1, 1), date(2024, 12, 31)));
+    assert!(year * 3 < all, "a year holds {year} figures, five hold {all}");
+}
+
+#[test]
+fn the_traps_of_the_shared_files_are_found() {
+    let Some(shared) = shared_data("the_traps_of_the_shared_files_are_found") else { return };
+    let prices = shared.join("prices/yahoo_spot_daily_2017_2022-02.csv");
+    let period = index_rebalancer::adapters::history::Period {
+        from: date(2019, 12, 1),
+        to: date(2022, 2, 14),
+        lookback_days: 0,
+    };
+    let sources = index_rebalancer::adapters::history::open(&[prices.display().to_string()]).expect("the file");
+    let history = index_rebalancer::adapters::history::load(sources, &period, Vec::new()).expect("a history");
+    let named = |reason: DropReason| {
+        let rows = history.dropped.iter().find(|rows| rows.reason == reason).expect("it is left out");
+        (rows.rows, rows.names.clone())
+    };
+    let (zeros, coins) = named(DropReason::ZeroClose);
+    assert_eq!((zeros, coins.get("SHIB")), (258, Some(&258)));
+    assert!(named(DropReason::UnitBreak).1.contains_key("AAVE"), "LEND became AAVE, a hundred for one");
+    assert!(named(DropReason::Spike).1.contains_key("HEX"), "0.07 times, and back the next day");
+    assert!(named(DropReason::HeldBack).1.contains_key("DOGE"), "a true move beyond three times");
+    assert!(named(DropReason::Gap).1.contains_key("AVAX"));
+}

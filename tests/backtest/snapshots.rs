@@ -1,0 +1,89 @@
+//! The two policies of `fixtures/backtests` over the public monthly snapshots of 2020 to 2023, dead coins among them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use index_rebalancer::adapters::history::{LEAST_LOOKBACK_DAYS, Period, load, migrations, open};
+use index_rebalancer::backtest::engine::{EventKind, Run};
+use index_rebalancer::backtest::{Backtest, History, Schedule, Settings, run};
+use index_rebalancer::model::AssetId;
+use index_rebalancer::preparation::policy;
+use jiff::civil::{Date, date};
+
+use crate::market::settings;
+use crate::shared::shared_data;
+
+const FROM: Date = date(2020, 1, 1);
+const TO: Date = date(2023, 12, 31);
+
+fn fixture(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/backtests").join(name)
+}
+
+fn history(shared: &Path) -> History {
+    let files = [
+        "snapshots/cmc_top200_monthly_2020_2023.csv",
+        "prices/binance_spot_daily_2017_2021.csv",
+        "prices/coinbase_spot_daily_with_mcap_2020_2024.csv",
+        "prices/bybit_perp_daily_2020-11_2025-04.csv",
+    ];
+    let files = files.map(|file| shared.join(file).display().to_string());
+    let period = Period { from: FROM, to: TO, lookback_days: LEAST_LOOKBACK_DAYS };
+    let stated = migrations(&fixture("migrations.toml")).expect("migrations");
+    load(open(&files).expect("files"), &period, stated).expect("a history")
+}
+
+fn ran(name: &str, history: &History) -> Backtest {
+    let policy = policy::load(&fixture(name)).expect("a policy");
+    let settings = Settings { from: FROM, ..settings(TO, Schedule::Monthly) };
+    run(&policy, history, &settings, |_, _| {}).expect("it runs")
+}
+
+/// The days of the plans after which the asset was a member.
+fn days_in_the_index(happened: &Backtest, asset: &str) -> BTreeSet<Date> {
+    let id = AssetId::new(asset).expect(asset);
+    let mut is_member = false;
+    let mut days = BTreeSet::new();
+    for Run { date, entered, left, .. } in &happened.runs {
+        is_member = (is_member || entered.contains(&id)) && !left.contains(&id);
+        if is_member {
+            let _ = days.insert(*date);
+        }
+    }
+    days
+}
+
+#[test]
+fn coins_that_died_are_in_the_blue_chips_until_they_do() {
+    let Some(shared) = shared_data("coins_that_died_are_in_the_blue_chips_until_they_do") else { return };
+    let history = history(&shared);
+    let happened = ran("blue-chip.toml", &history);
+    let refused: Vec<&Run> = happened.runs.iter().filter(|run| run.run_id.is_none()).collect();
+    assert!(refused.is_empty(), "{refused:?}");
+    let luna = days_in_the_index(&happened, "terra");
+    assert!(luna.contains(&date(2022, 1, 1)) && luna.contains(&date(2022, 5, 1)), "{luna:?}");
+    let ftt = days_in_the_index(&happened, "ftx-token");
+    assert!(ftt.contains(&date(2022, 6, 1)) && ftt.contains(&date(2022, 11, 1)), "{ftt:?}");
+    let deaths: Vec<(&str, Date)> = happened
+        .events
+        .iter()
+        .filter(|event| event.kind == EventKind::Delisting)
+        .map(|event| (event.symbol.as_str(), event.date))
+        .collect();
+    assert!(deaths.contains(&("LUNA", date(2022, 6, 1))) && deaths.contains(&("FTT", date(2022, 12, 1))), "{deaths:?}");
+    // The later coin under LUNA's name and ticker is another one, and inherits nothing.
+    let trades_it = |run: &&Run| run.orders.iter().any(|order| order.order.asset.as_str() == "terra");
+    let traded: Vec<Date> = happened.runs.iter().filter(trades_it).map(|run| run.date).collect();
+    assert!(!traded.is_empty() && traded.iter().all(|day| *day < date(2022, 6, 1)), "{traded:?}");
+}
+
+#[test]
+fn a_moonshot_index_lives_through_its_many_deaths() {
+    let Some(shared) = shared_data("a_moonshot_index_lives_through_its_many_deaths") else { return };
+    let happened = ran("moonshot.toml", &history(&shared));
+    let refused = happened.runs.iter().filter(|run| run.run_id.is_none()).count();
+    let died = happened.events.iter().filter(|event| event.kind == EventKind::Delisting).count();
+    assert!(refused * 4 < happened.runs.len(), "{refused} of {} runs without a plan", happened.runs.len());
+    assert!(died > 5, "small coins die, and here {died} did");
+    assert!(happened.value.iter().all(|value| *value > index_rebalancer::model::Decimal::ZERO));
+}
