@@ -10,7 +10,7 @@
 //! * [`model`]: value types with checked constructors. No I/O, no clock.
 //! * [`preparation`]: the only reader of the outside world; ends in one validated [`model::PlanningInput`].
 //! * [`planning`]: [`planning::plan()`], a pure function from input to verified, keyed plan.
-//! * [`ports`]: narrow traits that execution needs: store, venue, clock.
+//! * [`ports`]: narrow traits that the rest needs: store, venue, clock, secrets, counters.
 //! * [`execution`]: claim, commit, emit, settle over those ports.
 //! * [`adapters`]: one folder per outside system.
 //! * [`report`]: explains a plan or a run; decides nothing.
@@ -19,8 +19,10 @@
 //! # Features
 //! * `dynamodb`: the store adapter for DynamoDB.
 //! * `local`: the embedded store that speaks the DynamoDB API in this process.
+//! * `https`: requests over TLS to hosts on a list; what the clients below share.
+//! * `token-metrics`: grades and signals from Token Metrics' API.
 //! * `terminal`: reports as text, with tables.
-//! * `cli` (default): the command line `rebalance`, with `local`.
+//! * `cli` (default): the command line `rebalance`, with `local` and `token-metrics`.
 
 pub mod adapters;
 #[cfg(feature = "cli")]

@@ -4,6 +4,8 @@
 //! * [`store::RunStore`]: runs, plans, orders and locks, each call one atomic step.
 //! * [`venue::Venue`]: balances, placing, finding.
 //! * [`capability`]: what each venue can do, as a table.
+//! * [`secret::SecretReader`]: values that nobody may see.
+//! * [`counter::Counters`]: what may happen so often in a period.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,8 @@ use crate::model::{AccountSnapshot, Money, PlanningInput, Price, Quantity};
 use crate::planning::RebalancePlan;
 
 pub mod capability;
+pub mod counter;
+pub mod secret;
 pub mod store;
 pub mod venue;
 

@@ -6,4 +6,9 @@ pub mod dynamodb;
 #[cfg(feature = "local")]
 pub mod embedded_store;
 pub mod files;
+#[cfg(feature = "https")]
+pub mod https;
 pub mod paper_venue;
+pub mod secrets;
+#[cfg(feature = "token-metrics")]
+pub mod token_metrics;

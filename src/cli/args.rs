@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use uuid::Uuid;
 
 use crate::model::{AccountId, Flow, Money, PortfolioId, Price, Quantity};
-use crate::preparation::time::parse_moment;
+use crate::preparation::time::{parse_day, parse_moment};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -19,12 +20,13 @@ Exit codes:
   4  infeasible: the hard limits conflict, or nothing is eligible; the message names the conflict
   5  halted, aborted, or a person must look: kill switch, an order of unknown fate, an altered log
   6  a replay made another plan than the stored one
-  7  busy: another run holds the account, or another process the run; try again later
+  7  busy: another run holds the account, another process the run, or a source does not answer; try again later
   Of several runs the most urgent code counts: 5 before 1, 4, 3, 7.
 
 Environment:
-  REBALANCE_STORE  the store when --store is not given
-  NO_COLOR         no colours, whatever the terminal";
+  REBALANCE_STORE        the store when --store is not given
+  TOKEN_METRICS_API_KEY  the key for `fetch grades` when --key-file is not given
+  NO_COLOR               no colours, whatever the terminal";
 
 /// Rebalances crypto index portfolios: plans, proves, and places every order once.
 #[derive(Debug, Parser)]
@@ -110,6 +112,9 @@ pub enum Command {
     Audit(Audit),
     /// Stop all sending, allow it again, or tell which
     KillSwitch(KillSwitch),
+    /// Fetch inputs of a case from their source
+    #[command(subcommand)]
+    Fetch(FetchCommand),
     /// Print completions for a shell
     Completions { shell: Shell },
 }
@@ -316,6 +321,67 @@ pub enum SwitchAction {
     On,
     Off,
     Status,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum FetchCommand {
+    /// Grades and signals from Token Metrics, as dated files in the folder of a case
+    Grades(FetchGrades),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct FetchGrades {
+    /// Folder with a case.toml
+    #[arg(value_name = "CASE")]
+    pub case: PathBuf,
+    /// The newest day asked for, in UTC; the day before is asked for with it. Today when not given
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
+    pub day: Option<Date>,
+    /// What to fetch; what the policy looks at when not given
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SET")]
+    pub only: Vec<GradeSet>,
+    /// Every graded token (thousands, dozens of credits), not only those of the newest market file
+    #[arg(long)]
+    pub all_tokens: bool,
+    /// Fetch again what is there already
+    #[arg(long)]
+    pub again: bool,
+    /// File with the key and nothing else, which others may not read; the environment when not given
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Credits of your plan in a month; requests are counted in the store and end there
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub monthly_credits: u64,
+    /// Version of the API; v3 tells grades along with the signals
+    #[arg(long, value_enum, default_value_t = ApiVersion::V2)]
+    pub api: ApiVersion,
+    /// Another address of the API, such as a proxy that you run; https only
+    #[arg(long, value_name = "URL", value_parser = origin)]
+    pub origin: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GradeSet {
+    Trader,
+    Investor,
+    Signals,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ApiVersion {
+    V2,
+    V3,
+}
+
+/// Scheme, host and port, and nothing after them.
+fn origin(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").unwrap_or_default();
+    let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':'));
+    if plain && !host.is_empty() {
+        Ok(text.to_owned())
+    } else {
+        Err("write https:// and a host, such as https://localhost:8443".to_owned())
+    }
 }
 
 fn quantity(text: &str) -> Result<Quantity, String> {

@@ -45,6 +45,12 @@ pub(super) fn store_path() -> Option<PathBuf> {
     variable("REBALANCE_STORE").map(PathBuf::from)
 }
 
+/// The key of Token Metrics' API that the environment holds: name and value.
+pub(super) fn token_metrics_key() -> Option<(&'static str, String)> {
+    const NAME: &str = "TOKEN_METRICS_API_KEY";
+    variable(NAME).map(|value| (NAME, value))
+}
+
 /// Who is at the terminal, for the log.
 pub(super) fn user() -> Option<String> {
     ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(variable)

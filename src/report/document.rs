@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::audit::AuditReport;
 use super::difference::{Difference, FieldChange};
 use super::explanation::Explanation;
+use super::fetching::FetchedGrades;
 use super::handling::HandledRun;
 use super::published::{RunState, UtcTime, UuidText};
 use super::run::RunReport;
@@ -53,6 +54,9 @@ pub enum Document {
     /// `audit`.
     #[serde(rename = "rebalance/audit/1")]
     Audit { runs: Vec<AuditReport> },
+    /// `fetch grades`.
+    #[serde(rename = "rebalance/fetched-grades/1")]
+    FetchedGrades(FetchedGrades),
     /// Any command that failed as a whole.
     #[serde(rename = "rebalance/error/1")]
     Error(ErrorReport),

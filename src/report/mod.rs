@@ -11,6 +11,7 @@
 //! * [`difference`]: what changed from one run to another.
 //! * [`handling`]: stored runs that were taken up again, and what a person must do.
 //! * [`audit`]: a run's log and what its check found.
+//! * [`fetching`]: what `fetch` brought.
 //! * [`document`]: every JSON document that the command line prints, each with its schema name.
 //! * [`published`]: the spellings that documents use.
 //! * [`csv`]: orders and positions for a spreadsheet.
@@ -23,6 +24,7 @@ pub mod csv;
 pub mod difference;
 pub mod document;
 pub mod explanation;
+pub mod fetching;
 pub mod handling;
 pub mod published;
 pub mod run;

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{Item, text};
 use crate::model::{AccountId, Environment, PortfolioId, VenueId};
+use crate::ports::counter::Counter;
 use crate::ports::store::{
     AccountKey, BlobOwner, Change, ChunkAddress, LogEntry, MIN_RUN_PREFIX, PortfolioKey, StoreError, SwitchScope,
 };
@@ -115,6 +116,10 @@ pub(super) fn switch(scope: &SwitchScope) -> Key {
         SwitchScope::Portfolio(environment, portfolio) => format!("portfolio#{environment}#{portfolio}"),
     };
     Key { pk: "switch".to_owned(), sk }
+}
+
+pub(super) fn counter(counter: &Counter) -> Key {
+    Key { pk: format!("counter#{}", counter.name), sk: counter.period.clone() }
 }
 
 fn paper(venue: &VenueId, account: &AccountId) -> String {

@@ -14,10 +14,11 @@
 //! | day | the same | `day#`date | account and day |
 //! | portfolio | `portfolio#`environment`#`venue`#`account`#`portfolio | `state` | portfolio on an account |
 //! | kill switch | `switch` | `everything` or `portfolio#`environment`#`portfolio | scope |
+//! | counter | `counter#`name | period | name and period |
 //! | paper account, paper order | `paper#`venue`#`account | `account`, `order#`client order id | account; client order id |
 //!
-//! No identifier contains `#`, so no two keys run into each other. Every item but chunks and days carries `schema`.
-//! `expires_at_s` is the table's TTL attribute; only terminal runs and orders, and chunks of such runs, have it.
+//! No identifier contains `#`, so no two keys run into each other. Every item but chunks, days and counters carries `schema`.
+//! `expires_at_s` is the table's TTL attribute; only terminal runs and orders, chunks of such runs, and counters have it.
 //!
 //! # Conditions, and the timeline behind each
 //!
@@ -38,6 +39,8 @@
 //! log entry     absent, in the same transaction as the run or order whose revision is its number
 //!               guarded by that item's condition; never replaced, never deleted
 //!
+//! count         counted < most: two who count at once cannot both have the last one
+//!
 //! commit's day  reserved_notional ≤ limit − mine, in the same transaction: two commits cannot both fit in one gap
 //! ```
 //!
@@ -46,6 +49,7 @@
 //! may stay on here. They are off where an order is sent to a venue.
 
 mod all_runs;
+mod counters;
 mod keys;
 mod paper_ledger;
 mod run_store;

@@ -10,7 +10,8 @@ use crate::model::{AssetId, AssetRecord, Decimal, PlanningInput, Policy, Signal}
 use crate::preparation::GuardViolation;
 
 /// Does any rule of the policy look at the grade?
-pub(super) fn are_used(policy: &Policy) -> bool {
+#[must_use]
+pub fn are_used(policy: &Policy) -> bool {
     policy.ranking.by == RankBy::Grade
         || policy.eligibility.require_grade
         || policy.eligibility.min_grade.is_some()

@@ -11,6 +11,8 @@ mod candidates;
 mod data;
 mod grades;
 
+pub use grades::are_used as grades_are_used;
+
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
