@@ -13,6 +13,7 @@
 //! * [`ports`]: narrow traits that the rest needs: store, venue, clock, secrets, counters.
 //! * [`execution`]: claim, commit, emit, settle over those ports.
 //! * [`adapters`]: one folder per outside system.
+//! * [`alerts`]: what of a run is told, to whom, once.
 //! * [`report`]: explains a plan or a run; decides nothing.
 //! * `cli` (feature `cli`): the command line; wiring only.
 //!
@@ -21,10 +22,14 @@
 //! * `local`: the embedded store that speaks the DynamoDB API in this process.
 //! * `https`: requests over TLS to hosts on a list; what the clients below share.
 //! * `token-metrics`: grades and signals from Token Metrics' API.
+//! * `secrets-manager`: secrets from AWS Secrets Manager.
+//! * `sns`: alerts to topics of AWS SNS.
+//! * `webhooks`: alerts to Slack and Telegram.
 //! * `terminal`: reports as text, with tables.
-//! * `cli` (default): the command line `rebalance`, with `local` and `token-metrics`.
+//! * `cli` (default): the command line `rebalance`, with `local`, `token-metrics` and `webhooks`.
 
 pub mod adapters;
+pub mod alerts;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod execution;

@@ -153,6 +153,9 @@ pub struct RunCases {
     /// Share of an asset's daily volume that one order finds at the paper venue; any quantity when not given
     #[arg(long, value_name = "FRACTION", value_parser = rate)]
     pub paper_depth: Option<crate::model::Rate>,
+    /// Send the alerts that the policy routes; without it they are only told here, on standard error
+    #[arg(long)]
+    pub send_alerts: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -349,6 +352,10 @@ pub struct FetchGrades {
     /// File with the key and nothing else, which others may not read; the environment when not given
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// Secret of AWS Secrets Manager that is the key: NAME, ARN, or NAME#FIELD of a JSON object
+    #[cfg(feature = "secrets-manager")]
+    #[arg(long, value_name = "SECRET", conflicts_with = "key_file")]
+    pub key_secret: Option<String>,
     /// Credits of your plan in a month; requests are counted in the store and end there
     #[arg(long, value_name = "N", default_value_t = 500)]
     pub monthly_credits: u64,

@@ -10,8 +10,10 @@
 //!   `kill-switch`, and by `fetch`, which counts requests in it.
 //! * `handling`: a stored run that is taken up again, by hand or by recovery.
 //! * `progress`: a sign of life where something takes longer than half a second.
+//! * `alerting`: what a run's policy wants told.
 //! * `commands`: one file per command.
 
+mod alerting;
 pub mod args;
 mod commands;
 mod environment;

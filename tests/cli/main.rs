@@ -7,6 +7,7 @@
     reason = "a test stops where something is not as it must be"
 )]
 
+mod alerting;
 mod bench;
 mod recovery;
 mod stores;

@@ -118,6 +118,10 @@ pub(super) fn switch(scope: &SwitchScope) -> Key {
     Key { pk: "switch".to_owned(), sk }
 }
 
+pub(super) fn alert(run_id: Uuid, key: Uuid) -> Key {
+    Key { pk: format!("alerts#{}", run_id.simple()), sk: key.simple().to_string() }
+}
+
 pub(super) fn counter(counter: &Counter) -> Key {
     Key { pk: format!("counter#{}", counter.name), sk: counter.period.clone() }
 }

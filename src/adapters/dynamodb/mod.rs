@@ -14,11 +14,13 @@
 //! | day | the same | `day#`date | account and day |
 //! | portfolio | `portfolio#`environment`#`venue`#`account`#`portfolio | `state` | portfolio on an account |
 //! | kill switch | `switch` | `everything` or `portfolio#`environment`#`portfolio | scope |
+//! | alert | `alerts#` run id | its key, 32 hex digits | run and key |
 //! | counter | `counter#`name | period | name and period |
 //! | paper account, paper order | `paper#`venue`#`account | `account`, `order#`client order id | account; client order id |
 //!
 //! No identifier contains `#`, so no two keys run into each other. Every item but chunks, days and counters carries `schema`.
-//! `expires_at_s` is the table's TTL attribute; only terminal runs and orders, chunks of such runs, and counters have it.
+//! `expires_at_s` is the table's TTL attribute; only terminal runs and orders, chunks of such runs, alerts and
+//! counters have it.
 //!
 //! # Conditions, and the timeline behind each
 //!
@@ -39,6 +41,9 @@
 //! log entry     absent, in the same transaction as the run or order whose revision is its number
 //!               guarded by that item's condition; never replaced, never deleted
 //!
+//! put_alert     absent, or state and attempts = what I read
+//!               A and B tell the same run: one put wins and sends, the other leaves the message alone
+//!
 //! count         counted < most: two who count at once cannot both have the last one
 //!
 //! commit's day  reserved_notional ≤ limit − mine, in the same transaction: two commits cannot both fit in one gap
@@ -48,6 +53,7 @@
 //! repeated. The caller tells the two apart by reading (claim token, attempt id, equality), so the SDK's own retries
 //! may stay on here. They are off where an order is sent to a venue.
 
+mod alert_log;
 mod all_runs;
 mod counters;
 mod keys;

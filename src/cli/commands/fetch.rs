@@ -29,7 +29,7 @@ use crate::cli::progress::Progress;
 use crate::cli::store::StorePath;
 use crate::model::policy::GradeKind;
 use crate::ports::Clock as _;
-use crate::ports::secret::SecretError;
+use crate::ports::secret::{Secret, SecretError, SecretReader, Stage};
 use crate::preparation::guards::grades_are_used;
 use crate::preparation::reading::read_file;
 use crate::preparation::sources::Grades;
@@ -161,10 +161,42 @@ fn query(endpoint: Endpoint, day: Date, tokens: Tokens) -> Result<Query, Failure
     Ok(Query { endpoint, from, to: day, tokens })
 }
 
-fn client(asked: &FetchGrades) -> Result<TokenMetrics<LocalSecret>, Failure> {
+/// Where the key is read.
+#[derive(Debug)]
+enum Key {
+    Local(LocalSecret),
+    #[cfg(feature = "secrets-manager")]
+    Aws(crate::adapters::secrets::aws::AwsSecret),
+}
+
+impl SecretReader for Key {
+    async fn read(&self, stage: Stage) -> Result<Option<Secret>, SecretError> {
+        match self {
+            Self::Local(secret) => secret.read(stage).await,
+            #[cfg(feature = "secrets-manager")]
+            Self::Aws(secret) => secret.read(stage).await,
+        }
+    }
+}
+
+/// The key and what errors call it.
+fn key(asked: &FetchGrades) -> Result<(String, Key), Failure> {
+    #[cfg(feature = "secrets-manager")]
+    if let Some(reference) = &asked.key_secret {
+        let access = environment::aws_access().ok_or_else(|| {
+            Failure::bad_input(
+                "nobody is known to sign requests to AWS",
+                "set AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            )
+        })?;
+        let secret = crate::adapters::secrets::aws::AwsSecret::new(access.secrets_manager(), reference);
+        return Ok((reference.clone(), Key::Aws(secret)));
+    }
     let secret = match (&asked.key_file, environment::token_metrics_key()) {
         (Some(file), _) => LocalSecret::File(file.clone()),
-        (None, Some((name, value))) => LocalSecret::given(name, &value).map_err(|error| no_key(&error))?,
+        (None, Some((name, value))) => {
+            LocalSecret::given(name, &value).map_err(|error| Failure::bad_input(error.to_string(), ""))?
+        }
         (None, None) => {
             return Err(Failure::bad_input(
                 "there is no key for Token Metrics",
@@ -172,6 +204,11 @@ fn client(asked: &FetchGrades) -> Result<TokenMetrics<LocalSecret>, Failure> {
             ));
         }
     };
+    Ok((secret.name(), Key::Local(secret)))
+}
+
+fn client(asked: &FetchGrades) -> Result<TokenMetrics<Key>, Failure> {
+    let (name, secret) = key(asked)?;
     let mut settings = Settings::new(version(asked.api), asked.monthly_credits);
     if let Some(origin) = &asked.origin {
         settings.origin.clone_from(origin);
@@ -179,12 +216,7 @@ fn client(asked: &FetchGrades) -> Result<TokenMetrics<LocalSecret>, Failure> {
     let host = settings.origin.trim_start_matches("https://").to_ascii_lowercase();
     let https =
         HttpsClient::new([host], LIMITS, Trust::System).map_err(|error| Failure::unexpected(error.to_string()))?;
-    let name = secret.name();
     Ok(TokenMetrics::new(https, CachedSecret::new(&name, secret), settings))
-}
-
-fn no_key(error: &SecretError) -> Failure {
-    Failure::bad_input(error.to_string(), "")
 }
 
 /// Writes beside the place first, so that nobody ever reads half a file.

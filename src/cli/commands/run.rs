@@ -8,6 +8,7 @@ use crate::adapters::clock::{CaseClock, claim_token};
 use crate::adapters::dynamodb::DynamoStore;
 use crate::adapters::embedded_store::EmbeddedStore;
 use crate::adapters::paper_venue::{PaperBook, PaperVenue};
+use crate::cli::alerting::tell_alerts;
 use crate::cli::args::RunCases;
 use crate::cli::failure::Failure;
 use crate::cli::occasion::{Earlier, Occasion, occasions};
@@ -45,6 +46,16 @@ pub(in crate::cli) async fn run(asked: &RunCases, path: &StorePath, output: &Out
             (Ok(()), None) => path.open().await?,
         };
         let answer = execute(&occasion, &opened, asked.paper_depth, output).await;
+        if let Ok(
+            RunOutcome::Completed(record)
+            | RunOutcome::Aborted(record)
+            | RunOutcome::Unsettled(record)
+            | RunOutcome::AlreadyDone(record),
+        ) = &answer
+        {
+            // Boxed: the clients of all channels are in it.
+            Box::pin(tell_alerts(opened.store(), record, asked.send_alerts)).await;
+        }
         store = Some(opened);
         match answer.and_then(|outcome| tell(outcome, &occasion)) {
             Ok((entry, code)) => telling.entry(entry, code)?,
