@@ -34,7 +34,8 @@ FUZZ_RUNS ?= 1000000
 FUZZ_LIMITS := -rss_limit_mb=512 -max_len=8192 -timeout=10
 # Stands in for Secrets Manager in `make rotation`; its own dependencies are pinned in the file.
 MOTO_REQUIREMENTS := tests/remote/moto-requirements.txt
-MOTO := .tools/moto-5.2.5/bin/moto_server
+MOTO_VERSION := 5.2.5
+MOTO := .tools/moto-$(MOTO_VERSION)/bin/moto_server
 CARGO_MUTANTS_VERSION := 27.1.0
 CARGO_MUTANTS := .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 MUTANTS := keys transitions verification-1 verification-2 verification-3
@@ -126,7 +127,7 @@ $(CARGO_MUTANTS):
 	  --root .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)
 
 $(MOTO): $(MOTO_REQUIREMENTS)
-	python3 -m venv $(@D)/..
+	python3 -m venv .tools/moto-$(MOTO_VERSION)
 	$(@D)/pip install --quiet --disable-pip-version-check --requirement $(MOTO_REQUIREMENTS)
 	@touch $@
 

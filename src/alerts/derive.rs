@@ -9,6 +9,7 @@ use crate::planning::plan::Outcome;
 use crate::ports::alert::Severity;
 use crate::ports::{OrderRecord, OrderState, RunRecord, RunState};
 use crate::preparation::PreparationError;
+use crate::preparation::guards::tells_of_stale_grades;
 
 mod facts;
 mod market;
@@ -160,7 +161,7 @@ fn stale_notices(input: &PlanningInput, facts: &mut Facts) {
     let stale: Vec<(String, String)> = input
         .notices
         .iter()
-        .filter(|notice| notice.contains("older than"))
+        .filter(|notice| tells_of_stale_grades(notice))
         .map(|notice| (notice.clone(), notice.clone()))
         .collect();
     if !stale.is_empty() {

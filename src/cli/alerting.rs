@@ -5,9 +5,9 @@
 
 use super::environment;
 use super::failure::Failure;
+use crate::adapters::alerts::Channels;
 use crate::adapters::alerts::log::LogChannel;
 use crate::adapters::alerts::webhooks::Webhooks;
-use crate::adapters::alerts::Channels;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::dynamodb::DynamoStore;
 use crate::alerts::{Alert, Delivery, Outcome, dispatch, of_run};

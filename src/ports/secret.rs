@@ -143,6 +143,15 @@ mod tests {
     }
 
     #[test]
+    fn a_panic_does_not_show_a_secret() {
+        let secret = Secret::new(CANARY).expect("a secret");
+        let panic = std::panic::catch_unwind(|| panic!("a defect that shows what it holds: {secret} {secret:?}"));
+        let payload = panic.expect_err("it panics");
+        let told = payload.downcast_ref::<String>().expect("a message");
+        assert!(told.contains(REDACTED) && !told.contains("canary"), "{told}");
+    }
+
+    #[test]
     fn what_is_no_secret_is_refused_without_being_repeated() {
         for (value, fault) in [
             ("", SecretFault::Empty),

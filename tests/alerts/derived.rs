@@ -1,8 +1,11 @@
 //! Each event from a record that has it, and not from one that has not.
 
+use std::path::Path;
+
+use index_rebalancer::adapters::files::Case;
 use index_rebalancer::alerts::{Alert, derive, of_refusal, of_run};
 use index_rebalancer::model::alert::AlertEvent;
-use index_rebalancer::model::{Dated, Grade, PlanningInput, Price, Signal, Weight};
+use index_rebalancer::model::{Dated, Grade, PlanningInput, Price, Signal, Trigger, Weight};
 use index_rebalancer::planning::plan::Relaxation;
 use index_rebalancer::ports::alert::Severity;
 use index_rebalancer::ports::{OrderState, RunRecord, RunState};
@@ -227,7 +230,8 @@ fn a_price_that_reached_its_target_is_told_once() {
 #[test]
 fn data_that_are_too_old_are_told_whether_the_run_went_on_or_not() {
     let mut record = quiet();
-    input(&mut record).notices = vec!["2 signals older than 48 h count as missing: sui".to_owned(), "other".to_owned()];
+    input(&mut record).notices =
+        vec!["2 signals older than 48 h count as missing: sui".to_owned(), "older than it looks".to_owned()];
     let alerts = of_run(&record, None);
     assert_eq!(only(&alerts, AlertEvent::StaleData).severity, Severity::Warning);
 
@@ -247,6 +251,40 @@ fn data_that_are_too_old_are_told_whether_the_run_went_on_or_not() {
     let refusal = PreparationError::from(BadInput::new("policy", "name", "", "it is empty", "write one"));
     let alerts = of_refusal(record.run_id, &run, &refusal);
     assert_eq!((alerts.len(), alerts[0].event), (1, AlertEvent::RunAborted));
+}
+
+#[test]
+fn stale_data_are_recognised_by_what_the_guards_say_of_them() {
+    let case = Case::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/blue-chip")).expect("a case");
+    let (account, at) = (case.accounts().next().expect("an account"), case.days()[2].at);
+    let prepare = |hours: i64| {
+        let later = at + jiff::SignedDuration::from_hours(hours);
+        case.planning_input(account, Trigger::Scheduled(later), later, None, None, None)
+    };
+    let run = case.run_identity(account, Trigger::Scheduled(at)).expect("an identity");
+    let refusal = prepare(30 * 24).expect_err("a month old");
+    let alerts = of_refusal(uuid::Uuid::nil(), &run, &refusal);
+    assert!(!only(&alerts, AlertEvent::StaleData).lines.is_empty(), "{refusal}");
+    let _ = only(&alerts, AlertEvent::RunAborted);
+    // Sound on the day itself.
+    assert!(prepare(0).is_ok());
+
+    // A single old grade among fresh ones: the run goes on without it and says so.
+    let folder = tempfile::tempdir().expect("a folder");
+    for entry in std::fs::read_dir(case.directory()).expect("a folder") {
+        let entry = entry.expect("an entry");
+        if entry.path().is_file() {
+            std::fs::copy(entry.path(), folder.path().join(entry.file_name())).expect("copied");
+        }
+    }
+    let signals = folder.path().join("trading_signals-2025-04-10.json");
+    let text = std::fs::read_to_string(&signals).expect("signals");
+    std::fs::write(&signals, text.replacen("2025-04-10", "2025-01-01", 1)).expect("written");
+    let case = Case::load(folder.path()).expect("a case");
+    let input = case.planning_input(account, Trigger::Scheduled(at), at, None, None, None).expect("it goes on");
+    let mut record = quiet();
+    record.input = Some(input);
+    assert!(events(&record).contains(&AlertEvent::StaleData));
 }
 
 #[test]

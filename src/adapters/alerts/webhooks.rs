@@ -3,6 +3,7 @@
 //! Both put what opens them into the address: the address is a secret, and errors name the host alone.
 
 use http::Method;
+use secrecy::zeroize::Zeroizing;
 use serde_json::json;
 
 use super::text;
@@ -73,7 +74,8 @@ where
 
     async fn telegram(&self, chat: &str, token: &str, message: &AlertMessage) -> Result<(), NotifyError> {
         let token = self.secret(token).await?;
-        let address = Secret::new(&format!("{}/bot{}/sendMessage", self.telegram, token.expose()));
+        let address = Zeroizing::new(format!("{}/bot{}/sendMessage", self.telegram, token.expose()));
+        let address = Secret::new(&address);
         let address = address.map_err(|fault| NotifyError::Refused(format!("the bot's address: {fault}")))?;
         // Without `parse_mode` nothing in the text is markup.
         let text = text::full(message, TELEGRAM_LONGEST);

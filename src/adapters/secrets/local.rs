@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::ports::secret::{MAX_SECRET_SIZE, Secret, SecretError, SecretReader, Stage};
+use secrecy::zeroize::Zeroizing;
+
+use crate::ports::secret::{MAX_SECRET_SIZE, Secret, SecretError, SecretFault, SecretReader, Stage};
 use crate::preparation::PreparationError;
 use crate::preparation::reading::read_file;
 
@@ -55,23 +57,21 @@ fn read_secret(path: &Path) -> Result<Secret, SecretError> {
     if bytes.len() > MAX_SECRET_SIZE {
         return Err(too_long(&name));
     }
-    let text = zeroizing_text(bytes).ok_or_else(|| SecretError::Malformed {
-        name: name.clone(),
-        fault: crate::ports::secret::SecretFault::Binary,
-    })?;
+    let text = zeroizing_text(bytes)
+        .ok_or_else(|| SecretError::Malformed { name: name.clone(), fault: SecretFault::Binary })?;
     Secret::new(&text).map_err(|fault| SecretError::Malformed { name, fault })
 }
 
 /// The bytes as text that is overwritten when it is dropped.
-fn zeroizing_text(bytes: Vec<u8>) -> Option<secrecy::zeroize::Zeroizing<String>> {
+fn zeroizing_text(bytes: Vec<u8>) -> Option<Zeroizing<String>> {
     match String::from_utf8(bytes) {
-        Ok(text) => Some(secrecy::zeroize::Zeroizing::new(text)),
+        Ok(text) => Some(Zeroizing::new(text)),
         Err(_) => None,
     }
 }
 
 fn too_long(name: &str) -> SecretError {
-    SecretError::Malformed { name: name.to_owned(), fault: crate::ports::secret::SecretFault::TooLong }
+    SecretError::Malformed { name: name.to_owned(), fault: SecretFault::TooLong }
 }
 
 /// A key that everybody on the machine may read is none.
@@ -91,4 +91,55 @@ fn refuse_open(path: &Path, name: &str) -> Result<(), SecretError> {
 #[cfg(not(unix))]
 fn refuse_open(_: &Path, _: &str) -> Result<(), SecretError> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A future that is ready at once: files are read without a runtime.
+    fn read(secret: &LocalSecret, stage: Stage) -> Result<Option<Secret>, SecretError> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::pin!(secret.read(stage)).poll(&mut context) {
+            std::task::Poll::Ready(read) => read,
+            std::task::Poll::Pending => panic!("a file makes nobody wait"),
+        }
+    }
+
+    #[cfg(unix)]
+    fn write(path: &Path, bytes: &[u8], mode: u32) {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::write(path, bytes).expect("written");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("changed");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_is_read_each_time_and_must_be_fit() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("key");
+        let secret = LocalSecret::File(path.clone());
+        assert!(matches!(read(&secret, Stage::Current), Err(SecretError::Missing { .. })));
+        for value in ["first", "second"] {
+            write(&path, format!("{value}\n").as_bytes(), 0o600);
+            let now = read(&secret, Stage::Current).expect("readable").expect("a value");
+            assert_eq!(now.expose(), value);
+        }
+        assert!(read(&secret, Stage::Previous).expect("an answer").is_none());
+        for mode in [0o644, 0o602] {
+            write(&path, b"canary", mode);
+            assert!(matches!(read(&secret, Stage::Current), Err(SecretError::Denied { .. })), "{mode:o}");
+        }
+        for (bytes, fault) in [
+            (b"\xffcanary".to_vec(), SecretFault::Binary),
+            (b"canary ".repeat(2), SecretFault::NotVisibleAscii),
+            (b"canary".repeat(1_000), SecretFault::TooLong),
+            (Vec::new(), SecretFault::Empty),
+        ] {
+            write(&path, &bytes, 0o600);
+            let error = read(&secret, Stage::Current).expect_err("unfit");
+            assert!(matches!(&error, SecretError::Malformed { fault: told, .. } if *told == fault), "{error}");
+            assert!(!format!("{error}{error:?}").contains("canary"), "{error}");
+        }
+    }
 }

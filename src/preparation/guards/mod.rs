@@ -11,7 +11,7 @@ mod candidates;
 mod data;
 mod grades;
 
-pub use grades::are_used as grades_are_used;
+pub use grades::{are_used as grades_are_used, tells_of_stale_grades};
 
 use std::collections::BTreeSet;
 
