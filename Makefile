@@ -41,7 +41,7 @@ CARGO_MUTANTS := .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 MUTANTS := keys transitions verification-1 verification-2 verification-3
 CHAOS_KILLS ?= 1100
 # What `make ci-long` runs besides the properties; each ends within LONG_LIMIT_SECONDS.
-LONG_PARTS := $(FUZZ_TARGETS:%=fuzz-%) $(MUTANTS:%=mutants-%) chaos
+LONG_PARTS := long-largest-run $(FUZZ_TARGETS:%=fuzz-%) $(MUTANTS:%=mutants-%) chaos
 LONG := --profile long --no-default-features --test properties
 LONG_PROTOCOL := --profile long --no-default-features
 SKIP_LOG := $(CURDIR)/target/skipped-tests.txt
@@ -189,7 +189,7 @@ test-shared: shared-present
 	@REBALANCE_REQUIRE_SHARED=1 $(MAKE) --no-print-directory test
 
 .PHONY: ci-long
-ci-long: ## Every property with REBALANCE_CASES cases, pairs of faults, seeds, model, fuzzers, mutants, chaos. One alone: make long-NAME
+ci-long: ## Every property with REBALANCE_CASES cases, pairs of faults, seeds, model, the largest run, fuzzers, mutants, chaos. One alone: make long-NAME
 	@properties=$$($(CARGO) test --quiet $(LONG) -- --list --format terse \
 	  | sed -n 's/: test$$//p'); \
 	test -n "$$properties" || { echo 'ci-long: tests/properties.rs has no tests' >&2; exit 1; }; \
@@ -222,6 +222,12 @@ long-seeds: ## REBALANCE_SEEDS random plans of faults
 long-model: ## The model checker on its longer history
 	REBALANCE_MODEL=full timeout $(LONG_LIMIT_SECONDS) \
 	  $(CARGO) test --quiet $(LONG_PROTOCOL) --test model -- --nocapture --test-threads 1
+
+.PHONY: long-largest-run
+long-largest-run: ## A run of 5,000 orders to its end, which takes too long for `make test`
+	timeout $(LONG_LIMIT_SECONDS) $(CARGO) test --test execution -- --ignored --exact \
+	  many_orders::each_of_five_thousand_orders_has_its_end | tee target/largest-run.txt
+	grep -q '^test result: ok. 1 passed' target/largest-run.txt
 
 # What a fuzzer finds on its way is kept under target/: the corpora in tests/fuzz stay small and are read only.
 fuzz-%: $(CARGO_FUZZ)

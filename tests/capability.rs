@@ -153,7 +153,7 @@ fn a_promise_is_what_its_line_says() {
         assert_eq!(promise.duplicates, line.duplicates, "{}", line.venue);
         assert_eq!(
             promise.late_requests.map(|late| late.longest_window_ms),
-            line.late_bound.map(|bound| bound.longest_window_ms),
+            line.late_bound.map(|bound| bound.promised.longest_window_ms),
             "{}",
             line.venue
         );
@@ -163,4 +163,28 @@ fn a_promise_is_what_its_line_says() {
     let late_requests = Some(LateRequests { clock_skew_ms: 1, query_lag_ms: 1, longest_window_ms: 1 });
     let replayed = Promise { duplicates: Duplicates::Replayed, late_requests };
     assert_eq!(replayed.class(), Replays, "sending again is more than concluding");
+}
+
+#[test]
+fn a_person_is_told_what_to_look_for_and_where() {
+    let key = Uuid::from_u128(7);
+    for (venue, expected) in [
+        ("binance", "newClientOrderId 00000000000000000000000000000007"),
+        ("coinbase", "client_order_id 00000000-0000-0000-0000-000000000007 in the list of orders"),
+        ("hyperliquid", "cloid 0x00000000000000000000000000000007"),
+        ("paper-exchange", "client order id 00000000000000000000000000000007"),
+    ] {
+        assert_eq!(capability::where_to_look(&VenueId::new(venue).expect("a venue"), key), expected);
+    }
+}
+
+#[test]
+fn a_venue_that_is_not_in_the_table_promises_nothing_live() {
+    let promise = |venue: &str| capability::promised_live(&VenueId::new(venue).expect("a venue"));
+    assert_eq!(promise("paper-exchange").class(), Neither);
+    for line in CAPABILITIES {
+        assert_eq!(promise(line.venue), line.promise());
+    }
+    let late = capability::PAPER.promise().late_requests.expect("bounded");
+    assert_eq!((late.clock_skew_ms, late.query_lag_ms, late.longest_window_ms), (0, 0, u64::MAX));
 }

@@ -13,6 +13,7 @@ use index_rebalancer::execution::claim::{Standing, given_up, judge};
 use index_rebalancer::execution::gate::{self, DayTotal, Switch, View};
 use index_rebalancer::model::{Money, Order, PlanningInput, Side};
 use index_rebalancer::planning::idempotency::run_id;
+use index_rebalancer::ports::capability::PAPER;
 use index_rebalancer::ports::store::RunItem;
 use plans::*;
 use uuid::Uuid;
@@ -29,6 +30,7 @@ fn verdict(input: &PlanningInput, order: &Order, day: Option<DayTotal>) -> gate:
         policy: &input.policy.orders,
         order,
         switch: Switch::Off,
+        promise: PAPER.promise(),
         sent_count: 0,
         sent_notional: Money::ZERO,
         day,

@@ -13,10 +13,10 @@ use index_rebalancer::execution::gate::{self, DayTotal, Switch, View};
 use index_rebalancer::execution::intervention::{Answer, Known, Statement, answered};
 use index_rebalancer::execution::settlement::{self, Adoption, Finding, Verdict, adopted, moved};
 use index_rebalancer::execution::{Opening, blob::Blob};
-use index_rebalancer::model::{Flow, Money, Order, PlanningInput, Weight};
+use index_rebalancer::model::{Decimal, Environment, Flow, Money, Order, PlanningInput, Price, Quantity, Weight};
 use index_rebalancer::planning::idempotency::{digest_of, run_id};
 use index_rebalancer::planning::plan::{RebalancePlan, Relaxation};
-use index_rebalancer::ports::capability::client_order_id;
+use index_rebalancer::ports::capability::{PAPER, client_order_id};
 use index_rebalancer::ports::store::{Attempt, OrderItem, RunItem};
 use index_rebalancer::ports::venue::{Duplicates, Fill, LateRequests, Promise, VenueOrder, VenueOrderStatus};
 use index_rebalancer::ports::{OrderState, RunState};
@@ -80,6 +80,7 @@ fn view<'a>(input: &'a PlanningInput, order: &'a Order) -> View<'a> {
         policy: &input.policy.orders,
         order,
         switch: Switch::Off,
+        promise: PAPER.promise(),
         sent_count: 0,
         sent_notional: Money::ZERO,
         day: None,
@@ -100,6 +101,9 @@ fn the_gate_passes_a_clean_order_and_stops_each_fault() {
     };
     stopped(&View { switch: Switch::On("drill".to_owned()), ..clean.clone() }, "drill");
     stopped(&View { run_id: Uuid::nil(), ..clean.clone() }, "not what was planned");
+    let live = index_rebalancer::model::RunIdentity { environment: Environment::Live, ..input.run.clone() };
+    let promise = Promise { duplicates: Duplicates::RefusedWhileOpen, late_requests: None };
+    stopped(&View { run: &live, promise, ..clean.clone() }, "orders.accept_unknown_fate = true in the policy");
     stopped(&View { sent_count: 10, ..clean.clone() }, "max_orders 10");
     stopped(&View { sent_notional: money("8000.01"), ..clean.clone() }, "max_run_notional 10000");
     for at_the_limit in
@@ -181,6 +185,34 @@ fn a_buy_needs_its_limit_price_and_its_fee_in_cash() {
     assert!(covered(&just, "100"), "{just}");
     assert!(!covered(&(expected + money("99.99")).to_string(), "100"));
     assert_eq!(gate::cash_covers(sell, rate("0.001"), Money::ZERO, money("5")), Ok(()));
+}
+
+#[test]
+fn slippage_is_what_fills_cost_beyond_the_plan() {
+    let plan = plan();
+    let (sell, buy) = (&plan.orders[0], &plan.orders[1]);
+    let filled = |order: &Order, quantity: &str, by: &str, fee: &str| {
+        let average = Price::new(order.reference_price.get() + by.parse::<Decimal>().expect("decimal")).expect("price");
+        let quantity = Quantity::parse(quantity).expect("quantity");
+        OrderItem {
+            filled_quantity: quantity,
+            average_price: Some(average),
+            fee: money(fee),
+            ..item(order, OrderState::Filled)
+        }
+    };
+    let cost = |order: &Order, parts: i64| Money::new(order.estimated_cost.get() / Decimal::from(parts)).expect("cost");
+    // The buy is of 20: half of it at 0.5 above the reference is 5 more, and half the expected cost is for it.
+    let half = filled(buy, "10", "0.5", "3");
+    assert_eq!(gate::slippage([(buy, &half)]), money("8") - cost(buy, 2));
+    let unsold = filled(sell, "0", "0", "0");
+    assert_eq!(gate::slippage([(sell, &unsold), (buy, &half)]), money("8") - cost(buy, 2), "not sold is no slippage");
+    let sold_low = filled(sell, "1", "-2", "0");
+    let share = Money::new(sell.estimated_cost.get() / sell.quantity.get()).expect("cost");
+    assert_eq!(gate::slippage([(sell, &sold_low)]), money("2") - share);
+    let sold_high = filled(sell, "1", "2", "0");
+    assert_eq!(gate::slippage([(sell, &sold_high)]), Money::ZERO, "a gain is no slippage");
+    assert_eq!(gate::slippage([(sell, &sold_high), (buy, &half)]), money("6") - share - cost(buy, 2));
 }
 
 fn item(order: &Order, state: OrderState) -> OrderItem {

@@ -1,9 +1,10 @@
-//! Other people's rebalances, recomputed by this crate's own functions.
+//! Other people's rebalances, recomputed by the planner.
 //!
 //! * **Index Coop**, four rebalances of 2021 (`indexcoop_*.csv`): units behind each share of the index before and
 //!   after, what was traded, in slices of which size, in which order.
-//!   [`units::trade`] gives side and quantity to the last digit; [`plan`] arrives at the same trades from weights, as
-//!   a pure tracker without costs whose "market cap" is the value of the target; [`slicing`] cuts and arranges them.
+//!   [`units::trade`] is that fund's own arithmetic and says what each trade must be; [`plan`] arrives at the same
+//!   trades from weights, as a pure tracker without costs whose "market cap" is the value of the target. [`slicing`]
+//!   cuts and arranges its orders as the fund does, which no venue of this crate asks for.
 //! * **crypto-index-fund-bot**, two buy plans (`index_fund_bot_cases.json`): [`plan`] in the flow `deposit_only`.
 //!   The bot buys the largest shortfall first, a fixed amount each, whether or not that overshoots. As a program:
 //!   grade tilt alone, the shortfall as the grade, the fixed amount as participation limit.
@@ -23,6 +24,12 @@ mod index_coop;
 
 #[path = "peers/index_fund_bot.rs"]
 mod index_fund_bot;
+
+#[path = "peers/slicing.rs"]
+mod slicing;
+
+#[path = "peers/units.rs"]
+mod units;
 
 use index_rebalancer::model::{Decimal, Policy};
 

@@ -86,11 +86,15 @@ fn every_document() -> Vec<Document> {
             changed: true,
             portfolio: None,
             note: "a test".to_owned(),
+            operator: Some("alice".to_owned()),
             updated_at: Some(run.as_of),
             store: ".rebalance/store.db".to_owned(),
         }),
         Document::HandledRuns { runs: sample::handled() },
-        Document::Audit { runs: vec![sample::audited(&[]), sample::audited(&sample::FINDINGS)] },
+        Document::Audit {
+            runs: vec![sample::audited(&[]), sample::audited(&sample::FINDINGS)],
+            switches: sample::switched().to_vec(),
+        },
         Document::FetchedGrades(FetchedGrades {
             case: "fixtures/blue-chip".to_owned(),
             day: "2025-04-16".parse().expect("a day"),

@@ -106,6 +106,9 @@ fn explanations() {
     check("explain-80.txt", &text::explanation(&Explanation::of_run(&executed()), &wide(80)));
     let one = Explanation::of_asset(&executed(), None, "btc").expect("bitcoin is in the plan");
     check("explain-bitcoin-80.txt", &text::explanation(&one, &wide(80)));
+    let held = Explanation::of_asset(&executed(), None, "eos").expect("eos is in the plan");
+    let named: Vec<&str> = held.limits.iter().map(|check| check.limit.as_str()).collect();
+    assert!(named.contains(&"turnover") && named.contains(&"participation(eos)"), "{named:?}");
     let out = Explanation::of_asset(&executed(), None, "shiba-inu").expect("an excluded candidate");
     let text = text::explanation(&out, &wide(80));
     assert!(text.contains("11.4 is below eligibility.min_grade of 20"), "{text}");
@@ -177,13 +180,18 @@ fn runs_that_were_taken_up_say_what_a_person_must_do() {
 fn a_log_and_its_findings() {
     let (whole, spoilt) = (sample::audited(&[]), sample::audited(&sample::FINDINGS));
     for width in [80, 160] {
-        let text = text::audit(std::slice::from_ref(&whole), &wide(width));
+        let text = text::audit(std::slice::from_ref(&whole), &[], &wide(width));
         check(&format!("audit-{width}.txt"), &text);
         assert_fits(&text, width);
     }
-    let text = text::audit(&[whole.clone(), spoilt], &wide(80));
+    let text = text::audit(&[whole.clone(), spoilt], &[], &wide(80));
     check("audit-findings-80.txt", &text);
     assert_fits(&text, 80);
-    assert!(text::audit(std::slice::from_ref(&whole), &Canvas { ascii: true, ..wide(80) }).is_ascii());
-    assert!(text::audit(&[], &wide(80)).contains("No runs yet"));
+    assert!(text::audit(std::slice::from_ref(&whole), &[], &Canvas { ascii: true, ..wide(80) }).is_ascii());
+    assert!(text::audit(&[], &[], &wide(80)).contains("No runs yet"));
+    for width in [80, 160] {
+        let text = text::audit(std::slice::from_ref(&whole), &sample::switched(), &wide(width));
+        check(&format!("audit-switches-{width}.txt"), &text);
+        assert_fits(&text, width);
+    }
 }

@@ -1,8 +1,5 @@
 //! Clocks: the only place that asks the system for the time.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -48,32 +45,6 @@ impl Clock for CaseClock {
 
     async fn pause(&self, milliseconds: u64) {
         sleep(milliseconds).await;
-    }
-}
-
-/// A clock that moves only when it is told to, or when somebody waits on it.
-#[derive(Debug)]
-pub struct ManualClock(Mutex<Timestamp>);
-
-impl ManualClock {
-    #[must_use]
-    pub fn at(begin: Timestamp) -> Self {
-        Self(Mutex::new(begin))
-    }
-
-    pub fn advance(&self, by: SignedDuration) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *now = now.checked_add(by).unwrap_or(Timestamp::MAX);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> Timestamp {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn pause(&self, milliseconds: u64) {
-        self.advance(SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX)));
     }
 }
 

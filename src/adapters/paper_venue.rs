@@ -7,7 +7,8 @@
 //! * Fees in quote currency on the executed notional, rounded up; proceeds rounded down, both at 8 decimals.
 //! * Rules: lot, tick, minimum quantity, maximum quantity, minimum notional and halts are enforced by explicit
 //!   refusals. A request past its deadline is refused.
-//! * A second order under a client order id returns the first one ([`Duplicates::Replayed`]).
+//! * A second order under a client order id returns the first one
+//!   ([`Replayed`](crate::ports::venue::Duplicates::Replayed)).
 //!
 //! There is no randomness: the same account, book and order give the same fills. Accounts and orders live behind
 //! [`PaperLedger`], so that a later process finds what an earlier one left.
@@ -24,10 +25,10 @@ use crate::model::{
 };
 use crate::planning::idempotency::digest_of;
 use crate::ports::Clock;
+use crate::ports::capability;
 use crate::ports::store::{ITEM_SCHEMA, StoreError, Written};
 use crate::ports::venue::{
-    Duplicates, Fill, LateRequests, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder,
-    VenueOrderStatus,
+    Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder, VenueOrderStatus,
 };
 
 /// Decimals of the quote currency.
@@ -188,10 +189,7 @@ impl<L: PaperLedger, C: Clock> Venue for PaperVenue<'_, L, C> {
     }
 
     fn promise(&self) -> Promise {
-        Promise {
-            duplicates: Duplicates::Replayed,
-            late_requests: Some(LateRequests { clock_skew_ms: 0, query_lag_ms: 0, longest_window_ms: u64::MAX }),
-        }
+        capability::PAPER.promise()
     }
 
     async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {

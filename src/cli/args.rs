@@ -108,7 +108,7 @@ pub enum Command {
     Settle(Settle),
     /// Stop a run by hand: end what was not sent, only settle what was
     Abort(Abort),
-    /// Recompute the log of every change, of one run or of all, and say whether anything was altered
+    /// Recompute the log of every change, of runs and kill switches, and say whether anything was altered
     Audit(Audit),
     /// Stop all sending, allow it again, or tell which
     KillSwitch(KillSwitch),
@@ -135,7 +135,7 @@ pub struct Cases {
     #[arg(long, value_name = "ID")]
     pub account: Option<AccountId>,
     /// A run by hand, apart from the schedule's: the same label is the same run
-    #[arg(long)]
+    #[arg(long, value_parser = label)]
     pub label: Option<PortfolioId>,
     /// full, deposit-only or withdraw=AMOUNT; as the case says when not given
     #[arg(long, value_parser = flow)]
@@ -164,8 +164,8 @@ pub struct List {
     #[arg(long, value_name = "ID")]
     pub portfolio: Option<PortfolioId>,
     /// Most lines
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: u32,
 }
 
 /// Characters of a reason or a name.
@@ -256,7 +256,7 @@ pub struct Settle {
     #[arg(value_name = "RUN", help = RUN_HELP)]
     pub run: String,
     /// The order that the answer is about: its key
-    #[arg(long, value_name = "KEY", requires = "answer")]
+    #[arg(long, value_name = "KEY", requires = "answer", value_parser = order_key)]
     pub order: Option<Uuid>,
     /// The venue never took it and will not
     #[arg(long)]
@@ -302,7 +302,7 @@ pub struct Abort {
 
 #[derive(Debug, Clone, Args)]
 pub struct Audit {
-    /// Only this run, with its entries; the verdict on every run when not given
+    /// Only this run, with its entries; every kill switch and the verdict on every run when not given
     #[arg(value_name = "RUN")]
     pub run: Option<String>,
 }
@@ -311,9 +311,11 @@ pub struct Audit {
 pub struct KillSwitch {
     #[arg(value_enum)]
     pub action: SwitchAction,
-    /// Why, for the one who finds it on
-    #[arg(long, default_value = "set at the command line")]
+    /// Why, for the log and for the one who finds it on
+    #[arg(long, default_value = "set at the command line", value_parser = sentence)]
     pub note: String,
+    #[command(flatten)]
+    pub operator: Operator,
     /// Only this portfolio's runs on paper; all runs when not given
     #[arg(long, value_name = "ID")]
     pub portfolio: Option<PortfolioId>,
@@ -389,6 +391,14 @@ fn origin(text: &str) -> Result<String, String> {
     } else {
         Err("write https:// and a host, such as https://localhost:8443".to_owned())
     }
+}
+
+fn label(text: &str) -> Result<PortfolioId, String> {
+    PortfolioId::new(text).map_err(|error| format!("{}; use {}", error.fault, error.expected))
+}
+
+fn order_key(text: &str) -> Result<Uuid, String> {
+    Uuid::parse_str(text).map_err(|_| "not a key; `rebalance show RUN` prints the key of each order in full".to_owned())
 }
 
 fn quantity(text: &str) -> Result<Quantity, String> {

@@ -65,7 +65,9 @@ impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Self {
         let kind = match &error {
             PlanError::Unpriced(_) | PlanError::NetAssetValueTooLarge => ErrorKind::BadInput,
-            PlanError::EmptyUniverse { .. } | PlanError::Conflict(_) => ErrorKind::Infeasible,
+            PlanError::EmptyUniverse { .. } | PlanError::Conflict(_) | PlanError::TooManyOrders { .. } => {
+                ErrorKind::Infeasible
+            }
             PlanError::Solver(_) | PlanError::Verification(_) => ErrorKind::Unexpected,
         };
         Self::new(kind, error.to_string(), "")

@@ -139,6 +139,6 @@ fn exit_code(run: &HandledRun, act: &Act) -> u8 {
 /// Who acts: named, or as the system knows them.
 pub(super) fn operator(asked: &Operator) -> Result<String, Failure> {
     asked.by.clone().or_else(environment::user).ok_or_else(|| {
-        Failure::new(ErrorKind::Usage, "nobody is known to act, and the log names who did", "add --by NAME")
+        Failure::new(ErrorKind::Usage, "the log names who did this, and this session has no user name", "add --by NAME")
     })
 }

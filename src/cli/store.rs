@@ -1,5 +1,6 @@
 //! The embedded store. Commands that only look get a copy in memory: they leave no trace beside the file.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
@@ -14,6 +15,8 @@ use crate::report::document::ErrorKind;
 
 const DEFAULT_FOLDER: &str = ".rebalance";
 const FILE: &str = "store.db";
+/// How every store begins: it is one file of `SQLite`.
+const SQLITE: &[u8] = b"SQLite format 3\0";
 /// The newest run.
 const LAST: &str = "last";
 
@@ -41,6 +44,7 @@ impl StorePath {
                 Failure::unexpected(format!("the store's folder {} cannot be made: {error}", folder.display()))
             })?;
         }
+        self.refuse_another_file()?;
         Ok(EmbeddedStore::open(&self.0).await?)
     }
 
@@ -49,7 +53,22 @@ impl StorePath {
         if !self.0.exists() {
             return Ok(None);
         }
+        self.refuse_another_file()?;
         Ok(Some(EmbeddedStore::snapshot(&self.0).await?))
+    }
+
+    /// A file that begins otherwise was named by mistake, or is damaged beyond what trying again can mend. One that is
+    /// empty, absent or unreadable is left to the store, which says so.
+    fn refuse_another_file(&self) -> Result<(), Failure> {
+        let mut start = Vec::new();
+        let read = std::fs::File::open(&self.0).and_then(|file| file.take(SQLITE.len() as u64).read_to_end(&mut start));
+        if read.is_err() || start.is_empty() || start == SQLITE {
+            return Ok(());
+        }
+        Err(Failure::bad_input(
+            format!("{} is not a store", self.display()),
+            "name the folder of a store with --store, or a file that a run made",
+        ))
     }
 
     /// For reading what must be there.

@@ -262,6 +262,7 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
             policy: &self.input.policy.orders,
             order,
             switch,
+            promise: self.ports.venue.promise(),
             sent_count,
             sent_notional,
             day,
@@ -287,6 +288,10 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         }
         let account = self.ports.venue.account(&order.venue_account).await?;
         let keep = gate::cash_to_keep(&self.input, &self.plan, account.cash_locked);
+        // The plan keeps the buffer at expected prices, and none of it at limit prices. Fills in between have used some
+        // of it, and a whole buy given up for those cents would be further from the plan than the buffer is.
+        let fills = self.plan.orders.iter().filter_map(|order| Some((order, self.orders.get(&order.key)?)));
+        let keep = (keep - gate::slippage(fills)).max(Money::ZERO);
         // What other buys may still cost, whose requests may still arrive, is not there to be spent.
         let others = self.unclear_buys.iter().filter(|(key, _)| **key != order.key);
         let free = account.cash_free - others.map(|(_, cost)| *cost).sum::<Money>();

@@ -10,7 +10,9 @@ use crate::model::policy::OrderPolicy;
 use crate::model::{Flow, Money, Order, PlanningInput, Rate, RunIdentity, Side, Weight};
 use crate::planning::RebalancePlan;
 use crate::ports::RunStore;
-use crate::ports::store::{KillSwitch, SwitchScope};
+use crate::ports::capability::{CONSENT_REMEDY, lacks_consent};
+use crate::ports::store::{KillSwitch, OrderItem, SwitchScope};
+use crate::ports::venue::Promise;
 
 /// The kill switch as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,16 +24,15 @@ pub enum Switch {
 
 /// Reads the switches that concern a run. Unreadable means on.
 pub async fn read_switch<S: RunStore>(store: &S, run: &RunIdentity) -> Switch {
-    let scopes = [
-        (SwitchScope::Everything, "everything".to_owned()),
-        (SwitchScope::Portfolio(run.environment, run.portfolio.clone()), format!("portfolio {}", run.portfolio)),
-    ];
-    for (scope, name) in scopes {
+    let scopes = [SwitchScope::Everything, SwitchScope::Portfolio(run.environment, run.portfolio.clone())];
+    for scope in scopes {
         match store.kill_switch(&scope).await {
-            Ok(KillSwitch { on: false, .. }) => {}
-            Ok(KillSwitch { note, .. }) => return Switch::On(format!("the kill switch of {name} is on: {note}")),
+            Ok(None | Some(KillSwitch { on: false, .. })) => {}
+            Ok(Some(KillSwitch { note, operator, .. })) => {
+                return Switch::On(format!("the kill switch of {scope} is on, set by {operator}: {note}"));
+            }
             Err(error) => {
-                return Switch::On(format!("the kill switch of {name} is unreadable, which means on: {error}"));
+                return Switch::On(format!("the kill switch of {scope} is unreadable, which means on: {error}"));
             }
         }
     }
@@ -46,6 +47,8 @@ pub struct View<'a> {
     pub policy: &'a OrderPolicy,
     pub order: &'a Order,
     pub switch: Switch,
+    /// Of the venue at hand.
+    pub promise: Promise,
     /// Orders of this run that were sent or may have been, and what they are worth at reference prices.
     pub sent_count: u32,
     pub sent_notional: Money,
@@ -79,6 +82,9 @@ pub fn judge(view: &View<'_>) -> Verdict {
     if let Switch::On(reason) = &view.switch {
         return Verdict::Stop(reason.clone());
     }
+    if let Some(reason) = unconsented(view.run, view.promise, view.policy) {
+        return Verdict::Stop(reason);
+    }
     if let Err(reason) = check_order(view.run, view.run_id, view.order) {
         return Verdict::Stop(format!("what is to be sent is not what was planned: {reason}"));
     }
@@ -89,6 +95,12 @@ pub fn judge(view: &View<'_>) -> Verdict {
         Some(reason) => Verdict::Stop(reason),
         None => Verdict::Pass,
     }
+}
+
+/// Why nothing may be sent to this venue, with the remedy.
+#[must_use]
+pub fn unconsented(run: &RunIdentity, promise: Promise, policy: &OrderPolicy) -> Option<String> {
+    lacks_consent(run, promise, policy).map(|why| format!("{why}; {CONSENT_REMEDY}"))
 }
 
 /// Why an order is not sent any more.
@@ -153,6 +165,23 @@ pub fn cash_to_keep(input: &PlanningInput, plan: &RebalancePlan, locked: Money) 
         Flow::Full | Flow::DepositOnly => Money::ZERO,
     };
     (buffer.max(Money::ZERO) + withdrawal.max(Money::ZERO) - locked).max(Money::ZERO)
+}
+
+/// What the fills so far cost more than the plan expected of the same quantities: worse prices and dearer fees, less
+/// what others made good; never below nothing. What was not filled is no slippage.
+#[must_use]
+pub fn slippage<'a>(fills: impl IntoIterator<Item = (&'a Order, &'a OrderItem)>) -> Money {
+    let of_one = |(order, item): (&Order, &OrderItem)| {
+        let (filled, price) = (item.filled_quantity, item.average_price.unwrap_or(order.reference_price));
+        let share = Rate::new(filled.get() / order.quantity.get()).unwrap_or_default();
+        let (planned, made) = (order.reference_price.value_of(filled), price.value_of(filled));
+        let worse = match order.side {
+            Side::Buy => made - planned,
+            Side::Sell => planned - made,
+        };
+        worse + item.fee - order.estimated_cost.times(share)
+    };
+    fills.into_iter().filter(|(order, _)| !order.quantity.is_zero()).map(of_one).sum::<Money>().max(Money::ZERO)
 }
 
 /// The most that a buy can cost: at its limit price, with its fee.

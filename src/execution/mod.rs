@@ -19,6 +19,7 @@
 //! * [`settlement`]: what became of an order; its verdict is pure.
 //! * [`conclusion`]: the account after the run, the portfolio's memory and the release of the lock, in one step.
 //! * [`audit`]: the log of every change, chained by hashes, and its check. Pure.
+//! * [`kill_switch`]: setting a switch, and the log of all of them.
 //! * [`intervention`]: what a person does by hand: looks again, says what became of an order, stops a run.
 //! * [`record`]: a run as reports read it.
 //!
@@ -42,12 +43,14 @@ pub mod conclusion;
 pub mod emission;
 pub mod gate;
 pub mod intervention;
+pub mod kill_switch;
 pub mod record;
 pub mod request;
 pub mod settlement;
 pub mod transition;
 
 pub use intervention::{Answer, Handled, Statement, abort, settle};
+pub use kill_switch::{SwitchTrail, load_switch_trails, set_kill_switch};
 pub use record::{AuditTrail, find_run, load_audit, load_run, load_settlement};
 pub use request::{ExecutionError, Opening, Ports, PreparationFailure, RunOutcome, RunRequest, Settings};
 
@@ -219,6 +222,10 @@ where
             return Ok(Err(conclusion::abort_unplanned(ports, run, reason).await?));
         }
     };
+    // Checked again before every order, as the switch is.
+    if let Some(reason) = gate::unconsented(&run.identity, ports.venue.promise(), &input.policy.orders) {
+        return Ok(Err(conclusion::abort_unplanned(ports, run, reason).await?));
+    }
     let planned = plan(&input).map_err(|error| error.to_string());
     match planned.and_then(|plan| commitment::check(&run, &input, &plan).map(|()| plan)) {
         Ok(plan) => commitment::commit(ports, run, &input, &plan).await,

@@ -1,7 +1,8 @@
 //! Amounts: decimals that know what they count.
 //!
 //! Bounds are chosen so that every product and sum the planner forms stays inside `Decimal`'s 7.9e28:
-//! price ≤ 1e9, quantity ≤ 1e18, money ≤ 1e18. A value outside is refused where it enters.
+//! price from 1e-18 to 1e9, quantity ≤ 1e18, money ≤ 1e18. A value outside is refused where it enters; at a lower price
+//! the largest quantity would not be worth one unit of money.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -126,8 +127,8 @@ macro_rules! additive {
 }
 
 amount!(
-    /// Quote currency per unit of the asset; above zero, at most 1e9.
-    Price, min Some(Decimal::new(1, 28)), max 1_000_000_000_u64, "a price above 0 and at most 1e9"
+    /// Quote currency per unit of the asset; at least 1e-18, at most 1e9.
+    Price, min Some(Decimal::new(1, 18)), max 1_000_000_000_u64, "a price above 0, from 1e-18 to 1e9"
 );
 amount!(
     /// Units of an asset; never negative, at most 1e18.
@@ -170,6 +171,13 @@ impl Price {
         Money(fit(self.0 * quantity.0))
     }
 
+    /// The units that are worth a value, none if it is below 0; where that is more than a quantity can be, the largest.
+    #[must_use]
+    pub fn units_worth(self, value: Decimal) -> Quantity {
+        let units = value.max(Decimal::ZERO).checked_div(self.0);
+        Quantity(fit(units.map_or(Quantity::MAX.0, |units| units.min(Quantity::MAX.0))))
+    }
+
     /// Rounded down to a multiple of the tick; `None` when that is zero.
     #[must_use]
     pub fn floor_to(self, tick: Decimal) -> Option<Self> {
@@ -185,6 +193,9 @@ impl Price {
 }
 
 impl Quantity {
+    /// 1e18.
+    pub const MAX: Self = Self(Decimal::from_parts(0xA764_0000, 0x0DE0_B6B3, 0, false, 0));
+
     /// Rounded down to a multiple of the lot.
     #[must_use]
     pub fn floor_to(self, lot: Decimal) -> Self {
@@ -203,6 +214,8 @@ impl Quantity {
     }
 }
 
+const TRILLION: Decimal = Decimal::from_parts(0xD4A5_1000, 0xE8, 0, false, 0);
+
 impl Money {
     /// The same amount times a rate: a fee on a notional.
     #[must_use]
@@ -210,13 +223,15 @@ impl Money {
         Self(fit(self.0 * rate.0))
     }
 
-    /// The amount as a fraction of another; zero over anything not positive is zero.
+    /// The amount as a fraction of another; over anything not positive it is zero, and never more than a trillion
+    /// either way: of an account that holds but dust, everything is that much too much.
     #[must_use]
     pub fn fraction_of(self, whole: Self) -> Weight {
         if whole.0 <= Decimal::ZERO {
             return Weight::ZERO;
         }
-        Weight(fit(self.0 / whole.0))
+        let fraction = self.0.abs().checked_div(whole.0).map_or(TRILLION, |fraction| fraction.min(TRILLION));
+        Weight(fit(if self.0.is_sign_negative() { -fraction } else { fraction }))
     }
 }
 
@@ -238,11 +253,10 @@ impl Weight {
 /// The largest multiple of `step` that is not above `value`; `value` itself when the step is zero.
 #[must_use]
 pub fn floor_to_step(value: Decimal, step: Decimal) -> Decimal {
-    if step.is_zero() {
-        return value;
-    }
+    // A step too fine to be counted is finer than the value's last digit.
+    let Some(count) = value.checked_div(step) else { return value };
     // Division may round up at the 28th digit, so the product is checked rather than trusted.
-    let count = (value / step).round_dp_with_strategy(0, RoundingStrategy::ToNegativeInfinity);
+    let count = count.round_dp_with_strategy(0, RoundingStrategy::ToNegativeInfinity);
     let candidate = count * step;
     if candidate > value { candidate - step } else { candidate }
 }
@@ -270,6 +284,23 @@ mod tests {
         assert!(Money::parse("-5").is_ok());
         assert!(Money::parse("1000000000000000000.1").is_err());
         assert!(Rate::parse("-0.1").is_err());
+    }
+
+    #[test]
+    fn quotients_stay_in_range() {
+        assert_eq!(Quantity::MAX, Quantity::new(Decimal::from(10_u64.pow(18))).expect("the largest"));
+        assert_eq!(TRILLION, Decimal::from(10_u64.pow(12)));
+        let lowest = Price::parse("0.000000000000000001").expect("the lowest");
+        assert!(Price::parse("0.0000000000000000009").is_err());
+        assert_eq!(lowest.units_worth(dec("0.5")).get(), dec("500000000000000000"));
+        assert_eq!(lowest.units_worth(dec("10000")), Quantity::MAX);
+        assert_eq!(lowest.units_worth(dec("1000000000000")), Quantity::MAX, "1e30 units are out of Decimal's range");
+        assert_eq!(lowest.units_worth(dec("-1")), Quantity::ZERO);
+        let dust = Money::parse("0.000000000000000000000001").expect("money");
+        let fraction = |amount: &str| Money::parse(amount).expect(amount).fraction_of(dust).get();
+        assert_eq!((fraction("1000000000"), fraction("-1000000000")), (TRILLION, -TRILLION));
+        assert_eq!(fraction("0.000000000000000000000003"), dec("3"));
+        assert_eq!(floor_to_step(dec("1000000000000.5"), dec("0.00000000000000000001")), dec("1000000000000.5"));
     }
 
     #[test]

@@ -7,9 +7,10 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::policy::GradeKind;
 use super::{
-    AccountId, AccountSnapshot, AssetId, AssetRecord, Environment, Money, Policy, PortfolioId, Price, Signal, VenueId,
-    Weight,
+    AccountId, AccountSnapshot, AssetId, AssetRecord, Environment, Grade, Money, Policy, PortfolioId, Price, Signal,
+    VenueId, Weight,
 };
 
 /// The version of the stored planning input.
@@ -79,9 +80,12 @@ pub struct PortfolioState {
     pub regime_observations: Vec<RegimeObservation>,
     /// Digest of the policy that the last settled run followed.
     pub policy_digest: Option<String>,
-    /// Prices and signals seen by the last settled run, for the jump and flip guards.
+    /// The price and signal of every asset in the last settled run that accepted one, for the jump and flip guards.
     pub last_prices: BTreeMap<AssetId, Price>,
     pub last_signals: BTreeMap<AssetId, Signal>,
+    /// The same for grades, of each kind that a policy has used. Absent from what older builds stored.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub last_grades: BTreeMap<GradeKind, BTreeMap<AssetId, Grade>>,
 }
 
 /// The share of members with a bullish signal on one signal date.

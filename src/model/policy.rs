@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alert::AlertPolicy;
-use super::{AssetId, CategoryId, Grade, Money, Rate, Weight};
+use super::{AssetId, CategoryId, Decimal, Grade, Money, Price, Rate, Weight};
 
 /// The version of the policy format that this build reads.
 pub const POLICY_SCHEMA: u32 = 1;
@@ -40,6 +40,19 @@ pub struct Policy {
     /// What is told to whom. Decides nothing about trades: a policy that differs in its alerts only is the same policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<AlertPolicy>,
+}
+
+impl Policy {
+    /// Does any rule look at the grade that `ranking.grade` names? Then an asset without one is not weighed as if its
+    /// grade were 0: a member is held, not bought, and named; anybody else is no candidate.
+    #[must_use]
+    pub fn uses_grades(&self) -> bool {
+        self.ranking.by == RankBy::Grade
+            || self.eligibility.require_grade
+            || self.eligibility.min_grade.is_some()
+            || self.reference_weights.method.uses_grades()
+            || !self.objective.grade_tilt.is_zero()
+    }
 }
 
 /// The two kinds of index. The kind names the product; every rule stands in the policy itself.
@@ -72,7 +85,8 @@ pub struct Eligibility {
     pub excluded_categories: BTreeSet<CategoryId>,
     #[serde(default)]
     pub excluded_assets: BTreeSet<AssetId>,
-    /// Must a constituent have the grade named by `ranking.grade`?
+    /// Must a constituent have the grade named by `ranking.grade`? It must wherever another rule uses grades: ranking
+    /// by grade, a least grade, weights by grade, a tilt. A member that loses its grade is held, not bought.
     #[serde(default)]
     pub require_grade: bool,
     #[serde(default)]
@@ -101,7 +115,7 @@ pub enum RankBy {
     Grade,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GradeKind {
     Trader,
@@ -136,6 +150,13 @@ pub enum WeightMethod {
     Grade,
     /// Market cap times grade.
     MarketCapGrade,
+}
+
+impl WeightMethod {
+    #[must_use]
+    pub fn uses_grades(self) -> bool {
+        matches!(self, Self::Grade | Self::MarketCapGrade)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -326,6 +347,11 @@ pub struct OrderPolicy {
     /// Most that all runs on the account may commit in one UTC day. Absent: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_day_notional: Option<Money>,
+    /// Consent to trade live at a venue that neither returns the order of a repeated request nor refuses a late one:
+    /// what became of an order without an answer cannot be found out there by asking, so it stays unknown, and the
+    /// account locked, until a person says what became of it. Without consent no live order is sent to such a venue.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accept_unknown_fate: bool,
 }
 
 /// When data is too old, too sparse or too strange to trade on.
@@ -340,9 +366,30 @@ pub struct Guards {
     pub max_missing_grades: Weight,
     /// Most of the assets graded in both runs whose signal may turn from bullish to bearish or back at once.
     pub max_signal_flips: Weight,
-    /// A price may be at most this many times, and at least this part of, the one of the run before.
+    /// Most of the pairs of assets whose order by grade may turn round between two runs: of two assets graded in both,
+    /// the better one is now the worse. None does while grades stand still, half of them do when grades are dealt out
+    /// to the wrong assets, all of them when the scale is turned round. A fraction from 0 to 1; absent: 0.35.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_grade_flips: Option<Weight>,
+    /// A price may be at most this many times, and at least this part of, the last one that a run accepted.
     pub max_price_jump: Rate,
+    /// Prices that somebody has confirmed, by asset: a price within `max_price_jump` of one of these is accepted
+    /// whatever the last one was. For a real move of that size; the entry can go once a run has accepted the price.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub confirmed_prices: BTreeMap<AssetId, Price>,
     /// Holdings that nobody needs to price: airdrops, dust. Valued at 0 and named.
     #[serde(default)]
     pub unmanaged_assets: BTreeSet<AssetId>,
+}
+
+impl Guards {
+    /// Real grades of small coins, a third of which moved by half overnight, turned an eighth of the pairs; grades dealt
+    /// out to the wrong assets turn half.
+    const DEFAULT_GRADE_FLIPS: Decimal = Decimal::from_parts(35, 0, 0, false, 2);
+
+    /// `max_grade_flips`, or what stands for it.
+    #[must_use]
+    pub fn grade_flips(&self) -> Decimal {
+        self.max_grade_flips.map_or(Self::DEFAULT_GRADE_FLIPS, Weight::get)
+    }
 }

@@ -103,7 +103,7 @@ impl Candidate {
 
     /// Trades no larger than what paying costs moves a weight by: a position held at a limit, or at a corner of the
     /// tracking term, would be trimmed run after run. Exits, and trades that participation or the venue cuts short,
-    /// are small for a reason; so are all of them together where turnover leaves no more.
+    /// are small for a reason; so are all of them together where turnover or the largest run leaves no more.
     fn negligible(&self, portfolio: &Portfolio<'_>, limits: &Limits) -> Vec<Dropped> {
         let negligible = |trade: &&Trade| {
             let Some(line) = portfolio.lines.get(trade.line) else { return false };
@@ -116,8 +116,11 @@ impl Candidate {
             line.role != Role::MustExit && part <= noise && part + line.lot < most
         };
         let trades: Vec<&Trade> = self.rounded.trades.iter().filter(negligible).collect();
-        let is_turnover = |row: &usize| limits.rows.get(*row).is_some_and(|row| row.kind == RowKind::Turnover);
-        if trades.len() == self.rounded.trades.len() && self.allocation.binding.iter().any(is_turnover) {
+        let throttles = |row: &usize| {
+            let row = limits.rows.get(*row);
+            row.is_some_and(|row| matches!(row.kind, RowKind::Turnover | RowKind::RunNotional))
+        };
+        if trades.len() == self.rounded.trades.len() && self.allocation.binding.iter().any(throttles) {
             return Vec::new();
         }
         let sentence = "it would move the weight by less than costs do".to_owned();
@@ -189,11 +192,9 @@ pub(crate) fn allocate(
     if optional && idle.value >= best.value {
         best = idle;
     }
-    let Candidate { mut allocation, mut rounded, .. } = best;
+    let Candidate { mut allocation, rounded, .. } = best;
     allocation.programs = programs;
-    // Whoever was dropped on the way and is not traded in the end is named.
-    let traded: BTreeSet<usize> = rounded.trades.iter().map(|trade| trade.line).collect();
-    rounded.dropped = dropped.into_iter().filter(|dropped| !traded.contains(&dropped.line)).collect();
+    let rounded = rounded.naming(dropped);
     let relaxed = program.relaxed(&allocation.given);
     Ok(Decided { relaxed, ..decide(input, portfolio, changes, allocation, rounded, optional) })
 }
@@ -208,7 +209,8 @@ fn decide(
 ) -> Decided {
     let turnover = rounded.traded().fraction_of(portfolio.net_asset_value).get() / Decimal::TWO;
     let least = min_turnover(input);
-    let optional = optional && !matches!(input.flow, Flow::Withdraw(_)) && !changes.any();
+    // A deposit is to be invested and a withdrawal to be paid, however small: only a full run has a band.
+    let optional = optional && input.flow == Flow::Full && !changes.any();
     if !rounded.trades.is_empty() && optional && turnover < least {
         let why = format!("a turnover of {} is below the least worth a run, {}", percent(turnover), percent(least));
         rounded = Rounded::default();

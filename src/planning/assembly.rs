@@ -1,6 +1,7 @@
 //! Puts the plan together: positions, orders with their keys, relaxations.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -18,6 +19,7 @@ use super::plan::{CashLine, Certificate, PLAN_SCHEMA, Position, RebalancePlan, R
 use super::portfolio::{Line, Portfolio};
 use super::rounding::Trade;
 use super::solver::{BACKEND, BACKEND_VERSION};
+use super::universe::grade_of;
 
 /// Everything the plan is made of.
 struct Parts<'a> {
@@ -56,7 +58,7 @@ pub(crate) fn assemble(input: &PlanningInput, survey: Survey<'_>, decided: &Deci
         certificate: Certificate::default(),
         turnover: Weight::new(traded.fraction_of(net_asset_value).get() / Decimal::TWO).unwrap_or_default(),
         estimated_cost: decided.rounded.cost(),
-        notices: input.notices.clone(),
+        notices: input.notices.iter().cloned().chain(survey.universe.notices(input.policy.ranking.grade)).collect(),
         next_state: next_state(input, &survey),
         exclusions: survey.universe.exclusions,
         regime: survey.regime.regime,
@@ -76,16 +78,32 @@ fn solver_record(decided: &Decided) -> SolverRecord {
 }
 
 /// What the portfolio remembers once this plan has settled.
+///
+/// What is not seen today is not forgotten: a price that preparation refused would else be nobody's jump tomorrow.
 fn next_state(input: &PlanningInput, survey: &Survey<'_>) -> PortfolioState {
+    let price = |(asset, record): (&AssetId, &AssetRecord)| (asset.clone(), record.price);
     let signal = |(asset, record): (&AssetId, &AssetRecord)| Some((asset.clone(), record.grades.signal?.value));
+    let mut last_grades = input.state.last_grades.clone();
+    let kind = input.policy.ranking.grade;
+    if input.policy.uses_grades() {
+        let grade = |(asset, record): (&AssetId, &AssetRecord)| Some((asset.clone(), grade_of(record, kind)?));
+        last_grades.entry(kind).or_default().extend(input.assets.iter().filter_map(grade));
+    }
     PortfolioState {
+        last_grades,
         members: survey.universe.member_set(),
         bearish: Some(survey.regime.regime.bearish),
         regime_observations: survey.regime.observations.clone(),
         policy_digest: Some(survey.policy_digest.clone()),
-        last_prices: input.assets.iter().map(|(asset, record)| (asset.clone(), record.price)).collect(),
-        last_signals: input.assets.iter().filter_map(signal).collect(),
+        last_prices: overlaid(&input.state.last_prices, input.assets.iter().map(price)),
+        last_signals: overlaid(&input.state.last_signals, input.assets.iter().filter_map(signal)),
     }
+}
+
+fn overlaid<V: Clone>(before: &BTreeMap<AssetId, V>, seen: impl Iterator<Item = (AssetId, V)>) -> BTreeMap<AssetId, V> {
+    let mut known = before.clone();
+    known.extend(seen);
+    known
 }
 
 fn expiry(as_of: Timestamp, minutes: u32) -> Timestamp {

@@ -76,6 +76,8 @@ pub(crate) enum RowKind {
     Withdraw,
     /// `½ Σ(b+s) ≤ bound`.
     Turnover,
+    /// `Σ(b+s) ≤ bound`, the policy's largest run.
+    RunNotional,
     /// `Σ_{i∈g} w ≤ bound`.
     CategoryMax(CategoryId),
     /// `Σ_{i∈g} w ≥ bound`.
@@ -97,6 +99,7 @@ impl RowKind {
             Self::CashBuffer => "cash_buffer".to_owned(),
             Self::Withdraw => "withdraw".to_owned(),
             Self::Turnover => "turnover".to_owned(),
+            Self::RunNotional => "max_run_notional".to_owned(),
             Self::CategoryMax(category) => format!("category_max({category})"),
             Self::CategoryMin(category) => format!("category_min({category})"),
             Self::StableShare => "stable_share".to_owned(),
@@ -122,6 +125,7 @@ impl RowKind {
                 Side::Sell => -*sell,
             },
             Self::Turnover => Decimal::new(5, 1),
+            Self::RunNotional => Decimal::ONE,
             Self::CategoryMax(category) => if_in(line.categories().contains(category), sign),
             Self::CategoryMin(category) => if_in(line.categories().contains(category), -sign),
             Self::StableShare => spent - if_in(line.role == Role::StableLeg, sign),
@@ -133,7 +137,7 @@ impl RowKind {
 
 impl Limits {
     /// Whether doing nothing keeps every limit.
-    pub(crate) fn hold_untraded(&self, _: &Portfolio<'_>) -> bool {
+    pub(crate) fn hold_untraded(&self) -> bool {
         self.rows.iter().all(|row| row.room >= Decimal::ZERO)
     }
 }
@@ -143,7 +147,7 @@ pub(crate) fn limits(input: &PlanningInput, portfolio: &Portfolio<'_>, regime: &
     let mut rows = Vec::new();
     cash_rows(input, portfolio, &mut rows);
     exit_row(portfolio, &mut rows);
-    turnover_row(input, portfolio, &mut rows);
+    turnover_rows(input, portfolio, &mut rows);
     stable_row(input, portfolio, regime, &mut rows);
     category_rows(input, portfolio, &mut rows);
     max_weight_rows(input, portfolio, &mut rows);
@@ -240,20 +244,26 @@ fn exit_row(portfolio: &Portfolio<'_>, rows: &mut Vec<LimitRow>) {
     }
 }
 
-fn turnover_row(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Vec<LimitRow>) {
-    let Some(limit) = &input.policy.limits.turnover else { return };
-    let bound = limit.bound.get();
+/// Turnover and the order control on the notional of a whole run: neither asks for a trade.
+fn turnover_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Vec<LimitRow>) {
     // Every sell may be rounded up by a lot.
     let sellable = portfolio.lines.iter().filter(|line| line.sell_box > Decimal::ZERO);
-    let rounding: Decimal = sellable.map(|line| line.lot).sum::<Decimal>() / Decimal::TWO;
-    rows.push(LimitRow {
-        name: "turnover".to_owned(),
-        kind: RowKind::Turnover,
-        bound,
-        room: bound,
-        tight_room: (bound - rounding).max(Decimal::ZERO),
-        soft: softness(limit.soft.as_ref(), bound, Toward::More),
-    });
+    let rounding = sellable.map(|line| line.lot).sum::<Decimal>();
+    let mut add = |name: &str, kind, bound: Decimal, rounding: Decimal, soft| {
+        let (room, tight_room) = (bound, (bound - rounding).max(Decimal::ZERO));
+        rows.push(LimitRow { name: name.to_owned(), kind, bound, room, tight_room, soft });
+    };
+    if let Some(limit) = &input.policy.limits.turnover {
+        let bound = limit.bound.get();
+        let soft = softness(limit.soft.as_ref(), bound, Toward::More);
+        add("turnover", RowKind::Turnover, bound, rounding / Decimal::TWO, soft);
+    }
+    // A run never sells more than all and buys more than all for it.
+    let most = input.policy.orders.max_run_notional;
+    if most < portfolio.net_asset_value + portfolio.net_asset_value {
+        let most = most.fraction_of(portfolio.net_asset_value).get();
+        add("max_run_notional", RowKind::RunNotional, most, rounding, None);
+    }
 }
 
 fn stable_row(input: &PlanningInput, portfolio: &Portfolio<'_>, regime: &Regime, rows: &mut Vec<LimitRow>) {

@@ -45,7 +45,7 @@ pub(crate) fn min_turnover(input: &PlanningInput) -> Decimal {
 /// every member, every stable leg and cash is inside its band.
 pub(crate) fn in_band(input: &PlanningInput, portfolio: &Portfolio<'_>, limits: &Limits, changes: Changes) -> bool {
     let rule = &input.policy.drift_band;
-    if rule.kind == BandKind::None || input.flow != Flow::Full || changes.any() || !limits.hold_untraded(portfolio) {
+    if rule.kind == BandKind::None || input.flow != Flow::Full || changes.any() || !limits.hold_untraded() {
         return false;
     }
     let cash = portfolio.cash_free + portfolio.cash_locked;

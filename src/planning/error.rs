@@ -1,6 +1,6 @@
 //! Why there is no plan.
 
-use crate::model::AssetId;
+use crate::model::{AssetId, Decimal};
 
 use super::solver::SolverFault;
 
@@ -18,6 +18,11 @@ pub enum PlanError {
     EmptyUniverse { candidates: usize, commonest: String },
     #[error("{0}")]
     Conflict(Conflict),
+    #[error(
+        "the plan has {orders} orders and orders.max_orders is {most}; raise it, or raise orders.min_trade so that small \
+         trades are left out"
+    )]
+    TooManyOrders { orders: usize, most: u32 },
     #[error("{0}; run again with the same input to reproduce it, and report it")]
     Solver(#[from] SolverFault),
     #[error(
@@ -42,8 +47,9 @@ pub struct Conflict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
     pub limit: String,
-    pub from: crate::model::Weight,
-    pub to: crate::model::Weight,
+    /// In the limit's own unit: a fraction of net asset value, for `max_run_notional` quote currency.
+    pub from: Decimal,
+    pub to: Decimal,
 }
 
 impl std::fmt::Display for Conflict {
@@ -54,5 +60,55 @@ impl std::fmt::Display for Conflict {
             write!(f, "{lead} {} from {} to {}", repair.limit, repair.from, repair.to)?;
         }
         f.write_str("; or mark one of them soft in the policy")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Money, Quantity};
+    use crate::planning::sample::{dec, id, input, policy};
+    use crate::planning::valuation::net_asset_value;
+    use crate::planning::{certified, plan};
+
+    #[test]
+    fn a_holding_that_nobody_prices_ends_the_plan() {
+        let mut input = input(policy(|_| {}), &["600", "300"], &[("b", "5")], "100");
+        input.assets.remove(&id("b"));
+        let error = plan(&input).expect_err("it has no price");
+        assert_eq!(error, PlanError::Unpriced(id("b")));
+        assert_eq!(error.to_string(), "b is held but has no price; price it, or name it in guards.unmanaged_assets");
+    }
+
+    #[test]
+    fn an_account_worth_more_than_can_be_reckoned_with_ends_the_plan() {
+        let worth =
+            |cash| net_asset_value(&input(policy(|_| {}), &["600", "300"], &[("a", "1")], cash)).map(Money::get);
+        assert_eq!(worth("999999999999999"), Ok(dec("1000000000000000")));
+        assert_eq!(worth("999999999999999.01"), Err(PlanError::NetAssetValueTooLarge));
+        let too_rich = input(policy(|_| {}), &["600", "300"], &[("a", "1")], "1000000000000000");
+        assert_eq!(plan(&too_rich).expect_err("too large").to_string().split(';').next(), Some(TOO_LARGE));
+    }
+
+    const TOO_LARGE: &str = "net asset value is above 1e15 in quote currency";
+
+    /// The planner makes no such plan; if it did, no order of it would exist.
+    #[test]
+    fn a_plan_that_breaks_a_limit_does_not_leave() {
+        let input = input(policy(|_| {}), &["600", "300", "100"], &[], "10000");
+        let mut plan = plan(&input).expect("a plan");
+        assert_eq!(certified(&input, plan.clone()), Ok(plan.clone()));
+        plan.orders.first_mut().expect("it buys").quantity = Quantity::parse("9999").expect("quantity");
+        let error = certified(&input, plan).expect_err("more than there is cash for");
+        let PlanError::Verification(violations) = &error else { panic!("{error}") };
+        let first = violations.first().expect("a violation");
+        let start = format!("the plan broke {} of its own limits and was discarded; nothing is sent", violations.len());
+        assert_eq!(error.to_string(), format!("{start}; first: {}: {}", first.limit, first.sentence));
+    }
+
+    #[test]
+    fn a_failed_solver_says_what_failed_and_what_to_do() {
+        let error = PlanError::from(SolverFault::NotProved).to_string();
+        assert!(error.starts_with("the solver stopped before it had proved optimality; run again"), "{error}");
     }
 }

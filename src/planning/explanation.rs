@@ -2,7 +2,7 @@
 
 use crate::model::{Decimal, Flow, PlanningInput, Side};
 
-use super::constraints::{Limits, RowKind};
+use super::constraints::Limits;
 use super::plan::{Reason, ReasonCode, Role};
 use super::portfolio::{Bar, Line, Portfolio, max_weight};
 use super::program::Allocation;
@@ -112,8 +112,21 @@ fn untraded(decision: &Decision<'_>, index: usize, line: &Line<'_>) -> Reason {
         );
         return reason(ReasonCode::CostExceedsBenefit, binding, sentence);
     }
-    let sentence = format!("held at {} by {}", percent(line.weight), binding.join(", "));
+    let sentence = format!("held at {} by {}", percent(line.weight), in_words(&binding));
     reason(ReasonCode::LimitBinds, binding, sentence)
+}
+
+/// Budget, limit prices, buffer: in a sentence all of them are "cash", once.
+fn in_words(limits: &[String]) -> String {
+    let mut words: Vec<&str> = limits
+        .iter()
+        .map(|limit| match limit.as_str() {
+            "budget" | "cash_at_limit_prices" | "cash_buffer" => "cash",
+            other => other,
+        })
+        .collect();
+    words.dedup();
+    words.join(", ")
 }
 
 fn barred(bar: &Bar) -> Reason {
@@ -132,16 +145,15 @@ fn binding(decision: &Decision<'_>, index: usize, line: &Line<'_>, side: Side, t
     let rows = decision.allocation.binding.iter().filter_map(|row| decision.limits.rows.get(*row));
     let mut names: Vec<String> = rows
         .filter(|row| row.kind.coefficient(decision.portfolio, &probe) > Decimal::ZERO)
-        // Budget, limit prices, buffer: all say "cash"; one name is enough.
-        .map(|row| match row.kind {
-            RowKind::Budget | RowKind::CashAtLimitPrices { .. } | RowKind::CashBuffer => "cash".to_owned(),
-            _ => row.name.clone(),
-        })
+        .map(|row| row.name.clone())
         .collect();
-    names.dedup();
     let edge = traded.unwrap_or_default() + line.lot + line.lot;
     if line.participation.is_some_and(|most| edge >= most) {
         names.push(format!("participation({})", line.asset));
+    }
+    let largest_order = decision.input.policy.orders.max_order_notional;
+    if edge >= largest_order.fraction_of(decision.portfolio.net_asset_value).get() {
+        names.push("max_order_notional".to_owned());
     }
     if side == Side::Buy
         && max_weight(decision.input, line)

@@ -15,6 +15,9 @@ use crate::model::{AccountId, InstrumentId, Order, Policy, RunIdentity, Side, Tr
 pub const NAMESPACE: Uuid = uuid!("6f1c1d4e-3b7a-5c52-9d0e-8a4b2f6e7c31");
 
 /// Derives the run id. The mode is not in it: a dry run shows the live keys.
+///
+/// It has two fields more than the occasion itself: the venue, because two venues may name an account alike, and the kind
+/// of trigger, because a label may read like a time.
 #[must_use]
 pub fn run_id(run: &RunIdentity) -> Uuid {
     let occasion = match &run.trigger {

@@ -6,8 +6,6 @@
 
 pub mod idempotency;
 pub mod plan;
-pub mod slicing;
-pub mod units;
 pub mod verification;
 
 mod allocation;
@@ -38,6 +36,8 @@ pub use solver::{BACKEND, BACKEND_VERSION, SolverFault};
 
 use crate::model::{Decimal, Flow, Money, PlanningInput};
 
+pub(crate) use valuation::MAX_NET_ASSET_VALUE;
+
 use allocation::Decided;
 use constraints::Limits;
 use drift_band::Changes;
@@ -50,8 +50,8 @@ use universe::Universe;
 /// Makes the plan.
 ///
 /// # Errors
-/// When nothing is eligible, the hard limits conflict, the solver fails, or the finished plan does not pass its own
-/// independent verification. No plan is returned then, and none of its orders exist.
+/// When nothing is eligible, the hard limits conflict, the orders are more than the policy allows, the solver fails, or
+/// the finished plan does not pass its own independent verification. No plan is returned then, and none of its orders exist.
 pub fn plan(input: &PlanningInput) -> Result<RebalancePlan, PlanError> {
     let survey = survey(input)?;
     let decided = if survey.net_asset_value <= Money::ZERO {
@@ -61,7 +61,16 @@ pub fn plan(input: &PlanningInput) -> Result<RebalancePlan, PlanError> {
     } else {
         allocation::allocate(input, &survey.portfolio, &survey.limits, survey.changes)?
     };
-    let mut plan = assembly::assemble(input, survey, &decided);
+    let plan = assembly::assemble(input, survey, &decided);
+    let most = input.policy.orders.max_orders;
+    if u32::try_from(plan.orders.len()).is_ok_and(|orders| orders > most) {
+        return Err(PlanError::TooManyOrders { orders: plan.orders.len(), most });
+    }
+    certified(input, plan)
+}
+
+/// The plan with its certificate; a plan that breaks a limit does not leave.
+fn certified(input: &PlanningInput, mut plan: RebalancePlan) -> Result<RebalancePlan, PlanError> {
     plan.certificate = verification::verify(input, &plan).map_err(PlanError::Verification)?;
     Ok(plan)
 }
@@ -129,10 +138,6 @@ fn refuse_empty(input: &PlanningInput, universe: &universe::Universe) -> Result<
     if !universe.members.is_empty() || (holds_any && input.flow != Flow::DepositOnly) {
         return Ok(());
     }
-    let mut counts: std::collections::BTreeMap<&str, usize> = std::collections::BTreeMap::new();
-    for exclusion in &universe.exclusions {
-        *counts.entry(exclusion.why.as_str()).or_default() += 1;
-    }
-    let commonest = counts.into_iter().max_by_key(|(_, count)| *count).map_or("there are none", |(why, _)| why);
-    Err(PlanError::EmptyUniverse { candidates: universe.exclusions.len(), commonest: commonest.to_owned() })
+    let commonest = universe.commonest_breach().unwrap_or_else(|| "there are none".to_owned());
+    Err(PlanError::EmptyUniverse { candidates: universe.exclusions.len(), commonest })
 }

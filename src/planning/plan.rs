@@ -141,7 +141,7 @@ impl fmt::Display for Role {
 #[serde(deny_unknown_fields)]
 pub struct Reason {
     pub code: ReasonCode,
-    /// Names of limits whose bound holds this asset where it is.
+    /// Limits whose bound holds this asset where it is, named as in the certificate.
     pub binding: Vec<String>,
     pub sentence: String,
 }

@@ -6,7 +6,7 @@ use crate::model::amount::floor_to_step;
 use crate::model::grade::Grade;
 use crate::model::{
     AssetId, AssetRecord, CategoryId, Decimal, Flow, Listing, ListingStatus, Money, PlanningInput, Price, Quantity,
-    Weight,
+    Side, Weight,
 };
 
 use super::plan::{ReasonCode, Regime, Role};
@@ -41,8 +41,8 @@ pub(crate) struct Line<'a> {
     pub(crate) held: Quantity,
     pub(crate) weight: Decimal,
     pub(crate) reference: Decimal,
-    /// 0..1, a constituent's by the grade the policy names; 0 where there is none. What is held to park money or only
-    /// until it is sold earns nothing by a grade.
+    /// 0..1, a constituent's by the grade the policy names; the members' mean where there is none. What is held to park
+    /// money or only until it is sold earns nothing by a grade.
     pub(crate) score: Decimal,
     /// Most that may be bought and sold, each a whole number of lots where the venue has lots.
     pub(crate) buy_box: Decimal,
@@ -145,13 +145,14 @@ pub(crate) fn lay_out<'a>(
 ) -> Portfolio<'a> {
     let nav = net_asset_value.get();
     let members = universe.member_set();
+    let neutral = mean_score(input, &members);
     let lines = input
         .assets
         .iter()
         .filter_map(|(asset, record)| {
             let holding = input.account.holdings.get(asset).copied().unwrap_or_default();
             let role = role(input, &members, asset, holding.total())?;
-            let volume = record.average_daily_volume.map(|volume| volume.get() / nav);
+            let volume = record.average_daily_volume.map(|volume| volume.fraction_of(net_asset_value).get());
             let mut line = Line {
                 asset,
                 record,
@@ -162,7 +163,7 @@ pub(crate) fn lay_out<'a>(
                 weight: weight_of(holding.total(), record.price, net_asset_value),
                 reference: references.assets.get(asset).copied().unwrap_or_default(),
                 score: if role == Role::Constituent {
-                    grade_of(record, input.policy.ranking.grade).map_or(Decimal::ZERO, Grade::score)
+                    grade_of(record, input.policy.ranking.grade).map_or(neutral, Grade::score)
                 } else {
                     Decimal::ZERO
                 },
@@ -192,6 +193,13 @@ pub(crate) fn lay_out<'a>(
         cash_reference: references.cash,
         round_trip: dearest_rate(&input.policy.costs) * Decimal::TWO,
     }
+}
+
+/// What a member without a grade counts as, so that the tilt leaves it alone: the mean of those that have one.
+fn mean_score(input: &PlanningInput, members: &BTreeSet<AssetId>) -> Decimal {
+    let grade = |asset| grade_of(input.assets.get(asset)?, input.policy.ranking.grade);
+    let scores: Vec<Decimal> = members.iter().filter_map(grade).map(Grade::score).collect();
+    if scores.is_empty() { Decimal::ZERO } else { scores.iter().sum::<Decimal>() / Decimal::from(scores.len()) }
 }
 
 fn role(input: &PlanningInput, members: &BTreeSet<AssetId>, asset: &AssetId, held: Quantity) -> Option<Role> {
@@ -225,6 +233,10 @@ fn sell_bar(input: &PlanningInput, line: &Line<'_>) -> Option<Bar> {
         return Some(Bar::new(ReasonCode::NoBuy, "a deposit-only run sells nothing"));
     }
     let listing = line.listing()?;
+    let worst = sell_limit_price(line.price(), input, listing)?;
+    if worst > line.price() {
+        return Some(Bar::new(ReasonCode::BelowMinimum, coarse_tick(listing)));
+    }
     let sellable = line.sellable();
     if sellable.is_zero() && !line.free.is_zero() {
         return Some(Bar::new(ReasonCode::Stranded, "the free holding is less than one lot"));
@@ -233,31 +245,70 @@ fn sell_bar(input: &PlanningInput, line: &Line<'_>) -> Option<Bar> {
         return Some(Bar::new(ReasonCode::Locked, "the whole holding is locked"));
     }
     let most = most_per_run(input, line).map_or(sellable, |most| most.min(sellable));
-    let worst = sell_limit_price(line.price(), input, listing)?;
-    let value = worst.value_of(most);
-    let taken = value >= listing.min_notional && most >= listing.min_quantity;
+    let refused = below_venue_minimum(listing, most, worst);
     if most == sellable {
-        let sentence = || format!("all of it is worth {value} and the venue's minimum is {}", listing.min_notional);
-        return (!taken && !sellable.is_zero()).then(|| Bar::new(ReasonCode::Stranded, sentence()));
+        let sentence = |(what, least)| format!("all of it is {what} and {least}");
+        return refused.filter(|_| !sellable.is_zero()).map(|why| Bar::new(ReasonCode::Stranded, sentence(why)));
     }
-    let min_trade = input.policy.orders.min_trade;
-    let sentence = || {
-        let most = line.price().value_of(most);
-        let least = listing.min_notional.max(min_trade);
-        format!("a run may sell no more than {most} of it, and the least order is {least}")
-    };
-    (!taken || line.price().value_of(most) < min_trade).then(|| Bar::new(ReasonCode::LimitBinds, sentence()))
+    too_small_a_part(input, line, listing, Side::Sell, most, worst)
 }
 
-/// The most of an asset that one run may trade, in whole lots: the venue's largest order and the participation limit;
-/// absent where there is neither.
+/// Why the venue takes no order of this quantity at this price: what the order would be, and the least that is taken.
+pub(crate) fn below_venue_minimum(listing: &Listing, quantity: Quantity, price: Price) -> Option<(String, String)> {
+    if quantity < listing.min_quantity {
+        let least = format!("the venue's minimum quantity is {}", listing.min_quantity);
+        return Some((quantity.to_string(), least));
+    }
+    let value = price.value_of(quantity);
+    (value < listing.min_notional).then(|| (worth(value), format!("the venue's minimum is {}", listing.min_notional)))
+}
+
+/// The same for the policy's minimum trade.
+pub(crate) fn below_min_trade(input: &PlanningInput, notional: Money) -> Option<(String, String)> {
+    let least = input.policy.orders.min_trade;
+    (notional < least).then(|| (worth(notional), format!("the policy's minimum trade is {least}")))
+}
+
+fn worth(value: Money) -> String {
+    format!("worth {}", value.get().round_dp(2))
+}
+
+/// The venue has no price between the reference and the collar: an order on the other side of the reference would not
+/// be filled, and the gate lets none further away than the collar pass.
+fn coarse_tick(listing: &Listing) -> String {
+    format!("the venue's price step of {} leaves no limit price inside the collar", listing.tick_size)
+}
+
+/// What one run may trade of an asset at most is less than the least order: none of it is ever traded.
+fn too_small_a_part(
+    input: &PlanningInput,
+    line: &Line<'_>,
+    listing: &Listing,
+    side: Side,
+    most: Quantity,
+    worst: Price,
+) -> Option<Bar> {
+    let verb = match side {
+        Side::Buy => "buy",
+        Side::Sell => "sell",
+    };
+    let refused = below_venue_minimum(listing, most, worst);
+    let (what, least) = refused.or_else(|| below_min_trade(input, line.price().value_of(most)))?;
+    Some(Bar::new(ReasonCode::LimitBinds, format!("the most that a run may {verb} of it is {what} and {least}")))
+}
+
+/// The most of an asset that one run may trade, in whole lots: the venue's and the policy's largest order and the
+/// participation limit; absent where the venue does not list it.
 fn most_per_run(input: &PlanningInput, line: &Line<'_>) -> Option<Quantity> {
     // Not by way of the weight: a digit lost there would be a lot.
     let by_volume = input.policy.limits.participation.map(|most| {
         let volume = line.record.average_daily_volume.map_or(Decimal::ZERO, Money::get);
-        Quantity::new(most.get() * volume / line.price().get()).unwrap_or_default()
+        line.price().units_worth(most.get() * volume)
     });
-    let most = [line.listing()?.max_quantity, by_volume].into_iter().flatten().min();
+    // Too many units to be counted are no limit.
+    let by_notional = input.policy.orders.max_order_notional.get().checked_div(line.price().get());
+    let by_notional = by_notional.and_then(|units| Quantity::new(units).ok());
+    let most = [line.listing()?.max_quantity, by_volume, by_notional].into_iter().flatten().min();
     most.map(|most| most.floor_to(line.step()))
 }
 
@@ -280,8 +331,8 @@ fn buy_bar(input: &PlanningInput, line: &Line<'_>, universe: &Universe, regime: 
         return Some(bar);
     }
     let listing = line.listing()?;
-    if buy_limit_price(line.price(), input, listing).is_none() {
-        return Some(Bar::new(ReasonCode::BelowMinimum, "the venue's price step is coarser than its price"));
+    if buy_limit_price(line.price(), input, listing).is_none_or(|limit| limit < line.price()) {
+        return Some(Bar::new(ReasonCode::BelowMinimum, coarse_tick(listing)));
     }
     if line.role == Role::MustExit {
         return Some(Bar::new(ReasonCode::NoBuy, "it is not in the index"));
@@ -290,8 +341,10 @@ fn buy_bar(input: &PlanningInput, line: &Line<'_>, universe: &Universe, regime: 
         return Some(Bar::new(ReasonCode::NoBuy, "its grade is missing: held, not bought"));
     }
     let bearish = regime.bearish && input.policy.regime.as_ref().is_some_and(|rule| rule.no_buy_when_bearish);
-    (line.role == Role::Constituent && bearish)
-        .then(|| Bar::new(ReasonCode::NoBuy, "the regime is bearish and the policy buys no constituent then"))
+    if line.role == Role::Constituent && bearish {
+        return Some(Bar::new(ReasonCode::NoBuy, "the regime is bearish and the policy buys no constituent then"));
+    }
+    too_small_a_part(input, line, listing, Side::Buy, most_per_run(input, line)?, line.price())
 }
 
 /// Boxes are whole lots, so that rounding to lots never leaves them.
@@ -300,11 +353,9 @@ fn set_boxes(line: &mut Line<'_>, net_asset_value: Money, input: &PlanningInput)
     if line.listing().is_none() {
         return;
     }
-    let nav = net_asset_value.get();
     let step = line.step();
-    let units = |weight: Decimal| Quantity::new(weight * nav / price.get()).unwrap_or_default();
     let most = most_per_run(input, line);
-    line.lot = price.get() * step / nav;
+    line.lot = price.value_of(Quantity::new(step).unwrap_or(Quantity::MAX)).fraction_of(net_asset_value).get();
     if line.sell_barred.is_none() {
         let sellable = line.sellable();
         let quantity = most.map_or(sellable, |most| most.min(sellable));
@@ -313,7 +364,9 @@ fn set_boxes(line: &mut Line<'_>, net_asset_value: Money, input: &PlanningInput)
     if line.buy_barred.is_none() {
         // Nobody can spend more than there is: cash and everything that can be sold.
         let room = max_weight(input, line).map_or(Decimal::ONE, |cap| cap - line.weight);
-        let quantity = units(room.clamp(Decimal::ZERO, Decimal::ONE));
+        let quantity = price.units_worth(room.clamp(Decimal::ZERO, Decimal::ONE) * net_asset_value.get());
+        // Nor can anybody hold more units than a quantity counts.
+        let quantity = quantity.min(Quantity::MAX - line.held.min(Quantity::MAX));
         let quantity = most.map_or(quantity, |most| most.min(quantity));
         line.buy_box = weight_of(quantity.floor_to(step), price, net_asset_value);
     }
@@ -332,4 +385,68 @@ pub(crate) fn to_quantity(weight: Decimal, line: &Line<'_>, net_asset_value: Mon
     let lot = line.step();
     let nearest = floor_to_step(exact + lot / Decimal::TWO, lot);
     if (nearest - exact).abs() <= lot / Decimal::from(1_000_000) { nearest } else { exact }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::policy::ImpactPiece;
+    use crate::model::{Rate, Tick};
+    use crate::planning::plan;
+    use crate::planning::sample::{dec, id, input, policy};
+
+    use super::*;
+
+    fn rate(text: &str) -> Rate {
+        Rate::parse(text).expect(text)
+    }
+
+    const LOWEST: [&str; 4] = ["0.000000000000000001", "0.0000000000000001", "0.000000000000001", "0.0000000001"];
+
+    /// Nobody is kept from an asset because more of it can be had than a quantity counts.
+    #[test]
+    fn the_lowest_prices_are_planned_at() {
+        for price in LOWEST {
+            for lots in [true, false] {
+                let policy = policy(|policy| policy.limits.participation = Some(rate("0.5")));
+                let mut input = input(policy, &["600", "300", "100"], &[("a", "1000000000")], "10000");
+                let record = input.assets.get_mut(&id("a")).expect("a");
+                record.price = Price::parse(price).expect(price);
+                record.average_daily_volume = Some(Money::parse("10000000000").expect("volume"));
+                let listing = record.listing.as_mut().expect("listed");
+                listing.tick_size = Tick::ZERO;
+                if !lots {
+                    (listing.lot_size, listing.min_quantity) = (Quantity::ZERO, Quantity::ZERO);
+                }
+                let plan = plan(&input).unwrap_or_else(|error| panic!("{price}: {error}"));
+                let after = plan.positions.iter().find(|position| position.asset == id("a")).expect("a position");
+                let bought = plan.orders.iter().find(|order| order.asset == id("a"));
+                assert!(after.quantity_after <= Quantity::MAX, "{price}: {}", after.quantity_after);
+                let (worth, reason) = (record_value(price, Quantity::MAX), &after.reason);
+                assert_eq!(bought.is_some(), worth >= dec("10"), "{price}, lots {lots}: {bought:?} {reason:?}");
+            }
+        }
+    }
+
+    fn record_value(price: &str, quantity: Quantity) -> Decimal {
+        Price::parse(price).expect(price).value_of(quantity).get()
+    }
+
+    /// What is left of an account that was emptied: everything is too much for it, and nothing fails.
+    #[test]
+    fn an_account_that_holds_but_dust_is_planned() {
+        let policy = policy(|policy| {
+            policy.limits.participation = Some(rate("0.5"));
+            policy.costs.impact = [("0.01", "0.001"), ("0.1", "0.002")]
+                .map(|(up_to, cost)| ImpactPiece { up_to: rate(up_to), cost: rate(cost) })
+                .into();
+        });
+        for holding in ["0.000000000000000001", "0.000000000001", "0.000001", "0.001"] {
+            let mut input = input(policy.clone(), &["600", "300", "100"], &[("a", holding)], "0");
+            for record in input.assets.values_mut() {
+                record.average_daily_volume = Some(Money::parse("1000000000000000000").expect("volume"));
+            }
+            let plan = plan(&input).unwrap_or_else(|error| panic!("{holding}: {error}"));
+            assert!(plan.orders.is_empty(), "{holding}: {:?}", plan.orders);
+        }
+    }
 }

@@ -344,8 +344,15 @@ impl<'a> Program<'a> {
         let already = limit.most_relaxation();
         let by = (already - objective).round_dp_with_strategy(6, RoundingStrategy::AwayFromZero);
         let to = if lower { limit.bound - by } else { limit.bound + by };
-        let weight = |value: Decimal| crate::model::Weight::new(value).unwrap_or_default();
-        Ok(Some(Repair { limit: limit.name.clone(), from: weight(limit.bound), to: weight(to) }))
+        let unit = match limit.kind {
+            RowKind::RunNotional => self.portfolio.net_asset_value.get(),
+            _ => Decimal::ONE,
+        };
+        Ok(Some(Repair {
+            limit: limit.name.clone(),
+            from: (limit.bound * unit).normalize(),
+            to: (to * unit).normalize(),
+        }))
     }
 
     /// Limits that bound one line's trade are boxes, not rows, but they have names: participation where a cap cannot

@@ -5,13 +5,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rust_decimal::MathematicalOps;
+use rust_decimal::{MathematicalOps, RoundingStrategy};
 
 use crate::model::policy::{ReferenceWeights, WeightMethod};
 use crate::model::{AssetId, Decimal, Flow, Money, PlanningInput};
 
 use super::plan::Regime;
 use super::universe::{Universe, grade_of};
+
+/// What scaling leaves exact.
+const WEIGHT_DIGITS: u32 = 20;
 
 /// Reference weights as fractions of net asset value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,8 +48,8 @@ pub(crate) fn reference_weights(
         references.assets.extend(legs.into_iter().map(|leg| (leg.clone(), each)));
     }
     let invested = Decimal::ONE - stable_share;
-    let pinned = pinned(input, universe, current);
-    let pinned_total: Decimal = pinned.values().sum::<Decimal>().min(invested);
+    let pinned = within(invested, pinned(input, universe, current));
+    let pinned_total: Decimal = pinned.values().sum();
     let free: Vec<&AssetId> = universe.members.iter().filter(|asset| !pinned.contains_key(*asset)).collect();
     let raw: Vec<Decimal> =
         free.iter().map(|asset| raw_weight(input, asset, input.policy.reference_weights.method)).collect();
@@ -77,8 +80,7 @@ fn pinned(
     universe: &Universe,
     current: &BTreeMap<AssetId, Decimal>,
 ) -> BTreeMap<AssetId, Decimal> {
-    let by_grade = matches!(input.policy.reference_weights.method, WeightMethod::Grade | WeightMethod::MarketCapGrade);
-    if !by_grade {
+    if !input.policy.reference_weights.method.uses_grades() {
         return BTreeMap::new();
     }
     let weight = |asset: &AssetId| {
@@ -86,6 +88,19 @@ fn pinned(
         input.policy.limits.cap_of(asset).map_or(weight, |cap| weight.min(cap.get()))
     };
     universe.grade_missing.iter().filter(|asset| universe.is_member(asset)).map(|a| (a.clone(), weight(a))).collect()
+}
+
+/// Scaled down, all by the same part, where they add up to more than there is to invest.
+fn within(invested: Decimal, mut weights: BTreeMap<AssetId, Decimal>) -> BTreeMap<AssetId, Decimal> {
+    let total: Decimal = weights.values().sum();
+    if total > invested {
+        for weight in weights.values_mut() {
+            // Cut off, so that they never add up to more by a last digit.
+            let part = *weight * invested / total;
+            *weight = part.round_dp_with_strategy(WEIGHT_DIGITS, RoundingStrategy::ToZero);
+        }
+    }
+    weights
 }
 
 fn raw_weight(input: &PlanningInput, asset: &AssetId, method: WeightMethod) -> Decimal {

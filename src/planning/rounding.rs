@@ -3,10 +3,14 @@
 //! Buys round down, sells round up and never above the free holding, so rounding only ever adds cash. What is
 //! below a minimum is dropped and named.
 
+use std::collections::BTreeSet;
+
 use crate::model::{Decimal, Listing, Money, PlanningInput, Price, Quantity, Rate, Side, Weight};
 
-use super::portfolio::{Line, Portfolio, buy_limit_price, sell_limit_price, to_quantity, weight_of};
-use super::program::Allocation;
+use super::portfolio::{
+    Line, Portfolio, below_min_trade, below_venue_minimum, buy_limit_price, sell_limit_price, to_quantity, weight_of,
+};
+use super::program::{Allocation, RELAXATION_NOISE};
 use super::valuation::estimated_cost;
 
 /// One rounded trade.
@@ -22,7 +26,7 @@ pub(crate) struct Trade {
     pub(crate) full_exit: bool,
 }
 
-/// A trade that the program wanted and that no venue would take.
+/// A trade that the program wanted and that is not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Dropped {
     pub(crate) line: usize,
@@ -34,7 +38,10 @@ pub(crate) struct Dropped {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rounded {
     pub(crate) trades: Vec<Trade>,
+    /// What no venue would take.
     pub(crate) dropped: Vec<Dropped>,
+    /// Buys that the cash left was too little for. The next solution may want them again.
+    pub(crate) unpaid: Vec<Dropped>,
 }
 
 /// Rounds an allocation.
@@ -66,7 +73,13 @@ fn trade(
     let exact = Quantity::new(exact).map_err(|error| error.to_string())?;
     let quantity = match side {
         Side::Buy => exact.floor_to(line.step()),
-        Side::Sell => exact.ceil_to(line.step()).min(line.sellable()),
+        Side::Sell => {
+            let all = line.sellable();
+            let quantity = exact.ceil_to(line.step()).min(all);
+            let [whole, sold] = [all, quantity].map(|units| weight_of(units, line.price(), portfolio.net_asset_value));
+            // The solver's noise is no position to keep.
+            if line.sell_box == whole && whole - sold <= RELAXATION_NOISE { all } else { quantity }
+        }
     };
     priced(input, index, line, listing, side, quantity)
 }
@@ -91,16 +104,10 @@ fn priced(
     };
     let limit_price = limit_price.ok_or("its limit price rounds to zero")?;
     let notional = price.value_of(quantity);
-    let worst = price.min(limit_price).value_of(quantity);
-    if quantity < listing.min_quantity {
-        return Err(format!("{quantity} is below the venue's minimum quantity of {}", listing.min_quantity));
-    }
-    if worst < listing.min_notional {
-        return Err(format!("worth {} and the venue's minimum is {}", worst.get().round_dp(2), listing.min_notional));
-    }
-    let min_trade = input.policy.orders.min_trade;
-    if notional < min_trade && !full_exit {
-        return Err(format!("worth {} and the policy's minimum trade is {min_trade}", notional.get().round_dp(2)));
+    let refused = below_venue_minimum(listing, quantity, price.min(limit_price))
+        .or_else(|| below_min_trade(input, notional).filter(|_| !full_exit));
+    if let Some((what, least)) = refused {
+        return Err(format!("{what} and {least}"));
     }
     let cost = estimated_cost(input, line.asset, notional);
     Ok(Trade { line: index, side, quantity, limit_price, notional, cost, full_exit })
@@ -137,33 +144,54 @@ impl Purse {
         self.at_limit -= value + value.times(self.fee);
     }
 
-    /// As much of the buy as can be paid; absent where that is too little for the venue or the policy.
-    fn cut(&self, buy: &Trade, input: &PlanningInput, portfolio: &Portfolio<'_>) -> Option<Trade> {
-        let line = portfolio.lines.get(buy.line)?;
+    /// As much of the buy as can be paid; why not, where that is too little for the venue or the policy.
+    fn cut(&self, buy: &Trade, input: &PlanningInput, line: &Line<'_>, listing: &Listing) -> Result<Trade, String> {
         let value = buy.limit_price.value_of(buy.quantity);
         // Costs are convex: a smaller trade costs no more in proportion.
         let at_reference = self.at_reference.fraction_of(buy.notional + buy.cost);
         let at_limit = self.at_limit.fraction_of(value + value.times(self.fee));
         let part = at_reference.min(at_limit).max(Weight::ZERO);
-        let quantity = Quantity::new(buy.quantity.get() * part.get()).ok()?.floor_to(line.step());
-        let cut = priced(input, buy.line, line, line.listing()?, Side::Buy, quantity).ok()?;
-        self.pays(&cut).then_some(cut)
+        let quantity = Quantity::new(buy.quantity.get() * part.get()).map_err(|error| error.to_string())?;
+        let cut = priced(input, buy.line, line, listing, Side::Buy, quantity.floor_to(line.step()))
+            .map_err(|why| format!("the cash left pays for a part of it only: {why}"))?;
+        if self.pays(&cut) { Ok(cut) } else { Err("the cash left does not pay for it".to_owned()) }
     }
 }
 
 impl Rounded {
-    /// The same with the buys cut to what can be paid, in their order: a dropped sell may have been to fund one.
+    /// The same with the buys cut to what can be paid: a dropped sell may have been to fund one. The smallest are cut
+    /// first, so that as little as can be is left undone.
     pub(crate) fn within_means(mut self, input: &PlanningInput, portfolio: &Portfolio<'_>) -> Self {
-        let (buys, sells): (Vec<Trade>, Vec<Trade>) = self.trades.drain(..).partition(|trade| trade.side == Side::Buy);
+        let (mut buys, sells): (Vec<Trade>, Vec<Trade>) =
+            self.trades.drain(..).partition(|trade| trade.side == Side::Buy);
+        let mut purse = Purse::of(input, &sells);
         self.trades = sells;
-        let mut purse = Purse::of(input, &self.trades);
+        let sells = self.trades.len();
+        buys.sort_by_key(|buy| (std::cmp::Reverse(buy.notional), buy.line));
         for buy in buys {
-            let cut = if purse.pays(&buy) { Some(buy) } else { purse.cut(&buy, input, portfolio) };
-            if let Some(buy) = cut {
-                purse.spend(&buy);
-                self.trades.push(buy);
+            let Some(line) = portfolio.lines.get(buy.line) else { continue };
+            let Some(listing) = line.listing() else { continue };
+            let index = buy.line;
+            let paid = if purse.pays(&buy) { Ok(buy) } else { purse.cut(&buy, input, line, listing) };
+            match paid {
+                Ok(buy) => {
+                    purse.spend(&buy);
+                    self.trades.push(buy);
+                }
+                Err(sentence) => self.unpaid.push(Dropped { line: index, side: Side::Buy, sentence }),
             }
         }
+        if let Some(buys) = self.trades.get_mut(sells..) {
+            buys.sort_by_key(|buy| buy.line);
+        }
+        self
+    }
+
+    /// Names what was dropped on the way or could not be paid and is not traded in the end.
+    pub(crate) fn naming(mut self, on_the_way: Vec<Dropped>) -> Self {
+        let traded: BTreeSet<usize> = self.trades.iter().map(|trade| trade.line).collect();
+        let all = on_the_way.into_iter().chain(std::mem::take(&mut self.unpaid));
+        self.dropped = all.filter(|dropped| !traded.contains(&dropped.line)).collect();
         self
     }
 
@@ -190,5 +218,61 @@ impl Rounded {
     /// Buys plus sells, in quote currency.
     pub(crate) fn traded(&self) -> Money {
         self.trades.iter().map(|trade| trade.notional).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::planning::sample::{dec, input, policy};
+    use crate::planning::survey;
+
+    /// By index of the line.
+    type By<T> = (usize, T);
+
+    /// What 1,000 in cash pays of these buys, by asset: quantities bought, and what is said of the rest.
+    fn bought(buys: [&str; 3]) -> (Vec<By<Decimal>>, Vec<By<String>>) {
+        let input = input(policy(|_| {}), &["600", "300", "100"], &[], "1000");
+        let survey = survey(&input).expect("a survey");
+        let allocation = Allocation { buys: buys.map(dec).into_iter().enumerate().collect(), ..Allocation::default() };
+        let paid = round_to_lots(&input, &survey.portfolio, &allocation).within_means(&input, &survey.portfolio);
+        assert!(paid.dropped.is_empty(), "{:?}", paid.dropped);
+        let trades = paid.trades.iter().map(|trade| (trade.line, trade.quantity.get())).collect();
+        (trades, paid.unpaid.into_iter().map(|dropped| (dropped.line, dropped.sentence)).collect())
+    }
+
+    #[test]
+    fn the_smallest_buy_is_cut_whatever_its_name() {
+        // At limit prices with fees: 606.61 and 383.17 leave 10.22 of the 15.17 that a costs.
+        let (trades, unpaid) = bought(["0.015", "0.6", "0.379"]);
+        assert_eq!(trades, [(0, dec("10.1")), (1, dec("600")), (2, dec("379"))]);
+        assert_eq!(unpaid, []);
+        let (trades, _) = bought(["0.379", "0.6", "0.015"]);
+        assert_eq!(trades, [(0, dec("379")), (1, dec("600")), (2, dec("10.1"))]);
+    }
+
+    #[test]
+    fn a_buy_that_cannot_be_paid_is_named() {
+        let (trades, unpaid) = bought(["0.015", "0.6", "0.38"]);
+        assert_eq!(trades, [(1, dec("600")), (2, dec("380"))]);
+        let why = "the cash left pays for a part of it only: worth 9.1 and the venue's minimum is 10";
+        assert_eq!(unpaid, [(0, why.to_owned())]);
+    }
+
+    #[test]
+    fn whoever_is_not_traded_in_the_end_is_named() {
+        let dropped = |line: usize| Dropped { line, side: Side::Buy, sentence: format!("of {line}") };
+        let trade = Trade {
+            line: 1,
+            side: Side::Buy,
+            quantity: Quantity::ZERO,
+            limit_price: Price::new(Decimal::ONE).expect("a price"),
+            notional: Money::ZERO,
+            cost: Money::ZERO,
+            full_exit: false,
+        };
+        let rounded = Rounded { trades: vec![trade], dropped: Vec::new(), unpaid: vec![dropped(0), dropped(1)] };
+        let named = rounded.naming(vec![dropped(1), dropped(2)]);
+        assert_eq!((named.dropped, named.unpaid), (vec![dropped(2), dropped(0)], Vec::new()));
     }
 }

@@ -1,13 +1,17 @@
 //! The only file that names `good_lp` and `f64`.
 //!
 //! Programs are stated in weights (net asset value = 1): in currency units the backends lose feasible programs.
-//! What goes in is checked to be finite, what comes out is checked again, and `Ok` is not taken for "optimal":
-//! the status is read. The caller re-verifies everything in `Decimal`.
+//! What goes in is finite because decimals are; what comes out is checked, and `Ok` is not taken for "optimal": the
+//! status is read. The caller re-verifies everything in `Decimal`.
+//!
+//! There is no limit on iterations: the backend takes none for a program without integers, only a time limit, and
+//! planning reads no clock. A solve that did not end would be ended by whoever started the process, before anything is
+//! committed or sent; an answer that the backend had cut short would be refused as not proved.
 
 use good_lp::solvers::microlp::microlp;
 use good_lp::{Constraint, Expression, ProblemVariables, ResolutionError, Solution, SolutionStatus, SolverModel};
 use good_lp::{Variable, variable};
-use rust_decimal::prelude::{FromPrimitive, ToPrimitive};
+use rust_decimal::prelude::FromPrimitive;
 
 use crate::model::Decimal;
 
@@ -18,6 +22,9 @@ pub const BACKEND_VERSION: &str = "0.6.0";
 
 /// Below this a weight is noise of the simplex method, not a decision: 1e-11 of net asset value.
 const NOISE: f64 = 1e-11;
+
+/// A simplex answer may leave its box by the backend's own tolerance, never by more.
+const TOLERANCE: f64 = 1e-8;
 
 /// A column: 0 ≤ x ≤ upper.
 #[derive(Debug, Clone, Copy)]
@@ -48,8 +55,8 @@ pub(crate) enum Verdict {
 /// The backend failed or answered what cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SolverFault {
-    #[error("the program has a coefficient that is not a finite number")]
-    NotFinite,
+    #[error("a row of the program names column {0}, which the program does not have")]
+    UnknownColumn(usize),
     #[error("the solver calls the program unbounded although every column is bounded")]
     Unbounded,
     #[error("the solver stopped before it had proved optimality")]
@@ -63,67 +70,85 @@ pub enum SolverFault {
 /// Maximises the program.
 ///
 /// # Errors
-/// When the input or the answer is not finite, or the backend neither proves an optimum nor infeasibility.
-#[expect(clippy::float_arithmetic, reason = "the seam to the solver; the result is re-verified in Decimal")]
+/// When a row names a column that does not exist, the answer is not finite or out of bounds, or the backend neither
+/// proves an optimum nor infeasibility.
 pub(crate) fn maximise(columns: &[BoxedColumn], rows: &[AtMostRow]) -> Result<Verdict, SolverFault> {
-    let uppers = columns.iter().map(|column| finite(column.upper)).collect::<Result<Vec<f64>, _>>()?;
     let mut variables = ProblemVariables::new();
-    let handles: Vec<Variable> = uppers.iter().map(|upper| variables.add(variable().min(0.0).max(*upper))).collect();
+    let handles: Vec<Variable> =
+        columns.iter().map(|column| variables.add(variable().min(0.0).max(float(column.upper)))).collect();
     let mut objective = Expression::with_capacity(columns.len());
     for (handle, column) in handles.iter().zip(columns) {
-        objective.add_mul(finite(column.reward)?, *handle);
+        objective.add_mul(float(column.reward), *handle);
     }
     let mut model = variables.maximise(objective).using(microlp);
     for row in rows {
         model.add_constraint(constraint(row, &handles)?);
     }
-    let solution = match model.solve() {
-        Ok(solution) => solution,
+    let answer = model.solve().map(|solution| Answer {
+        status: solution.status(),
+        values: handles.iter().map(|handle| solution.value(*handle)).collect(),
+    });
+    verdict(columns, answer)
+}
+
+/// What the backend answers when it does not fail.
+struct Answer {
+    status: SolutionStatus,
+    /// By column.
+    values: Vec<f64>,
+}
+
+/// Reads an answer, taking nothing in it for granted.
+fn verdict(columns: &[BoxedColumn], answer: Result<Answer, ResolutionError>) -> Result<Verdict, SolverFault> {
+    let answer = match answer {
+        Ok(answer) => answer,
         Err(ResolutionError::Infeasible) => return Ok(Verdict::Infeasible),
         Err(ResolutionError::Unbounded) => return Err(SolverFault::Unbounded),
         Err(error) => return Err(SolverFault::Backend(error.to_string())),
     };
-    if !matches!(solution.status(), SolutionStatus::Optimal) {
+    if !matches!(answer.status, SolutionStatus::Optimal) {
         return Err(SolverFault::NotProved);
     }
-    let mut values = Vec::with_capacity(columns.len());
-    let mut total = Decimal::ZERO;
-    for ((handle, upper), column) in handles.iter().zip(&uppers).zip(columns) {
-        let value = solution.value(*handle);
-        // A simplex answer may leave its box by the backend's own tolerance, never by more.
-        if !value.is_finite() || value < -1e-8 || value > *upper + 1e-8 {
-            return Err(SolverFault::BadAnswer);
-        }
-        let value = if value >= *upper - NOISE {
-            column.upper
-        } else if value <= NOISE {
-            Decimal::ZERO
-        } else {
-            Decimal::from_f64(value).ok_or(SolverFault::BadAnswer)?
-        };
-        total += value * column.reward;
-        values.push(value);
+    if answer.values.len() != columns.len() {
+        return Err(SolverFault::BadAnswer);
     }
-    Ok(Verdict::Optimal { values, objective: total })
+    let values = columns.iter().zip(&answer.values).map(|(column, value)| snapped(column.upper, *value));
+    let values = values.collect::<Result<Vec<Decimal>, SolverFault>>()?;
+    let objective = columns.iter().zip(&values).map(|(column, value)| *value * column.reward).sum();
+    Ok(Verdict::Optimal { values, objective })
+}
+
+/// One value of the answer as a weight, on a bound where it touches one.
+#[expect(clippy::float_arithmetic, reason = "the seam to the solver; the result is re-verified in Decimal")]
+fn snapped(most: Decimal, value: f64) -> Result<Decimal, SolverFault> {
+    let upper = float(most);
+    if !value.is_finite() || value < -TOLERANCE || value > upper + TOLERANCE {
+        return Err(SolverFault::BadAnswer);
+    }
+    if value >= upper - NOISE {
+        Ok(most)
+    } else if value <= NOISE {
+        Ok(Decimal::ZERO)
+    } else {
+        Decimal::from_f64(value).ok_or(SolverFault::BadAnswer)
+    }
 }
 
 fn constraint(row: &AtMostRow, handles: &[Variable]) -> Result<Constraint, SolverFault> {
     let mut left = Expression::with_capacity(row.terms.len());
     for (column, coefficient) in &row.terms {
-        let handle = handles.get(*column).ok_or(SolverFault::BadAnswer)?;
-        left.add_mul(finite(*coefficient)?, *handle);
+        let handle = handles.get(*column).ok_or(SolverFault::UnknownColumn(*column))?;
+        left.add_mul(float(*coefficient), *handle);
     }
-    Ok(left.leq(finite(row.bound)?))
+    Ok(left.leq(float(row.bound)))
 }
 
 /// The nearest float but for a last digit: the mantissa over a power of ten. `Decimal::to_f64` splits whole and fraction
-/// with 128-bit divisions, which would cost more than the simplex method does.
+/// with 128-bit divisions, which would cost more than the simplex method does. Always finite: a mantissa is below 2^96.
 #[expect(clippy::float_arithmetic, reason = "the seam to the solver; the result is re-verified in Decimal")]
-fn finite(value: Decimal) -> Result<f64, SolverFault> {
-    let power = i32::try_from(value.scale()).map_err(|_| SolverFault::NotFinite)?;
-    let mantissa = value.mantissa().to_f64().ok_or(SolverFault::NotFinite)?;
-    let float = mantissa / 10_f64.powi(power);
-    if float.is_finite() { Ok(float) } else { Err(SolverFault::NotFinite) }
+#[expect(clippy::cast_precision_loss, reason = "a float is what is wanted")]
+fn float(value: Decimal) -> f64 {
+    value.mantissa() as f64 / 10_f64.powi(value.scale().cast_signed())
 }
 
 #[cfg(test)]
@@ -152,9 +177,57 @@ mod tests {
     #[test]
     fn floats_agree_with_the_exact_conversion() {
         for text in ["0", "-0.25", "0.3333333333333333333333333333", "1146.5", "0.0000000000000000000000000001"] {
-            let (fast, exact) = (finite(dec(text)).expect(text), text.parse::<f64>().expect(text));
+            let (fast, exact) = (float(dec(text)), text.parse::<f64>().expect(text));
             assert!((fast - exact).abs() <= exact.abs() * 1e-15, "{text}: {fast} and {exact}");
         }
+    }
+
+    fn read(upper: &str, status: SolutionStatus, values: &[f64]) -> Result<Verdict, SolverFault> {
+        verdict(&[column(upper, "2")], Ok(Answer { status, values: values.to_vec() }))
+    }
+
+    #[test]
+    fn a_solution_that_is_not_finite_or_out_of_bounds_is_refused() {
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -2e-8, 0.5 + 2e-8, 1e300] {
+            let read = read("0.5", SolutionStatus::Optimal, &[value]);
+            assert_eq!(read, Err(SolverFault::BadAnswer), "{value}");
+        }
+        for values in [&[][..], &[0.1, 0.1]] {
+            assert_eq!(read("0.5", SolutionStatus::Optimal, values), Err(SolverFault::BadAnswer), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn within_the_backends_tolerance_a_value_is_on_its_bound() {
+        for (value, snapped) in [(-5e-9, "0"), (5e-12, "0"), (0.25, "0.25"), (0.5 - 5e-12, "0.5"), (0.5 + 5e-9, "0.5")]
+        {
+            let wanted = Verdict::Optimal { values: vec![dec(snapped)], objective: dec(snapped) * dec("2") };
+            assert_eq!(read("0.5", SolutionStatus::Optimal, &[value]), Ok(wanted), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_was_stopped_before_a_proof_is_refused() {
+        for status in [SolutionStatus::TimeLimit, SolutionStatus::GapLimit] {
+            assert_eq!(read("0.5", status, &[0.25]), Err(SolverFault::NotProved));
+        }
+        let timed_out = verdict(&[column("0.5", "1")], Err(ResolutionError::Other("time limit reached")));
+        let Err(SolverFault::Backend(why)) = timed_out else { panic!("{timed_out:?}") };
+        assert!(why.contains("time limit reached"), "{why}");
+    }
+
+    #[test]
+    fn a_failing_backend_is_no_verdict() {
+        let failed = |error| verdict(&[column("0.5", "1")], Err(error));
+        assert_eq!(failed(ResolutionError::Unbounded), Err(SolverFault::Unbounded));
+        assert_eq!(failed(ResolutionError::Infeasible), Ok(Verdict::Infeasible));
+        assert!(matches!(failed(ResolutionError::Str("singular".to_owned())), Err(SolverFault::Backend(_))));
+    }
+
+    #[test]
+    fn a_row_over_a_column_that_does_not_exist_is_refused() {
+        let rows = [AtMostRow { terms: vec![(1, dec("1"))], bound: dec("1") }];
+        assert_eq!(maximise(&[column("1", "1")], &rows), Err(SolverFault::UnknownColumn(1)));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use crate::model::{AssetId, Decimal, Money, PlanningInput};
 
 use super::PlanError;
 
-/// Largest net asset value that is planned: keeps every product inside `Decimal`.
+/// Largest net asset value that is planned: keeps every product inside `Decimal`, and beyond it the solver's figures
+/// lose the cents.
 pub(crate) const MAX_NET_ASSET_VALUE: u64 = 1_000_000_000_000_000;
 
 /// Cash plus holdings, free and locked, at reference prices.

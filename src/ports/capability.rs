@@ -3,11 +3,15 @@
 //! from the promise alone.
 //!
 //! Sources are the venues' own API documents; skew and lag are ours, and generous: they only delay a conclusion.
+//!
+//! An adapter that takes orders answers [`Venue::promise`](super::Venue::promise) from its venue's line. Where a line
+//! promises nothing, live orders need the operator's consent: [`lacks_consent`].
 
 use uuid::Uuid;
 
 use super::venue::{Duplicates, LateRequests, Promise};
-use crate::model::VenueId;
+use crate::model::policy::OrderPolicy;
+use crate::model::{Environment, RunIdentity, VenueId};
 
 /// One line of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +53,7 @@ pub enum Lookup {
 pub struct LateBound {
     /// What the venue calls it.
     pub field: &'static str,
-    /// The longest time from signing to deadline that is asked for there.
-    pub longest_window_ms: u64,
+    pub promised: LateRequests,
 }
 
 /// What follows for recovery.
@@ -70,7 +73,8 @@ const CLOCK_SKEW_MS: u64 = 2_000;
 const QUERY_LAG_MS: u64 = 10_000;
 
 const fn by(field: &'static str, longest_window_ms: u64) -> LateBound {
-    LateBound { field, longest_window_ms }
+    let promised = LateRequests { clock_skew_ms: CLOCK_SKEW_MS, query_lag_ms: QUERY_LAG_MS, longest_window_ms };
+    LateBound { field, promised }
 }
 
 /// Every venue that is known, by name.
@@ -150,14 +154,26 @@ pub const CAPABILITIES: [Capability; 9] = [
     },
 ];
 
+/// The paper venue, under whatever name it trades: it replays, it reads the clock that its callers read, and it shows
+/// at once what it took.
+pub const PAPER: Capability = Capability {
+    venue: "paper",
+    codec: KeyCodec::Hex,
+    field: "client order id",
+    duplicates: Duplicates::Replayed,
+    lookup: Lookup::Direct,
+    late_bound: Some(LateBound {
+        field: "deadline",
+        promised: LateRequests { clock_skew_ms: 0, query_lag_ms: 0, longest_window_ms: u64::MAX },
+    }),
+};
+
 impl Capability {
     /// What the venue promises.
     #[must_use]
     pub const fn promise(&self) -> Promise {
         let late_requests = match self.late_bound {
-            Some(LateBound { longest_window_ms, .. }) => {
-                Some(LateRequests { clock_skew_ms: CLOCK_SKEW_MS, query_lag_ms: QUERY_LAG_MS, longest_window_ms })
-            }
+            Some(LateBound { promised, .. }) => Some(promised),
             None => None,
         };
         Promise { duplicates: self.duplicates, late_requests }
@@ -181,10 +197,47 @@ pub fn of(venue: &VenueId) -> Option<&'static Capability> {
     CAPABILITIES.iter().find(|capability| capability.venue == venue.as_str())
 }
 
-/// A key as it goes to this venue. A venue outside the table, which is a paper venue, gets plain hex digits.
+/// A key as it goes to this venue. A venue outside the table is a paper venue.
 #[must_use]
 pub fn client_order_id(venue: &VenueId, key: Uuid) -> String {
-    of(venue).map_or(KeyCodec::Hex, |capability| capability.codec).encode(key)
+    of(venue).unwrap_or(&PAPER).codec.encode(key)
+}
+
+/// Where a person finds an order at this venue: `newClientOrderId 0123…`.
+#[must_use]
+pub fn where_to_look(venue: &VenueId, key: Uuid) -> String {
+    let Capability { field, codec, lookup, .. } = of(venue).unwrap_or(&PAPER);
+    match lookup {
+        Lookup::Direct => format!("{field} {}", codec.encode(key)),
+        Lookup::Listing => format!("{field} {} in the list of orders", codec.encode(key)),
+    }
+}
+
+/// What is promised where live orders under this name go. A venue outside the table promises nothing.
+#[must_use]
+pub fn promised_live(venue: &VenueId) -> Promise {
+    let nothing = Promise { duplicates: Duplicates::Unchecked, late_requests: None };
+    of(venue).map_or(nothing, Capability::promise)
+}
+
+/// The field by which an operator consents to trade live where nothing is promised.
+pub const CONSENT_FIELD: &str = "orders.accept_unknown_fate";
+/// What to do where the consent is missing.
+pub const CONSENT_REMEDY: &str = "name another venue, or write orders.accept_unknown_fate = true in the policy: then an \
+                                  order without an answer stays unknown, and its account locked, until a person settles it";
+
+/// Why no live order may be sent to a venue that promises this; `None`: they may.
+#[must_use]
+pub fn lacks_consent(run: &RunIdentity, promise: Promise, policy: &OrderPolicy) -> Option<String> {
+    let is_bound = run.environment == Environment::Live && promise.class() == PromiseClass::Neither;
+    let field = of(&run.venue).unwrap_or(&PAPER).field;
+    (is_bound && !policy.accept_unknown_fate).then(|| {
+        format!(
+            "{} promises neither the same order for a repeated {field} nor to refuse a late request, so the fate of an \
+             order without an answer could not be found out by asking",
+            run.venue
+        )
+    })
 }
 
 impl KeyCodec {

@@ -3,8 +3,8 @@
 //! Every write states what it expects to find. A write whose expectation fails answers [`Written::Refused`] and
 //! changes nothing; the caller reads what is there and decides. The decisions are pure functions of `execution`.
 //!
-//! Every write of a run or an order comes with its [`LogEntry`], which is put in the same transaction and is never
-//! replaced: no state without the entry that tells of it, and no entry without the state.
+//! Every write of a run or an order comes with its [`LogEntry`], every write of a kill switch with its [`SwitchEntry`].
+//! It is put in the same transaction and is never replaced: no state without the entry that tells of it, and no entry without the state.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::model::{
 };
 
 /// The version of every stored item.
-pub const ITEM_SCHEMA: u32 = 2;
+pub const ITEM_SCHEMA: u32 = 3;
 
 /// Runs, plans, orders, locks and switches. Each method is one atomic step: a read, a conditional write or one
 /// transaction. Reads are strongly consistent unless the method says otherwise.
@@ -31,8 +31,9 @@ pub trait RunStore {
     /// The runs of a portfolio on all its accounts, oldest first. May lag behind writes by a moment.
     async fn list_runs(&self, environment: Environment, portfolio: &PortfolioId) -> Result<Vec<RunItem>, StoreError>;
 
-    /// The runs that are neither Done nor Aborted, oldest first. May lag behind writes by a moment.
-    async fn unsettled_runs(&self) -> Result<Vec<RunItem>, StoreError>;
+    /// Every account that is held, the longest held first. A run has its account's lock from its claim to its end, so
+    /// these are the runs that are neither Done nor Aborted: none is missing, however recently it was claimed.
+    async fn held_locks(&self) -> Result<Vec<LockItem>, StoreError>;
 
     async fn load_lock(&self, account: &AccountKey) -> Result<Option<LockItem>, StoreError>;
 
@@ -98,11 +99,18 @@ pub trait RunStore {
 
     async fn load_portfolio(&self, key: &PortfolioKey) -> Result<Option<PortfolioItem>, StoreError>;
 
-    /// The kill switch of everything, or of one portfolio. A switch that was never set is off; one that cannot be
-    /// read is an error, which callers take as on.
-    async fn kill_switch(&self, scope: &SwitchScope) -> Result<KillSwitch, StoreError>;
+    /// The kill switch of everything, or of one portfolio. One that was never set, which is none, is off; one that
+    /// cannot be read is an error, which callers take as on.
+    async fn kill_switch(&self, scope: &SwitchScope) -> Result<Option<KillSwitch>, StoreError>;
 
-    async fn set_kill_switch(&self, scope: &SwitchScope, switch: &KillSwitch) -> Result<(), StoreError>;
+    /// Every switch that was ever set.
+    async fn kill_switches(&self) -> Result<Vec<KillSwitch>, StoreError>;
+
+    /// One transaction: the switch, whatever is stored of it; the entry, if none of its number is there.
+    async fn set_kill_switch(&self, switch: &KillSwitch, entry: &SwitchEntry) -> Result<Written, StoreError>;
+
+    /// All entries of all switches, those of one switch in the sequence in which they are filed.
+    async fn load_switch_log(&self) -> Result<Vec<SwitchEntry>, StoreError>;
 }
 
 /// The least hex digits by which a run can be looked for.
@@ -344,26 +352,60 @@ pub struct Settlement {
 }
 
 /// What a kill switch stops.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum SwitchScope {
     Everything,
     Portfolio(Environment, PortfolioId),
+}
+
+impl std::fmt::Display for SwitchScope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Everything => f.write_str("everything"),
+            Self::Portfolio(_, portfolio) => write!(f, "portfolio {portfolio}"),
+        }
+    }
 }
 
 /// Stops all sending while on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KillSwitch {
+    pub schema: u32,
+    pub scope: SwitchScope,
     pub on: bool,
-    /// Who set it and why, for people.
+    /// Why, for people.
     pub note: String,
-    /// Absent when it was never set.
-    pub updated_at: Option<Timestamp>,
+    /// Who set it.
+    pub operator: String,
+    /// Raised by every change, from 1: the number of the log entry that tells of it.
+    pub revision: u64,
+    /// Hash of that entry.
+    pub log_head: String,
+    pub updated_at: Timestamp,
 }
 
-impl KillSwitch {
-    /// A switch that was never set.
-    pub const UNSET: Self = Self { on: false, note: String::new(), updated_at: None };
+/// One entry of a kill switch's audit log. Made and checked by `execution::audit`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchEntry {
+    pub schema: u32,
+    pub scope: SwitchScope,
+    /// The revision of the switch after the change: from 1, without a gap.
+    pub sequence: u64,
+    /// After the change.
+    pub on: bool,
+    pub at: Timestamp,
+    /// Who did it.
+    pub operator: String,
+    pub why: String,
+    /// SHA-256 of the switch after the change, its `log_head` left empty.
+    pub item_digest: String,
+    /// Hash of the entry before; empty for the first.
+    pub previous: String,
+    /// SHA-256 of this entry, its `hash` left empty.
+    pub hash: String,
 }
 
 /// What can be wrong with the store.

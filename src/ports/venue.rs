@@ -12,7 +12,8 @@ pub trait Venue {
     /// Which venue this is.
     fn id(&self) -> &VenueId;
 
-    /// What it promises; recovery follows from this and from nothing else.
+    /// What it promises, from its line of the [table](super::capability); recovery follows from this and from nothing
+    /// else.
     fn promise(&self) -> Promise;
 
     /// Cash and holdings now.

@@ -47,7 +47,7 @@ pub fn assemble(occasion: Occasion, sources: &Sources<'_>) -> Result<PlanningInp
     let Occasion { run, as_of, flow, policy, mut account, mut state } = occasion;
     let mut notices = sources.market.notices.clone();
     notices.extend(sources.venue_rules.notices.iter().cloned());
-    let migrations = migration::in_force(sources.migrations, as_of);
+    let migrations = migration::in_force(sources.migrations, as_of)?;
     for migration in &migrations {
         migration::apply(migration, &mut account, &mut state, &mut notices)?;
     }

@@ -23,12 +23,31 @@ pub struct Migration {
     pub on: Date,
 }
 
-/// The migrations in force at a moment, earliest first, so that chains resolve.
-#[must_use]
-pub fn in_force(migrations: &[Migration], as_of: Timestamp) -> Vec<&Migration> {
-    let mut active: Vec<&Migration> = migrations.iter().filter(|migration| migration.on <= day_of(as_of)).collect();
-    active.sort_by(|left, right| (left.on, &left.from).cmp(&(right.on, &right.from)));
-    active
+/// The migrations in force at a moment in the order in which chains resolve: earliest first, and of one day those that
+/// turn something into a token before the one that turns this token into the next.
+///
+/// # Errors
+/// When migrations of one day go round in a circle.
+pub fn in_force(migrations: &[Migration], as_of: Timestamp) -> Result<Vec<&Migration>, BadInput> {
+    let mut waiting: Vec<&Migration> = migrations.iter().filter(|migration| migration.on <= day_of(as_of)).collect();
+    waiting.sort_by(|left, right| (left.on, &left.from).cmp(&(right.on, &right.from)));
+    let mut ordered = Vec::with_capacity(waiting.len());
+    while let Some(day) = waiting.first().map(|migration| migration.on) {
+        let is_fed = |next: &Migration| waiting.iter().any(|other| other.on == day && other.to == next.from);
+        let Some(free) = waiting.iter().position(|next| next.on == day && !is_fed(next)) else {
+            return Err(circle(day, &waiting));
+        };
+        ordered.push(waiting.remove(free));
+    }
+    Ok(ordered)
+}
+
+fn circle(day: Date, waiting: &[&Migration]) -> BadInput {
+    let names: Vec<&str> =
+        waiting.iter().filter(|migration| migration.on == day).map(|migration| migration.from.as_str()).collect();
+    let problem = format!("the migrations of {day} go round in a circle");
+    let remedy = "correct from and to, or give the steps days of their own";
+    BadInput::new("migration", "migrations".to_owned(), &names.join(", "), problem, remedy)
 }
 
 /// Turns what is held and remembered of `from` into `to`.
@@ -66,6 +85,11 @@ pub fn apply(
     }
     if let Some(signal) = state.last_signals.remove(from) {
         let _ = state.last_signals.entry(to.clone()).or_insert(signal);
+    }
+    for grades in state.last_grades.values_mut() {
+        if let Some(grade) = grades.remove(from) {
+            let _ = grades.entry(to.clone()).or_insert(grade);
+        }
     }
     Ok(())
 }

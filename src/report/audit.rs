@@ -1,4 +1,4 @@
-//! A run's audit log, for people and programs.
+//! The audit log of a run or of a kill switch, for people and programs.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -6,9 +6,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::published::{OrderState, RunState, UtcTime, UuidText};
-use crate::model::{InstrumentId, Side};
+use crate::model::{Environment, InstrumentId, Side};
 use crate::planning::RebalancePlan;
-use crate::ports::store::{Change, LogEntry, RunItem};
+use crate::ports::store::{Change, KillSwitch, LogEntry, RunItem, SwitchEntry, SwitchScope};
 
 /// One run's log and what its check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -108,6 +108,73 @@ impl AuditEntry {
             item_digest: entry.item_digest.clone(),
             previous: entry.previous.clone(),
             hash: entry.hash.clone(),
+        }
+    }
+}
+
+/// One kill switch's log and what its check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SwitchReport {
+    /// Absent: it concerns everything.
+    pub portfolio: Option<String>,
+    /// Of the portfolio.
+    pub environment: Option<Environment>,
+    /// While on, nothing is sent. A switch that is gone is off.
+    pub on: bool,
+    /// The log is as it was written, and what the stored switch says.
+    pub is_whole: bool,
+    /// As filed.
+    pub entries: Vec<SwitchChange>,
+    /// Empty when it is whole.
+    pub findings: Vec<AuditFinding>,
+}
+
+/// One change of a kill switch. Together with `item_digest` these fields, as stored, make the hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SwitchChange {
+    #[schemars(with = "UtcTime")]
+    pub at: Timestamp,
+    /// From 1.
+    pub sequence: u64,
+    /// After the change.
+    pub on: bool,
+    /// Who did it.
+    pub operator: String,
+    pub why: String,
+    pub item_digest: String,
+    pub previous: String,
+    pub hash: String,
+}
+
+impl SwitchReport {
+    #[must_use]
+    pub fn of(
+        scope: &SwitchScope,
+        switch: Option<&KillSwitch>,
+        log: &[SwitchEntry],
+        findings: Vec<AuditFinding>,
+    ) -> Self {
+        let (portfolio, environment) = match scope {
+            SwitchScope::Everything => (None, None),
+            SwitchScope::Portfolio(environment, portfolio) => (Some(portfolio.to_string()), Some(*environment)),
+        };
+        let change = |entry: &SwitchEntry| SwitchChange {
+            at: entry.at,
+            sequence: entry.sequence,
+            on: entry.on,
+            operator: entry.operator.clone(),
+            why: entry.why.clone(),
+            item_digest: entry.item_digest.clone(),
+            previous: entry.previous.clone(),
+            hash: entry.hash.clone(),
+        };
+        Self {
+            portfolio,
+            environment,
+            on: switch.is_some_and(|switch| switch.on),
+            is_whole: findings.is_empty(),
+            entries: log.iter().map(change).collect(),
+            findings,
         }
     }
 }

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::audit::AuditReport;
+use super::audit::{AuditReport, SwitchReport};
 use super::difference::{Difference, FieldChange};
 use super::explanation::Explanation;
 use super::fetching::FetchedGrades;
@@ -53,7 +53,11 @@ pub enum Document {
     HandledRuns { runs: Vec<HandledRun> },
     /// `audit`.
     #[serde(rename = "rebalance/audit/1")]
-    Audit { runs: Vec<AuditReport> },
+    Audit {
+        runs: Vec<AuditReport>,
+        /// Every kill switch that was ever set; none where one run is asked for.
+        switches: Vec<SwitchReport>,
+    },
     /// `fetch grades`.
     #[serde(rename = "rebalance/fetched-grades/1")]
     FetchedGrades(FetchedGrades),
@@ -152,6 +156,8 @@ pub struct KillSwitchReport {
     /// Absent: it concerns everything.
     pub portfolio: Option<String>,
     pub note: String,
+    /// Who set it; absent when it was never set.
+    pub operator: Option<String>,
     /// Absent when it was never set.
     #[schemars(with = "Option<UtcTime>")]
     pub updated_at: Option<Timestamp>,

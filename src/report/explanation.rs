@@ -53,6 +53,7 @@ pub struct KnownAsset {
     pub status: Option<ListingStatus>,
     pub lot_size: Option<Quantity>,
     pub tick_size: Option<Tick>,
+    pub min_quantity: Option<Quantity>,
     pub min_notional: Option<Money>,
     /// Units free to sell.
     pub free: Quantity,
@@ -191,6 +192,7 @@ fn known(input: &PlanningInput, asset: &AssetId) -> Option<KnownAsset> {
         status: listing.map(|it| it.status),
         lot_size: listing.map(|it| it.lot_size),
         tick_size: listing.map(|it| it.tick_size),
+        min_quantity: listing.map(|it| it.min_quantity),
         min_notional: listing.map(|it| it.min_notional),
         free: holding.free,
         locked: holding.locked,

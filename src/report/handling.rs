@@ -10,7 +10,7 @@ use super::published::{OrderState, RunState, UtcTime, UuidText};
 use crate::model::{InstrumentId, Quantity, Side};
 use crate::planning::RebalancePlan;
 use crate::ports;
-use crate::ports::capability::client_order_id;
+use crate::ports::capability::{client_order_id, where_to_look};
 use crate::ports::store::{Change, LogEntry, OrderItem, RunItem};
 
 /// One run that was taken up.
@@ -57,6 +57,8 @@ pub struct OrderAttention {
     pub key: Uuid,
     /// The key as the venue has it.
     pub client_order_id: String,
+    /// The same with the venue's own name for it, and where orders are found by it.
+    pub look_for: String,
     pub side: Side,
     pub instrument: InstrumentId,
     pub quantity: Quantity,
@@ -117,6 +119,7 @@ fn attention(seen: Aftermath<'_>) -> Vec<OrderAttention> {
             (open || lost).then(|| OrderAttention {
                 key: order.key,
                 client_order_id: client_order_id(&order.venue, order.key),
+                look_for: where_to_look(&order.venue, order.key),
                 side: order.side,
                 instrument: order.instrument.clone(),
                 quantity: order.quantity,

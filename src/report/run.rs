@@ -147,7 +147,7 @@ pub struct PositionReport {
     pub weight_after: Weight,
     pub traded: bool,
     pub reason: ReasonCode,
-    /// Limits whose bound holds the asset where it is.
+    /// Limits whose bound holds the asset where it is, named as in the certificate.
     pub binding: Vec<String>,
     pub sentence: String,
 }

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use index_rebalancer::adapters::clock::ManualClock;
 use index_rebalancer::alerts::{Alert, Delivery, Outcome, dispatch, of_run};
 use index_rebalancer::model::alert::{AlertChannel, AlertEvent, AlertPolicy, ChannelName};
 use index_rebalancer::ports::Clock as _;
@@ -14,6 +13,7 @@ use index_rebalancer::ports::store::Written;
 use uuid::Uuid;
 
 use super::{alert_policy, everything, finished};
+use crate::manual_clock::ManualClock;
 
 /// The store's part, in memory.
 #[derive(Debug, Default)]

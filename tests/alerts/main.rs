@@ -8,6 +8,8 @@
 
 mod derived;
 mod dispatched;
+#[path = "../common/manual_clock.rs"]
+mod manual_clock;
 mod policies;
 #[cfg(feature = "local")]
 mod stored;

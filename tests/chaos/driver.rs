@@ -25,7 +25,7 @@ use crate::steps::Channel;
 use crate::venue_class::VenueClass;
 use crate::venue_server::{Accepted, Opening};
 use crate::wire::{self, Message};
-use crate::worker::{self, Delivery, Task};
+use crate::worker::{self, Act, Delivery, Task};
 
 /// How much is asked for.
 #[derive(Debug, Clone)]
@@ -236,19 +236,24 @@ async fn scenario(stage: &Arc<Stage>, account: &str, chance: &mut SplitMix64) {
     for delivery in &deliveries {
         let mut tries = 0;
         while tries < 10 && !is_over(stage, account, *delivery).await && !stage.is_enough() {
-            let mut tasks = vec![Some(*delivery)];
-            match chance.below(6) {
+            let mut acts = vec![Act::Deliver(*delivery)];
+            match chance.below(16) {
                 // The same event twice, at once.
-                0 => tasks.push(Some(*delivery)),
+                0 | 1 => acts.push(Act::Deliver(*delivery)),
                 // The next occasion is due already and must wait at the lock.
-                1 => tasks.push(Some(deliveries[1])),
-                2 => tasks.push(None),
-                3 if tries > 0 => tasks = vec![None],
+                2 | 3 => acts.push(Act::Deliver(deliveries[1])),
+                4 | 5 => acts.push(Act::Recover),
+                6 | 7 if tries > 0 => acts = vec![Act::Recover],
+                8 | 9 => acts.push(Act::Settle(*delivery)),
+                10 => acts.push(Act::DryRun(*delivery)),
+                // A person stops what a worker is at, or what one has left behind.
+                11 => acts.push(Act::Abort(*delivery)),
+                12 if tries > 0 => acts = vec![Act::Abort(*delivery)],
                 _ => {}
             }
-            let running = tasks.into_iter().map(|delivery| {
+            let running = acts.into_iter().map(|act| {
                 let (faults, random) = stage.faults(chance);
-                worker(stage.clone(), account.to_owned(), delivery, faults, random, chance.next())
+                worker(stage.clone(), account.to_owned(), act, faults, random, chance.next())
             });
             let running: Vec<_> = running.map(tokio::spawn).collect();
             for worker in running {
@@ -269,8 +274,8 @@ async fn scenario(stage: &Arc<Stage>, account: &str, chance: &mut SplitMix64) {
         if over {
             break;
         }
-        for delivery in [None, Some(deliveries[0]), Some(deliveries[1])] {
-            worker(stage.clone(), account.to_owned(), delivery, Faults::default(), None, 0).await;
+        for act in [Act::Recover, Act::Deliver(deliveries[0]), Act::Deliver(deliveries[1])] {
+            worker(stage.clone(), account.to_owned(), act, Faults::default(), None, 0).await;
         }
         tokio::time::sleep(Duration::from_millis(60)).await;
     }
@@ -298,14 +303,7 @@ async fn is_over(stage: &Stage, account: &str, delivery: Delivery) -> bool {
 }
 
 /// Starts a worker behind proxies of its own, and sees it to its end.
-async fn worker(
-    stage: Arc<Stage>,
-    account: String,
-    delivery: Option<Delivery>,
-    faults: Faults,
-    random_kill_ms: Option<u64>,
-    seed: u64,
-) {
+async fn worker(stage: Arc<Stage>, account: String, act: Act, faults: Faults, random_kill_ms: Option<u64>, seed: u64) {
     let number = {
         let mut workers = stage.workers.lock().expect("not poisoned");
         *workers += 1;
@@ -323,10 +321,8 @@ async fn worker(
     });
     let (store, store_proxy) = proxy::open(Channel::Store, stage.store, victim.clone()).await;
     let (venue, venue_proxy) = proxy::open(Channel::Venue, stage.venue, victim.clone()).await;
-    let task = Task { store, venue, account, delivery };
-    victim.note(What::Started {
-        task: delivery.map_or("recover".to_owned(), |delivery| format!("run {}", delivery.run)),
-    });
+    let task = Task { store, venue, account, act };
+    victim.note(What::Started { task: act.name() });
     let child = Command::new(std::env::current_exe().expect("this program"))
         .args(task.arguments())
         .stdout(Stdio::null())

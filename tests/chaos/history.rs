@@ -23,7 +23,7 @@ pub(crate) struct Line {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum What {
-    /// A worker began, to deliver one of the account's runs or to recover them, in a scenario.
+    /// A worker began: what it is to do with one of the account's runs, or that it recovers whatever there is.
     Started {
         task: String,
     },

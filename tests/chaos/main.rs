@@ -7,7 +7,8 @@
 //!    └ checker: log of the wire, all items of the store, everything that the venue accepted
 //! ```
 //!
-//! The worker runs the shipped `execute` and `recover` over the shipped store adapter. It has no hook: the proxy sees
+//! The worker runs the shipped `execute`, `recover`, `settle` and `abort` over the shipped store adapter, or reads what
+//! a dry run reads. It has no hook: the proxy sees
 //! each request, knows its step, and kills before passing it on or after its effect.
 //!
 //! `cargo test` makes a short run of it; `make chaos` asks for a thousand kills. Loopback only.

@@ -50,7 +50,7 @@ fn store_step(operation: &str, body: &Value) -> String {
 fn partition_asked(body: &Value) -> &str {
     let values = body["ExpressionAttributeValues"].as_object();
     let texts = values.into_iter().flatten().filter_map(|(_, value)| value["S"].as_str());
-    texts.into_iter().find(|text| text.contains('#')).unwrap_or("")
+    texts.into_iter().find(|text| text.contains('#') || *text == "lock").unwrap_or("")
 }
 
 fn put(item: &Value) -> String {
@@ -83,14 +83,14 @@ pub(crate) fn text<'a>(item: &'a Value, attribute: &str) -> Option<&'a str> {
 pub(crate) fn kind(item: &Value) -> &'static str {
     let partition = text(item, "pk").unwrap_or("");
     match text(item, "sk") {
-        Some("lock") if partition.starts_with("account#") => "lock",
         Some(sort) if partition.starts_with("account#") && sort.starts_with("day#") => "day",
         _ => kind_of_partition(partition),
     }
 }
 
 fn kind_of_partition(partition: &str) -> &'static str {
-    const KINDS: [(&str, &str); 8] = [
+    const KINDS: [(&str, &str); 9] = [
+        ("lock", "lock"),
         ("run#", "run"),
         ("blob#", "chunk"),
         ("orders#", "order"),

@@ -10,11 +10,14 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use index_rebalancer::adapters::clock::{SystemClock, claim_token};
 use index_rebalancer::adapters::dynamodb::DynamoStore;
 use index_rebalancer::adapters::embedded_store::TABLE;
-use index_rebalancer::execution::{self, ExecutionError, Opening, Ports, RunRequest, Settings, Unplanned};
+use index_rebalancer::execution::{self, ExecutionError, Handled, Opening, Ports, RunRequest, Settings, Unplanned};
 use index_rebalancer::model::{AccountId, Environment, Flow, InstrumentId, PlanningInput, RunIdentity, Side, Trigger};
 use index_rebalancer::planning::RebalancePlan;
-use index_rebalancer::ports::RunStore;
+use index_rebalancer::planning::idempotency::run_id;
+use index_rebalancer::ports::store::PortfolioKey;
+use index_rebalancer::ports::{RunStore, Venue};
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use crate::plans::{self, Leg, asset, input_for, plan_of, resealed};
 use crate::venue_class::VenueClass;
@@ -26,9 +29,46 @@ pub(crate) struct Task {
     pub(crate) store: String,
     pub(crate) venue: String,
     pub(crate) account: String,
-    /// Absent: recover whatever the account has.
-    pub(crate) delivery: Option<Delivery>,
+    pub(crate) act: Act,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    Deliver(Delivery),
+    /// Whatever the account has, without its event.
+    Recover,
+    /// A person looks again at an occasion's run.
+    Settle(Delivery),
+    /// A person stops an occasion's run, whoever is at it.
+    Abort(Delivery),
+    /// Shows the plan of an occasion, and writes nothing.
+    DryRun(Delivery),
+}
+
+impl Act {
+    /// As it stands in the log.
+    pub(crate) fn name(self) -> String {
+        match self {
+            Self::Deliver(delivery) => format!("run {}", delivery.run),
+            Self::Recover => "recover".to_owned(),
+            Self::Settle(delivery) => format!("settle {}", delivery.run),
+            Self::Abort(delivery) => format!("abort {}", delivery.run),
+            Self::DryRun(delivery) => format!("{DRY_RUN} {}", delivery.run),
+        }
+    }
+
+    const fn delivery(self) -> Option<Delivery> {
+        match self {
+            Self::Recover => None,
+            Self::Deliver(delivery) | Self::Settle(delivery) | Self::Abort(delivery) | Self::DryRun(delivery) => {
+                Some(delivery)
+            }
+        }
+    }
+}
+
+/// What the name of a dry run begins with.
+pub(crate) const DRY_RUN: &str = "dry-run";
 
 /// One event, delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,15 +82,18 @@ pub(crate) struct Delivery {
 
 impl Task {
     pub(crate) fn arguments(&self) -> Vec<String> {
-        let mut arguments = vec!["worker".to_owned(), self.store.clone(), self.venue.clone(), self.account.clone()];
-        if let Some(Delivery { run, scheduled, valid_ms }) = self.delivery {
+        let name = self.act.name();
+        let verb = name.split(' ').next().expect("a word").to_owned();
+        let mut arguments =
+            vec!["worker".to_owned(), self.store.clone(), self.venue.clone(), self.account.clone(), verb];
+        if let Some(Delivery { run, scheduled, valid_ms }) = self.act.delivery() {
             arguments.extend([run.to_string(), scheduled.to_string(), valid_ms.to_string()]);
         }
         arguments
     }
 
     pub(crate) fn parse(arguments: &[String]) -> Self {
-        let [store, venue, account, delivery @ ..] = arguments else { panic!("store, venue and account") };
+        let [store, venue, account, verb, delivery @ ..] = arguments else { panic!("store, venue, account and act") };
         let delivery = match delivery {
             [] => None,
             [run, scheduled, valid_ms] => Some(Delivery {
@@ -60,7 +103,15 @@ impl Task {
             }),
             _ => panic!("run, scheduled time and validity"),
         };
-        Self { store: store.clone(), venue: venue.clone(), account: account.clone(), delivery }
+        let act = match (verb.as_str(), delivery) {
+            ("recover", None) => Act::Recover,
+            ("run", Some(delivery)) => Act::Deliver(delivery),
+            ("settle", Some(delivery)) => Act::Settle(delivery),
+            ("abort", Some(delivery)) => Act::Abort(delivery),
+            (DRY_RUN, Some(delivery)) => Act::DryRun(delivery),
+            _ => panic!("{verb} {delivery:?}"),
+        };
+        Self { store: store.clone(), venue: venue.clone(), account: account.clone(), act }
     }
 }
 
@@ -113,9 +164,18 @@ pub(crate) async fn work(task: &Task) -> i32 {
     let venue = HttpVenue { id: plans::venue_id(), class, address: task.venue.clone() };
     let settings = settings();
     let ports = Ports { store: &store, venue: &venue, clock: &SystemClock, settings: &settings };
-    let answer = match task.delivery {
-        Some(delivery) => deliver(&ports, &task.account, delivery).await,
-        None => recover(&ports, &task.account).await,
+    let account = &task.account;
+    let answer = match task.act {
+        Act::Deliver(delivery) => deliver(&ports, account, delivery).await,
+        Act::Recover => recover(&ports, account).await,
+        Act::Settle(delivery) => {
+            execution::settle(&ports, run_of(account, delivery), claim_token(), None).await.map(|run| handled(&run))
+        }
+        Act::Abort(delivery) => {
+            let (run, token) = (run_of(account, delivery), claim_token());
+            execution::abort(&ports, run, token, "alice", "a drill").await.map(|run| handled(&run))
+        }
+        Act::DryRun(delivery) => dry_run(&ports, account, delivery).await,
     };
     match answer {
         Ok(code) => code,
@@ -140,14 +200,40 @@ async fn deliver(ports: &WorkerPorts<'_>, account: &str, delivery: Delivery) -> 
     })
 }
 
+fn run_of(account: &str, delivery: Delivery) -> Uuid {
+    run_id(&identity(account, delivery.scheduled))
+}
+
+fn handled(answer: &Handled) -> i32 {
+    match answer {
+        Handled::Run(run) if !run.state.is_terminal() => 3,
+        _ => 0,
+    }
+}
+
+/// What `rebalance plan` reads, and the plan that it shows.
+async fn dry_run(ports: &WorkerPorts<'_>, account: &str, delivery: Delivery) -> Result<i32, ExecutionError> {
+    let request =
+        RunRequest { identity: identity(account, delivery.scheduled), flow: Flow::Full, claim_token: claim_token() };
+    let run_id = run_id(&request.identity);
+    if execution::load_run(ports.store, run_id).await?.is_some_and(|record| record.plan.is_some()) {
+        return Ok(0);
+    }
+    let settled = execution::load_settlement(ports.store, &PortfolioKey::from(&request.identity)).await?;
+    let opening = Opening { run_id, account: ports.venue.account(&request.identity.venue_account).await?, settled };
+    let plan = planned(&prepared(&request, &opening), delivery);
+    assert_eq!(plan.run_id, run_id, "it shows the live keys");
+    Ok(0)
+}
+
 /// As a schedule of its own would: whatever the account has left unsettled, without its event.
 async fn recover(ports: &WorkerPorts<'_>, account: &str) -> Result<i32, ExecutionError> {
     let mut code = 0;
-    for run in ports.store.unsettled_runs().await? {
-        if run.identity.venue_account.as_str() != account {
+    for lock in ports.store.held_locks().await? {
+        if lock.account.account.as_str() != account {
             continue;
         }
-        let after = execution::recover(ports, run.run_id, claim_token(), Unplanned::Leave).await?;
+        let after = execution::recover(ports, lock.run_id, claim_token(), Unplanned::Leave).await?;
         if after.is_some_and(|run| !run.state.is_terminal()) {
             code = 3;
         }

@@ -198,8 +198,15 @@ fn usage_errors_exit_with_2() {
         let answer = bench.expect(2, arguments);
         assert!(answer.out.is_empty() && !answer.err.is_empty());
     }
+    bench.expect(2, &["runs", "--limit", "0"]);
+    let label = bench.expect(2, &["plan", BLUE_CHIP, "--label", "A b"]).err;
+    assert!(label.contains("a letter or digit") && !label.contains("portfolio"), "{label}");
+    let key = bench.expect(2, &["settle", "last", "--order", "abc", "--not-placed", "--reason", "r"]).err;
+    assert!(key.contains("not a key") && key.contains("rebalance show"), "{key}");
     bench.expect(0, &["run", "fixtures/over-cap-after-rally"]);
     bench.expect(2, &["show", "zz"]);
+    let none = bench.expect(0, &["runs", "--portfolio", "another"]).out;
+    assert!(none.contains("No run of portfolio another"), "{none}");
 }
 
 #[test]
@@ -255,7 +262,7 @@ fn the_kill_switch_stops_runs_with_5() {
     let answer = bench.expect(5, &["run", BLUE_CHIP]);
     assert!(answer.err.contains("a test"), "{}", answer.err);
     assert_eq!(bench.json(0, &["runs"])["runs"].as_array().map(Vec::len), Some(0));
-    bench.expect(0, &["kill-switch", "off"]);
+    bench.expect(0, &["kill-switch", "off", "--by", "alice"]);
     assert_eq!(bench.json(0, &["kill-switch", "status"])["on"], false);
     bench.expect(0, &["run", BLUE_CHIP]);
     bench.expect(0, &["kill-switch", "on", "--portfolio", "moonshot"]);
@@ -267,10 +274,48 @@ fn the_kill_switch_stops_runs_with_5() {
 fn an_account_belongs_to_one_portfolio() {
     let bench = Bench::new();
     bench.expect(0, &["run", BLUE_CHIP]);
-    let answer = bench.expect(3, &["run", "fixtures/cash-only"]);
+    let case = copy_case("fixtures/over-cap-after-rally");
+    let file = case.path().join("case.toml");
+    let text = fs::read_to_string(&file).expect("case.toml");
+    fs::write(&file, text.replace("id = \"over-cap-after-rally\"", "id = \"main\"")).expect("written");
+    let answer = bench.expect(3, &["run", path(&case)]);
     assert!(answer.err.contains("blue-chip"), "{}", answer.err);
-    let text = bench.expect(0, &["plan", "fixtures/cash-only"]).out;
+    let text = bench.expect(0, &["plan", path(&case)]).out;
     assert!(text.contains("the case's own holdings"), "{text}");
+}
+
+#[test]
+fn a_withdrawal_beyond_what_the_account_is_worth_is_refused() {
+    let bench = Bench::new();
+    let answer = bench.expect(3, &["plan", "fixtures/over-cap-after-rally", "--flow", "withdraw=126365"]);
+    assert!(answer.err.contains("126365, and the account is worth 12636.59"), "{}", answer.err);
+    bench.expect(0, &["plan", "fixtures/over-cap-after-rally", "--flow", "withdraw=12636"]);
+}
+
+#[test]
+fn a_file_that_is_no_store_is_refused_and_left_alone() {
+    let bench = Bench::new();
+    fs::write(bench.store(), "garbage").expect("written");
+    for command in [&["run", BLUE_CHIP][..], &["plan", BLUE_CHIP], &["runs"], &["recover"], &["kill-switch", "on"]] {
+        let answer = bench.expect(3, command);
+        assert!(answer.err.contains("store.db is not a store") && answer.err.contains("--store"), "{}", answer.err);
+    }
+    assert_eq!(bench.files().into_values().collect::<Vec<_>>(), [b"garbage".to_vec()]);
+}
+
+#[test]
+fn small_fixtures_have_accounts_of_their_own_and_run_into_one_store() {
+    let bench = Bench::new();
+    bench.expect(0, &["run", BLUE_CHIP, "fixtures/cash-only", "fixtures/withdraw", "fixtures/over-cap-after-rally"]);
+}
+
+#[test]
+fn a_plan_that_lands_on_its_cash_buffer_keeps_its_last_buy() {
+    let document = Bench::new().json(0, &["run", "fixtures/ten-accounts"]);
+    for entry in document["runs"].as_array().expect("runs") {
+        let orders = entry["run"]["orders"].as_array().expect("orders");
+        assert!(orders.iter().all(|order| order["result"]["state"] == "filled"), "{orders:#?}");
+    }
 }
 
 #[test]

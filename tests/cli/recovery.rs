@@ -222,6 +222,54 @@ fn audit_tells_every_change_and_finds_what_was_altered() {
 }
 
 #[test]
+fn audit_tells_who_set_a_kill_switch_and_finds_what_was_altered() {
+    let bench = Bench::new();
+    bench.expect(0, &["kill-switch", "on", "--note", "venue is down", "--by", "alice"]);
+    bench.expect(0, &["kill-switch", "off", "--note", "venue is back", "--by", "bob"]);
+    bench.expect(0, &["kill-switch", "on", "--portfolio", "moonshot", "--by", "carol"]);
+    let text = bench.expect(0, &["kill-switch", "status"]).out;
+    assert!(text.contains("by bob: venue is back"), "{text}");
+
+    let before = bench.files();
+    let report = bench.json(0, &["audit"]);
+    let switches = report["switches"].as_array().expect("switches");
+    let told = |at: usize| -> Vec<_> {
+        let entries = switches[at]["entries"].as_array().expect("entries");
+        entries.iter().map(|entry| (entry["on"] == true, entry["operator"].as_str().expect("who"))).collect()
+    };
+    assert_eq!((told(0), told(1)), (vec![(true, "alice"), (false, "bob")], vec![(true, "carol")]));
+    assert_eq!(switches[1]["portfolio"], "moonshot");
+    let text = bench.expect(0, &["audit"]).out;
+    assert!(text.contains("venue is down") && text.contains("2 entries, every hash"), "{text}");
+    assert!(before == bench.files(), "what only looks left a trace");
+
+    let path = bench.store();
+    block_on(async {
+        tamper(&path, "switch_log", "everything", "why", AttributeValue::S("nothing".to_owned())).await;
+    });
+    let answer = bench.expect(5, &["audit"]);
+    assert!(answer.out.contains("altered, switch, entry 1"), "{}", answer.out);
+    assert_eq!(bench.json(5, &["audit"])["switches"][0]["is_whole"], false);
+}
+
+/// Stopping does not wait for a name; going on does.
+#[test]
+fn a_kill_switch_is_turned_on_by_anybody_and_off_by_somebody() {
+    let bench = Bench::new();
+    for (action, code) in [("on", 0), ("off", 2)] {
+        let mut nobody = bench.command(&["kill-switch", action]);
+        for variable in ["USER", "LOGNAME", "USERNAME"] {
+            nobody.env_remove(variable);
+        }
+        let answer = crate::bench::Answer::of(&nobody.output().expect("the program starts"));
+        assert_eq!(answer.code, code, "{action}: {}", answer.err);
+    }
+    assert_eq!(bench.json(0, &["kill-switch", "status"])["on"], true);
+    bench.expect(0, &["kill-switch", "off", "--by", "alice"]);
+    bench.expect(2, &["kill-switch", "on", "--note", " "]);
+}
+
+#[test]
 fn commands_by_hand_want_to_know_who_and_why() {
     let bench = Bench::new();
     let key = "25b75f48-1fc4-579e-876f-887f05163d01";

@@ -9,9 +9,9 @@ use index_rebalancer::adapters::dynamodb::DynamoStore;
 use index_rebalancer::adapters::embedded_store::{EmbeddedStore, TABLE};
 use index_rebalancer::adapters::files::Case;
 use index_rebalancer::adapters::paper_venue::{PaperBook, PaperVenue};
-use index_rebalancer::execution::{self, Ports, PreparationFailure, RunRequest, Settings, audit, claim};
-use index_rebalancer::model::{AccountId, AccountSnapshot, Flow, RunIdentity, Trigger, VenueId};
-use index_rebalancer::planning::{self, idempotency};
+use index_rebalancer::execution::{self, Ports, PreparationFailure, RunOutcome, RunRequest, Settings, audit, claim};
+use index_rebalancer::model::{AccountId, AccountSnapshot, Flow, PlanningInput, RunIdentity, Trigger, VenueId};
+use index_rebalancer::planning::{self, PlanError, RebalancePlan, idempotency};
 use index_rebalancer::ports::store::{ITEM_SCHEMA, RunItem, RunStore, Written};
 use index_rebalancer::ports::venue::{
     Duplicates, Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder,
@@ -57,27 +57,55 @@ impl Venue for Deaf<'_> {
     }
 }
 
+/// The blue-chip case on its first day, and a store.
+struct Stage {
+    store: EmbeddedStore,
+    clock: CaseClock,
+    identity: RunIdentity,
+    input: PlanningInput,
+}
+
+impl Stage {
+    async fn open(path: &Path) -> Self {
+        let (case, account, identity) = blue_chip();
+        let at = case.days().first().expect("a day").at;
+        let input = case.planning_input(&account, identity.trigger.clone(), at, None, None, None).expect("an input");
+        let store = EmbeddedStore::open(path).await.expect("a store");
+        Self { store, clock: CaseClock::starting_at(at), identity, input }
+    }
+
+    /// The paper venue with the case's account open.
+    async fn paper(&self) -> PaperVenue<'_, DynamoStore, CaseClock> {
+        let costs = &self.input.policy.costs;
+        let book = PaperBook::of(&self.input.assets, costs.fee, costs.half_spread, None);
+        let venue = PaperVenue::new(self.identity.venue.clone(), self.store.store(), &self.clock, book);
+        let _ = venue.open(&self.identity.venue_account, &self.input.account).await.expect("opened");
+        venue
+    }
+
+    async fn execute(
+        &self,
+        venue: &impl Venue,
+        settings: &Settings,
+        plan: impl FnOnce(&PlanningInput) -> Result<RebalancePlan, PlanError>,
+    ) -> RunOutcome {
+        let ports = Ports { store: self.store.store(), venue, clock: &self.clock, settings };
+        let request = RunRequest { identity: self.identity.clone(), flow: Flow::Full, claim_token: claim_token() };
+        let prepare = async |_| Ok::<_, PreparationFailure>(self.input.clone());
+        execution::execute(&request, &ports, prepare, plan).await.expect("executed")
+    }
+}
+
 /// A run of the blue-chip case whose first orders were sent and never answered for. Its id.
 pub(crate) async fn unanswered(path: &Path, orders_arrive: bool) -> Uuid {
-    let (case, account, identity) = blue_chip();
-    let at = case.days().first().expect("a day").at;
-    let input = case.planning_input(&account, identity.trigger.clone(), at, None, None, None).expect("an input");
-    let store = EmbeddedStore::open(path).await.expect("a store");
-    let clock = CaseClock::starting_at(at);
-    let costs = &input.policy.costs;
-    let book = PaperBook::of(&input.assets, costs.fee, costs.half_spread, None);
-    let paper = PaperVenue::new(identity.venue.clone(), store.store(), &clock, book);
-    let _ = paper.open(&account, &input.account).await.expect("opened");
-    let venue = Deaf { paper, orders_arrive };
+    let stage = Stage::open(path).await;
+    let venue = Deaf { paper: stage.paper().await, orders_arrive };
     // Nobody waits for a venue that is known not to answer.
     let settings = Settings { phase_timeout_ms: 0, ..Settings::default() };
-    let ports = Ports { store: store.store(), venue: &venue, clock: &clock, settings: &settings };
-    let request = RunRequest { identity, flow: Flow::Full, claim_token: claim_token() };
-    let prepare = async |_| Ok::<_, PreparationFailure>(input.clone());
-    let outcome = execution::execute(&request, &ports, prepare, planning::plan).await.expect("executed");
-    assert!(matches!(outcome, execution::RunOutcome::Unsettled(_)), "{outcome:?}");
-    let run = idempotency::run_id(&request.identity);
-    store.close().await;
+    let outcome = stage.execute(&venue, &settings, planning::plan).await;
+    assert!(matches!(outcome, RunOutcome::Unsettled(_)), "{outcome:?}");
+    let run = idempotency::run_id(&stage.identity);
+    stage.store.close().await;
     run
 }
 
@@ -113,27 +141,15 @@ pub(crate) fn blue_chip() -> (Case, AccountId, RunIdentity) {
 
 /// A committed run whose plan says something that its input does not lead to.
 pub(crate) async fn doctored_run(path: &Path) {
-    let (case, account, identity) = blue_chip();
-    let at = case.days().first().expect("a day").at;
-    let input = case.planning_input(&account, identity.trigger.clone(), at, None, None, None).expect("an input");
-    let store = EmbeddedStore::open(path).await.expect("a store");
-    let clock = CaseClock::starting_at(at);
-    let costs = &input.policy.costs;
-    let book = PaperBook::of(&input.assets, costs.fee, costs.half_spread, None);
-    let venue = PaperVenue::new(identity.venue.clone(), store.store(), &clock, book);
-    let _ = venue.open(&account, &input.account).await.expect("opened");
-    let settings = Settings::default();
-    let ports = Ports { store: store.store(), venue: &venue, clock: &clock, settings: &settings };
-    let request = RunRequest { identity, flow: Flow::Full, claim_token: claim_token() };
-    let prepare = async |_| Ok::<_, PreparationFailure>(input.clone());
-    let plan = |input: &_| {
+    let stage = Stage::open(path).await;
+    let plan = |input: &PlanningInput| {
         planning::plan(input).map(|mut plan| {
             plan.notices.push("doctored".to_owned());
             plan
         })
     };
-    execution::execute(&request, &ports, prepare, plan).await.expect("executed");
-    store.close().await;
+    stage.execute(&stage.paper().await, &Settings::default(), plan).await;
+    stage.store.close().await;
 }
 
 /// Another run of the portfolio, claimed by a worker whose lease lives.

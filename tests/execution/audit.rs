@@ -149,10 +149,7 @@ async fn a_refused_change_leaves_no_entry() {
 async fn a_takeover_is_told() {
     let world = World::new().await;
     let request = scheduled(monday());
-    let mut venue = world.venue();
-    venue.before_placing = Some(Box::new(|_| panic!("killed")));
-    let died = crate::recovery::futures_catch(std::panic::AssertUnwindSafe(world.run(&request, &venue, &LEGS))).await;
-    assert!(died, "the worker died");
+    world.dies_at(&request, 0, &LEGS).await;
     world.later(seconds(61));
     completed(world.resume(&redelivered(&request), &world.venue()).await.expect("takes over"));
     let trail = trail(&world, run_id(&request.identity)).await;

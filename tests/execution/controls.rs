@@ -2,15 +2,13 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use index_rebalancer::execution::{Opening, execute};
-use index_rebalancer::model::{PlanningInput, Side};
-use index_rebalancer::ports::store::{KillSwitch, SwitchScope};
-use index_rebalancer::ports::{OrderState, RunState, RunStore};
+use index_rebalancer::model::{Environment, PlanningInput, Side};
+use index_rebalancer::ports::capability::PAPER;
+use index_rebalancer::ports::store::SwitchScope;
+use index_rebalancer::ports::venue::{Duplicates, Promise};
+use index_rebalancer::ports::{OrderState, RunState};
 
 use crate::support::*;
-
-fn on(note: &str) -> KillSwitch {
-    KillSwitch { on: true, note: note.to_owned(), updated_at: Some(monday()) }
-}
 
 fn scopes() -> [SwitchScope; 2] {
     let identity = scheduled(monday()).identity;
@@ -21,14 +19,13 @@ fn scopes() -> [SwitchScope; 2] {
 async fn a_switch_that_is_on_ends_the_run_before_anything_is_prepared() {
     for scope in scopes() {
         let world = World::new().await;
-        world.store().set_kill_switch(&scope, &on("drill")).await.expect("sets");
+        world.throw(&scope, true, "drill").await;
         let venue = world.venue();
         let record = aborted(world.resume(&scheduled(monday()), &venue).await.expect("ends"));
-        assert!(record.reason.contains("drill"), "{}", record.reason);
+        assert!(record.reason.contains("set by alice: drill"), "{}", record.reason);
         assert_eq!((venue.placed().len(), world.lock_holder().await), (0, None));
 
-        let off = KillSwitch { on: false, ..on("") };
-        world.store().set_kill_switch(&scope, &off).await.expect("sets");
+        world.throw(&scope, false, "over").await;
         let next = scheduled(world.later(hours(1)));
         completed(world.run(&next, &venue, &LEGS).await.expect("runs"));
     }
@@ -39,7 +36,7 @@ async fn the_switch_of_another_portfolio_stops_nothing() {
     let world = World::new().await;
     let identity = scheduled(monday()).identity;
     let other = SwitchScope::Portfolio(identity.environment, "moonshot".parse().expect("valid"));
-    world.store().set_kill_switch(&other, &on("drill")).await.expect("sets");
+    world.throw(&other, true, "drill").await;
     completed(world.run(&scheduled(monday()), &world.venue(), &LEGS).await.expect("runs"));
 }
 
@@ -53,7 +50,7 @@ async fn the_switch_is_read_again_at_the_last_step() {
             if unreadable {
                 world.tamper("switch", "everything", "on", AttributeValue::S("perhaps".to_owned())).await;
             } else {
-                world.store().set_kill_switch(&SwitchScope::Everything, &on("stop")).await.expect("sets");
+                world.throw(&SwitchScope::Everything, true, "stop").await;
             }
             Ok(input_for(&request, &opening))
         };
@@ -76,8 +73,8 @@ async fn a_switch_thrown_between_two_orders_stops_the_second() {
     let thrower = std::sync::Arc::clone(&world);
     venue.before_placing = Some(Box::new(move |_| {
         let world = std::sync::Arc::clone(&thrower);
-        let throw = async move { world.store().set_kill_switch(&SwitchScope::Everything, &on("now")).await };
-        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(throw)).expect("sets");
+        let throw = async move { world.throw(&SwitchScope::Everything, true, "now").await };
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(throw));
     }));
     let record = aborted(world.run(&scheduled(monday()), &venue, &LEGS).await.expect("ends"));
     assert_eq!(venue.placed().len(), 1);
@@ -142,10 +139,7 @@ async fn a_days_limit_is_kept_at_the_commit_and_at_the_last_step() {
     let mut world = World::new().await;
     world.settings.max_day_notional = Some(money("4000"));
     let request = scheduled(monday());
-    let mut venue = world.venue();
-    venue.before_placing = Some(Box::new(|count| assert!(count == 0, "killed")));
-    let died = crate::recovery::futures_catch(std::panic::AssertUnwindSafe(world.run(&request, &venue, &LEGS))).await;
-    assert!(died, "the worker died at its second order");
+    world.dies_at(&request, 1, &LEGS).await;
     world.settings.max_day_notional = Some(money("3000"));
     world.later(seconds(61));
     let venue = world.venue();
@@ -193,12 +187,9 @@ async fn what_was_not_sent_in_time_expires() {
 async fn what_expired_needs_no_switch() {
     let world = World::new().await;
     let request = scheduled(monday());
-    let mut venue = world.venue();
-    venue.before_placing = Some(Box::new(|_| panic!("killed")));
-    let died = crate::recovery::futures_catch(std::panic::AssertUnwindSafe(world.run(&request, &venue, &LEGS))).await;
-    assert!(died, "the worker died");
+    world.dies_at(&request, 0, &LEGS).await;
     world.later(hours(1));
-    world.store().set_kill_switch(&SwitchScope::Everything, &on("drill")).await.expect("sets");
+    world.throw(&SwitchScope::Everything, true, "drill").await;
     let venue = world.venue();
     let record = completed(world.resume(&redelivered(&request), &venue).await.expect("ends"));
     assert_eq!(states(&record), [OrderState::NotPlaced, OrderState::Expired, OrderState::Expired]);
@@ -244,5 +235,51 @@ async fn the_cash_buffer_is_not_spent() {
         let world = World::new().await;
         let record = completed(world.run(&scheduled(monday()), &world.venue(), &[leg]).await.expect("runs"));
         assert_eq!(states(&record), [expected], "{}", record.orders[0].note);
+    }
+}
+
+#[tokio::test]
+async fn slippage_of_one_buy_does_not_cost_the_next_one() {
+    // Together 700 at expected prices, which leaves the buffer of 300 whole. The book is a hundredth above them: the
+    // first buy costs 3.5 more, and the second is made all the same. One that the plan had not left room for is not.
+    let first: Leg = (Side::Buy, "gamma", "35", "10.2");
+    for (quantity, expected) in [("7", OrderState::Filled), ("7.01", OrderState::Skipped)] {
+        let mut world = World::new().await;
+        world.book.half_spread = rate("0.01");
+        let legs: [Leg; 2] = [first, (Side::Buy, "beta", quantity, "51")];
+        let record = completed(world.run(&scheduled(monday()), &world.venue(), &legs).await.expect("runs"));
+        assert_eq!(states(&record), [OrderState::Filled, expected], "{}", record.orders[1].note);
+    }
+}
+
+/// Where neither a repetition nor a late request is safe, nothing live is sent unless the operator has said so.
+#[tokio::test]
+async fn live_orders_go_where_nothing_is_promised_only_with_consent() {
+    let nothing = Promise { duplicates: Duplicates::Unchecked, late_requests: None };
+    for (environment, promise, consents, sends) in [
+        (Environment::Live, nothing, false, false),
+        (Environment::Live, nothing, true, true),
+        (Environment::Live, PAPER.promise(), false, true),
+        (Environment::Paper, nothing, false, true),
+    ] {
+        let world = World::new().await;
+        let mut venue = world.venue();
+        venue.promise = promise;
+        let mut request = scheduled(monday());
+        request.identity.environment = environment;
+        let prepare = async |opening: Opening| {
+            let mut input = input_for(&request, &opening);
+            input.policy.orders.accept_unknown_fate = consents;
+            Ok(input)
+        };
+        let plan = |input: &PlanningInput| Ok::<_, String>(plan_of(input, &LEGS));
+        let outcome = execute(&request, &world.ports(&venue), prepare, plan).await.expect("ends");
+        if sends {
+            assert_eq!((states(&completed(outcome)), venue.placed().len()), (vec![OrderState::Filled; 3], 3));
+        } else {
+            let record = aborted(outcome);
+            assert!(record.plan.is_none() && record.reason.contains("accept_unknown_fate = true"), "{}", record.reason);
+            assert_eq!(venue.placed(), []);
+        }
     }
 }

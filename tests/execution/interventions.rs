@@ -137,11 +137,8 @@ async fn an_order_that_the_venue_took_is_not_said_to_be_not_placed() {
 #[tokio::test]
 async fn settling_sends_nothing() {
     let world = World::new().await;
-    let mut venue = world.venue();
-    venue.before_placing = Some(Box::new(|_| panic!("killed")));
     let request = scheduled(monday());
-    let died = crate::recovery::futures_catch(std::panic::AssertUnwindSafe(world.run(&request, &venue, &LEGS))).await;
-    assert!(died, "the worker died");
+    world.dies_at(&request, 0, &LEGS).await;
     let run = run_id(&request.identity);
     let venue = world.venue();
     let handled = settle(&world.ports(&venue), run, Uuid::from_u128(9), None).await.expect("answers");
@@ -217,10 +214,7 @@ async fn an_overfill_halts_for_good_until_a_person_says_what_was_filled() {
 async fn an_abort_ends_what_was_not_sent_and_only_settles_the_rest() {
     let world = World::new().await;
     let request = scheduled(monday());
-    let mut venue = world.venue();
-    venue.before_placing = Some(Box::new(|count| assert!(count == 0, "killed")));
-    let died = crate::recovery::futures_catch(std::panic::AssertUnwindSafe(world.run(&request, &venue, &LEGS))).await;
-    assert!(died, "the worker died at its second order");
+    world.dies_at(&request, 1, &LEGS).await;
     let run = run_id(&request.identity);
 
     // Its lease lives; a person who says stop means now.

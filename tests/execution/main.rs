@@ -8,6 +8,8 @@
     reason = "test code: what is unexpected panics"
 )]
 
+#[path = "../common/manual_clock.rs"]
+mod manual_clock;
 mod plans;
 mod support;
 
@@ -15,6 +17,7 @@ mod audit;
 mod controls;
 mod emission;
 mod interventions;
+mod kill_switches;
 mod many_orders;
 mod paper_venue;
 mod recovery;

@@ -54,13 +54,8 @@ fn many_orders(input: &PlanningInput) -> RebalancePlan {
 async fn five_thousand_orders_are_committed_at_once() {
     let world = World::new().await;
     let request = scheduled(monday());
-    let mut venue = world.venue();
-    venue.before_placing = Some(Box::new(|_| panic!("killed")));
     let prepare = async |opening: Opening| Ok(many_assets_input(&request, &opening));
-    let plan = |input: &PlanningInput| Ok::<_, String>(many_orders(input));
-    let ports = world.ports(&venue);
-    let run = std::panic::AssertUnwindSafe(execute(&request, &ports, prepare, plan));
-    assert!(crate::recovery::futures_catch(run).await, "the worker died at its first order");
+    world.dies_at_order_of(&request, 0, prepare, many_orders).await;
 
     let item = world.run_item(&request).await;
     let commitment = item.commitment.expect("committed");
@@ -79,7 +74,7 @@ async fn five_thousand_orders_are_committed_at_once() {
 
 /// After the plan's validity nothing is sent, and every order has an end of its own.
 #[tokio::test]
-#[ignore = "some minutes on a busy machine: cargo test --test execution -- --ignored"]
+#[ignore = "some minutes on a busy machine: make long-largest-run, which is part of make ci-long"]
 async fn each_of_five_thousand_orders_has_its_end() {
     let world = World::new().await;
     let request = scheduled(monday());

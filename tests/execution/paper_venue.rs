@@ -109,7 +109,7 @@ fn the_book_offers_a_share_of_the_daily_volume_in_whole_lots() {
 fn micro_prices_and_huge_volumes_stay_in_range() {
     let mut assets = assets();
     let alpha = assets.get_mut(&asset("alpha")).expect("listed");
-    alpha.price = price("0.00000000000000000001");
+    alpha.price = price("0.000000000000000001");
     alpha.average_daily_volume = Some(money("1000000000000000000"));
     let listing = alpha.listing.as_mut().expect("listed");
     (listing.lot_size, listing.tick_size) = (Quantity::ZERO, Tick::ZERO);

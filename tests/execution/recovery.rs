@@ -39,10 +39,8 @@ async fn a_worker_that_leaves_a_run_gives_its_lease_up() {
 async fn no_lease_is_longer_than_a_minute() {
     let mut world = World::new().await;
     world.settings.lease_ms = 3_600_000;
-    let mut venue = world.venue();
-    venue.before_placing = Some(Box::new(|_| panic!("killed")));
     let request = scheduled(monday());
-    assert!(futures_catch(std::panic::AssertUnwindSafe(world.run(&request, &venue, &LEGS))).await, "the worker died");
+    world.dies_at(&request, 0, &LEGS).await;
     assert_eq!(world.run_item(&request).await.lease_until, monday() + seconds(60));
 }
 
@@ -141,12 +139,7 @@ async fn an_unplanned_run_gives_way_to_a_later_one_and_not_to_recovery_alone() {
 async fn recovery_after_the_validity_only_settles() {
     let world = World::new().await;
     let request = scheduled(monday());
-    let mut venue = world.venue();
-    // The worker dies while the first order is on its way.
-    venue.before_placing = Some(Box::new(|_| panic!("killed")));
-    let killed = std::panic::AssertUnwindSafe(world.run(&request, &venue, &LEGS));
-    let died = futures_catch(killed).await;
-    assert!(died, "the worker died");
+    world.dies_at(&request, 0, &LEGS).await;
     let run = world.run_item(&request).await;
     assert_eq!(run.state, RunState::Emitting);
     let items = world.store().load_orders(run.run_id).await.expect("reads");
@@ -167,10 +160,7 @@ async fn recovery_after_the_validity_only_settles() {
 async fn recovery_within_the_validity_carries_the_stored_plan_out() {
     let world = World::new().await;
     let request = scheduled(monday());
-    let mut venue = world.venue();
-    venue.before_placing = Some(Box::new(|count| assert!(count == 0, "killed")));
-    let died = futures_catch(std::panic::AssertUnwindSafe(world.run(&request, &venue, &LEGS))).await;
-    assert!(died, "the worker died at the second order");
+    world.dies_at(&request, 1, &LEGS).await;
 
     world.later(seconds(61));
     let venue = world.venue();
@@ -178,20 +168,6 @@ async fn recovery_within_the_validity_carries_the_stored_plan_out() {
     assert_eq!(states(&record), [OrderState::Filled; 3]);
     assert_eq!(venue.placed().len(), 2, "the sell was not sent again");
     assert_eq!(world.balance().await.cash_free, money("992"));
-}
-
-/// Runs a future to its end or its panic; whether it panicked.
-pub(crate) async fn futures_catch<F: std::future::Future>(future: std::panic::AssertUnwindSafe<F>) -> bool {
-    let mut future = std::pin::pin!(future.0);
-    std::future::poll_fn(|context| {
-        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| future.as_mut().poll(context)));
-        match polled {
-            Ok(std::task::Poll::Pending) => std::task::Poll::Pending,
-            Ok(std::task::Poll::Ready(_)) => std::task::Poll::Ready(false),
-            Err(_) => std::task::Poll::Ready(true),
-        }
-    })
-    .await
 }
 
 /// A worker frozen after its checks thaws when its run is another's: its put is refused, so it sends nothing.

@@ -233,7 +233,7 @@ async fn runs_are_found_by_prefix_and_listed_by_portfolio() {
     let identity = scheduled(monday()).identity;
     let listed = world.store().list_runs(identity.environment, &identity.portfolio).await.expect("lists");
     assert_eq!(listed.iter().map(|run| run.run_id).collect::<Vec<_>>(), ids, "oldest first");
-    assert_eq!(world.store().unsettled_runs().await.expect("lists"), []);
+    assert_eq!(world.store().held_locks().await.expect("lists"), []);
 }
 
 #[tokio::test]

@@ -1,11 +1,15 @@
 //! The store adapter's conditions, one by one, and how fast the embedded store is there.
 
-use index_rebalancer::adapters::embedded_store::EmbeddedStore;
+use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextMut;
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
+use aws_sdk_dynamodb::operation::query::QueryInput;
+use aws_sdk_dynamodb::types::AttributeValue;
+use index_rebalancer::adapters::dynamodb::DynamoStore;
+use index_rebalancer::adapters::embedded_store::{EmbeddedStore, TABLE};
 use index_rebalancer::execution::audit::of_run;
 use index_rebalancer::model::Money;
-use index_rebalancer::ports::store::{
-    BlobOwner, ChunkAddress, CommitAnswer, DayReservation, KillSwitch, RunItem, SwitchScope, Written,
-};
+use index_rebalancer::ports::store::{BlobOwner, ChunkAddress, CommitAnswer, DayReservation, RunItem, Written};
 use index_rebalancer::ports::{RunState, RunStore};
 use uuid::Uuid;
 
@@ -66,12 +70,75 @@ async fn a_run_moves_only_from_the_state_epoch_and_lease_that_were_read() {
 async fn only_the_holder_releases_the_lock() {
     let world = World::new().await;
     let run = claimed(&world).await;
-    let (pk, sk) = ("account#paper#binance#main", "lock");
+    let (pk, sk) = ("lock", "paper#binance#main");
     let thief = aws_sdk_dynamodb::types::AttributeValue::S(Uuid::from_u128(3).to_string());
     world.tamper(pk, sk, "run_id", thief).await;
     let (ended, entry) = of_run(Some(&run), RunItem { state: RunState::Aborted, ..run.clone() }, None);
     assert_eq!(world.store().finish(&run, &ended, None, &entry).await, Ok(Written::Refused));
     assert_eq!(world.store().load_run(run.run_id).await, Ok(Some(run)), "neither half took place");
+}
+
+/// A client behind which every answer that may lag does: an index, and a read that is not strongly consistent, have
+/// not heard of anything yet.
+#[derive(Debug)]
+struct Lagging;
+
+impl Intercept for Lagging {
+    fn name(&self) -> &'static str {
+        "lagging"
+    }
+
+    fn modify_before_serialization(
+        &self,
+        context: &mut BeforeSerializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(query) = context.input_mut().downcast_mut::<QueryInput>()
+            && (query.index_name.is_some() || query.consistent_read != Some(true))
+        {
+            for value in query.expression_attribute_values.iter_mut().flat_map(|values| values.values_mut()) {
+                *value = AttributeValue::S("not there yet".to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What holds an account is found at once: an alarm that comes and goes with the age of an index is not believed.
+#[tokio::test]
+async fn recovery_finds_what_no_index_has_heard_of() {
+    let world = World::new().await;
+    let run = claimed(&world).await;
+    let config = world.embedded.client().config().to_builder().interceptor(Lagging).build();
+    let lagging = DynamoStore::new(aws_sdk_dynamodb::Client::from_conf(config), TABLE);
+    let portfolio = (run.identity.environment, &run.identity.portfolio);
+    assert_eq!(world.store().list_runs(portfolio.0, portfolio.1).await.expect("lists").len(), 1);
+    assert_eq!(lagging.list_runs(portfolio.0, portfolio.1).await, Ok(vec![]), "its index lags");
+    let held = lagging.held_locks().await.expect("lists");
+    assert_eq!(held.iter().map(|lock| lock.run_id).collect::<Vec<_>>(), [run.run_id]);
+
+    let (ended, entry) = of_run(Some(&run), RunItem { state: RunState::Aborted, ..run.clone() }, None);
+    assert_eq!(lagging.finish(&run, &ended, None, &entry).await, Ok(Written::Done));
+    assert_eq!(lagging.held_locks().await, Ok(vec![]), "nor is anything named that is over");
+}
+
+#[tokio::test]
+async fn locks_are_listed_by_how_long_they_are_held() {
+    let world = World::new().await;
+    let first = claimed(&world).await;
+    let mut others = Vec::new();
+    for (number, account, minutes) in [(4, "aaa", 2), (5, "zzz", 1)] {
+        let mut run = RunItem { run_id: Uuid::from_u128(number), ..first.clone() };
+        run.identity.venue_account = account.parse().expect("an account id");
+        run.created_at = first.created_at + seconds(60 * minutes);
+        let (run, entry) = of_run(None, run, None);
+        assert_eq!(world.store().claim(&run, &entry).await, Ok(Written::Done));
+        others.push(run.run_id);
+    }
+    let held = world.store().held_locks().await.expect("lists");
+    let held: Vec<Uuid> = held.into_iter().map(|lock| lock.run_id).collect();
+    assert_eq!(held, [first.run_id, others[1], others[0]]);
 }
 
 #[tokio::test]
@@ -85,16 +152,6 @@ async fn chunks_are_written_once() {
     let missing = ChunkAddress { chunk: 1, ..address };
     world.store().expire_chunk(&missing, 5).await.expect_err("what is not there is not made");
     assert_eq!(world.store().load_chunk(&missing).await, Ok(None));
-}
-
-#[tokio::test]
-async fn switches_are_off_until_they_are_set() {
-    let world = World::new().await;
-    let scope = SwitchScope::Everything;
-    assert_eq!(world.store().kill_switch(&scope).await, Ok(KillSwitch::UNSET));
-    let on = KillSwitch { on: true, note: "maintenance".to_owned(), updated_at: Some(monday()) };
-    world.store().set_kill_switch(&scope, &on).await.expect("sets");
-    assert_eq!(world.store().kill_switch(&scope).await, Ok(on));
 }
 
 #[tokio::test]
@@ -120,6 +177,6 @@ async fn the_start_up_time_is_printed() {
         let begin = std::time::Instant::now();
         let file = EmbeddedStore::open(&folder.path().join(format!("{at}.db"))).await.expect("opens");
         println!("embedded store ready: {in_memory:?} in memory, {:?} on a new file", begin.elapsed());
-        assert_eq!(memory.store().unsettled_runs().await, file.store().unsettled_runs().await);
+        assert_eq!(memory.store().held_locks().await, file.store().held_locks().await);
     }
 }

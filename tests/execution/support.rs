@@ -1,21 +1,26 @@
 //! A small world to run in: the embedded store, one account, a clock that stands still, and hands on every part.
 
 use std::sync::Mutex;
+use std::task::Poll;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use index_rebalancer::adapters::clock::ManualClock;
 use index_rebalancer::adapters::dynamodb::DynamoStore;
 use index_rebalancer::adapters::embedded_store::{EmbeddedStore, TABLE};
 use index_rebalancer::adapters::paper_venue::{PaperBook, PaperVenue};
-use index_rebalancer::execution::{self, ExecutionError, Opening, Ports, RunOutcome, RunRequest, Settings};
+use index_rebalancer::execution::audit::Switching;
+use index_rebalancer::execution::{
+    self, ExecutionError, Opening, Ports, PreparationFailure, RunOutcome, RunRequest, Settings,
+};
 use index_rebalancer::model::{AccountId, AccountSnapshot, PlanningInput, Trigger, VenueId};
 use index_rebalancer::planning::RebalancePlan;
 use index_rebalancer::planning::idempotency::run_id;
-use index_rebalancer::ports::store::RunItem;
+use index_rebalancer::ports::store::{KillSwitch, RunItem, SwitchScope};
 use index_rebalancer::ports::venue::{Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder};
 use index_rebalancer::ports::{Clock, RunRecord, RunStore};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
+
+use crate::manual_clock::ManualClock;
 
 pub(crate) use crate::plans::*;
 
@@ -182,6 +187,27 @@ impl World {
         execution::execute(request, &self.ports(venue), prepare, |input| Ok::<_, String>(plan(input))).await
     }
 
+    /// A worker that dies as it is about to place that order (from 0): what it has sent and stored stays, nothing else.
+    pub(crate) async fn dies_at(&self, request: &RunRequest, order: usize, legs: &[Leg]) {
+        let prepare = async |opening: Opening| Ok(input_for(request, &opening));
+        self.dies_at_order_of(request, order, prepare, |input| plan_of(input, legs)).await;
+    }
+
+    /// The same with an input and a plan of its own.
+    pub(crate) async fn dies_at_order_of(
+        &self,
+        request: &RunRequest,
+        order: usize,
+        prepare: impl AsyncFnOnce(Opening) -> Result<PlanningInput, PreparationFailure>,
+        plan: impl FnOnce(&PlanningInput) -> RebalancePlan,
+    ) {
+        let mut venue = self.venue();
+        venue.before_placing = Some(Box::new(move |count| assert!(count < order, "killed")));
+        let ports = self.ports(&venue);
+        let run = execution::execute(request, &ports, prepare, |input| Ok::<_, String>(plan(input)));
+        assert!(panics(run).await, "the worker died at order {order}");
+    }
+
     /// Runs what must be answered or finished from the store: planning again is a failure.
     pub(crate) async fn resume<V: Venue>(&self, request: &RunRequest, venue: &V) -> Result<RunOutcome, ExecutionError> {
         let prepare = async |_: Opening| panic!("a stored run was prepared again");
@@ -204,6 +230,31 @@ impl World {
         self.store().load_run(run_id(&request.identity)).await.expect("reads").expect("is stored")
     }
 
+    /// Sets a kill switch, as Alice.
+    pub(crate) async fn throw(&self, scope: &SwitchScope, on: bool, note: &str) -> (KillSwitch, bool) {
+        let (operator, note) = ("alice".to_owned(), note.to_owned());
+        let change = Switching { on, operator, note, at: self.clock.now() };
+        execution::set_kill_switch(self.store(), scope, &change).await.expect("sets")
+    }
+
+    /// Deletes a raw item, behind the adapter's back.
+    pub(crate) async fn remove(&self, pk: &str, sk: &str) {
+        let key = [("pk", pk), ("sk", sk)].map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
+        let delete = self.embedded.client().delete_item().table_name(TABLE).set_key(Some(key.into()));
+        delete.send().await.expect("the raw item is deleted");
+    }
+
+    /// Puts a raw item under another sort key as well.
+    pub(crate) async fn copy(&self, pk: &str, from: &str, to: &str) {
+        let key =
+            [("pk", pk), ("sk", from)].map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
+        let client = self.embedded.client();
+        let read = client.get_item().table_name(TABLE).set_key(Some(key.into())).send().await.expect("reads");
+        let mut item = read.item.expect("is stored");
+        item.insert("sk".to_owned(), AttributeValue::S(to.to_owned()));
+        client.put_item().table_name(TABLE).set_item(Some(item)).send().await.expect("the raw item is written");
+    }
+
     /// Overwrites one attribute of a raw item, behind the adapter's back.
     pub(crate) async fn tamper(&self, pk: &str, sk: &str, attribute: &str, value: AttributeValue) {
         self.embedded
@@ -224,6 +275,16 @@ impl World {
         self.clock.advance(by);
         self.clock.now()
     }
+}
+
+/// Runs a future to its end or its panic; whether it panicked.
+async fn panics<F: Future>(future: F) -> bool {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|context| {
+        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| future.as_mut().poll(context)));
+        polled.map_or(Poll::Ready(true), |polled| polled.map(|_| false))
+    })
+    .await
 }
 
 pub(crate) fn raw_run_key(run: Uuid) -> (String, String) {

@@ -255,6 +255,7 @@ impl Protocol {
             policy: sample.order_policy(),
             order,
             switch,
+            promise: self.promise(),
             sent_count: u32::from(sent),
             sent_notional: if sent { sample.orders[other].notional } else { Money::ZERO },
             day: None,

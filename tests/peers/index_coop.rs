@@ -9,12 +9,12 @@ use index_rebalancer::model::{
     Listing, ListingStatus, Money, Order, PlanningInput, PortfolioId, PortfolioState, Price, Quantity, RunIdentity,
     Side, Tick, Trigger, VenueId, Weight,
 };
-use index_rebalancer::planning::slicing::{rounds, slice_order, slices};
-use index_rebalancer::planning::{RebalancePlan, plan, units};
+use index_rebalancer::planning::{RebalancePlan, plan};
 use jiff::Timestamp;
 
 use crate::shared::shared_data;
-use crate::{bare_policy, decimal};
+use crate::slicing::{rounds, slice_order, slices};
+use crate::{bare_policy, decimal, units};
 
 /// One row of a rebalance.
 struct Row {

@@ -145,6 +145,8 @@ impl Peer {
             self.cases["rule"]["deprioritized"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();
         let most = Money::parse(self.text(case, "purchase_max_usd")).expect("money");
         input.policy = bare_policy("USD", 1000, r#"grade_tilt = "1""#, ELIGIBILITY);
+        // The peer's prices lie between the venue's price steps.
+        input.policy.orders.collar = Rate::parse("0.001").expect("a rate");
         // A participation of one in a volume of `purchase_max` is that much of each and no more.
         input.policy.limits.participation = Some(Rate::parse("1").expect("a rate"));
         for position in &index.positions {

@@ -1,6 +1,9 @@
 //! Clean cases, and edge cases that are valid.
 
-use index_rebalancer::model::{AccountId, AssetId, Flow, ListingStatus, Price, Quantity, Signal, Trigger};
+use index_rebalancer::model::policy::GradeKind;
+use index_rebalancer::model::{
+    AccountId, AssetId, Decimal, Flow, Grade, ListingStatus, Price, Quantity, Signal, Trigger,
+};
 use index_rebalancer::planning::idempotency::digest_of;
 
 use crate::workspace::{AS_OF, MARKET, Workspace};
@@ -32,6 +35,28 @@ fn a_clean_case_becomes_a_planning_input() {
     assert_eq!((ethereum.free.to_string(), ethereum.locked.to_string()), ("10".to_owned(), "2".to_owned()));
     assert_eq!(input.state.members.len(), 3);
     assert_eq!(input.state.regime_observations.len(), 2);
+}
+
+/// Planning for live money at a venue that promises nothing is refused before there is a plan.
+#[test]
+fn a_live_case_where_nothing_is_promised_wants_consent() {
+    let live = |venue: &str, consents: bool| {
+        let workspace = Workspace::new();
+        workspace.edit("case.toml", "environment = \"paper\"", "environment = \"live\"");
+        workspace.edit("case.toml", "venue = \"binance\"", &format!("venue = \"{venue}\""));
+        if consents {
+            workspace.edit("policy.toml", "[orders]", "[orders]\naccept_unknown_fate = true");
+        }
+        workspace.plan().map(|input| input.policy.orders.accept_unknown_fate)
+    };
+    assert!(!live("binance", false).expect("late requests are refused there"));
+    for venue in ["kucoin", "no-such-exchange"] {
+        let refused = live(venue, false).expect_err("refused").to_string();
+        for named in ["no_consent: orders.accept_unknown_fate", venue, "= true in the policy"] {
+            assert!(refused.contains(named), "{named}: {refused}");
+        }
+        assert!(live(venue, true).expect("with consent"), "{venue}");
+    }
 }
 
 #[test]
@@ -180,6 +205,8 @@ fn a_migration_turns_holdings_members_and_memory_into_the_new_token() {
     let mut state = workspace.load().expect("a case").opening_state();
     let _ = state.last_prices.insert(asset("oldsol"), Price::parse("1.2").expect("a price"));
     let _ = state.last_signals.insert(asset("oldsol"), Signal::Bearish);
+    let grade = Grade::new(Decimal::from(55)).expect("a grade");
+    let _ = state.last_grades.insert(GradeKind::Investor, [(asset("oldsol"), grade)].into());
     let input = workspace.plan_from(Some(state)).expect("planned");
     let solana = input.account.holdings[&asset("solana")];
     assert_eq!(solana.free, Quantity::parse("2.2345").expect("a quantity"));
@@ -187,12 +214,42 @@ fn a_migration_turns_holdings_members_and_memory_into_the_new_token() {
     assert!(input.state.members.contains(&asset("solana")) && !input.state.members.contains(&asset("oldsol")));
     assert_eq!(input.state.last_prices[&asset("solana")], Price::parse("120").expect("a price"));
     assert_eq!(input.state.last_signals[&asset("solana")], Signal::Bearish);
+    assert_eq!(input.state.last_grades[&GradeKind::Investor], [(asset("solana"), grade)].into());
     assert_eq!(input.notices.len(), 2, "{:?}", input.notices);
 
     // The day before, nothing has happened yet: the old token is a holding nobody prices.
     workspace.edit("case.toml", "on = \"2025-04-16\"", "on = \"2025-04-17\"");
     let error = workspace.plan().expect_err("too early").to_string();
     assert!(error.contains("account.holdings.oldsol"), "{error}");
+}
+
+#[test]
+fn migrations_of_one_day_chain_whatever_their_names() {
+    let migration = |from: &str, to: &str| {
+        format!("[[migrations]]\nfrom = \"{from}\"\nto = \"{to}\"\nratio = \"0.1\"\non = \"2025-04-16\"\n")
+    };
+    // By name the second step would come first, and find nothing.
+    for entries in [[("zold", "aold"), ("aold", "solana")], [("aold", "solana"), ("zold", "aold")]] {
+        let workspace = Workspace::new();
+        let entries: String = entries.iter().map(|(from, to)| migration(from, to)).collect();
+        workspace.edit("case.toml", "[[days]]", &format!("{entries}[[days]]"));
+        workspace.edit("case.toml", "bitcoin = \"0.5\"", "bitcoin = \"0.5\"\nzold = \"500\"");
+        let input = workspace.plan().expect("planned");
+        assert_eq!(input.account.holdings[&asset("solana")].free, Quantity::parse("5").expect("a quantity"));
+        assert_eq!(input.notices.len(), 2, "{:?}", input.notices);
+    }
+}
+
+#[test]
+fn migrations_of_one_day_in_a_circle_are_refused() {
+    let workspace = Workspace::new();
+    let migration = |from: &str, to: &str| {
+        format!("[[migrations]]\nfrom = \"{from}\"\nto = \"{to}\"\nratio = \"1\"\non = \"2025-04-16\"\n")
+    };
+    let entries = migration("zold", "aold") + &migration("aold", "zold");
+    workspace.edit("case.toml", "[[days]]", &format!("{entries}[[days]]"));
+    let error = workspace.plan().expect_err("a circle").to_string();
+    assert!(error.contains("migrations") && error.contains("aold, zold") && error.contains("circle"), "{error}");
 }
 
 #[test]
@@ -233,6 +290,15 @@ fn an_unsound_candidate_that_cannot_enter_is_dropped_and_named() {
         "{:?}",
         input.notices
     );
+}
+
+#[test]
+fn a_grade_that_is_too_low_is_not_missing() {
+    let workspace = Workspace::new();
+    workspace.edit("case.toml", "members = [\"bitcoin\", \"ethereum\", \"solana\"]", "");
+    workspace.edit("policy.toml", "[ranking]", "min_grade = \"70\"\n\n[ranking]");
+    let input = workspace.plan().expect("a first run of which two candidates are graded too low");
+    assert!(input.assets[&asset("solana")].grades.investor.is_some());
 }
 
 #[test]

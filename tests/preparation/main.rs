@@ -11,6 +11,8 @@ mod events;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod memory;
+#[cfg(test)]
 mod policies;
 #[cfg(test)]
 #[path = "../common/shared.rs"]

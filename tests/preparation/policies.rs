@@ -24,6 +24,21 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     ),
     ("min_market_cap = \"1000000000\"", "min_grade = \"101\"", &["min_grade (line", "101"]),
     ("[\"stablecoin\"]", "[\"Stable Coin\"]", &["excluded_categories (line", "Stable Coin"]),
+    (
+        "half_spread = \"0.0005\"",
+        "half_spread = \"0.01\"",
+        &[
+            "orders.collar = \"0.01\"",
+            "not above costs.half_spread (0.01)",
+            "no order would fill",
+            "raise orders.collar",
+        ],
+    ),
+    (
+        "max_signal_flips = \"0.5\"",
+        "max_signal_flips = \"0.5\"\nmax_grade_flips = \"2\"",
+        &["guards.max_grade_flips = \"2\"", "not a fraction from 0 to 1"],
+    ),
     ("members = 3", "members = 0", &["ranking.members = \"0\"", "below 1"]),
     ("members = 3", "members = 10001", &["ranking.members = \"10001\"", "above 10000"]),
     ("members = 3", "members = -3", &["members (line", "-3"]),
@@ -33,7 +48,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (
         "max_weight = \"0.6\"\n\n[regime]",
         "max_weight = \"0.3\"\n\n[regime]",
-        &["reference_weights.max_weight = \"0.9\"", "below 1", "raise the caps"],
+        &["reference_weights.max_weight = \"0.3\"", "all 3 members together are 0.9, below 1", "raise the caps"],
     ),
     (
         "max_weight = \"0.6\"\n\n[regime]",
@@ -58,7 +73,7 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
     (
         "max_weight = \"0.6\"\n\n[regime]",
         "cap_tiers = [{ top = 3, max_weight = \"0.3\" }]\n\n[regime]",
-        &["reference_weights.max_weight = \"0.9\"", "below 1"],
+        &["reference_weights.max_weight = \"none\"", "all 3 members together are 0.9, below 1"],
     ),
     (
         "max_weight = \"0.6\"\n\n[regime]",

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use index_rebalancer::model::policy::{Costs, GradeKind, RankBy};
+use crate::membership::{asks_for_grades, grade_of};
+use index_rebalancer::model::policy::Costs;
 use index_rebalancer::model::{
     AccountSnapshot, AssetId, AssetRecord, Decimal, Flow, Holding, Listing, ListingStatus, Money, PlanningInput,
     Quantity, Side,
@@ -110,6 +111,18 @@ impl<'a> Books<'a> {
         self.lines.iter().map(|line| self.cost(line)).sum()
     }
 
+    /// Only constituents are held for their grades; one without counts as the mean of the others.
+    pub(crate) fn score(&self, line: &Line<'_>) -> Decimal {
+        let grade = |line: &Line<'_>| grade_of(line.record, &self.input.policy);
+        if line.role != Role::Constituent {
+            return Decimal::ZERO;
+        }
+        let members = self.lines.iter().filter(|line| line.role == Role::Constituent);
+        let graded: Vec<Decimal> = members.filter_map(grade).map(|grade| grade.get() / Decimal::ONE_HUNDRED).collect();
+        let mean = || graded.iter().sum::<Decimal>() / Decimal::from(graded.len().max(1));
+        grade(line).map_or_else(mean, |grade| grade.get() / Decimal::ONE_HUNDRED)
+    }
+
     pub(crate) fn traded(&self) -> Decimal {
         self.lines.iter().map(Line::traded).sum()
     }
@@ -121,8 +134,8 @@ impl<'a> Books<'a> {
         cap.filter(|_| line.role == Role::Constituent).map(|cap| cap.get())
     }
 
-    /// What could be sold of a line in the long run: free, whole lots, and the most of it that one run may sell is worth
-    /// the venue's minimum at the collar and the policy's, which is not asked of all of it.
+    /// What could be sold of a line in the long run: free, whole lots, at a price inside the collar, and the most of it
+    /// that one run may sell is worth the venue's minimum at the collar and the policy's, which is not asked of all of it.
     pub(crate) fn sellable(&self, line: &Line<'_>) -> Decimal {
         let Some(listing) = self.tradable(line) else { return Decimal::ZERO };
         if self.input.flow == Flow::DepositOnly {
@@ -130,7 +143,9 @@ impl<'a> Books<'a> {
         }
         let units = whole_lots(line.free, listing.lot_size.get());
         let most = self.most_units(line).map_or(units, |most| most.min(units));
-        let taken = most * self.lowest_price(line, listing) >= listing.min_notional.get()
+        let lowest = self.lowest_price(line, listing);
+        let taken = lowest <= line.price()
+            && most * lowest >= listing.min_notional.get()
             && most >= listing.min_quantity.get()
             && (most == units || most * line.price() >= self.input.policy.orders.min_trade.get());
         if taken { units } else { Decimal::ZERO }
@@ -147,19 +162,19 @@ impl<'a> Books<'a> {
     pub(crate) fn buyable(&self, line: &Line<'_>) -> bool {
         let Some(listing) = self.tradable(line) else { return false };
         let policy = &self.input.policy;
-        let grade = match policy.ranking.grade {
-            GradeKind::Trader => line.record.grades.trader,
-            GradeKind::Investor => line.record.grades.investor,
-        };
-        let needs_grade = policy.eligibility.require_grade
-            || policy.eligibility.min_grade.is_some()
-            || policy.ranking.by == RankBy::Grade;
+        let grade = grade_of(line.record, policy);
         let barred = self.bearish && policy.regime.as_ref().is_some_and(|regime| regime.no_buy_when_bearish);
         let highest = line.price() * (Decimal::ONE + policy.orders.collar.get());
-        let has_price = whole_lots(highest, listing.tick_size.get()) > Decimal::ZERO;
+        let has_price = whole_lots(highest, listing.tick_size.get()) >= line.price();
+        // Where the most that one run may buy is less than the least order, nothing is ever bought.
+        let is_order = |most: Decimal| {
+            let least = listing.min_notional.get().max(policy.orders.min_trade.get());
+            most >= listing.min_quantity.get() && most * line.price() >= least
+        };
+        let is_open = has_price && self.most_units(line).is_none_or(is_order);
         match line.role {
-            Role::Constituent => has_price && !barred && (grade.is_some() || !needs_grade),
-            Role::StableLeg => has_price,
+            Role::Constituent => is_open && !barred && (grade.is_some() || !asks_for_grades(policy)),
+            Role::StableLeg => is_open,
             Role::MustExit | Role::Unmanaged => false,
         }
     }
@@ -172,12 +187,18 @@ impl<'a> Books<'a> {
         if down < lowest { down + tick } else { down }
     }
 
-    /// Most that one order may trade for reasons other than the holding: the venue's and the participation limit.
+    /// Most that one order may trade for reasons other than the holding: the venue's and the policy's largest order, and
+    /// the participation limit.
     pub(crate) fn most_units(&self, line: &Line<'_>) -> Option<Decimal> {
         let listing = line.record.listing.as_ref()?;
         let venue = listing.max_quantity.map(Quantity::get);
         let participation = self.participation(line).map(|most| most / line.price());
-        [venue, participation].into_iter().flatten().min().map(|units| whole_lots(units, listing.lot_size.get()))
+        let policy = self.input.policy.orders.max_order_notional.get() / line.price();
+        [venue, participation, Some(policy)]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|units| whole_lots(units, listing.lot_size.get()))
     }
 
     /// The most that this run may sell of a line, in quote currency.
@@ -243,18 +264,6 @@ impl Line<'_> {
 
     pub(crate) fn has_category(&self, category: &index_rebalancer::model::CategoryId) -> bool {
         self.record.categories.contains(category)
-    }
-
-    /// Only constituents are held for their grades.
-    pub(crate) fn score(&self, kind: GradeKind) -> Decimal {
-        if self.role != Role::Constituent {
-            return Decimal::ZERO;
-        }
-        let grade = match kind {
-            GradeKind::Trader => self.record.grades.trader,
-            GradeKind::Investor => self.record.grades.investor,
-        };
-        grade.map_or(Decimal::ZERO, |grade| grade.value.get() / Decimal::ONE_HUNDRED)
     }
 }
 

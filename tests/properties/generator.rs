@@ -474,6 +474,7 @@ fn build_state(
         policy_digest: Some(if draw.same_policy { digest_of(policy) } else { "0".repeat(64) }),
         last_prices: BTreeMap::new(),
         last_signals: BTreeMap::new(),
+        last_grades: BTreeMap::new(),
     }
 }
 
@@ -530,13 +531,15 @@ fn build_policy(draw: &PolicyDraw, records: &BTreeMap<AssetId, AssetRecord>, sta
         limits: build_limits(&draw.limits, draw, records, members),
         costs: build_costs(draw.costs),
         orders: OrderPolicy {
-            collar: rate(collar, 3),
+            // Above the half spread, which is drawn in tenths of this: a policy with less is refused.
+            collar: rate(collar.max(draw.costs.1 / 10 + 1), 3),
             valid_minutes: 15,
             min_trade: money(Decimal::from(min_trade)),
             min_turnover: min_turnover.map(weight),
             max_order_notional: money(Decimal::from(1_000_000_000_u64)),
             max_run_notional: money(Decimal::from(10_000_000_000_u64)),
             max_day_notional: None,
+            accept_unknown_fate: false,
             max_orders: 1000,
         },
         guards: Guards {
@@ -545,7 +548,9 @@ fn build_policy(draw: &PolicyDraw, records: &BTreeMap<AssetId, AssetRecord>, sta
             max_snapshot_skew_hours: 96,
             max_missing_grades: Weight::ONE,
             max_signal_flips: Weight::ONE,
+            max_grade_flips: None,
             max_price_jump: Rate::new(Decimal::from(3)).expect("a rate"),
+            confirmed_prices: BTreeMap::new(),
             unmanaged_assets: BTreeSet::new(),
         },
     }

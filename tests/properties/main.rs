@@ -14,6 +14,7 @@ mod generator;
 mod harness;
 mod limits;
 mod linear_program;
+mod membership;
 mod optimality;
 mod oracle;
 mod rearrange;
@@ -212,11 +213,15 @@ fn relaxations_are_least(input: &PlanningInput, plan: &RebalancePlan, tally: &Ta
     };
     let rank = |limit: &Limit| limit.softness.map(|softness| (softness.priority, limit.family.clone()));
     let families: BTreeSet<(u32, String)> = oracle.limits.iter().filter_map(rank).collect();
+    let total = |family: &(u32, String)| -> f64 {
+        oracle.limits.iter().filter(|limit| rank(limit).as_ref() == Some(family)).map(stated).sum()
+    };
     for family in families {
-        let ours: f64 = oracle.limits.iter().filter(|limit| rank(limit).as_ref() == Some(&family)).map(stated).sum();
+        let ours = total(&family);
         let room = |limit: &Limit| match rank(limit) {
             None => Room::Fixed(0.0),
-            Some(other) if other < family => Room::Fixed(stated(limit)),
+            // Only how far a family gives way in all is settled before the next: not which of its limits does.
+            Some(other) if other < family => Room::Shared { most: oracle.furthest(limit), total: total(&other) },
             Some(other) if other == family => Room::Minimised(oracle.furthest(limit)),
             Some(_) => Room::Free(oracle.furthest(limit)),
         };
@@ -230,7 +235,9 @@ fn relaxations_are_least(input: &PlanningInput, plan: &RebalancePlan, tally: &Ta
                 // Where two costs decide between limits, noise above is multiplied below; then no figure is sure.
                 let hangs_on_noise = [0.1, 0.03, 0.3].into_iter().any(|part| {
                     let looser = |limit: &Limit| match room(limit) {
-                        Room::Fixed(amount) if amount > 0.0 => Room::Fixed(amount + AGREEMENT * part),
+                        Room::Shared { most, total } if total > 0.0 => {
+                            Room::Shared { most, total: total + AGREEMENT * part }
+                        }
                         other => other,
                     };
                     let least = oracle.least(&looser);

@@ -3,6 +3,8 @@
 //!
 //! It is built from the tests' own books and the definitions in the planner's documentation, from none of its code.
 
+use std::collections::BTreeMap;
+
 use index_rebalancer::model::policy::{BandKind, OnBreach};
 use index_rebalancer::model::{Decimal, Money};
 use index_rebalancer::planning::RebalancePlan;
@@ -34,7 +36,9 @@ pub(crate) enum Room {
     Fixed(f64),
     /// Anything up to this much, at no price.
     Free(f64),
-    /// The same, and this is what is to be least.
+    /// The same, and all limits of the family together no further than `total`, however they share it.
+    Shared { most: f64, total: f64 },
+    /// Anything up to this much, and this is what is to be least.
     Minimised(f64),
 }
 
@@ -92,7 +96,7 @@ impl<'a> Oracle<'a> {
         let mut invested: Vec<Term> = Vec::new();
         let worst = WorstPrices::of(books);
         for (line, target) in books.lines.iter().zip(&self.targets) {
-            let score = float(line.score(books.input.policy.ranking.grade));
+            let score = float(books.score(line));
             let (weight, bought, sold) =
                 (program.variable(-tilt * score), program.variable(0.0), program.variable(0.0));
             program.equal(vec![(weight, 1.0), (bought, -1.0), (sold, 1.0)], float(books.weight_before(line)));
@@ -145,12 +149,19 @@ impl<'a> Oracle<'a> {
         room: &dyn Fn(&Limit) -> Room,
     ) -> Vec<usize> {
         let mut minimised = Vec::new();
+        let mut shared: BTreeMap<&str, (Vec<Term>, f64)> = BTreeMap::new();
         for limit in &self.limits {
             let (mut terms, bound) = self.row(limit, lines, cash);
             let fixed = match room(limit) {
                 Room::Fixed(amount) => amount,
                 Room::Free(most) => {
                     terms.push((program.boxed(most, 0.0), -1.0));
+                    0.0
+                }
+                Room::Shared { most, total } => {
+                    let slack = program.boxed(most, 0.0);
+                    shared.entry(&limit.family).or_insert((Vec::new(), total)).0.push((slack, 1.0));
+                    terms.push((slack, -1.0));
                     0.0
                 }
                 Room::Minimised(most) => {
@@ -162,6 +173,9 @@ impl<'a> Oracle<'a> {
             };
             terms.extend(common.map(|common| (common, -1.0)));
             program.at_most(terms, bound + fixed);
+        }
+        for (slacks, total) in shared.into_values() {
+            program.at_most(slacks, total);
         }
         minimised
     }
@@ -203,7 +217,7 @@ impl<'a> Oracle<'a> {
         let mut idle = 1.0 - self.cash_reference;
         for (line, target) in books.lines.iter().zip(&self.targets) {
             let weight = float(books.weight_after(line));
-            value += tilt * float(line.score(books.input.policy.ranking.grade)) * weight;
+            value += tilt * float(books.score(line)) * weight;
             let (held, reference) = (float(books.weight_before(line)), float(line.reference));
             let steepest = |tangents: &[(f64, f64)]| {
                 tangents.iter().map(|(slope, less)| slope * weight - less).fold(0.0, f64::max)

@@ -12,7 +12,7 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::SOLVER_NOISE;
 use crate::books::{Books, Line, dearest_rate};
 use crate::harness::{Tally, check};
-use crate::limits::{self, Kind};
+use crate::limits::{self, Kind, Limit};
 use crate::oracle::Oracle;
 
 /// Rounds beyond what the limits on trading explain: one that finds nothing to do, one for what rounding left.
@@ -107,17 +107,20 @@ fn is_forced(side: Side, position: &Position) -> bool {
 /// nobody can move, larger), or a cap was filled to the last for it, or what was kept for the costs of raising cash was
 /// spent: no trade is larger than what three round trips with its position, or with all that the last round traded,
 /// cost: one for the value, one for the room that is kept, one for what the others move; and what the last round kept
-/// back because its buys were paid for at their limit prices. Where the stable share stopped the last round, a smaller
-/// value leaves it room again: its fraction of what that round cost. A trade among stable legs and cash takes nothing
-/// from the share but its own cost, so that room is enough for the same fraction of what the last round traded.
+/// back because its buys were paid for at their limit prices. Costs may also bring the stable share out of reach: from
+/// then on it stops at what can be reached once cash is raised, and the legs are sold for what cash is short of.
 fn only_follows_the_value(input: &PlanningInput, plan: &RebalancePlan, last_traded: Decimal) -> bool {
     let noise = dearest_rate(&input.policy.costs) * Decimal::from(6) + input.policy.orders.collar.get();
     let (opened, books) = (Books::opened(input, plan), Books::of(input, plan));
     let limits = limits::limits(&opened);
     let is_broken = limits.iter().any(|limit| limit.excess(&opened, false) > Decimal::ZERO);
-    let stable_share =
-        limits.iter().find(|limit| limit.kind == Kind::StableShare).map_or(Decimal::ZERO, |limit| limit.bound);
-    let freed = |line: &Line<'_>| if line.role == Role::StableLeg { stable_share * last_traded } else { Decimal::ZERO };
+    let is_out_of_reach = |limit: &Limit| limit.kind == Kind::StableShare && limit.bound < opened.stable_share;
+    let short = limits.iter().filter(|limit| limit.kind == Kind::CashAtLeast).map(|limit| limit.excess(&opened, false));
+    let raised = match short.max().filter(|_| limits.iter().any(is_out_of_reach)) {
+        Some(short) => short * opened.net_asset_value * (Decimal::ONE + noise),
+        None => Decimal::ZERO,
+    };
+    let freed = |line: &Line<'_>| if line.role == Role::StableLeg { raised } else { Decimal::ZERO };
     let size = |line: &Line<'_>| (line.held.max(line.after()) * line.price()).max(last_traded);
     let mut traded = books.lines.iter().filter(|line| !line.traded().is_zero());
     is_broken && traded.all(|line| line.traded() <= size(line) * noise + freed(line))
@@ -130,12 +133,13 @@ fn traded(plan: &RebalancePlan) -> BTreeSet<String> {
 /// Moving one limit by what two round trips cost, and by a smallest order of everything, would end the conflict.
 fn is_narrow(input: &PlanningInput, conflict: &Conflict, lots: Decimal) -> bool {
     let noise = dearest_rate(&input.policy.costs) * Decimal::from(4) + lots;
-    conflict.repairs.iter().any(|repair| (repair.from.get() - repair.to.get()).abs() <= noise)
+    conflict.repairs.iter().any(|repair| (repair.from - repair.to).abs() <= noise)
 }
 
 /// One round where nothing held the first one back: neither turnover, nor what one order may be (participation, the
-/// venue's largest), nor impact that gets dearer with an order's size and begins anew in each run. Else as many as these
-/// need, all of them, for everything that could have to be traded. Where lots are so coarse, or the collar so wide, that
+/// venue's largest), nor cash at limit prices (of what is exchanged, each run can only do as much as the cash it keeps
+/// covers between the limit prices of both sides), nor impact that gets dearer with an order's size and begins anew in
+/// each run. Else as many as these need, all of them, for everything that could have to be traded. Where lots are so coarse, or the collar so wide, that
 /// they leave more cash than the least turnover worth a run, what is left is spent in the rounds to spare.
 fn rounds_explained(input: &PlanningInput, first: &RebalancePlan) -> u32 {
     let books = Books::of(input, first);
@@ -155,24 +159,44 @@ fn rounds_explained(input: &PlanningInput, first: &RebalancePlan) -> u32 {
         let traded = line.traded() + small(line) + left_out * books.net_asset_value;
         stops_at(line).into_iter().any(|most| traded >= most)
     };
+    let collar = input.policy.orders.collar.get();
+    let exchanges = [Side::Buy, Side::Sell].iter().all(|side| first.orders.iter().any(|order| order.side == *side));
+    let is_short_at_limits = exchanges && books.cash_after() - collar * books.traded() <= lots;
     let held_back = books.lines.iter().filter(|line| !line.traded().is_zero()).any(throttled)
         || turnover
             .as_ref()
-            .is_some_and(|limit| limit.excess(&books, true) + books.weight(lots) + left_out >= Decimal::ZERO);
-    let collar = input.policy.orders.collar.get();
+            .is_some_and(|limit| limit.excess(&books, true) + books.weight(lots) + left_out >= Decimal::ZERO)
+        || is_short_at_limits;
     let derived = collar + dearest_rate(&input.policy.costs);
     let least_turnover = input.policy.orders.min_turnover.map_or(derived, Weight::get);
     let coarse = books.weight(lots).max(collar) / Decimal::TWO > least_turnover;
+    // A deposit-only run has no least turnover: each spends what the collar made the last one keep back.
+    let of_deposit = if input.flow == Flow::DepositOnly { remainders(&books, collar) } else { 0 };
     if !held_back {
-        return 1 + if coarse { SPARE_ROUNDS } else { 0 };
+        return 1 + of_deposit + if coarse { SPARE_ROUNDS } else { 0 };
     }
     let by_orders = books.lines.iter().flat_map(|line| {
         let need = (line.held * line.price()).max(books.net_asset_value);
         stops_at(line).into_iter().map(move |most| (need / most.max(Decimal::new(1, 9))).ceil())
     });
     let by_turnover = turnover.map(|limit| (Decimal::TWO / limit.bound.max(Decimal::new(1, 9))).ceil());
-    let most = by_orders.max().into_iter().chain(by_turnover).sum::<Decimal>();
-    1 + SPARE_ROUNDS + most.to_u32().unwrap_or(u32::MAX / 2)
+    let by_limit_prices = (Decimal::TWO * collar / books.weight(books.cash_after()).max(Decimal::new(1, 9))).ceil();
+    let by_limit_prices = Some(by_limit_prices).filter(|_| is_short_at_limits);
+    let most = by_orders.max().into_iter().chain(by_turnover).chain(by_limit_prices).sum::<Decimal>();
+    1 + SPARE_ROUNDS + of_deposit + most.to_u32().unwrap_or(u32::MAX / 2)
+}
+
+/// How often a part of the value, and a part of that again, is still worth an order.
+fn remainders(books: &Books<'_>, part: Decimal) -> u32 {
+    let orders = books.lines.iter().map(|line| books.smallest_order(line).max(Books::lot(line)));
+    let least = orders.min().unwrap_or(Decimal::ONE);
+    let mut left = books.net_asset_value * part;
+    let mut times = 0;
+    while left >= least && times < FOLLOWED_ROUNDS {
+        left *= part;
+        times += 1;
+    }
+    times
 }
 
 /// What the orders do is worth its cost, unless a limit asks for it.

@@ -6,6 +6,8 @@ mod alerts;
 #[cfg(feature = "cli")]
 mod command;
 mod https;
+#[path = "../common/manual_clock.rs"]
+mod manual_clock;
 mod scripted_server;
 #[cfg(feature = "secrets-manager")]
 mod secrets;

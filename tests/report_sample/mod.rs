@@ -15,7 +15,7 @@ use index_rebalancer::planning::plan::{
 };
 use index_rebalancer::ports::{OrderRecord, OrderState, RunRecord, RunState};
 
-pub(crate) use operations::{FINDINGS, audited, handled};
+pub(crate) use operations::{FINDINGS, audited, handled, switched};
 
 pub(crate) fn asset(id: &str) -> AssetId {
     AssetId::new(id).expect("an id")

@@ -1,10 +1,10 @@
 //! Runs that did not end by themselves, and a log, made by the product's own constructors from the plan by hand.
 
-use index_rebalancer::execution::audit::{of_order, of_run};
-use index_rebalancer::model::{Flow, Money, Order};
-use index_rebalancer::ports::store::{Attempt, BlobRef, Commitment, LogEntry, OrderItem, RunItem};
+use index_rebalancer::execution::audit::{Finding, SwitchHead, Switching, of_order, of_run, of_switch, verify_switch};
+use index_rebalancer::model::{Environment, Flow, Money, Order};
+use index_rebalancer::ports::store::{Attempt, BlobRef, Commitment, LogEntry, OrderItem, RunItem, SwitchScope};
 use index_rebalancer::ports::{OrderState, RunState};
-use index_rebalancer::report::audit::{AuditFinding, AuditReport};
+use index_rebalancer::report::audit::{AuditFinding, AuditReport, SwitchReport};
 use index_rebalancer::report::document::{ErrorKind, ErrorReport};
 use index_rebalancer::report::handling::{Aftermath, HandledOutcome, HandledRun};
 use jiff::{SignedDuration, Timestamp};
@@ -188,4 +188,27 @@ pub(crate) fn audited(findings: &[SampleFinding]) -> AuditReport {
         what: (*what).to_owned(),
     });
     AuditReport::of(&story.run, Some(&plan), &story.log, findings.collect())
+}
+
+/// The switch of everything, set and set back, and one portfolio's that is gone.
+pub(crate) fn switched() -> [SwitchReport; 2] {
+    let scopes = [SwitchScope::Everything, SwitchScope::Portfolio(Environment::Paper, plan().run.portfolio)];
+    scopes.map(|scope| {
+        let (mut head, mut log, mut last) = (SwitchHead::default(), Vec::new(), None);
+        for (on, operator, note) in [(true, "alice", "venue is down"), (false, "bob", "venue is back")] {
+            let change = Switching { on, operator: operator.to_owned(), note: note.to_owned(), at: plan().as_of };
+            let (switch, entry) = of_switch(&scope, &head, &change);
+            head = (&entry).into();
+            log.push(entry);
+            last = Some(switch).filter(|_| scope == SwitchScope::Everything);
+        }
+        let published = |finding: Finding| AuditFinding {
+            fault: finding.fault.as_str().to_owned(),
+            order: finding.order,
+            sequence: finding.sequence,
+            what: finding.what,
+        };
+        let findings = verify_switch(&scope, last.as_ref(), &log).into_iter().map(published).collect();
+        SwitchReport::of(&scope, last.as_ref(), &log, findings)
+    })
 }

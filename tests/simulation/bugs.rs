@@ -33,8 +33,8 @@ pub(crate) enum Bug {
     DryRunWrites,
     /// Unsettled runs are not recovered once their events have been used up.
     NoRecovery,
-    /// The index of unsettled runs never hears of any.
-    IndexStaysEmpty,
+    /// Recovery asks for what is unsettled and is never told of any, as by an index that never catches up.
+    LocksStayUnseen,
     /// Recovery keeps to itself what it could not settle.
     NobodyIsTold,
 }

@@ -143,8 +143,8 @@ caught! {
         hunt(Bug::DryRunWrites, Property::S9, REPLAYED, &[]);
     runs_that_nobody_recovers:
         at("place", hunt(Bug::NoRecovery, Property::Liveness, WHILE_OPEN, &[Fault::VenueDown]));
-    an_index_that_never_catches_up:
-        at("place", hunt(Bug::IndexStaysEmpty, Property::Liveness, WHILE_OPEN, &[Fault::VenueDown]));
+    locks_that_recovery_does_not_see:
+        at("place", hunt(Bug::LocksStayUnseen, Property::Liveness, WHILE_OPEN, &[Fault::VenueDown]));
     what_stays_unknown_is_kept_from_everybody:
         at("create_order", hunt(Bug::NobodyIsTold, Property::Liveness, WHILE_OPEN_UNBOUNDED, &[Fault::CrashAfter]));
 }

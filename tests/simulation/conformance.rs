@@ -6,11 +6,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use index_rebalancer::adapters::embedded_store::EmbeddedStore;
-use index_rebalancer::execution::audit;
+use index_rebalancer::execution::audit::{self, SwitchHead, Switching};
 use index_rebalancer::model::Money;
 use index_rebalancer::ports::store::{
-    AccountKey, BlobOwner, BlobRef, ChunkAddress, DayReservation, KillSwitch, OrderItem, PortfolioItem, PortfolioKey,
-    RunItem, RunStore, StoreError, SwitchScope,
+    AccountKey, BlobOwner, BlobRef, ChunkAddress, DayReservation, OrderItem, PortfolioItem, PortfolioKey, RunItem,
+    RunStore, StoreError, SwitchScope,
 };
 use index_rebalancer::ports::{OrderState, RunState};
 use jiff::SignedDuration;
@@ -168,14 +168,21 @@ async fn operate<S: RunStore>(store: &S, pool: &mut Pool) -> String {
         }
         17 => {
             let on = pool.random.below(2) == 0;
-            let switch = KillSwitch { on, note: "a drill".to_owned(), updated_at: Some(begin()) };
-            told("set_kill_switch", store.set_kill_switch(&scope, &switch).await)
+            let change = Switching { on, operator: "alice".to_owned(), note: "a drill".to_owned(), at: begin() };
+            let head = SwitchHead { sequence: pool.random.below(3), hash: String::new() };
+            let (switch, entry) = audit::of_switch(&scope, &head, &change);
+            told("set_kill_switch", store.set_kill_switch(&switch, &entry).await)
         }
         18 => told("reserved_notional", store.reserved_notional(&account, day).await),
         _ => {
-            let switches = told("kill_switch", store.kill_switch(&scope).await);
+            let switches = [
+                told("kill_switch", store.kill_switch(&scope).await),
+                told("kill_switches", store.kill_switches().await),
+                told("load_switch_log", store.load_switch_log().await),
+            ];
+            let switches = switches.join("\n");
             let memory = told("load_portfolio", store.load_portfolio(&portfolio).await);
-            let open = told("unsettled_runs", store.unsettled_runs().await);
+            let open = told("held_locks", store.held_locks().await);
             let all = told("list_runs", store.list_runs(run.identity.environment, &run.identity.portfolio).await);
             let found = told("find_runs", store.find_runs(&run.run_id.to_string()[..6]).await);
             let short = told("find_runs", store.find_runs("ab").await);

@@ -5,8 +5,9 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
+use index_rebalancer::execution::audit::{SwitchHead, Switching, of_switch};
 use index_rebalancer::ports::store::{
-    AccountKey, BlobOwner, ChunkAddress, DayReservation, KillSwitch, PortfolioKey, RunStore, SwitchScope,
+    AccountKey, BlobOwner, ChunkAddress, DayReservation, PortfolioKey, RunStore, SwitchScope,
 };
 use index_rebalancer::ports::venue::{OrderRequest, Sought, Venue};
 
@@ -63,6 +64,9 @@ fn every_call_of_a_port_is_a_numbered_step() {
         deadline: begin(),
     };
 
+    let change = Switching { on: true, operator: "alice".to_owned(), note: "a drill".to_owned(), at: begin() };
+    let (switch, switched) = of_switch(&SwitchScope::Everything, &SwitchHead::default(), &change);
+
     let mut called = BTreeSet::new();
     macro_rules! step {
         ($port:ident.$call:ident($($argument:expr),*)) => {
@@ -78,7 +82,7 @@ fn every_call_of_a_port_is_a_numbered_step() {
     step!(store.load_run(run.run_id));
     step!(store.find_runs("abcd"));
     step!(store.list_runs(run.identity.environment, &run.identity.portfolio));
-    step!(store.unsettled_runs());
+    step!(store.held_locks());
     step!(store.load_lock(&account));
     step!(store.claim(&run, &entry));
     step!(store.update_run(&run, &run, &entry));
@@ -95,7 +99,9 @@ fn every_call_of_a_port_is_a_numbered_step() {
     step!(store.load_log(run.run_id));
     step!(store.load_portfolio(&portfolio));
     step!(store.kill_switch(&SwitchScope::Everything));
-    step!(store.set_kill_switch(&SwitchScope::Everything, &KillSwitch::UNSET));
+    step!(store.kill_switches());
+    step!(store.set_kill_switch(&switch, &switched));
+    step!(store.load_switch_log());
     step!(venue.account(&run.identity.venue_account));
     step!(venue.place(&request));
     step!(venue.find_order(&sought));

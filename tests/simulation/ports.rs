@@ -6,7 +6,7 @@ use std::rc::Rc;
 use index_rebalancer::model::{AccountId, AccountSnapshot, Environment, Money, PortfolioId, VenueId};
 use index_rebalancer::ports::store::{
     AccountKey, ChunkAddress, CommitAnswer, DayReservation, KillSwitch, LockItem, LogEntry, OrderItem, PortfolioItem,
-    PortfolioKey, RunItem, RunStore, StoreError, SwitchScope, Written,
+    PortfolioKey, RunItem, RunStore, StoreError, SwitchEntry, SwitchScope, Written,
 };
 use index_rebalancer::ports::venue::{Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder};
 use jiff::civil::Date;
@@ -69,10 +69,10 @@ impl RunStore for SimStore {
         .await
     }
 
-    async fn unsettled_runs(&self) -> Answer<Vec<RunItem>> {
-        self.step("unsettled_runs", Kind::Listing, |effect| {
-            let effect = if self.bug == Some(Bug::IndexStaysEmpty) { Effect::Stale } else { effect };
-            Ok(fresh_or_empty(effect, self.world.table.borrow().unsettled_runs()))
+    async fn held_locks(&self) -> Answer<Vec<LockItem>> {
+        self.step("held_locks", Kind::Read, |_| {
+            let forgets = self.bug == Some(Bug::LocksStayUnseen);
+            Ok(if forgets { Vec::new() } else { self.world.table.borrow().held_locks() })
         })
         .await
     }
@@ -179,19 +179,26 @@ impl RunStore for SimStore {
         self.step("load_portfolio", Kind::Read, |_| Ok(self.world.table.borrow().portfolios.get(key).cloned())).await
     }
 
-    async fn kill_switch(&self, scope: &SwitchScope) -> Answer<KillSwitch> {
+    async fn kill_switch(&self, scope: &SwitchScope) -> Answer<Option<KillSwitch>> {
         let answer = self.step("kill_switch", Kind::Read, |_| Ok(self.world.table.borrow().kill_switch(scope))).await;
-        let told = answer.as_ref().ok().map(|switch| switch.on);
+        let told = answer.as_ref().ok().map(|switch| switch.as_ref().is_some_and(|switch| switch.on));
         self.world.table.borrow_mut().note_switch_read(self.by(), told);
-        if self.bug == Some(Bug::UnreadableSwitchIsOff) { Ok(answer.unwrap_or(KillSwitch::UNSET)) } else { answer }
+        if self.bug == Some(Bug::UnreadableSwitchIsOff) { Ok(answer.unwrap_or(None)) } else { answer }
     }
 
-    async fn set_kill_switch(&self, scope: &SwitchScope, switch: &KillSwitch) -> Answer<()> {
-        self.step("set_kill_switch", Kind::Write, |_| {
-            self.world.table.borrow_mut().set_kill_switch(self.by(), scope, switch);
-            Ok(())
+    async fn kill_switches(&self) -> Answer<Vec<KillSwitch>> {
+        self.step("kill_switches", Kind::Read, |_| Ok(self.world.table.borrow().kill_switches())).await
+    }
+
+    async fn set_kill_switch(&self, switch: &KillSwitch, entry: &SwitchEntry) -> Answer<Written> {
+        self.step("set_kill_switch", Kind::Transaction, |_| {
+            Ok(self.world.table.borrow_mut().set_kill_switch(self.by(), switch, entry))
         })
         .await
+    }
+
+    async fn load_switch_log(&self) -> Answer<Vec<SwitchEntry>> {
+        self.step("load_switch_log", Kind::Read, |_| Ok(self.world.table.borrow().switch_log())).await
     }
 }
 

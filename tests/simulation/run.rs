@@ -326,14 +326,14 @@ impl Invocation {
         if self.setup.bug == Some(Bug::NoRecovery) {
             return Ended::Recovered { halted: Vec::new() };
         }
-        let runs = match ports.store.unsettled_runs().await {
-            Ok(runs) => runs,
+        let locks = match ports.store.held_locks().await {
+            Ok(locks) => locks,
             Err(error) => return Ended::Failed(error.into()),
         };
         let mut halted = Vec::new();
-        for run in runs {
+        for lock in locks {
             let token = Uuid::from_u128(1_000 + self.worker.0 as u128);
-            match recover(ports, run.run_id, token, Unplanned::Leave).await {
+            match recover(ports, lock.run_id, token, Unplanned::Leave).await {
                 Ok(Some(run)) if !run.state.is_terminal() && run.state != RunState::Claimed => halted.push(run.run_id),
                 Ok(_) => {}
                 Err(ExecutionError::Halted { run_id, .. }) => halted.push(run_id),

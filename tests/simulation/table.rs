@@ -6,11 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use index_rebalancer::execution::audit::{SwitchHead, Switching, of_switch};
 use index_rebalancer::model::{Environment, Money, PortfolioId};
 use index_rebalancer::ports::store;
 use index_rebalancer::ports::store::{
     AccountKey, BlobOwner, ChunkAddress, CommitAnswer, DayReservation, ITEM_SCHEMA, KillSwitch, LockItem, LogEntry,
-    OrderItem, PortfolioItem, PortfolioKey, RunItem, StoreError, SwitchScope, Written,
+    OrderItem, PortfolioItem, PortfolioKey, RunItem, StoreError, SwitchEntry, SwitchScope, Written,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -88,7 +89,8 @@ pub(crate) struct Table {
     pub(crate) chunks: BTreeMap<(String, String, u32), Chunk>,
     pub(crate) days: BTreeMap<(AccountKey, Date), Money>,
     pub(crate) portfolios: BTreeMap<PortfolioKey, PortfolioItem>,
-    pub(crate) switches: BTreeMap<String, KillSwitch>,
+    pub(crate) switches: BTreeMap<SwitchScope, KillSwitch>,
+    pub(crate) switch_log: BTreeMap<(SwitchScope, u64), SwitchEntry>,
     /// By run, order (none: the run's own chain) and number.
     pub(crate) log: BTreeMap<(Uuid, Option<Uuid>, u64), Arc<LogEntry>>,
     pub(crate) history: Vec<Entry>,
@@ -117,13 +119,6 @@ fn place_of(entry: &LogEntry) -> (Uuid, Option<Uuid>, u64) {
         store::Change::Order { key, .. } => Some(key),
     };
     (entry.run_id, order, entry.sequence)
-}
-
-fn scope_name(scope: &SwitchScope) -> String {
-    match scope {
-        SwitchScope::Everything => "everything".to_owned(),
-        SwitchScope::Portfolio(environment, portfolio) => format!("{} {portfolio}", environment.as_str()),
-    }
 }
 
 impl Table {
@@ -210,8 +205,10 @@ impl Table {
         self.runs.values().all(|run| run.state.is_terminal())
     }
 
-    pub(crate) fn unsettled_runs(&self) -> Vec<RunItem> {
-        oldest_first(self.runs.values().filter(|run| !run.state.is_terminal()))
+    pub(crate) fn held_locks(&self) -> Vec<LockItem> {
+        let mut locks: Vec<LockItem> = self.locks.values().cloned().collect();
+        locks.sort_by_key(|lock| (lock.taken_at, lock.run_id));
+        locks
     }
 
     pub(crate) fn claim(&mut self, by: Writer, run: &RunItem, entry: &LogEntry) -> Answer<Written> {
@@ -384,19 +381,37 @@ impl Table {
         Ok(Written::Done)
     }
 
-    pub(crate) fn kill_switch(&self, scope: &SwitchScope) -> KillSwitch {
-        self.switches.get(&scope_name(scope)).cloned().unwrap_or(KillSwitch::UNSET)
+    pub(crate) fn kill_switch(&self, scope: &SwitchScope) -> Option<KillSwitch> {
+        self.switches.get(scope).cloned()
     }
 
-    pub(crate) fn set_kill_switch(&mut self, by: Writer, scope: &SwitchScope, switch: &KillSwitch) {
+    pub(crate) fn kill_switches(&self) -> Vec<KillSwitch> {
+        self.switches.values().cloned().collect()
+    }
+
+    pub(crate) fn switch_log(&self) -> Vec<SwitchEntry> {
+        self.switch_log.values().cloned().collect()
+    }
+
+    pub(crate) fn set_kill_switch(&mut self, by: Writer, switch: &KillSwitch, entry: &SwitchEntry) -> Written {
+        let number = (entry.scope.clone(), entry.sequence);
+        if self.switch_log.contains_key(&number) {
+            return Written::Refused;
+        }
         self.note(by, Change::Switched { on: switch.on });
-        self.switches.insert(scope_name(scope), switch.clone());
+        self.switches.insert(switch.scope.clone(), switch.clone());
+        self.switch_log.insert(number, entry.clone());
+        Written::Done
     }
 
     /// A person stops everything.
     pub(crate) fn throw_switch(&mut self, by: Writer) {
-        let switch = KillSwitch { on: true, note: "a drill".to_owned(), updated_at: None };
-        self.set_kill_switch(by, &SwitchScope::Everything, &switch);
+        let scope = SwitchScope::Everything;
+        let head = self.kill_switch(&scope).as_ref().map_or_else(SwitchHead::default, Into::into);
+        let (operator, note) = ("alice".to_owned(), "a drill".to_owned());
+        let change = Switching { on: true, operator, note, at: crate::scenario::begin() };
+        let (switch, entry) = of_switch(&scope, &head, &change);
+        assert_eq!(self.set_kill_switch(by, &switch, &entry), Written::Done);
     }
 
     pub(crate) fn note_switch_read(&mut self, by: Writer, on: Option<bool>) {

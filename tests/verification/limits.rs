@@ -15,7 +15,7 @@ struct Bounded {
     limit: &'static str,
     set: fn(&mut Sample, &str),
     left: &'static str,
-    /// What the smallest orders in the row are worth together, over 100,000.
+    /// What dropped sales in the row may be worth together, over 100,000, and 1e-10 that a solver calls met.
     allowance: &'static str,
     at_least: bool,
 }
@@ -26,7 +26,7 @@ const BOUNDED: &[Bounded] = &[
         limit: "cash_buffer",
         set: |s, bound| s.input.policy.limits.cash_buffer.as_mut().unwrap().bound = weight(bound),
         left: "0.1296225",
-        allowance: "0.00115", // 50 + 10 + 10 + 10 + 20 + 15; neither halted ripple nor unheld polkadot
+        allowance: "0.0002000001", // solana, held and not ordered; neither halted ripple nor unheld polkadot
         at_least: true,
     },
     Bounded {
@@ -36,7 +36,7 @@ const BOUNDED: &[Bounded] = &[
             s.input.policy.regime.as_mut().unwrap().bullish_stable_share = weight(bound);
         },
         left: "0.2896225",
-        allowance: "0.001", // the same without the stable leg
+        allowance: "0.0002000001",
         at_least: true,
     },
     Bounded {
@@ -46,21 +46,22 @@ const BOUNDED: &[Bounded] = &[
             s.input.flow = Flow::Withdraw(Money::new(amount).unwrap());
         },
         left: "0.1296225",
-        allowance: "0.00115",
+        allowance: "0.0002000001",
         at_least: true,
     },
     Bounded {
         limit: "category_min(layer-1)",
         set: |s, bound| layer_1(s).min_weight = Some(weight(bound)),
         left: "0.7",
-        allowance: "0.001", // bitcoin 50, cardano 10, ethereum 10, polkadot 10, solana 20
+        // A lot of bitcoin 50, of ethereum 0.20 and of cardano 0.05, for they have orders; polkadot 10, solana 20.
+        allowance: "0.0008025001",
         at_least: true,
     },
     Bounded {
         limit: "category_max(layer-1)",
         set: |s, bound| layer_1(s).max_weight = Some(weight(bound)),
         left: "0.7",
-        allowance: "0.0009", // polkadot is neither held nor ordered: it cannot be too much
+        allowance: "0.0002000001", // solana; polkadot is neither held nor ordered: it cannot be too much
         at_least: false,
     },
     Bounded {
@@ -69,14 +70,14 @@ const BOUNDED: &[Bounded] = &[
             s.input.policy.limits.max_weight_of.insert(id("bitcoin"), weight(bound));
         },
         left: "0.35",
-        allowance: "0.0005",
+        allowance: "0.0000000001", // an order is rounded towards cash
         at_least: false,
     },
     Bounded {
         limit: "max_weight(ethereum)",
         set: |s, bound| s.input.policy.limits.max_weight.as_mut().unwrap().bound = weight(bound),
         left: "0.24",
-        allowance: "0.0001",
+        allowance: "0.0000000001",
         at_least: false,
     },
     Bounded {
@@ -85,7 +86,7 @@ const BOUNDED: &[Bounded] = &[
             s.input.policy.limits.max_weight_of.insert(id("solana"), weight(bound));
         },
         left: "0.09",
-        allowance: "0.0002", // the venue's minimum quantity
+        allowance: "0.0002000001", // the venue's minimum quantity
         at_least: false,
     },
     Bounded {
@@ -363,7 +364,15 @@ fn controls_stop_orders_that_are_too_large_or_too_many() {
             |s| {
                 s.plan.orders.clear();
                 s.relax("must_exit", 0, "0", "0.05");
-                set(s, |o| (o.max_orders, o.max_order_notional, o.max_run_notional) = (0, Money::ZERO, Money::ZERO));
+                set(s, |o| (o.max_orders, o.max_run_notional) = (0, Money::ZERO));
+            },
+            &[],
+        ),
+        Case(
+            "no order of any size: then nothing can be asked to leave",
+            |s| {
+                s.plan.orders.clear();
+                set(s, |o| o.max_order_notional = Money::ZERO);
             },
             &[],
         ),
@@ -394,8 +403,8 @@ fn what_must_leave_leaves() {
         s.asset("dogwif").listing.as_mut().unwrap()
     }
     check(&[
-        Case("a smallest order is left", |s| sell_dogwif(s, "9980"), &[]),
-        Case("a lot more is left", |s| sell_dogwif(s, "9979"), &["must_exit"]),
+        Case("all of it sold", |s| sell_dogwif(s, "10000"), &[]),
+        Case("a lot is left", |s| sell_dogwif(s, "9999"), &["must_exit"]),
         Case("not sold", |s| keep(s, |_| {}), &["must_exit"]),
         Case("halted", |s| keep(s, |s| listing(s).status = ListingStatus::Halted), &[]),
         Case("not listed", |s| keep(s, |s| s.asset("dogwif").listing = None), &[]),
@@ -447,13 +456,14 @@ fn what_must_leave_leaves() {
     sample.restate();
     assert_eq!(certified(&sample, "must_exit"), "0 0 0 0 0", "sold although it need not have been");
 
+    // Orders are rounded up to sell all, or as much as the relaxation says.
     let mut sample = Sample::clean();
+    sell_dogwif(&mut sample, "10000");
+    assert_eq!(certified(&sample, "must_exit"), "0 0 0 0 0");
     sell_dogwif(&mut sample, "9980");
-    assert_eq!(certified(&sample, "must_exit"), "0.0001 0 0 0.0001 0");
-    sell_dogwif(&mut sample, "9979");
     assert_eq!(
         violations(&sample)[0].sentence,
-        "it is 0.000105, and must be at most 0 with relaxation 0 and lot allowance up to 0.0001: dogwif"
+        "it is 0.0001, and must be at most 0 with relaxation 0 and lot allowance up to 0.0000000001: dogwif"
     );
 }
 

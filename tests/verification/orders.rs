@@ -253,8 +253,10 @@ fn limit_prices_keep_tick_and_collar() {
         ),
         Case("a sell below the collar", |s| limit(s, "bitcoin", "49499.99"), &["collar(bitcoin)"]),
         Case("a buy above the collar", |s| limit(s, "ethereum", "2020.01"), &["collar(ethereum)"]),
-        Case("a sell dearer than the reference", |s| limit(s, "bitcoin", "50600"), &[]),
-        Case("a buy cheaper than the reference", |s| limit(s, "ethereum", "1970"), &[]),
+        Case("a sell dearer than the reference", |s| limit(s, "bitcoin", "50500"), &[]),
+        Case("and beyond the collar", |s| limit(s, "bitcoin", "50500.01"), &["collar(bitcoin)"]),
+        Case("a buy cheaper than the reference", |s| limit(s, "ethereum", "1980"), &[]),
+        Case("and beyond the collar", |s| limit(s, "ethereum", "1979.99"), &["collar(ethereum)"]),
         Case(
             "first slice beyond",
             |s| {

@@ -1,7 +1,10 @@
 //! Who may be what, and who may be traded.
 
-use index_rebalancer::model::policy::GradeKind;
-use index_rebalancer::model::{AssetRecord, CategoryId, Flow, Grade, Quantity, Side};
+use index_rebalancer::model::grade::Dated;
+use index_rebalancer::model::policy::{GradeKind, RankBy, WeightMethod};
+use index_rebalancer::model::{
+    AssetRecord, CategoryId, Flow, Grade, Policy, Quantity, Rate, RegimeObservation, Side, Signal,
+};
 use index_rebalancer::planning::plan::{ReasonCode, Role};
 
 use super::sample::{Sample, dec, id, money, quantity, weight};
@@ -89,7 +92,8 @@ fn roles_are_the_policys() {
                 s.add_order("dogwif", Side::Buy, "20", "0.5");
                 s.restate();
             },
-            &["no_buy(dogwif)"],
+            // It was at the most that its category may be.
+            &["no_buy(dogwif)", "category_max(meme)"],
         ),
     ]);
 }
@@ -98,6 +102,7 @@ fn roles_are_the_policys() {
 fn the_regime_is_the_policys() {
     fn bearish(s: &mut Sample, stable_share: &str, no_buy: bool) {
         s.plan.regime.bearish = true;
+        s.input.state.bearish = Some(true);
         s.plan.regime.stable_share = weight(stable_share);
         s.input.policy.regime.as_mut().unwrap().no_buy_when_bearish = no_buy;
         s.restate();
@@ -116,6 +121,91 @@ fn the_regime_is_the_policys() {
         Case("bearish, no constituent bought", |s| bearish(s, "0.25", true), &["no_buy(cardano)", "no_buy(ethereum)"]),
         Case("no regime table, no share", |s| without_regime(s, "0"), &[]),
         Case("no regime table, a share", |s| without_regime(s, "0.2"), &["regime"]),
+    ]);
+}
+
+/// Bullish at 0.6, bearish at 0.4; polkadot, bitcoin and the others are constituents.
+#[test]
+fn the_regime_follows_signals_and_history() {
+    fn signals(s: &mut Sample, bullish: &[&str], bearish: &[&str]) {
+        for (assets, value) in [(bullish, Signal::Bullish), (bearish, Signal::Bearish)] {
+            for asset in assets {
+                s.asset(asset).grades.signal = Some(Dated { value, at: "2026-03-01T12:00:00Z".parse().unwrap() });
+            }
+        }
+        s.restate();
+    }
+    fn seen(s: &mut Sample, bearish: bool, shares: &[(&str, &str)]) {
+        s.input.state.bearish = Some(bearish);
+        let observation = |(date, share): &(&str, &str)| RegimeObservation {
+            date: date.parse().unwrap(),
+            bullish_share: weight(share),
+        };
+        s.input.state.regime_observations = shares.iter().map(observation).collect();
+        s.restate();
+    }
+    fn confirmed_by(s: &mut Sample, confirmations: u32) {
+        s.input.policy.regime.as_mut().unwrap().confirmations = confirmations;
+        s.restate();
+    }
+    const REGIME: &[&str] = &["regime"];
+    check(&[
+        Case(
+            "bearish without any sign of it",
+            |s| s.plan.regime.bearish = true,
+            &["regime", "no_buy(cardano)", "no_buy(ethereum)"],
+        ),
+        Case("bullish after bearish", |s| seen(s, true, &[]), REGIME),
+        Case("first signals above", |s| signals(s, &["bitcoin", "solana"], &["ethereum"]), &[]),
+        Case(
+            "first signals at the bearish bound",
+            |s| signals(s, &["bitcoin", "solana"], &["ethereum", "cardano", "ripple"]),
+            REGIME,
+        ),
+        Case("an exit's signal does not count", |s| signals(s, &["bitcoin"], &["dogwif"]), &[]),
+        Case(
+            "one date is not two",
+            |s| {
+                seen(s, false, &[]);
+                confirmed_by(s, 2);
+                signals(s, &[], &["bitcoin"]);
+            },
+            &[],
+        ),
+        Case(
+            "the second date confirms",
+            |s| {
+                seen(s, false, &[("2026-02-27", "0.9"), ("2026-02-28", "0.4")]);
+                confirmed_by(s, 2);
+                signals(s, &[], &["bitcoin"]);
+            },
+            REGIME,
+        ),
+        Case(
+            "a date already seen adds nothing",
+            |s| {
+                seen(s, false, &[("2026-03-01", "0.4")]);
+                confirmed_by(s, 2);
+                signals(s, &[], &["bitcoin"]);
+            },
+            &[],
+        ),
+        Case(
+            "bearish until the share is at the bullish bound",
+            |s| {
+                seen(s, true, &[]);
+                signals(s, &["bitcoin", "solana", "cardano"], &["ethereum", "ripple"]);
+            },
+            &[],
+        ),
+        Case(
+            "and not just below it",
+            |s| {
+                seen(s, true, &[]);
+                signals(s, &["bitcoin"], &["ethereum"]);
+            },
+            REGIME,
+        ),
     ]);
 }
 
@@ -268,11 +358,20 @@ fn only_the_graded_are_bought() {
         rules.min_grade = min_grade.map(|grade| Grade::new(dec(grade)).unwrap());
         record(s, "cardano", |a| a.grades.investor = None);
     }
+    fn used(s: &mut Sample, change: impl FnOnce(&mut Policy)) {
+        s.input.policy.eligibility.require_grade = false;
+        s.input.policy.eligibility.min_grade = None;
+        change(&mut s.input.policy);
+        record(s, "cardano", |a| a.grades.investor = None);
+    }
     const CARDANO: &[&str] = &["eligibility(cardano)"];
     check(&[
         Case("required", |s| ungraded_cardano(s, true, None), CARDANO),
         Case("a minimum set", |s| ungraded_cardano(s, false, Some("20")), CARDANO),
         Case("neither", |s| ungraded_cardano(s, false, None), &[]),
+        Case("ranked by grade", |s| used(s, |policy| policy.ranking.by = RankBy::Grade), CARDANO),
+        Case("weighed by grade", |s| used(s, |policy| policy.reference_weights.method = WeightMethod::Grade), CARDANO),
+        Case("a tilt", |s| used(s, |policy| policy.objective.grade_tilt = Rate::parse("0.1").unwrap()), CARDANO),
         Case(
             "the other grade does not count",
             |s| {

@@ -10,11 +10,18 @@ use super::{Item, text};
 use crate::model::{AccountId, Environment, PortfolioId, VenueId};
 use crate::ports::counter::Counter;
 use crate::ports::store::{
-    AccountKey, BlobOwner, Change, ChunkAddress, LogEntry, MIN_RUN_PREFIX, PortfolioKey, StoreError, SwitchScope,
+    AccountKey, BlobOwner, Change, ChunkAddress, LogEntry, MIN_RUN_PREFIX, PortfolioKey, StoreError, SwitchEntry,
+    SwitchScope,
 };
 
 /// Attributes that exist for keys and indexes only.
-pub(super) const OWN_ATTRIBUTES: [&str; 5] = ["pk", "sk", "portfolio_key", "unsettled", "created_at_ms"];
+pub(super) const OWN_ATTRIBUTES: [&str; 4] = ["pk", "sk", "portfolio_key", "created_at_ms"];
+
+/// Partition of all locks.
+pub(super) const LOCKS: &str = "lock";
+/// Partition of all kill switches, and of their log.
+pub(super) const SWITCHES: &str = "switch";
+pub(super) const SWITCH_LOG: &str = "switch_log";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Key {
@@ -88,15 +95,15 @@ pub(super) fn log_entry(entry: &LogEntry) -> Key {
 }
 
 fn account(key: &AccountKey) -> String {
-    format!("account#{}#{}#{}", key.environment, key.venue, key.account)
+    format!("{}#{}#{}", key.environment, key.venue, key.account)
 }
 
 pub(super) fn lock(key: &AccountKey) -> Key {
-    Key { pk: account(key), sk: "lock".to_owned() }
+    Key { pk: LOCKS.to_owned(), sk: account(key) }
 }
 
 pub(super) fn day(key: &AccountKey, day: Date) -> Key {
-    Key { pk: account(key), sk: format!("day#{day}") }
+    Key { pk: format!("account#{}", account(key)), sk: format!("day#{day}") }
 }
 
 pub(super) fn portfolio(key: &PortfolioKey) -> Key {
@@ -110,12 +117,19 @@ pub(super) fn portfolio_runs(environment: Environment, portfolio: &PortfolioId) 
     format!("{environment}#{portfolio}")
 }
 
-pub(super) fn switch(scope: &SwitchScope) -> Key {
-    let sk = match scope {
+fn switch_name(scope: &SwitchScope) -> String {
+    match scope {
         SwitchScope::Everything => "everything".to_owned(),
         SwitchScope::Portfolio(environment, portfolio) => format!("portfolio#{environment}#{portfolio}"),
-    };
-    Key { pk: "switch".to_owned(), sk }
+    }
+}
+
+pub(super) fn switch(scope: &SwitchScope) -> Key {
+    Key { pk: SWITCHES.to_owned(), sk: switch_name(scope) }
+}
+
+pub(super) fn switch_entry(entry: &SwitchEntry) -> Key {
+    Key { pk: SWITCH_LOG.to_owned(), sk: format!("{}#{:010}", switch_name(&entry.scope), entry.sequence) }
 }
 
 pub(super) fn alert(run_id: Uuid, key: Uuid) -> Key {

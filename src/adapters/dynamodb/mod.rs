@@ -5,18 +5,21 @@
 //! | item | `pk` | `sk` | reached by |
 //! |---|---|---|---|
 //! | run | `run#` first 4 hex digits of its id | the id, 32 hex digits | id; prefix of the id (`begins_with`) |
-//! | run, sparse index `runs_by_portfolio` | `portfolio_key` | `created_at_ms` | runs of a portfolio, oldest first |
-//! | run, sparse index `unsettled_runs` | `unsettled` (only while not terminal) | `created_at_ms` | recovery |
+//! | run, index `runs_by_portfolio` | `portfolio_key` | `created_at_ms` | runs of a portfolio, oldest first |
 //! | chunk | `blob#run#`id or `blob#`portfolio | digest`#`chunk | owner, digest, number |
 //! | order | `orders#` run id | the key, 32 hex digits | run; run and key |
 //! | log entry | `log#` run id | `run#`number or `order#`key`#`number | run; chain by number |
-//! | lock | `account#`environment`#`venue`#`account | `lock` | account |
-//! | day | the same | `day#`date | account and day |
+//! | lock | `lock` | environment`#`venue`#`account | account; all of them, by recovery |
+//! | day | `account#`environment`#`venue`#`account | `day#`date | account and day |
 //! | portfolio | `portfolio#`environment`#`venue`#`account`#`portfolio | `state` | portfolio on an account |
-//! | kill switch | `switch` | `everything` or `portfolio#`environment`#`portfolio | scope |
+//! | kill switch | `switch` | `everything` or `portfolio#`environment`#`portfolio | scope; all of them |
+//! | its log entry | `switch_log` | the same`#`number | all of them, by scope and number |
 //! | alert | `alerts#` run id | its key, 32 hex digits | run and key |
 //! | counter | `counter#`name | period | name and period |
 //! | paper account, paper order | `paper#`venue`#`account | `account`, `order#`client order id | account; client order id |
+//!
+//! Recovery goes by the locks and not by an index: a query of the partition is strongly consistent, and claim and end
+//! of a run put and delete its lock in their own transaction. One index is left, and nothing is decided by it.
 //!
 //! No identifier contains `#`, so no two keys run into each other. Every item but chunks, days and counters carries `schema`.
 //! `expires_at_s` is the table's TTL attribute; only terminal runs and orders, chunks of such runs, alerts and
@@ -40,6 +43,10 @@
 //!
 //! log entry     absent, in the same transaction as the run or order whose revision is its number
 //!               guarded by that item's condition; never replaced, never deleted
+//!
+//! kill switch   log entry of its number absent; the switch itself has no condition
+//!               two people at once: one is refused, reads the other's entry and goes on from it. What is stored may
+//!               be unreadable: a switch can be set all the same
 //!
 //! put_alert     absent, or state and attempts = what I read
 //!               A and B tell the same run: one put wins and sends, the other leaves the message alone

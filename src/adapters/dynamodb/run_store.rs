@@ -9,13 +9,13 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use super::keys::{self, Key};
-use super::table::{RUNS_BY_PORTFOLIO, TTL_ATTRIBUTE, UNSETTLED_RUNS};
+use super::table::{RUNS_BY_PORTFOLIO, TTL_ATTRIBUTE};
 use super::{Condition, DynamoStore, Item, decode, encode, number, text, unavailable};
 use crate::model::number::parse_market;
 use crate::model::{Environment, Money, PortfolioId};
 use crate::ports::store::{
     AccountKey, ChunkAddress, CommitAnswer, DayReservation, ITEM_SCHEMA, KillSwitch, LockItem, LogEntry, OrderItem,
-    PortfolioItem, PortfolioKey, RunItem, RunStore, StoreError, SwitchScope, Written,
+    PortfolioItem, PortfolioKey, RunItem, RunStore, StoreError, SwitchEntry, SwitchScope, Written,
 };
 
 /// A run's attributes, with those of its indexes.
@@ -24,9 +24,6 @@ fn run_attributes(run: &RunItem) -> Result<Item, StoreError> {
     let portfolio = keys::portfolio_runs(run.identity.environment, &run.identity.portfolio);
     item.insert("portfolio_key".to_owned(), text(portfolio));
     item.insert("created_at_ms".to_owned(), number(run.created_at.as_millisecond()));
-    if !run.state.is_terminal() {
-        item.insert("unsettled".to_owned(), text("unsettled"));
-    }
     Ok(item)
 }
 
@@ -55,20 +52,18 @@ impl DynamoStore {
         items.into_iter().map(|item| decode(&Key::of(&item), item)).collect()
     }
 
-    async fn indexed_runs(
+    /// Everything in a partition, by sort key, strongly consistent.
+    async fn partition<T: DeserializeOwned>(
         &self,
-        index: &str,
-        attribute: &str,
-        value: String,
+        pk: impl Into<String>,
         step: &'static str,
-    ) -> Result<Vec<RunItem>, StoreError> {
+    ) -> Result<Vec<T>, StoreError> {
         let query = self
             .client
             .query()
-            .index_name(index)
-            .key_condition_expression("#partition = :partition")
-            .expression_attribute_names("#partition", attribute)
-            .expression_attribute_values(":partition", text(value));
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(pk));
         self.collect(query, step).await
     }
 
@@ -144,12 +139,19 @@ impl RunStore for DynamoStore {
     }
 
     async fn list_runs(&self, environment: Environment, portfolio: &PortfolioId) -> Result<Vec<RunItem>, StoreError> {
-        let partition = keys::portfolio_runs(environment, portfolio);
-        self.indexed_runs(RUNS_BY_PORTFOLIO, "portfolio_key", partition, "listing runs").await
+        let query = self
+            .client
+            .query()
+            .index_name(RUNS_BY_PORTFOLIO)
+            .key_condition_expression("portfolio_key = :portfolio")
+            .expression_attribute_values(":portfolio", text(keys::portfolio_runs(environment, portfolio)));
+        self.collect(query, "listing runs").await
     }
 
-    async fn unsettled_runs(&self) -> Result<Vec<RunItem>, StoreError> {
-        self.indexed_runs(UNSETTLED_RUNS, "unsettled", "unsettled".to_owned(), "listing unsettled runs").await
+    async fn held_locks(&self) -> Result<Vec<LockItem>, StoreError> {
+        let mut locks: Vec<LockItem> = self.partition(keys::LOCKS, "listing locks").await?;
+        locks.sort_by_key(|lock| (lock.taken_at, lock.run_id));
+        Ok(locks)
     }
 
     async fn load_lock(&self, account: &AccountKey) -> Result<Option<LockItem>, StoreError> {
@@ -275,13 +277,7 @@ impl RunStore for DynamoStore {
     }
 
     async fn load_orders(&self, run_id: Uuid) -> Result<Vec<OrderItem>, StoreError> {
-        let query = self
-            .client
-            .query()
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(keys::orders(run_id)));
-        self.collect(query, "reading a run's orders").await
+        self.partition(keys::orders(run_id), "reading a run's orders").await
     }
 
     async fn finish(
@@ -310,26 +306,31 @@ impl RunStore for DynamoStore {
     }
 
     async fn load_log(&self, run_id: Uuid) -> Result<Vec<LogEntry>, StoreError> {
-        let query = self
-            .client
-            .query()
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(keys::log(run_id)));
-        self.collect(query, "reading a run's log").await
+        self.partition(keys::log(run_id), "reading a run's log").await
     }
 
     async fn load_portfolio(&self, key: &PortfolioKey) -> Result<Option<PortfolioItem>, StoreError> {
         self.get_as(&keys::portfolio(key), "reading a portfolio").await
     }
 
-    async fn kill_switch(&self, scope: &SwitchScope) -> Result<KillSwitch, StoreError> {
-        let found = self.get_as(&keys::switch(scope), "reading a kill switch").await?;
-        Ok(found.unwrap_or(KillSwitch::UNSET))
+    async fn kill_switch(&self, scope: &SwitchScope) -> Result<Option<KillSwitch>, StoreError> {
+        self.get_as(&keys::switch(scope), "reading a kill switch").await
     }
 
-    async fn set_kill_switch(&self, scope: &SwitchScope, switch: &KillSwitch) -> Result<(), StoreError> {
-        self.put_if(&keys::switch(scope), encode(switch)?, Condition::NONE, "setting a kill switch").await?;
-        Ok(())
+    async fn kill_switches(&self) -> Result<Vec<KillSwitch>, StoreError> {
+        self.partition(keys::SWITCHES, "listing kill switches").await
+    }
+
+    async fn set_kill_switch(&self, switch: &KillSwitch, entry: &SwitchEntry) -> Result<Written, StoreError> {
+        let actions = vec![
+            put_action(self.put(&keys::switch(&switch.scope), encode(switch)?, Condition::NONE)?),
+            put_action(self.put(&keys::switch_entry(entry), encode(entry)?, Condition::absent())?),
+        ];
+        let done = self.transact(actions, "setting a kill switch").await?.is_ok();
+        Ok(if done { Written::Done } else { Written::Refused })
+    }
+
+    async fn load_switch_log(&self) -> Result<Vec<SwitchEntry>, StoreError> {
+        self.partition(keys::SWITCH_LOG, "reading the kill switches' log").await
     }
 }

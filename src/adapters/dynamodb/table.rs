@@ -14,8 +14,6 @@ use crate::ports::store::StoreError;
 
 /// Index of a portfolio's runs.
 pub const RUNS_BY_PORTFOLIO: &str = "runs_by_portfolio";
-/// Index of the runs that are neither Done nor Aborted.
-pub const UNSETTLED_RUNS: &str = "unsettled_runs";
 /// Unix seconds after which DynamoDB may delete an item.
 pub const TTL_ATTRIBUTE: &str = "expires_at_s";
 
@@ -48,19 +46,16 @@ fn definition(client: &Client, table: &str) -> Result<CreateTableFluentBuilder, 
         .billing_mode(BillingMode::PayPerRequest)
         .key_schema(key("pk", KeyType::Hash)?)
         .key_schema(key("sk", KeyType::Range)?);
-    for (name, kind) in [("pk", S), ("sk", S), ("portfolio_key", S), ("unsettled", S), ("created_at_ms", N)] {
+    for (name, kind) in [("pk", S), ("sk", S), ("portfolio_key", S), ("created_at_ms", N)] {
         let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build()?;
         request = request.attribute_definitions(attribute);
     }
-    for (name, hash) in [(RUNS_BY_PORTFOLIO, "portfolio_key"), (UNSETTLED_RUNS, "unsettled")] {
-        let index = GlobalSecondaryIndex::builder()
-            .index_name(name)
-            .key_schema(key(hash, KeyType::Hash)?)
-            .key_schema(key("created_at_ms", KeyType::Range)?)
-            .projection(Projection::builder().projection_type(ProjectionType::All).build());
-        request = request.global_secondary_indexes(index.build()?);
-    }
-    Ok(request)
+    let index = GlobalSecondaryIndex::builder()
+        .index_name(RUNS_BY_PORTFOLIO)
+        .key_schema(key("portfolio_key", KeyType::Hash)?)
+        .key_schema(key("created_at_ms", KeyType::Range)?)
+        .projection(Projection::builder().projection_type(ProjectionType::All).build());
+    Ok(request.global_secondary_indexes(index.build()?))
 }
 
 fn key(name: &str, kind: KeyType) -> Result<KeySchemaElement, BuildError> {

@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::store::{self, StorePath};
 use crate::execution::{self, audit::Finding};
-use crate::report::audit::{AuditFinding, AuditReport};
+use crate::report::audit::{AuditFinding, AuditReport, SwitchReport};
 use crate::report::document::{Document, ErrorKind};
 use crate::report::text;
 
@@ -22,8 +22,11 @@ pub(in crate::cli) async fn audit(asked: &Audit, path: &StorePath, output: &Outp
     for run in runs {
         reports.push(report(&looked, run).await?);
     }
-    let is_whole = reports.iter().all(|report| report.is_whole);
-    output.say(&Document::Audit { runs: reports.clone() }, |canvas| text::audit(&reports, canvas))?;
+    // Switches belong to no run.
+    let switches = if asked.run.is_some() { Vec::new() } else { switches(&looked).await? };
+    let is_whole = reports.iter().all(|run| run.is_whole) && switches.iter().all(|switch| switch.is_whole);
+    let document = Document::Audit { runs: reports.clone(), switches: switches.clone() };
+    output.say(&document, |canvas| text::audit(&reports, &switches, canvas))?;
     Ok(if is_whole { 0 } else { ErrorKind::NeedsAttention.exit_code() })
 }
 
@@ -33,6 +36,15 @@ async fn report(store: &EmbeddedStore, run: Uuid) -> Result<AuditReport, Failure
     let plan = execution::load_run(store.store(), run).await?.and_then(|record| record.plan);
     let findings = trail.findings.into_iter().map(published).collect();
     Ok(AuditReport::of(&trail.run, plan.as_ref(), &trail.entries, findings))
+}
+
+async fn switches(store: &EmbeddedStore) -> Result<Vec<SwitchReport>, Failure> {
+    let trails = execution::load_switch_trails(store.store()).await?;
+    let report = |trail: execution::SwitchTrail| {
+        let findings = trail.findings.into_iter().map(published).collect();
+        SwitchReport::of(&trail.scope, trail.switch.as_ref(), &trail.entries, findings)
+    };
+    Ok(trails.into_iter().map(report).collect())
 }
 
 fn published(finding: Finding) -> AuditFinding {

@@ -30,7 +30,6 @@ use crate::cli::store::StorePath;
 use crate::model::policy::GradeKind;
 use crate::ports::Clock as _;
 use crate::ports::secret::{Secret, SecretError, SecretReader, Stage};
-use crate::preparation::guards::grades_are_used;
 use crate::preparation::reading::read_file;
 use crate::preparation::sources::Grades;
 use crate::preparation::time::day_of;
@@ -89,7 +88,7 @@ fn endpoints(asked: &FetchGrades, case: &Case) -> Result<Vec<Endpoint>, Failure>
     let mut wanted: Vec<Endpoint> = asked.only.iter().map(|set| endpoint_of(*set)).collect();
     if wanted.is_empty() {
         let policy = case.policy();
-        if grades_are_used(policy) {
+        if policy.uses_grades() {
             wanted.push(match policy.ranking.grade {
                 GradeKind::Trader => Endpoint::TraderGrades,
                 GradeKind::Investor => Endpoint::InvestorGrades,

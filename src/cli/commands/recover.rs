@@ -16,7 +16,7 @@ pub(in crate::cli) async fn recover(asked: &Recover, path: &StorePath, output: &
     let runs = match (&asked.run, path.look().await?) {
         (Some(name), Some(looked)) => vec![store::find(&looked, name).await?.run_id],
         (Some(_), None) => vec![path.look_at_existing().await.map(|_| Uuid::nil())?],
-        (None, Some(looked)) => looked.store().unsettled_runs().await?.into_iter().map(|run| run.run_id).collect(),
+        (None, Some(looked)) => looked.store().held_locks().await?.into_iter().map(|lock| lock.run_id).collect(),
         (None, None) => Vec::new(),
     };
     if runs.is_empty() {

@@ -5,7 +5,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::store::StorePath;
 use crate::execution;
-use crate::model::Money;
+use crate::model::{Money, PortfolioId};
 use crate::ports::RunRecord;
 use crate::ports::store::RunItem;
 use crate::report::document::{Document, RunLine};
@@ -13,19 +13,27 @@ use crate::report::text;
 
 pub(in crate::cli) async fn runs(asked: &List, path: &StorePath, output: &Output) -> Result<u8, Failure> {
     let Some(store) = path.look().await? else {
-        output.say(&Document::RunList { runs: Vec::new() }, |canvas| text::run_list(&[], canvas))?;
+        output.say(&Document::RunList { runs: Vec::new() }, |canvas| text::run_list(&[], None, canvas))?;
         return Ok(0);
     };
     let wanted = |run: &RunItem| asked.portfolio.as_ref().is_none_or(|portfolio| run.identity.portfolio == *portfolio);
-    let items: Vec<RunItem> =
-        store.store().all_runs().await?.into_iter().rev().filter(wanted).take(asked.limit).collect();
+    let items: Vec<RunItem> = store
+        .store()
+        .all_runs()
+        .await?
+        .into_iter()
+        .rev()
+        .filter(wanted)
+        .take(usize::try_from(asked.limit).unwrap_or(usize::MAX))
+        .collect();
     let mut lines = Vec::new();
     for item in items {
         if let Some(record) = execution::load_run(store.store(), item.run_id).await? {
             lines.push(line(&item, &record));
         }
     }
-    output.say(&Document::RunList { runs: lines.clone() }, |canvas| text::run_list(&lines, canvas))?;
+    let portfolio = asked.portfolio.as_ref().map(PortfolioId::as_str);
+    output.say(&Document::RunList { runs: lines.clone() }, |canvas| text::run_list(&lines, portfolio, canvas))?;
     Ok(0)
 }
 

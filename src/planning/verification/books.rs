@@ -29,7 +29,7 @@ pub(super) struct Line<'a> {
     pub(super) weight_before: Decimal,
     pub(super) weight_after: Decimal,
     pub(super) has_order: bool,
-    /// How much worse than the reference the worst limit price is, as a fraction; zero without an order.
+    /// How far from the reference the worst limit price is, as a fraction; zero without an order.
     pub(super) worst_distance: Decimal,
     /// By the policy, whatever the plan calls it.
     pub(super) is_stable_leg: bool,
@@ -237,14 +237,10 @@ fn enter<'a>(
     Ok(())
 }
 
-/// How much worse than the reference the limit price is: above it for a buy, below it for a sell.
+/// How far the limit price is from the reference, as a fraction of it: on the better side an order would not be filled.
 fn distance(order: &Order, record: &AssetRecord) -> Result<Decimal, OutOfRange> {
     let (limit, reference) = (order.limit_price.get(), record.price.get());
-    let worse_by = match order.side {
-        Side::Buy => limit.checked_sub(reference),
-        Side::Sell => reference.checked_sub(limit),
-    };
-    fraction(worse_by.ok_or(OutOfRange)?, reference)
+    fraction(limit.checked_sub(reference).ok_or(OutOfRange)?.abs(), reference)
 }
 
 /// What trading is expected to cost: fee and half spread on the notional, plus impact. The part of the notional up

@@ -17,6 +17,10 @@ use crate::planning::plan::{LimitCheck, RebalancePlan, Role, Sense};
 /// Where a venue has no lots, a lot is worth this much: a millionth of a quote unit.
 const LEAST_LOT: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
+/// What a solver calls met may be missed by this much, as a fraction of net asset value: a limit on the portfolio is met
+/// to ten digits.
+const MET: Decimal = Decimal::from_parts(1, 0, 0, false, 10);
+
 /// What every check of limits reads.
 #[derive(Clone, Copy)]
 struct Context<'a> {
@@ -128,7 +132,7 @@ impl Scope {
             bound,
             nature: Nature::State { before: books.weight_of(self.before)? },
             softness,
-            max_allowance: books.weight_of(self.smallest_orders)?,
+            max_allowance: add(books.weight_of(self.smallest_orders)?, MET)?,
             spread: true,
             detail: String::new(),
         })
@@ -154,7 +158,7 @@ fn cash_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
     let Context { input, books, .. } = context;
     let mut cash = Scope { before: books.cash_before, after: books.cash_after, ..Scope::default() };
     for line in books.lines.values() {
-        cash.allow(unfinished(input, line)?)?;
+        cash.allow(dropped_sale(input, line)?)?;
     }
     let buffer = input.policy.limits.cash_buffer.as_ref();
     let mut rows = Vec::new();
@@ -185,7 +189,7 @@ fn stable_share(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
                 stable.allow(times(lot(line)?, dearest(input)?)?)?;
             }
         } else {
-            stable.allow(unfinished(input, line)?)?;
+            stable.allow(dropped_sale(input, line)?)?;
         }
     }
     let softness = Softness::of(input.policy.limits.stable_share.as_ref());
@@ -211,7 +215,7 @@ fn must_exit(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
         exits.before = add(exits.before, times(sellable, line.price)?)?;
         exits.after = add(exits.after, times(left, line.price)?)?;
         if !left.is_zero() {
-            exits.allow(unfinished(input, line)?)?;
+            exits.allow(dropped_sale(input, line)?)?;
             remaining.push(asset);
         }
     }
@@ -224,8 +228,8 @@ fn must_exit(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
 }
 
 /// Units that can be sold in the long run: free and in whole lots. None where the flow sells nothing, the venue takes no
-/// orders, a participation limit meets an unknown volume, or the most that one run may sell is less than the least
-/// order.
+/// orders or has no price inside the collar, a participation limit meets an unknown volume, or the most that one run
+/// may sell is less than the least order.
 fn sellable(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
     let Some(listing) = line.tradable() else { return Ok(Decimal::ZERO) };
     let volume = line.record.and_then(|record| record.average_daily_volume).map(Money::get);
@@ -238,12 +242,18 @@ fn sellable(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRang
     if let Some(largest) = listing.max_quantity {
         most = most.min(largest.get());
     }
+    if !line.price.is_zero() {
+        // Too many units to be counted are no limit.
+        let largest = input.policy.orders.max_order_notional.get().checked_div(line.price);
+        most = largest.map_or(most, |largest| most.min(largest));
+    }
     if let (Some(participation), Some(volume), false) = (participation, volume, line.price.is_zero()) {
         most = most.min(fraction(times(participation, volume)?, line.price)?);
     }
     let most = whole_lots(most, listing.lot_size.get())?;
-    let at_lowest = times(most, lowest_price(input, line, listing)?)?;
-    let taken = most >= listing.min_quantity.get() && at_lowest >= listing.min_notional.get();
+    let lowest = lowest_price(input, line, listing)?;
+    let at_lowest = times(most, lowest)?;
+    let taken = lowest <= line.price && most >= listing.min_quantity.get() && at_lowest >= listing.min_notional.get();
     // The policy's least trade is not asked of what is sold in full.
     let worthwhile = most == quantity || times(most, line.price)? >= input.policy.orders.min_trade.get();
     Ok(if taken && worthwhile { quantity } else { Decimal::ZERO })
@@ -284,12 +294,13 @@ fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>
         if line.record.is_some_and(|record| record.categories.contains(category)) {
             at_least.include(line)?;
             at_most.include(line)?;
-            at_least.allow(smallest_order(input, line)?)?;
-            at_most.allow(unfinished(input, line)?)?;
+            // A buy is rounded down, or dropped.
+            at_least.allow(if line.has_order { lot(line)? } else { smallest_order(input, line)? })?;
+            at_most.allow(dropped_sale(input, line)?)?;
             stays = add(stays, immovable(input, line)?)?;
-        } else if !line.has_order {
+        } else {
             // A sale that was dropped may have been to pay for what is short.
-            at_least.allow(unfinished(input, line)?)?;
+            at_least.allow(dropped_sale(input, line)?)?;
         }
     }
     let softness = Softness::of(limit.soft.as_ref());
@@ -323,7 +334,7 @@ fn max_weights(context: Context<'_>, limit: &Limit) -> Result<Vec<Row>, OutOfRan
                 .max(books.weight_of(immovable(input, line)?)?),
             nature: Nature::State { before: line.weight_before },
             softness,
-            max_allowance: books.weight_of(unfinished(input, line)?)?,
+            max_allowance: add(books.weight_of(dropped_sale(input, line)?)?, MET)?,
             spread: false,
             detail: String::new(),
         });
@@ -384,7 +395,7 @@ fn check_sells(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Findi
     Ok(())
 }
 
-/// No limit price is worse than the reference by more than the collar; one row per asset with an order.
+/// No limit price is further from the reference than the collar; one row per asset with an order.
 fn check_collars(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Findings) -> Result<(), OutOfRange> {
     let collar = context.input.policy.orders.collar.get();
     for (asset, line) in context.books.lines.iter().filter(|(_, line)| line.has_order) {
@@ -455,10 +466,13 @@ fn dearest(input: &PlanningInput) -> Result<Decimal, OutOfRange> {
     add(add(costs.fee.get(), costs.half_spread.get())?, impact)
 }
 
-/// The smallest order where a sale may have been dropped or an order overshot; zero where neither can be.
-fn unfinished(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
-    let could_trade = line.has_order || !line.holding.free.is_zero();
-    if could_trade { smallest_order(input, line) } else { Ok(Decimal::ZERO) }
+/// What a sale may be worth that was dropped because it is below the smallest order: no more than that, and no more than
+/// there is to sell. Nothing where there is an order: orders are rounded so that cash is only ever left over.
+fn dropped_sale(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
+    if line.has_order {
+        return Ok(Decimal::ZERO);
+    }
+    Ok(smallest_order(input, line)?.min(times(sellable(input, line)?, line.price)?))
 }
 
 fn all_smallest_orders(context: Context<'_>) -> Result<Decimal, OutOfRange> {

@@ -2,8 +2,9 @@
 //!
 //! [`verify`] shares no code with the formulation and believes nothing the plan says about itself. From the
 //! planning input and the plan's orders alone it recomputes net asset value, holdings, cash and costs after full
-//! fills, and compares them with what the plan states; then it checks who may be traded, the shape of every
-//! order, and every limit. What holds goes into a [`Certificate`]; what does not is a [`Violation`].
+//! fills, and compares them with what the plan states; then it checks the regime, who may be traded, the shape of
+//! every order, and every limit. Which assets are constituents, and their reference weights, it takes from the plan.
+//! What holds goes into a [`Certificate`]; what does not is a [`Violation`].
 //!
 //! # Definitions
 //! * Net asset value `V` is cash, free and locked, plus every holding, free and locked, at its reference price. A
@@ -32,7 +33,7 @@
 //! | `turnover` | ½ (buys + sells) / V ≤ bound | by policy |
 //! | `participation(a)` | traded / average daily volume ≤ bound; no volume, no trade | never |
 //! | `sell_within_holding(a)` | sold ≤ free holding, both over V | never |
-//! | `collar(a)` | limit price worse than the reference by at most this fraction | never |
+//! | `collar(a)` | limit price away from the reference by at most this fraction | never |
 //! | `max_order_notional`, `max_run_notional`, `max_orders` | used fraction of the bound ≤ 1 | never |
 //!
 //! Limits that are fractions of `V` are left out when `V` is zero: a portfolio worth nothing has no weights.
@@ -48,11 +49,13 @@
 //!   than the lot allowance). `turnover` may give way only when doing nothing would violate a limit of its priority or
 //!   above. A relaxation may pass what is used of it by at most the smallest orders of all tradable positions and a
 //!   basis point: the least possible is wanted, and only lots and the solver's noise may blur it.
-//! * Beyond bound and relaxation a row may be exceeded by the smallest orders of the tradable assets in it
-//!   whose unfinished trade could have caused that: with a free holding or an order; for `category_min` all in
-//!   it, and all others with a free holding and without an order, whose sale would have paid; for
-//!   `stable_share` what selling a leg by a lot more costs, besides; for `turnover` half of those with an
-//!   order. The certificate records what was used of this as `lot_allowance`.
+//! * Beyond bound and relaxation a limit on the portfolio's state may be exceeded by 1e-10, which a solver calls met,
+//!   and by what dropped sales explain: for each asset in it without an
+//!   order, the smallest order, and no more than could be sold of it; an asset with an order explains nothing, for orders
+//!   are rounded towards cash. For `category_min` a buy may have been dropped or rounded down by a lot, and a sale of
+//!   others dropped that would have paid for it; for `stable_share` a leg may have been sold by a lot more, at its cost;
+//!   for `turnover` half of the smallest orders of those with an order. The certificate records what was used of this
+//!   as `lot_allowance`.
 
 mod arithmetic;
 mod books;
@@ -60,6 +63,7 @@ mod findings;
 mod limits;
 mod orders;
 mod permission;
+mod regime;
 mod relaxation;
 mod statement;
 
@@ -111,6 +115,7 @@ fn examine(
     let books = books::keep(input, plan, findings)?;
     statement::check_totals(plan, &books, findings)?;
     statement::check_positions(&books, findings);
+    regime::check(input, plan, findings)?;
     permission::check(input, plan, &books, findings);
     orders::check(input, plan, &books, findings)?;
     limits::check(input, plan, &books, findings)

@@ -1,15 +1,14 @@
-//! Who may be what, and who may be traded: roles, eligibility, regime, flow, listing.
+//! Who may be what, and who may be traded: roles, eligibility, flow, listing.
 
 use jiff::tz::TimeZone;
 
 use super::books::{Books, Line};
 use super::findings::Findings;
 use crate::model::policy::{Eligibility, GradeKind};
-use crate::model::{AssetId, AssetRecord, Decimal, Flow, Grade, Money, PlanningInput};
+use crate::model::{AssetId, AssetRecord, Flow, Grade, Money, PlanningInput};
 use crate::planning::plan::{ReasonCode, RebalancePlan, Role};
 
 pub(super) fn check(input: &PlanningInput, plan: &RebalancePlan, books: &Books<'_>, findings: &mut Findings) {
-    check_regime(input, plan, findings);
     for (asset, line) in &books.lines {
         check_role(input, asset, line, findings);
         check_trading(asset, line, findings);
@@ -22,17 +21,6 @@ pub(super) fn check(input: &PlanningInput, plan: &RebalancePlan, books: &Books<'
             });
         }
     }
-}
-
-/// The stable share is the policy's for the regime that the plan states.
-fn check_regime(input: &PlanningInput, plan: &RebalancePlan, findings: &mut Findings) {
-    let expected = input.policy.regime.as_ref().map_or(Decimal::ZERO, |regime| {
-        if plan.regime.bearish { regime.bearish_stable_share.get() } else { regime.bullish_stable_share.get() }
-    });
-    findings.require(plan.regime.stable_share.get() == expected, "regime", || {
-        let regime = if plan.regime.bearish { "bearish" } else { "bullish" };
-        format!("the plan's stable share is {}; the policy's while {regime} is {expected}", plan.regime.stable_share)
-    });
 }
 
 /// Stable legs are the policy's, unmanaged is only what the policy lets be, constituents are eligible.
@@ -106,10 +94,8 @@ fn check_buy(input: &PlanningInput, plan: &RebalancePlan, asset: &AssetId, line:
     findings.require_of(!no_buy, "no_buy", asset, || {
         format!("{} {asset} would be bought while bearish; the policy sets no_buy_when_bearish", line.bought)
     });
-    let rules = &input.policy.eligibility;
     let graded = line.record.is_some_and(|record| grade(input, record).is_some());
-    let needs_grade = rules.require_grade || rules.min_grade.is_some();
-    findings.require_of(graded || !needs_grade, "eligibility", asset, || {
+    findings.require_of(graded || !input.policy.uses_grades(), "eligibility", asset, || {
         format!("{} {asset} would be bought, and its grade, which the policy asks for, is missing", line.bought)
     });
 }

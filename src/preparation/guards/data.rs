@@ -6,15 +6,16 @@ use jiff::Timestamp;
 
 use super::{age, candidates, in_hours, longer_than, named};
 use crate::model::policy::Guards;
-use crate::model::{AssetId, AssetRecord, Decimal, Money, PlanningInput, Price};
+use crate::model::{AssetId, AssetRecord, Decimal, Flow, Money, PlanningInput, Price};
+use crate::planning::MAX_NET_ASSET_VALUE;
+use crate::ports::capability;
 use crate::preparation::GuardViolation;
 
-/// The most a portfolio may be worth. Beyond it the solver's figures lose the cents.
-const MAX_NET_ASSET_VALUE: i64 = 1_000_000_000_000_000;
+const PRICE_JUMP: &str = "max_price_jump";
 
 /// Why a price cannot be traded on; the guard's name first.
 fn price_fault(input: &PlanningInput, id: &AssetId, asset: &AssetRecord) -> Option<(&'static str, String)> {
-    let Guards { max_price_age_hours, max_price_jump, .. } = &input.policy.guards;
+    let Guards { max_price_age_hours, max_price_jump, confirmed_prices, .. } = &input.policy.guards;
     let old = age(input.as_of, asset.observed_at);
     if asset.observed_at > input.as_of {
         let value = format!("observed at {}, after the planning time {}", asset.observed_at, input.as_of);
@@ -29,11 +30,13 @@ fn price_fault(input: &PlanningInput, id: &AssetId, asset: &AssetRecord) -> Opti
         return Some(("max_price_age_hours", value));
     }
     let last = input.state.last_prices.get(id)?;
-    jumped(*last, asset.price, max_price_jump.get()).then(|| {
+    let is_near = |known: &Price| !jumped(*known, asset.price, max_price_jump.get());
+    let accepted = is_near(last) || confirmed_prices.get(id).is_some_and(is_near);
+    (!accepted).then(|| {
         (
-            "max_price_jump",
+            PRICE_JUMP,
             format!(
-                "{last} in the run before, {} now, and at most a factor {max_price_jump} either way is allowed",
+                "{last} in the last run that saw it, {} now, and at most a factor {max_price_jump} either way is allowed",
                 asset.price
             ),
         )
@@ -58,7 +61,9 @@ pub(super) fn drop_unsound(input: &mut PlanningInput, watched: &BTreeSet<AssetId
     for guard in guards {
         let ids: Vec<&AssetId> = unsound.iter().filter(|(_, other)| *other == guard).map(|(id, _)| id).collect();
         let plural = if ids.len() == 1 { "" } else { "s" };
-        input.notices.push(format!("{guard}: {} candidate{plural} dropped: {}", ids.len(), named(ids.iter().copied())));
+        let remedy = if guard == PRICE_JUMP { "; where the move is real, add guards.confirmed_prices" } else { "" };
+        let names = named(ids.iter().copied());
+        input.notices.push(format!("{guard}: {} candidate{plural} dropped: {names}{remedy}", ids.len()));
     }
     for (id, _) in &unsound {
         let _ = input.assets.remove(id);
@@ -74,6 +79,19 @@ pub(super) fn note_vanished_members(input: &mut PlanningInput) {
         .filter(|id| !input.assets.contains_key(*id) && !input.account.holdings.contains_key(*id));
     let notices: Vec<String> = gone.map(|id| format!("the member {id} is neither priced nor held any more")).collect();
     input.notices.extend(notices);
+}
+
+/// Live orders go only to a venue of which something is promised, or with the operator's consent.
+pub(super) fn check_consent(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
+    let promise = capability::promised_live(&input.run.venue);
+    if let Some(why) = capability::lacks_consent(&input.run, promise, &input.policy.orders) {
+        violations.push(GuardViolation {
+            guard: "no_consent".to_owned(),
+            field: capability::CONSENT_FIELD.to_owned(),
+            value: format!("false, and {why}"),
+            remedy: capability::CONSENT_REMEDY.to_owned(),
+        });
+    }
 }
 
 pub(super) fn check_universe(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
@@ -94,9 +112,10 @@ pub(super) fn check_prices(input: &PlanningInput, watched: &BTreeSet<AssetId>, v
     for (id, asset) in input.assets.iter().filter(|(id, _)| watched.contains(*id)) {
         if let Some((guard, value)) = price_fault(input, id, asset) {
             let (field, remedy) = match guard {
-                "max_price_jump" => {
-                    ("price", "confirm the price; if the token was exchanged, add a [[migrations]] entry")
-                }
+                PRICE_JUMP => (
+                    "price",
+                    "where the move is real, add guards.confirmed_prices; where the token was exchanged, [[migrations]]",
+                ),
                 "price_from_the_future" => ("observed_at", "check the clocks and the dates of the market data"),
                 _ => ("observed_at", "fetch the market data again"),
             };
@@ -115,7 +134,7 @@ pub(super) fn check_skew(input: &PlanningInput, watched: &BTreeSet<AssetId>, vio
     let assets = || input.assets.iter().filter(|(id, _)| watched.contains(*id));
     let mut dates: Vec<(Timestamp, String)> =
         assets().map(|(id, asset)| (asset.observed_at, format!("the price of {id}"))).collect();
-    if super::grades::are_used(&input.policy) {
+    if input.policy.uses_grades() {
         let newest =
             input.assets.values().filter_map(|asset| candidates::grade(input, asset)).map(|grade| grade.at).max();
         dates.extend(newest.map(|at| (at, "the newest grade".to_owned())));
@@ -200,6 +219,13 @@ pub(super) fn check_account(input: &PlanningInput, violations: &mut Vec<GuardVio
                 value = value.zip(worth).and_then(|(sum, worth)| sum.checked_add(worth));
             }
         }
+    }
+    // An amount beyond all there is would sell everything; more likely it has a digit too many.
+    if let (Flow::Withdraw(amount), Some(value)) = (&input.flow, value)
+        && amount.get() > value
+    {
+        let shown = format!("{amount}, and the account is worth {}", value.round_dp(2).normalize());
+        report("withdrawal", "flow.withdraw".to_owned(), shown, "withdraw at most what the account is worth");
     }
     if value.is_none_or(|value| value > Decimal::from(MAX_NET_ASSET_VALUE)) {
         let shown = value.map_or_else(|| "out of range".to_owned(), |value| value.normalize().to_string());

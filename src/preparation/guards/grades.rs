@@ -5,19 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{age, candidates, in_hours, longer_than, named};
-use crate::model::policy::{RankBy, WeightMethod};
-use crate::model::{AssetId, AssetRecord, Decimal, PlanningInput, Policy, Signal};
+use crate::model::{AssetId, AssetRecord, Decimal, Grade, PlanningInput, Signal};
 use crate::preparation::GuardViolation;
-
-/// Does any rule of the policy look at the grade?
-#[must_use]
-pub fn are_used(policy: &Policy) -> bool {
-    policy.ranking.by == RankBy::Grade
-        || policy.eligibility.require_grade
-        || policy.eligibility.min_grade.is_some()
-        || matches!(policy.reference_weights.method, WeightMethod::Grade | WeightMethod::MarketCapGrade)
-        || !policy.objective.grade_tilt.is_zero()
-}
 
 fn report(violations: &mut Vec<GuardViolation>, guard: &str, field: &str, value: String, remedy: &str) {
     violations.push(GuardViolation {
@@ -33,7 +22,7 @@ pub(super) fn check_dates(input: &PlanningInput, violations: &mut Vec<GuardViola
     let of = |date: &dyn Fn(&AssetRecord) -> Option<Timestamp>| -> Vec<(&AssetId, Timestamp)> {
         input.assets.iter().filter_map(|(id, asset)| date(asset).map(|at| (id, at))).collect()
     };
-    if are_used(&input.policy) {
+    if input.policy.uses_grades() {
         let dates = of(&|asset| candidates::grade(input, asset).map(|grade| grade.at));
         check_source(input, "grades", &dates, violations);
     }
@@ -112,36 +101,31 @@ pub(super) fn drop_stale(input: &mut PlanningInput) {
     }
 }
 
-/// Of the members (before the first run: of the leading candidates), enough must be graded.
+/// Of the members (before the first run: of the leading candidates), enough must be graded. Graded too low is graded.
 pub(super) fn check_missing(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
-    if !are_used(&input.policy) {
+    if !input.policy.uses_grades() {
         return;
     }
-    let is_graded = |asset: &&AssetRecord| candidates::grade(input, asset).is_some();
-    let (missing, all, who) = if input.state.members.is_empty() {
-        let count = input.policy.ranking.members;
-        // As many as there would be if everything were graded, against those of them that are.
-        let all = candidates::leading(input, count, false).len();
-        let leading = candidates::leading(input, count, true);
-        let graded = leading.iter().filter(|(_, asset)| is_graded(asset)).count();
-        let ungraded: Vec<&AssetId> =
-            leading.iter().filter(|(_, asset)| !is_graded(asset)).map(|(id, _)| *id).collect();
-        (all - graded.min(all), all, named(ungraded))
+    let members = &input.state.members;
+    let leading = candidates::leading(input, input.policy.ranking.members, false);
+    // A member without a price is not missing a grade: it is reported as unpriced, or gone.
+    let (asked, all): (Vec<(&AssetId, &AssetRecord)>, usize) = if members.is_empty() {
+        let all = leading.len();
+        (leading, all)
     } else {
-        let members = &input.state.members;
-        // A member without a price is not missing a grade: it is reported as unpriced, or gone.
-        let ungraded: Vec<&AssetId> =
-            members.iter().filter(|id| input.assets.get(*id).is_some_and(|asset| !is_graded(&asset))).collect();
-        (ungraded.len(), members.len(), named(ungraded))
+        (input.assets.iter().filter(|(id, _)| members.contains(*id)).collect(), members.len())
     };
+    let ungraded: Vec<&AssetId> =
+        asked.into_iter().filter(|(_, asset)| candidates::grade(input, asset).is_none()).map(|(id, _)| id).collect();
+    let missing = ungraded.len();
     if all == 0 {
         return;
     }
     let share = Decimal::from(missing) / Decimal::from(all);
     let most = input.policy.guards.max_missing_grades;
     if share > most.get() {
-        let names = if who.is_empty() { String::new() } else { format!(": {who}") };
-        let value = format!("{missing} of {all} members have no grade, and at most {most} of them may{names}");
+        let names = named(ungraded);
+        let value = format!("{missing} of {all} members have no grade, and at most {most} of them may: {names}");
         report(
             violations,
             "max_missing_grades",
@@ -153,7 +137,7 @@ pub(super) fn check_missing(input: &PlanningInput, violations: &mut Vec<GuardVio
 }
 
 pub(super) fn check_zero(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
-    if !are_used(&input.policy) {
+    if !input.policy.uses_grades() {
         return;
     }
     let grades: Vec<Decimal> = input
@@ -168,8 +152,48 @@ pub(super) fn check_zero(input: &PlanningInput, violations: &mut Vec<GuardViolat
     }
 }
 
+/// The order of the market by grade does not turn round at once; on a scale turned round, or with grades dealt out to
+/// the wrong assets, it does. The order and not the figures: all grades may well rise or fall together.
+pub(super) fn check_grade_flips(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
+    let Some(last) = input.state.last_grades.get(&input.policy.ranking.grade).filter(|_| input.policy.uses_grades())
+    else {
+        return;
+    };
+    let now = |id: &AssetId| candidates::grade(input, input.assets.get(id)?).map(|grade| grade.value);
+    let both: Vec<(Grade, Grade)> = last.iter().filter_map(|(id, last)| Some((*last, now(id)?))).collect();
+    let (turned, ordered) = turned_pairs(both);
+    let most = input.policy.guards.grade_flips();
+    if ordered > 0 && Decimal::from(turned) / Decimal::from(ordered) > most {
+        let value = format!(
+            "{turned} of {ordered} pairs of assets changed their order by grade since the run before, and at most {most} \
+             of them may"
+        );
+        let remedy = "confirm the grades with the source; if they are right, raise guards.max_grade_flips for one run";
+        report(violations, "max_grade_flips", "grades", value, remedy);
+    }
+}
+
+/// Of grades before and now: the pairs of assets whose order turned round, and those that have an order both times.
+fn turned_pairs(mut grades: Vec<(Grade, Grade)>) -> (usize, usize) {
+    grades.sort_unstable();
+    let (mut turned, mut ordered) = (0, 0);
+    // What those that were worse before are graded now, rising.
+    let mut worse: Vec<Grade> = Vec::with_capacity(grades.len());
+    for equals in grades.chunk_by(|left, right| left.0 == right.0) {
+        for (_, now) in equals {
+            let above = worse.len() - worse.partition_point(|other| other <= now);
+            turned += above;
+            ordered += above + worse.partition_point(|other| other < now);
+        }
+        for (_, now) in equals {
+            worse.insert(worse.partition_point(|other| other < now), *now);
+        }
+    }
+    (turned, ordered)
+}
+
 /// Signals do not turn for most of the market at once; a source that was inverted or mixed up does that.
-pub(super) fn check_flips(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
+pub(super) fn check_signal_flips(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
     if input.policy.regime.is_none() {
         return;
     }
@@ -197,5 +221,39 @@ pub(super) fn check_flips(input: &PlanningInput, violations: &mut Vec<GuardViola
             value,
             "confirm the signals with the source before running again",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(before: &[i64], now: &[i64]) -> (usize, usize) {
+        let grade = |value: &i64| Grade::new(Decimal::from(*value)).expect("a grade");
+        turned_pairs(before.iter().map(grade).zip(now.iter().map(grade)).collect())
+    }
+
+    #[test]
+    fn pairs_are_counted_as_they_turn() {
+        assert_eq!(pairs(&[], &[]), (0, 0));
+        assert_eq!(pairs(&[1, 2, 3, 4], &[10, 20, 30, 40]), (0, 6));
+        assert_eq!(pairs(&[1, 2, 3, 4], &[99, 98, 97, 96]), (6, 6));
+        assert_eq!(pairs(&[4, 1, 3, 2], &[40, 10, 20, 30]), (1, 6), "of 3 and 2");
+        assert_eq!(pairs(&[1, 1, 2], &[7, 9, 8]), (1, 2), "equals before have no order");
+        assert_eq!(pairs(&[1, 2, 3], &[5, 5, 4]), (2, 2), "nor have equals now");
+    }
+
+    #[test]
+    fn a_count_pair_by_pair_agrees() {
+        let (before, now): (Vec<i64>, Vec<i64>) = (0..60).map(|n| ((n * 37) % 41, (n * n * 13 + n) % 29)).unzip();
+        let mut counted = (0, 0);
+        for left in 0..before.len() {
+            for right in 0..left {
+                let product = (before[left] - before[right]) * (now[left] - now[right]);
+                counted.0 += usize::from(product < 0);
+                counted.1 += usize::from(product != 0);
+            }
+        }
+        assert_eq!(pairs(&before, &now), counted);
     }
 }

@@ -11,7 +11,7 @@ mod candidates;
 mod data;
 mod grades;
 
-pub use grades::{are_used as grades_are_used, tells_of_stale_grades};
+pub use grades::tells_of_stale_grades;
 
 use std::collections::BTreeSet;
 
@@ -29,6 +29,7 @@ pub(super) fn enforce(mut input: PlanningInput) -> Result<PlanningInput, Prepara
     let watched = watched(&input);
     data::drop_unsound(&mut input, &watched);
     data::note_vanished_members(&mut input);
+    data::check_consent(&input, &mut violations);
     data::check_universe(&input, &mut violations);
     data::check_prices(&input, &watched, &mut violations);
     data::check_skew(&input, &watched, &mut violations);
@@ -36,7 +37,8 @@ pub(super) fn enforce(mut input: PlanningInput) -> Result<PlanningInput, Prepara
     data::check_account(&input, &mut violations);
     grades::check_missing(&input, &mut violations);
     grades::check_zero(&input, &mut violations);
-    grades::check_flips(&input, &mut violations);
+    grades::check_grade_flips(&input, &mut violations);
+    grades::check_signal_flips(&input, &mut violations);
     if violations.is_empty() {
         return Ok(input);
     }

@@ -27,6 +27,7 @@ pub(super) fn faults(place: &str, policy: &Policy) -> Vec<BadInput> {
     check.limits(&policy.limits, policy);
     check.costs(&policy.costs);
     check.orders(&policy.orders);
+    check.collar(policy.orders.collar, policy.costs.half_spread);
     check.guards(&policy.guards);
     check.faults
 }
@@ -159,12 +160,13 @@ impl Checker<'_> {
             None if rest > 0 => reachable = Decimal::ONE,
             None => {}
         }
-        let problem = "the caps of all members together are below 1, so the index cannot be fully weighted";
+        let shown = weights.max_weight.map_or_else(|| "none".to_owned(), |cap| cap.to_string());
+        let problem = format!("the caps of all {members} members together are {}, below 1", reachable.normalize());
         self.rule(
             reachable >= Decimal::ONE,
             "reference_weights.max_weight",
-            &reachable.normalize(),
-            problem,
+            &shown,
+            &problem,
             "raise the caps or take more members",
         );
     }
@@ -496,11 +498,21 @@ impl Checker<'_> {
         );
     }
 
+    /// Prices are mid prices: a buy meets the ask half a spread above, a sell the bid half a spread below.
+    fn collar(&mut self, collar: Rate, half_spread: Rate) {
+        let problem = format!("not above costs.half_spread ({half_spread}), so no order would fill");
+        let remedy = "raise orders.collar, or lower costs.half_spread if the market is tighter";
+        self.rule(collar > half_spread, "orders.collar", &collar, &problem, remedy);
+    }
+
     fn guards(&mut self, guards: &Guards) {
         self.at_least_one("guards.max_price_age_hours", guards.max_price_age_hours);
         self.at_least_one("guards.max_grade_age_hours", guards.max_grade_age_hours);
         self.share("guards.max_missing_grades", guards.max_missing_grades);
         self.share("guards.max_signal_flips", guards.max_signal_flips);
+        if let Some(flips) = guards.max_grade_flips {
+            self.share("guards.max_grade_flips", flips);
+        }
         let holds = guards.max_price_jump.get() > Decimal::ONE;
         let problem = "not above 1, so every price would be a jump";
         self.rule(holds, "guards.max_price_jump", &guards.max_price_jump, problem, "write a factor such as \"3\"");

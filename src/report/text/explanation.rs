@@ -177,6 +177,8 @@ fn listing(known: &KnownAsset) -> String {
     };
     let lot = known.lot_size.map_or_else(String::new, |lot| format!(", lot {}", number::quantity(lot)));
     let tick = known.tick_size.map_or_else(String::new, |tick| format!(", tick {tick}"));
-    let least = known.min_notional.map_or_else(String::new, |least| format!(", least order {}", number::money(least)));
-    format!("{instrument}, {status}{lot}{tick}{least}")
+    let units =
+        known.min_quantity.map_or_else(String::new, |least| format!(", least order {}", number::quantity(least)));
+    let worth = known.min_notional.map_or_else(String::new, |least| format!(" and worth {}", number::money(least)));
+    format!("{instrument}, {status}{lot}{tick}{units}{worth}")
 }

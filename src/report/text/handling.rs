@@ -69,8 +69,7 @@ fn attention(order: &OrderAttention, short: &str, canvas: &Canvas) -> String {
     let what =
         format!("{side} {} {instrument}: {state}{filled}; {}", number::quantity(order.quantity), canvas.clean(note));
     let mut out = canvas.fill(&Line::new(Tone::Bad, format!("  {} ", canvas.pick("•", "*"))), Tone::Plain, &what);
-    let id = format!("client order id {}", order.client_order_id);
-    out.push_str(&canvas.fill(&Line::plain("    "), Tone::Faint, &id));
+    out.push_str(&canvas.fill(&Line::plain("    "), Tone::Faint, &format!("at the venue: {}", order.look_for)));
     if order.wants_answer {
         let answer = format!(
             "rebalance settle {short} --order {} --not-placed --reason \"…\", or --filled QUANTITY --price PRICE",

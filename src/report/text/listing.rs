@@ -7,10 +7,14 @@ use super::{number, time};
 use crate::report::document::{KillSwitchReport, PolicyCheck, ReplayReport, RunLine};
 use crate::report::published::RunState;
 
+/// `portfolio` is the one that was asked for; absent: every portfolio.
 #[must_use]
-pub fn run_list(runs: &[RunLine], canvas: &Canvas) -> String {
+pub fn run_list(runs: &[RunLine], portfolio: Option<&str>, canvas: &Canvas) -> String {
     if runs.is_empty() {
-        return "No runs yet. `rebalance run CASE` makes one.\n".to_owned();
+        return match portfolio {
+            Some(portfolio) => format!("No run of portfolio {portfolio}. `rebalance runs` lists those of all.\n"),
+            None => "No runs yet. `rebalance run CASE` makes one.\n".to_owned(),
+        };
     }
     let mut grid = Grid::new([
         Column::left("run"),
@@ -91,8 +95,10 @@ pub fn kill_switch(report: &KillSwitchReport, canvas: &Canvas) -> String {
     let what = report.portfolio.as_ref().map_or_else(|| "everything".to_owned(), |id| format!("portfolio {id}"));
     let (tone, state) = if report.on { (Tone::Bad, "on") } else { (Tone::Good, "off") };
     let effect = if report.on { "nothing is sent" } else { "orders may be sent" };
-    let since =
-        report.updated_at.map_or_else(|| "never set".to_owned(), |at| format!("since {}: {}", time(at), report.note));
+    let since = match (report.updated_at, &report.operator) {
+        (Some(at), Some(operator)) => format!("since {}, by {operator}: {}", time(at), report.note),
+        _ => "never set".to_owned(),
+    };
     let line = Line::plain(format!("kill switch of {what}: ")).and(tone, state).and(Tone::Plain, format!(", {effect}"));
     format!("{}\n{}", line.render(canvas), canvas.fill(&Line::plain("  "), Tone::Faint, &since))
 }

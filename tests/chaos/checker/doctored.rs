@@ -18,7 +18,7 @@ struct Case {
 
 type Lie = (&'static str, fn(&mut Case));
 
-const LIES: [Lie; 11] = [
+const LIES: [Lie; 12] = [
     ("S1", |case| case.accepted.push(case.accepted[0].clone())),
     ("S2", |case| {
         let committed = case.evidence.runs.iter_mut().rfind(|write| write.item["commitment"]["M"].is_object());
@@ -50,6 +50,10 @@ const LIES: [Lie; 11] = [
         made.expect("an order was made").item["state"] = json!({ "S": "filled" });
     }),
     ("S8", |case| item_of_the_first(case)["state"] = json!({ "S": "not_placed" })),
+    ("S9", |case| {
+        // Whether or not there was a dry run: one that placed an order.
+        case.evidence.dry_runs.entry(0).or_default().push("venue: place".to_owned());
+    }),
     ("S10", |case| "OTHERUSDT".clone_into(&mut case.accepted[0].placing.instrument)),
     ("no order lost", |case| {
         let id = case.accepted[0].placing.client_order_id.clone();

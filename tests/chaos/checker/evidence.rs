@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::history::{Line, What};
 use crate::steps::{kind, text};
 use crate::venue_server::Placing;
+use crate::worker::DRY_RUN;
 
 /// One item as a successful write left it, and what the write expected to find.
 #[derive(Debug, Clone)]
@@ -62,6 +63,10 @@ pub(crate) struct Evidence {
     pub(crate) sent: Vec<Sent>,
     pub(crate) kills: Vec<Kill>,
     pub(crate) workers: usize,
+    /// How many workers were to do what, by the first word of their task.
+    pub(crate) acts: BTreeMap<String, usize>,
+    /// What each dry run asked for, by worker.
+    pub(crate) dry_runs: BTreeMap<u32, Vec<String>>,
     pub(crate) cuts: usize,
     pub(crate) delays: usize,
     pub(crate) requests: usize,
@@ -79,10 +84,20 @@ impl Evidence {
         let mut tokens = BTreeSet::new();
         for (position, line) in lines.iter().enumerate() {
             match &line.what {
-                What::Started { .. } => evidence.workers += 1,
+                What::Started { task } => {
+                    evidence.workers += 1;
+                    let act = task.split(' ').next().unwrap_or_default();
+                    *evidence.acts.entry(act.to_owned()).or_default() += 1;
+                    if act == DRY_RUN {
+                        evidence.dry_runs.insert(line.worker, Vec::new());
+                    }
+                }
                 What::Asked { number, step, body } => {
                     evidence.requests += 1;
                     evidence.steps.insert(step.clone());
+                    if let Some(asked) = evidence.dry_runs.get_mut(&line.worker) {
+                        asked.push(step.clone());
+                    }
                     asked.insert(*number, (position, line));
                     if step == "venue: place" {
                         let placing = serde_json::from_value(body.clone()).expect("an order");

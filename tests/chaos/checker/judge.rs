@@ -22,6 +22,7 @@ const S5: &str = "S5 nothing sent or accepted past its attempt's deadline";
 const S6: &str = "S6 one unsettled run per venue account";
 const S7: &str = "S7 states move along the table";
 const S8: &str = "S8 not placed means that nothing was accepted";
+const S9: &str = "S9 a dry run writes and sends nothing";
 const S10: &str = "S10 sent as planned, bought with cash that was there";
 const LOST: &str = "no order lost: the store ends with what the venue did";
 const ENDS: &str = "every run ends, or an alarm says that a person must look";
@@ -44,6 +45,7 @@ pub(super) fn judge(evidence: &Evidence, items: &[Value], accepted: &[Accepted])
     journal_first(evidence, accepted, &mut verdict);
     one_unsettled(evidence, &mut verdict);
     along_the_table(evidence, &mut verdict);
+    nothing_written(evidence, &mut verdict);
     as_planned(&store, accepted, &mut verdict);
     nothing_lost(&store, accepted, &mut verdict);
     every_run_ends(&store, &mut verdict);
@@ -114,6 +116,7 @@ fn count(evidence: &Evidence, verdict: &mut Verdict) {
     let at = |step: &&str| verdict.kills_at.get(*step).map_or(0, |(before, after)| before + after);
     verdict.rarest_step = NAMED_STEPS.iter().map(at).min().unwrap_or(0);
     verdict.workers = evidence.workers;
+    verdict.acts.clone_from(&evidence.acts);
     verdict.requests = evidence.requests;
     verdict.cuts = evidence.cuts;
     verdict.delays = evidence.delays;
@@ -256,6 +259,17 @@ fn along_the_table(evidence: &Evidence, verdict: &mut Verdict) {
             let single = writes.len() == 1 && *revision == place as u64 + 1;
             verdict.rule(S7, (legal || same) && single, || format!("order {id}: {from} → {to} as revision {revision}"));
             from = to;
+        }
+    }
+}
+
+/// Every request of a dry run is a read by its name: what is not known to be one counts as a write.
+fn nothing_written(evidence: &Evidence, verdict: &mut Verdict) {
+    const READS: [&str; 3] = ["store: read ", "store: list ", "venue: account"];
+    for (worker, asked) in &evidence.dry_runs {
+        for step in asked {
+            let reads = READS.iter().any(|read| step.starts_with(read));
+            verdict.rule(S9, reads, || format!("worker {worker} asked for {step}"));
         }
     }
 }

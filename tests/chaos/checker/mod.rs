@@ -37,7 +37,7 @@ pub(crate) const NAMED_STEPS: [&str; 20] = [
     "store: write order (unknown)",
     "store: release the lock, write run (done)",
     "store: update chunk",
-    "store: list by unsettled_runs",
+    "store: list lock",
 ];
 
 /// Judges everything that was recorded, and whether lies about it would have been seen.

@@ -13,6 +13,8 @@ pub(crate) struct Verdict {
     pub(crate) kills_at: BTreeMap<String, (usize, usize)>,
     pub(crate) rarest_step: usize,
     pub(crate) workers: usize,
+    /// By the first word of their task.
+    pub(crate) acts: BTreeMap<String, usize>,
     pub(crate) requests: usize,
     pub(crate) cuts: usize,
     pub(crate) delays: usize,
@@ -43,7 +45,7 @@ impl Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "workers {}, exit codes of those not killed {:?}", self.workers, self.endings)?;
+        writeln!(f, "workers {} {:?}, exit codes of those not killed {:?}", self.workers, self.acts, self.endings)?;
         writeln!(f, "requests {}, cut {}, delayed {}", self.requests, self.cuts, self.delays)?;
         writeln!(f, "SIGKILLs {}, of which between claim and end {}", self.kills, self.kills_between)?;
         for (step, (before, after)) in &self.kills_at {

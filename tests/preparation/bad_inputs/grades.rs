@@ -1,6 +1,7 @@
 //! Grades and signals that are not fit to trade on.
 
-use index_rebalancer::model::Signal;
+use index_rebalancer::model::policy::GradeKind;
+use index_rebalancer::model::{Grade, Signal};
 
 use super::{Row, asset, case, edit, remembered};
 
@@ -191,6 +192,23 @@ pub(super) fn rows() -> Vec<Row> {
                 }
             },
             &["max_signal_flips", "2 of 3 signals turned round", "bitcoin, solana", "0.5", "confirm"],
+        ),
+        // The day's 80.5, 61 and 55 on a scale turned round.
+        remembered(
+            "a mass flip of grades",
+            |state| {
+                let grades = [("bitcoin", "19.5"), ("ethereum", "39"), ("solana", "45")];
+                let grade =
+                    |(id, grade): (&str, &str)| (asset(id), Grade::new(grade.parse().expect(grade)).expect(grade));
+                let _ = state.last_grades.insert(GradeKind::Investor, grades.into_iter().map(grade).collect());
+            },
+            &[
+                "max_grade_flips: grades",
+                "3 of 3 pairs",
+                "at most 0.35",
+                "confirm the grades",
+                "guards.max_grade_flips",
+            ],
         ),
     ]
 }

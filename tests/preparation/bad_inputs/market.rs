@@ -89,6 +89,13 @@ pub(super) fn rows() -> Vec<Row> {
             ",-84000,",
             &["line 2, price_usd = \"-84000\"", "below the minimum"],
         ),
+        edit(
+            "price zero, negative, stale or jumped",
+            "market.csv",
+            ",84000,",
+            ",0.0000000000000000009,",
+            &["line 2, price_usd = \"0.0000000000000000009\"", "below the minimum", "from 1e-18"],
+        ),
         edit("price zero, negative, stale or jumped", "market.csv", ",84000,", ",,", &["line 2, price_usd", "empty"]),
         edit(
             "price zero, negative, stale or jumped",
@@ -143,14 +150,20 @@ pub(super) fn rows() -> Vec<Row> {
             |state| {
                 let _ = state.last_prices.insert(asset("ethereum"), Price::parse("533").expect("a price"));
             },
-            &["max_price_jump: assets.ethereum.price", "533 in the run before, 1600 now", "factor 3", "[[migrations]]"],
+            &[
+                "max_price_jump: assets.ethereum.price",
+                "533 in the last run that saw it, 1600 now",
+                "factor 3",
+                "guards.confirmed_prices",
+                "[[migrations]]",
+            ],
         ),
         remembered(
             "price zero, negative, stale or jumped",
             |state| {
                 let _ = state.last_prices.insert(asset("ethereum"), Price::parse("4801").expect("a price"));
             },
-            &["max_price_jump: assets.ethereum.price", "4801 in the run before"],
+            &["max_price_jump: assets.ethereum.price", "4801 in the last run"],
         ),
         edit(
             "negative holding",

@@ -6,6 +6,7 @@ mod files;
 mod grades;
 mod market;
 mod numbers;
+mod sources;
 
 use index_rebalancer::model::{AssetId, PortfolioState};
 use index_rebalancer::preparation::{PreparationError, event};
@@ -19,8 +20,10 @@ use crate::workspace::Workspace;
 enum At {
     /// By rows of the table below.
     Here,
-    /// By tests of the part that meets it, after preparation.
-    Later,
+    /// By tests of the part that meets it, after preparation: each a file and a function in it.
+    Later(&'static [(&'static str, &'static str)]),
+    /// By nothing: the product has no such input, so that no file under `src` has this word.
+    NoSuchInput(&'static str),
 }
 
 /// The entries of the two lists that end in a refusal, in their order.
@@ -66,14 +69,46 @@ const ENTRIES: &[(&str, At)] = &[
     ("holdings that changed while being read", At::Here),
     ("orders of an earlier run unsettled", At::Here),
     ("empty universe", At::Here),
-    ("program infeasible", At::Later),
-    ("a solution with NaN", At::Later),
-    ("weights + cash + cost", At::Later),
-    ("over turnover, loss or notional limit", At::Later),
-    ("selling more than held", At::Later),
-    ("buying more than cash", At::Later),
-    ("kill switch on or unreadable", At::Later),
-    ("malformed secret", At::Later),
+    ("program infeasible", At::Later(NO_OPTIMUM)),
+    ("a solution with NaN", At::Later(NO_NUMBER)),
+    ("weights + cash + cost", At::Later(NOT_ONE)),
+    ("over turnover, loss or notional limit", At::Later(OVER_A_LIMIT)),
+    ("selling more than held", At::Later(&[("tests/verification/permission.rs", "more_is_not_sold_than_is_free")])),
+    ("buying more than cash", At::Later(OVER_CASH)),
+    ("kill switch on or unreadable", At::Later(SWITCHED_OFF)),
+    ("malformed secret", At::NoSuchInput("secret")),
+];
+
+const NO_OPTIMUM: &[(&str, &str)] = &[
+    ("src/planning/tests/mod.rs", "hard_limits_that_conflict_are_named_with_a_repair"),
+    ("src/planning/solver.rs", "a_failing_backend_is_no_verdict"),
+    ("src/planning/solver.rs", "what_was_stopped_before_a_proof_is_refused"),
+    ("src/planning/error.rs", "a_failed_solver_says_what_failed_and_what_to_do"),
+];
+
+const NO_NUMBER: &[(&str, &str)] =
+    &[("src/planning/solver.rs", "a_solution_that_is_not_finite_or_out_of_bounds_is_refused")];
+
+const NOT_ONE: &[(&str, &str)] = &[
+    ("tests/verification/statement.rs", "totals_are_exact"),
+    ("tests/verification/statement.rs", "cash_that_appears_breaks_both_forms_of_the_budget"),
+    ("src/planning/error.rs", "a_plan_that_breaks_a_limit_does_not_leave"),
+];
+
+const OVER_A_LIMIT: &[(&str, &str)] = &[
+    ("tests/verification/limits.rs", "limits_hold_up_to_their_bound_and_lot_allowance_and_no_further"),
+    ("tests/verification/limits.rs", "controls_stop_orders_that_are_too_large_or_too_many"),
+    ("tests/execution/controls.rs", "each_limit_stops_the_run_at_the_last_step"),
+];
+
+const OVER_CASH: &[(&str, &str)] = &[
+    ("tests/verification/limits.rs", "cash_lasts_at_the_worst_prices"),
+    ("tests/execution/controls.rs", "buys_stop_where_the_actual_cash_ends"),
+];
+
+const SWITCHED_OFF: &[(&str, &str)] = &[
+    ("tests/execution/controls.rs", "a_switch_that_is_on_ends_the_run_before_anything_is_prepared"),
+    ("tests/execution/controls.rs", "the_switch_is_read_again_at_the_last_step"),
 ];
 
 /// A bad input: the entry it is an instance of, what is done, and what the message must contain.
@@ -183,11 +218,24 @@ fn every_bad_input_is_refused_with_field_value_and_remedy() {
 }
 
 #[test]
-fn every_entry_of_the_list_has_rows_and_every_row_an_entry() {
+fn every_entry_of_the_list_is_covered_and_every_row_has_an_entry() {
     let rows = rows();
     for (entry, at) in ENTRIES {
         let count = rows.iter().filter(|row| row.entry == *entry).count();
         assert_eq!(count > 0, *at == At::Here, "{entry}: {count} rows");
+        match at {
+            At::Here => {}
+            At::Later(tests) => {
+                assert!(!tests.is_empty(), "{entry}: no test");
+                for (file, test) in *tests {
+                    assert!(sources::has_test(file, test), "{entry}: {file} has no test {test}");
+                }
+            }
+            At::NoSuchInput(word) => {
+                let met = sources::with_word("src", word);
+                assert!(met.is_empty(), "{entry}: {met:?} know it now; it needs rows or tests");
+            }
+        }
     }
     for row in &rows {
         assert!(ENTRIES.iter().any(|(entry, _)| *entry == row.entry), "{} is not in the list", row.entry);

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use index_rebalancer::adapters::clock::ManualClock;
 use index_rebalancer::adapters::files::token_metrics::Endpoint;
 use index_rebalancer::adapters::https::{HttpsClient, HttpsLimits, Trust};
 use index_rebalancer::adapters::secrets::CachedSecret;
@@ -15,6 +14,7 @@ use index_rebalancer::ports::counter::{Counted, Counter, Counters};
 use index_rebalancer::ports::secret::{Secret, SecretError, SecretReader, Stage};
 use serde_json::{Value, json};
 
+use crate::manual_clock::ManualClock;
 use crate::scripted_server::{Recorded, Reply, ScriptedServer};
 
 /// A key that must never be seen anywhere but in the header of a request.

@@ -1,5 +1,7 @@
 //! Behaviour of the whole planner on inputs small enough to work out by hand.
 
+mod order_limits;
+
 use std::collections::BTreeMap;
 
 use crate::model::grade::Dated;
@@ -68,8 +70,24 @@ fn nobody_eligible_names_the_commonest_reason() {
     let error = plan(&input(policy, &["600", "600"], &[], "100")).expect_err("nobody is eligible");
     assert_eq!(
         error,
-        PlanError::EmptyUniverse { candidates: 2, commonest: "market cap 600 is below 1,000".to_owned() }
+        PlanError::EmptyUniverse {
+            candidates: 2,
+            commonest: "market cap below the least (2 of them, such as a: market cap 600 is below 1,000)".to_owned(),
+        }
     );
+}
+
+#[test]
+fn the_commonest_reason_counts_rules_and_not_sentences() {
+    let policy = policy(|policy| policy.eligibility.min_market_cap = Some(Money::parse("1000").expect("money")));
+    let mut input = input(policy, &["600", "700", "500", "2000", "2000"], &[], "100");
+    // Two say the same words; three break one rule, each with a figure of its own.
+    for name in ["d", "e"] {
+        input.assets.get_mut(&id(name)).expect(name).listing = None;
+    }
+    let error = plan(&input).expect_err("nobody is eligible");
+    let commonest = "market cap below the least (3 of them, such as a: market cap 600 is below 1,000)".to_owned();
+    assert_eq!(error, PlanError::EmptyUniverse { candidates: 5, commonest });
 }
 
 #[test]
@@ -241,10 +259,10 @@ fn hard_limits_that_conflict_are_named_with_a_repair() {
     let error = plan(&input(policy, &["600", "300", "100"], &holdings, "200")).expect_err("they conflict");
     let PlanError::Conflict(conflict) = &error else { panic!("{error}") };
     assert_eq!(conflict.limits, ["turnover", "max_weight(a)"]);
-    let repairs: BTreeMap<&str, Weight> =
+    let repairs: BTreeMap<&str, Decimal> =
         conflict.repairs.iter().map(|repair| (repair.limit.as_str(), repair.to)).collect();
-    assert_eq!(repairs.get("max_weight(a)").map(|to| to.get().round_dp(4)), Some(dec("0.7")));
-    assert_eq!(repairs.get("turnover").map(|to| to.get().round_dp(4)), Some(dec("0.15")));
+    assert_eq!(repairs.get("max_weight(a)").map(|to| to.round_dp(4)), Some(dec("0.7")));
+    assert_eq!(repairs.get("turnover").map(|to| to.round_dp(4)), Some(dec("0.15")));
     assert!(error.to_string().contains("it would do to move turnover from 0.05 to 0.15"), "{error}");
 }
 
@@ -304,6 +322,42 @@ fn what_is_worth_less_than_the_venues_minimum_is_stranded() {
     let plan = planned(&input(policy(|_| {}), &["600", "300", "100", "1"], &[("d", "5")], "9995"));
     assert_eq!(code_of(&plan, "d"), ReasonCode::Stranded);
     assert!(plan.relaxations.is_empty(), "a stranded holding stands outside the limits");
+}
+
+/// What the plan says of `d`, which is to be sold: `held` units at 1, of which a run sells at most 1 % of `volume`.
+fn sentence_of_a_sale(held: &str, volume: &str, edit: impl FnOnce(&mut PlanningInput)) -> String {
+    let policy = policy(|policy| policy.limits.participation = Some(Rate::parse("0.01").expect("rate")));
+    let mut input = input(policy, &["600", "300", "100", "1"], &[("d", held)], "9995");
+    let record = input.assets.get_mut(&id("d")).expect("d");
+    record.average_daily_volume = Some(Money::parse(volume).expect("money"));
+    edit(&mut input);
+    let plan = planned(&input);
+    plan.positions.iter().find(|position| position.asset == id("d")).expect("d").reason.sentence.clone()
+}
+
+#[test]
+fn a_sale_that_cannot_be_names_the_minimum_in_its_way() {
+    let min_quantity = |input: &mut PlanningInput| {
+        let listing = input.assets.get_mut(&id("d")).and_then(|record| record.listing.as_mut()).expect("listed");
+        listing.min_quantity = Quantity::parse("40").expect("quantity");
+    };
+    let min_trade = |input: &mut PlanningInput| input.policy.orders.min_trade = Money::parse("25").expect("money");
+    let nothing = |_: &mut PlanningInput| {};
+    assert_eq!(sentence_of_a_sale("5", "100000", nothing), "all of it is worth 4.95 and the venue's minimum is 10");
+    assert_eq!(
+        sentence_of_a_sale("30", "100000", min_quantity),
+        "all of it is 30 and the venue's minimum quantity is 40"
+    );
+    let most = "the most that a run may sell of it is";
+    assert_eq!(sentence_of_a_sale("90", "500", nothing), format!("{most} worth 4.95 and the venue's minimum is 10"));
+    assert_eq!(
+        sentence_of_a_sale("90", "3000", min_quantity),
+        format!("{most} 30 and the venue's minimum quantity is 40")
+    );
+    assert_eq!(
+        sentence_of_a_sale("90", "2000", min_trade),
+        format!("{most} worth 20 and the policy's minimum trade is 25")
+    );
 }
 
 #[test]
@@ -437,4 +491,26 @@ fn a_locked_holding_is_valued_and_not_sold() {
     assert_eq!(plan.net_asset_value.get(), dec("10000"));
     assert_eq!(code_of(&plan, "d"), ReasonCode::Locked);
     assert!(plan.orders.iter().all(|order| order.asset != id("d")));
+}
+
+/// Tilt pulls to the better graded; a member that lost its grade is neither better nor worse.
+#[test]
+fn the_tilt_leaves_a_member_without_a_grade_alone() {
+    let sold = |grade: Option<&str>| {
+        let policy = policy(|policy| policy.objective.grade_tilt = Rate::parse("9").expect("rate"));
+        let holdings = [("a", "5880"), ("b", "2940"), ("c", "980")];
+        let mut input = input(policy, &["600", "300", "100"], &holdings, "200");
+        input.state.members = [id("a"), id("b"), id("c")].into();
+        let grades = &mut input.assets.get_mut(&id("a")).expect("a").grades;
+        grades.investor = grade.map(|grade| Dated {
+            value: crate::model::Grade::new(dec(grade)).expect("grade"),
+            at: at("2025-01-01T00:00:00Z"),
+        });
+        // Outside its band, so that the tilt is asked at all.
+        input.policy.drift_band.kind = BandKind::None;
+        input.policy.drift_band.width = None;
+        planned(&input).orders.iter().any(|order| order.asset == id("a") && order.side == Side::Sell)
+    };
+    assert!(sold(Some("1")), "graded far worse than the others");
+    assert!(!sold(None));
 }

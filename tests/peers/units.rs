@@ -5,22 +5,22 @@
 //! `⌊|target − current| · shares / 10^18⌋` of its smallest units, to the last digit. That is integer arithmetic of up
 //! to 43 digits, beyond `Decimal`, so it is done in `u128` by parts.
 
-use crate::model::{Decimal, InvalidNumber, Quantity, Side};
+use index_rebalancer::model::{Decimal, InvalidNumber, Quantity, Side};
 
 /// One share, in its smallest unit.
 const SHARE: u128 = 1_000_000_000_000_000_000;
 
 /// A trade from one composition to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnitTrade {
-    pub side: Side,
+pub(crate) struct UnitTrade {
+    pub(crate) side: Side,
     /// In whole tokens.
-    pub quantity: Quantity,
+    pub(crate) quantity: Quantity,
 }
 
 /// Why a trade cannot be stated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum UnitError {
+pub(crate) enum UnitError {
     #[error("units {units} times shares {shares} are beyond 3.4e38 smallest units of the token; check their units")]
     TooLarge { units: u128, shares: u128 },
     #[error("a token of {decimals} decimals is not supported; at most 28")]
@@ -34,7 +34,7 @@ pub enum UnitError {
 ///
 /// # Errors
 /// When the product is too large or the token has more than 28 decimals.
-pub fn position(units: u128, shares: u128, decimals: u32) -> Result<Quantity, UnitError> {
+pub(crate) fn position(units: u128, shares: u128, decimals: u32) -> Result<Quantity, UnitError> {
     let too_large = || UnitError::TooLarge { units, shares };
     // units · shares / SHARE, with shares = whole · SHARE + rest and units = high · SHARE + low, so that no product
     // but the result itself can pass 2^128.
@@ -56,7 +56,7 @@ pub fn position(units: u128, shares: u128, decimals: u32) -> Result<Quantity, Un
 ///
 /// # Errors
 /// As [`position`].
-pub fn trade(current: u128, target: u128, shares: u128, decimals: u32) -> Result<Option<UnitTrade>, UnitError> {
+pub(crate) fn trade(current: u128, target: u128, shares: u128, decimals: u32) -> Result<Option<UnitTrade>, UnitError> {
     let side = if target > current { Side::Buy } else { Side::Sell };
     let quantity = position(target.abs_diff(current), shares, decimals)?;
     Ok((!quantity.is_zero()).then_some(UnitTrade { side, quantity }))

@@ -6,16 +6,15 @@
 
 use uuid::Uuid;
 
-use crate::model::{Order, Quantity, Rate};
-
-use super::idempotency::{order_key, payload_digest};
+use index_rebalancer::model::{Order, Quantity, Rate};
+use index_rebalancer::planning::idempotency::{order_key, payload_digest};
 
 /// Most slices of one order. A maximum so small that it would need more is taken for a mistake in its unit.
-pub const MAX_SLICES: usize = 10_000;
+pub(crate) const MAX_SLICES: usize = 10_000;
 
 /// Why an order cannot be sliced.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SlicingError {
+pub(crate) enum SlicingError {
     #[error("the most of a slice is {most}, which is less than one lot of {lot}; raise it to a lot or more")]
     BelowOneLot { most: Quantity, lot: Quantity },
     #[error("a trade of {quantity} in slices of at most {most} needs more than {MAX_SLICES} slices; raise the maximum")]
@@ -30,7 +29,7 @@ pub enum SlicingError {
 ///
 /// # Errors
 /// When not even one lot fits in a slice, or there would be more than [`MAX_SLICES`].
-pub fn slices(quantity: Quantity, most: Quantity, lot: Quantity) -> Result<Vec<Quantity>, SlicingError> {
+pub(crate) fn slices(quantity: Quantity, most: Quantity, lot: Quantity) -> Result<Vec<Quantity>, SlicingError> {
     let full = most.floor_to(lot.get());
     if full.is_zero() {
         return Err(SlicingError::BelowOneLot { most, lot });
@@ -53,7 +52,12 @@ pub fn slices(quantity: Quantity, most: Quantity, lot: Quantity) -> Result<Vec<Q
 ///
 /// # Errors
 /// As [`slices`].
-pub fn slice_order(run_id: Uuid, order: &Order, most: Quantity, lot: Quantity) -> Result<Vec<Order>, SlicingError> {
+pub(crate) fn slice_order(
+    run_id: Uuid,
+    order: &Order,
+    most: Quantity,
+    lot: Quantity,
+) -> Result<Vec<Order>, SlicingError> {
     let parts = slices(order.quantity, most, lot)?;
     let mut notional_left = order.notional;
     let mut cost_left = order.estimated_cost;
@@ -77,8 +81,7 @@ pub fn slice_order(run_id: Uuid, order: &Order, most: Quantity, lot: Quantity) -
 
 /// Arranges slices in rounds: round `n` has slice `n` of every order that has one, sells before buys, otherwise by
 /// the orders' own priority.
-#[must_use]
-pub fn rounds(slices: Vec<Order>) -> Vec<Vec<Order>> {
+pub(crate) fn rounds(slices: Vec<Order>) -> Vec<Vec<Order>> {
     let mut slices = slices;
     slices.sort_by(|left, right| {
         let place = |order: &Order| (order.slice, order.side, order.priority);
@@ -101,7 +104,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::model::{AccountId, AssetId, InstrumentId, Money, Price, Side, VenueId};
+    use index_rebalancer::model::{AccountId, AssetId, InstrumentId, Money, Price, Side, VenueId};
 
     fn quantity(text: &str) -> Quantity {
         Quantity::parse(text).expect(text)

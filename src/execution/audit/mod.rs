@@ -1,9 +1,10 @@
-//! The audit log: one entry for every write of a run or an order, chained by hashes. Pure.
+//! The audit log: one entry for every write of a run, an order or a kill switch, chained by hashes. Pure.
 //!
 //! ```text
 //! run     entry 1 ─▶ entry 2 ─▶ entry 3 ─▶ … ─▶ last entry: digest over the last entry of every order
 //!                       └─▶ order A  entry 1 ─▶ entry 2 …          (an order's first entry names the run's)
 //!                       └─▶ order B  entry 1 …
+//! switch  entry 1 ─▶ entry 2 …                                    (one chain for each kill switch)
 //! ```
 //!
 //! Each chain is numbered by its item's revision, so the conditional write of the item is what keeps two workers
@@ -13,6 +14,9 @@
 //! What it proves: the log is whole and is what the stored items say, along the tables of `transition`. What it
 //! cannot prove: that nobody with write access to the table replaced items and log together.
 
+mod chain;
+mod switch;
+
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
@@ -21,6 +25,8 @@ use super::transition::{order_transition, run_transition};
 use crate::planning::idempotency::digest_of;
 use crate::ports::RunState;
 use crate::ports::store::{Change, ITEM_SCHEMA, LogEntry, OrderItem, RunItem};
+use chain::{Head, Link};
+pub use switch::{SwitchHead, Switching, of_switch, switch_hash_of, verify_switch};
 
 /// A run after a change, with the entry that tells of it. `operator`: on whose word, if a person's.
 #[must_use]
@@ -169,17 +175,15 @@ pub fn verify(stored: Stored<'_>, log: &[LogEntry]) -> Vec<Finding> {
     }
     let run_chain = chains.remove(&None).unwrap_or_default();
     let trunk: Vec<&str> = run_chain.iter().map(|entry| entry.hash.as_str()).collect();
-    let head = Head { run_id: stored.run.run_id, order: None, revision: stored.run.revision };
-    let mut findings = check_chain(head, &run_chain, str::is_empty);
-    let digest = digest_of(&RunItem { log_head: String::new(), ..stored.run.clone() });
-    findings.extend(check_item(head, &run_chain, &digest, &stored.run.log_head));
-
+    let run = stored.run;
+    let digest = digest_of(&RunItem { log_head: String::new(), ..run.clone() });
+    let mut findings = run_head(run, &digest).check(&run_chain, str::is_empty);
     for order in stored.orders {
         let chain = chains.remove(&Some(order.key)).unwrap_or_default();
-        let head = Head { run_id: stored.run.run_id, order: Some(order.key), revision: order.revision };
-        findings.extend(check_chain(head, &chain, |previous| trunk.contains(&previous)));
         let digest = digest_of(&OrderItem { log_head: String::new(), ..order.clone() });
-        findings.extend(check_item(head, &chain, &digest, &order.log_head));
+        let (owner, order, revision, hash) = (&run.run_id, Some(order.key), order.revision, order.log_head.as_str());
+        let head = Head { owner, order, revision, digest: &digest, hash };
+        findings.extend(head.check(&chain, |previous| trunk.contains(&previous)));
     }
     for (order, chain) in chains {
         let what = format!("{} without the order that they tell of", entries(chain.len()));
@@ -196,83 +200,44 @@ const fn chain_of(entry: &LogEntry) -> Option<Uuid> {
     }
 }
 
-/// Where a chain must end.
-#[derive(Debug, Clone, Copy)]
-struct Head {
-    run_id: Uuid,
-    order: Option<Uuid>,
-    revision: u64,
+fn run_head<'a>(run: &'a RunItem, digest: &'a str) -> Head<'a, Uuid> {
+    Head { owner: &run.run_id, order: None, revision: run.revision, digest, hash: &run.log_head }
 }
 
-impl Head {
-    fn finding(self, sequence: Option<u64>, fault: Fault, what: impl Into<String>) -> Finding {
-        Finding { order: self.order, sequence, fault, what: what.into() }
-    }
-}
+impl Link for LogEntry {
+    type Owner = Uuid;
 
-/// Numbers without a gap, each entry's own hash, each entry's link, each move along the tables.
-fn check_chain(head: Head, chain: &[&LogEntry], is_root: impl Fn(&str) -> bool) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let mut expected = 1;
-    let mut before: Option<&LogEntry> = None;
-    for entry in chain.iter().copied() {
-        let at = Some(entry.sequence);
-        if entry.sequence > expected && chain.iter().any(|other| other.sequence == expected) {
-            let what = format!("it is filed where entry {expected} belongs");
-            findings.push(head.finding(at, Fault::OutOfOrder, what));
-        } else if entry.sequence > expected {
-            let what = format!("{} before it", entries_between(expected, entry.sequence));
-            findings.push(head.finding(at, Fault::Missing, what));
-        } else if entry.sequence < expected {
-            let what = format!("it is filed after entry {}", before.map_or(0, |before| before.sequence));
-            findings.push(head.finding(at, Fault::OutOfOrder, what));
-        }
-        if hash_of(entry) != entry.hash || entry.run_id != head.run_id {
-            findings.push(head.finding(at, Fault::Altered, "its hash is not that of what it says"));
-        }
-        let is_next = entry.sequence == expected;
-        let linked = before.map_or_else(|| is_root(&entry.previous), |before| before.hash == entry.previous);
-        if is_next && !linked {
-            findings.push(head.finding(at, Fault::Altered, "it does not follow from the entry before it"));
-        }
-        if is_next && !is_legal(before, entry) {
-            findings.push(head.finding(at, Fault::Illegal, illegal(entry)));
-        }
-        expected = entry.sequence.saturating_add(1).max(expected);
-        before = Some(entry);
+    fn sequence(&self) -> u64 {
+        self.sequence
     }
-    let last = chain.iter().map(|entry| entry.sequence).max().unwrap_or(0);
-    if last < head.revision {
-        let what = format!("{} at the end", entries_between(last.saturating_add(1), head.revision.saturating_add(1)));
-        findings.push(head.finding(None, Fault::Missing, what));
-    }
-    findings
-}
 
-/// The item is the one that the chain's last entry tells of.
-fn check_item(head: Head, chain: &[&LogEntry], digest: &str, log_head: &str) -> Vec<Finding> {
-    let Some(entry) = chain.iter().find(|entry| entry.sequence == head.revision) else {
-        // A missing entry is a finding of the chain.
-        let beyond = chain.iter().map(|entry| entry.sequence).filter(|sequence| *sequence > head.revision).max();
-        return Vec::from_iter(beyond.map(|sequence| set_back(head, sequence)));
-    };
-    let beyond = chain.iter().map(|entry| entry.sequence).filter(|sequence| *sequence > head.revision).max();
-    let mut findings = Vec::from_iter(beyond.map(|sequence| set_back(head, sequence)));
-    if entry.item_digest != digest || entry.hash != log_head {
-        let what = "the stored item is not the one that this entry tells of";
-        findings.push(head.finding(Some(entry.sequence), Fault::Altered, what));
+    fn previous(&self) -> &str {
+        &self.previous
     }
-    findings
-}
 
-fn set_back(head: Head, sequence: u64) -> Finding {
-    let what = format!("the stored item is of revision {}, and the log goes on to {sequence}", head.revision);
-    head.finding(Some(sequence), Fault::Altered, what)
+    fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    fn recomputed(&self) -> String {
+        hash_of(self)
+    }
+
+    fn item_digest(&self) -> &str {
+        &self.item_digest
+    }
+
+    fn owner(&self) -> &Uuid {
+        &self.run_id
+    }
+
+    fn illegal_after(&self, before: Option<&Self>) -> Option<String> {
+        (!is_legal(before, self)).then(|| illegal(self))
+    }
 }
 
 /// A run that is over has every order of its plan, and its last entry seals their chains.
 fn check_seal(stored: Stored<'_>, run_chain: &[&LogEntry]) -> Vec<Finding> {
-    let head = Head { run_id: stored.run.run_id, order: None, revision: stored.run.revision };
     let mut findings = Vec::new();
     if !stored.run.state.is_terminal() || stored.run.commitment.is_none() {
         return findings;
@@ -286,8 +251,8 @@ fn check_seal(stored: Stored<'_>, run_chain: &[&LogEntry]) -> Vec<Finding> {
     };
     let found = orders_digest(stored.orders.iter().map(|order| (order.key, order.log_head.as_str())));
     if last.orders_digest.as_ref() != Some(&found) {
-        let what = "the orders are not those that the run ended with";
-        findings.push(head.finding(Some(last.sequence), Fault::Altered, what));
+        let what = "the orders are not those that the run ended with".to_owned();
+        findings.push(Finding { order: None, sequence: Some(last.sequence), fault: Fault::Altered, what });
     }
     findings
 }
@@ -318,10 +283,4 @@ fn illegal(entry: &LogEntry) -> String {
 
 fn entries(count: usize) -> String {
     if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") }
-}
-
-/// From the first that is missing to the one after the last.
-fn entries_between(first: u64, after: u64) -> String {
-    let last = after.saturating_sub(1);
-    if first == last { format!("entry {first} is missing") } else { format!("entries {first} to {last} are missing") }
 }
