@@ -47,7 +47,7 @@ fn a_run_tells_that_its_orders_were_sent_and_nothing_else() {
     assert_eq!(alerts.len(), 1, "{alerts:#?}");
     let alert = only(&alerts, AlertEvent::OrdersSent);
     assert_eq!((alert.title.as_str(), alert.severity), ("3 orders sent", Severity::Info));
-    assert_eq!(alert.about, "over-cap-after-rally (paper, binance/main)");
+    assert_eq!(alert.about, "over-cap-after-rally (paper, binance/over-cap-after-rally)");
     assert!(alert.lines.contains(&"sell 225.8 SUIUSDT: filled, 225.8 filled".to_owned()), "{:?}", alert.lines);
     assert_eq!(alert.subjects.len(), 3);
 }

@@ -30,7 +30,7 @@ fn a_run_tells_its_alerts_on_standard_error_once() {
     assert_eq!(bench.expect(0, &["plan", path(&case)]).err, "");
 
     let first = bench.expect(0, &["run", path(&case)]);
-    let line = "alert for team (slack): [info] over-cap-after-rally (paper, binance/main): 3 orders sent: ";
+    let line = "alert for team (slack): [info] over-cap-after-rally (paper, binance/over-cap-after-rally): 3 orders sent: ";
     assert!(first.err.starts_with(line), "{}", first.err);
     assert_eq!(first.err.lines().count(), 1, "{}", first.err);
     let again = bench.expect(0, &["run", path(&case)]);
