@@ -134,7 +134,7 @@ $(MOTO): $(MOTO_REQUIREMENTS)
 .PHONY: aws-clients
 aws-clients: ## Every client of other people's servers, those of AWS too; no secret of the tests in what is printed
 	@mkdir -p target
-	$(CARGO) test --features secrets-manager,sns --test remote -- --nocapture 2>&1 | tee target/remote.log
+	$(CARGO) test --features secrets-manager,sns --lib --test remote --test alerts -- --nocapture 2>&1 | tee target/remote.log
 	@! grep -n canary target/remote.log || { echo 'aws-clients: a secret was printed' >&2; exit 1; }
 
 # On a free port of its own; the server ends with the recipe.

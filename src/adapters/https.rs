@@ -77,7 +77,9 @@ pub enum HttpsError {
     #[error("the request was not sent: {0}")]
     NotAllowed(String),
     /// The other side is not who it should be; nothing was sent.
-    #[error("{host} cannot prove who it is: {cause}")]
+    #[error(
+        "{host} cannot prove who it is ({cause}); a proxy that inspects traffic needs its authority in the file that SSL_CERT_FILE names"
+    )]
     Untrusted { host: String, cause: String },
     /// No connection; nothing was sent.
     #[error("{host} cannot be reached: {cause}")]
@@ -85,7 +87,9 @@ pub enum HttpsError {
     /// It may have arrived.
     #[error("{host} did not answer in full: {cause}")]
     NoAnswer { host: String, cause: String },
-    #[error("{host} answered with a redirect ({status}), and redirects are not followed")]
+    #[error(
+        "{host} answered with a redirect ({status}), and redirects are not followed; a network's sign-in page does so, and an address that has moved"
+    )]
     Redirected { host: String, status: u16 },
     #[error("the answer of {host} is larger than {most} bytes")]
     TooLarge { host: String, most: usize },
@@ -203,14 +207,20 @@ fn assemble(request: HttpsRequest, uri: Uri) -> Result<Request<Full<Bytes>>, Htt
 
 fn failure(host: &str, error: &hyper_util::client::legacy::Error) -> HttpsError {
     let (host, cause) = (host.to_owned(), told(error));
-    if certificate_refused(error) {
+    if let Some(cause) = certificate_refused(error) {
         return HttpsError::Untrusted { host, cause };
     }
     if error.is_connect() { HttpsError::Unreachable { host, cause } } else { HttpsError::NoAnswer { host, cause } }
 }
 
-fn certificate_refused(error: &(dyn Error + 'static)) -> bool {
-    causes(error).any(|cause| matches!(innermost(cause).downcast_ref(), Some(rustls::Error::InvalidCertificate(_))))
+/// What is wrong with the certificate, by the name that the library has for it: details may fill a screen.
+fn certificate_refused(error: &(dyn Error + 'static)) -> Option<String> {
+    causes(error).find_map(|cause| match innermost(cause).downcast_ref() {
+        Some(rustls::Error::InvalidCertificate(fault)) => {
+            Some(format!("{fault:?}").chars().take_while(char::is_ascii_alphanumeric).collect())
+        }
+        _ => None,
+    })
 }
 
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

@@ -7,6 +7,7 @@ use crate::model::{PlanningInput, RunIdentity};
 use crate::planning::RebalancePlan;
 use crate::planning::plan::Outcome;
 use crate::ports::alert::Severity;
+use crate::ports::store::RunItem;
 use crate::ports::{OrderRecord, OrderState, RunRecord, RunState};
 use crate::preparation::PreparationError;
 use crate::preparation::guards::tells_of_stale_grades;
@@ -80,6 +81,36 @@ pub fn of_refusal(run_id: Uuid, run: &RunIdentity, error: &PreparationError) -> 
 pub fn of_abort(run_id: Uuid, run: &RunIdentity, reason: &str) -> Vec<Alert> {
     let mut facts = Facts::new(run_id, run);
     aborted(reason, &mut facts);
+    facts.alerts
+}
+
+/// The same of a run that nobody had claimed: it may yet begin and be aborted, and that is another event.
+#[must_use]
+pub fn before_it_began(mut alerts: Vec<Alert>) -> Vec<Alert> {
+    for alert in alerts.iter_mut().filter(|alert| alert.event == AlertEvent::RunAborted) {
+        alert.subjects = vec!["not begun".to_owned()];
+        "The run did not begin".clone_into(&mut alert.title);
+    }
+    alerts
+}
+
+/// What is stored or found contradicts the plan: each contradiction is an event.
+#[must_use]
+pub fn of_halt(run_id: Uuid, run: &RunIdentity, cause: &str) -> Vec<Alert> {
+    let mut facts = Facts::new(run_id, run);
+    let title = "The run is halted: nothing more is sent, and a person must look".to_owned();
+    facts.add(AlertEvent::RunHalted, Severity::Critical, title, vec![(cause.to_owned(), cause.to_owned())]);
+    facts.alerts
+}
+
+/// A run that is over and that another worker had to take over: its first one died, or was stopped.
+#[must_use]
+pub fn of_takeover(item: &RunItem) -> Vec<Alert> {
+    let mut facts = Facts::new(item.run_id, &item.identity);
+    if item.epoch > 1 && item.state.is_terminal() {
+        let title = format!("The run did not end by itself; it was taken over and is {}", item.state.as_str());
+        facts.told(AlertEvent::RunRecovered, Severity::Warning, title, Vec::new());
+    }
     facts.alerts
 }
 

@@ -75,7 +75,8 @@ pub async fn dispatch<N: Notifier, L: AlertLog + Counters, C: Clock>(
                 Some(channel) => {
                     let most = policy.most_messages_per_hour;
                     let one = One { alert, key, name, channel, most_per_hour: most };
-                    caught(one.deliver(notifier, log, clock)).await
+                    let told = caught(one.deliver(notifier, log, clock)).await;
+                    told.unwrap_or_else(|| Outcome::Failed("the channel ended in a defect".to_owned()))
                 }
             };
             deliveries.push(Delivery { key, event: alert.event, channel: name.clone(), outcome });
@@ -176,12 +177,13 @@ enum Claimed {
     Suppressed,
 }
 
-/// A panic on the way is an outcome too.
-async fn caught(delivery: impl Future<Output = Outcome>) -> Outcome {
-    let mut delivery = pin!(delivery);
-    std::future::poll_fn(|context| {
-        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| delivery.as_mut().poll(context)));
-        polled.unwrap_or_else(|_| Poll::Ready(Outcome::Failed("the channel ended in a defect".to_owned())))
+/// What comes of it; nothing when it panics on the way.
+pub(super) async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    std::future::poll_fn(|context| match std::panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+        Ok(Poll::Ready(done)) => Poll::Ready(Some(done)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(_) => Poll::Ready(None),
     })
     .await
 }

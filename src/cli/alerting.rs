@@ -3,44 +3,78 @@
 //! A terminal has somebody who reads it, so nothing leaves the machine unasked. Whatever goes wrong here is told and
 //! changes neither the run nor the exit code.
 
+use std::cell::OnceCell;
+
 use super::environment;
-use super::failure::Failure;
 use crate::adapters::alerts::Channels;
 use crate::adapters::alerts::log::LogChannel;
 use crate::adapters::alerts::webhooks::Webhooks;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::dynamodb::DynamoStore;
-use crate::alerts::{Alert, Delivery, Outcome, dispatch, of_run};
-use crate::execution;
-use crate::model::PlanningInput;
-use crate::model::alert::AlertPolicy;
-use crate::ports::RunRecord;
+use crate::alerts::{Delivery, Outcome, Seen, tell_run};
+use crate::model::RunIdentity;
+use crate::model::alert::{AlertChannel, AlertPolicy, ChannelName};
+use crate::ports::alert::{AlertMessage, Notifier, NotifyError};
 use crate::ports::secret::{Secret, SecretError, SecretReader, Stage};
-use crate::ports::store::{AccountKey, RunStore};
 
-/// Tells what the run's own policy wants told, once.
-pub(super) async fn tell_alerts(store: &DynamoStore, record: &RunRecord, really: bool) {
-    let Some(policy) = record.input.as_ref().and_then(|input| input.policy.alerts.as_ref()) else {
-        return;
-    };
-    let previous = match previous_input(store, record).await {
-        Ok(previous) => previous,
-        Err(failure) => {
-            eprintln!("warning: what was before this run is not known to its alerts: {}", failure.message);
-            None
+#[cfg(feature = "sns")]
+type Topics = crate::adapters::alerts::sns::Sns;
+#[cfg(not(feature = "sns"))]
+type Topics = crate::adapters::alerts::NoChannel;
+
+type Lines = LogChannel<fn(&str)>;
+type Senders = Channels<Lines, Webhooks<fn(&str) -> EnvironmentSecret>, Topics>;
+
+/// Who tells alerts here.
+#[derive(Debug)]
+pub(super) struct Alerting {
+    lines: Lines,
+    /// Made for the first message: most runs have none. Nothing where nothing is to be sent.
+    senders: Option<OnceCell<Senders>>,
+}
+
+impl Alerting {
+    /// `really`: to where the policy says; otherwise only here.
+    pub(super) fn new(really: bool) -> Self {
+        Self { lines: LogChannel::new(line), senders: really.then(OnceCell::new) }
+    }
+
+    /// Tells what the run's policy wants told, once; `policy` is that of a run which may have none stored.
+    pub(super) async fn tell(
+        &self,
+        store: &DynamoStore,
+        run: &RunIdentity,
+        policy: Option<&AlertPolicy>,
+        seen: Seen<'_>,
+    ) {
+        let told = tell_run(run, policy, seen, store, self, &SystemClock).await;
+        for problem in told.problems {
+            eprintln!("warning: {problem}");
         }
-    };
-    let alerts = of_run(record, previous.as_ref());
-    let deliveries = if really {
-        send(&alerts, policy, store).await
-    } else {
-        dispatch(&alerts, policy, &LogChannel::new(|line: &str| eprintln!("{line}")), store, &SystemClock).await
-    };
-    for delivery in deliveries {
-        if let Some(why) = problem(&delivery) {
-            eprintln!("warning: the alert {} for {} was not sent: {why}", delivery.event, delivery.channel);
+        for delivery in told.deliveries {
+            if let Some(why) = problem(&delivery) {
+                eprintln!("warning: the alert {} for {} was not sent: {why}", delivery.event, delivery.channel);
+            }
         }
     }
+}
+
+impl Notifier for Alerting {
+    async fn notify(
+        &self,
+        name: &ChannelName,
+        channel: &AlertChannel,
+        message: &AlertMessage,
+    ) -> Result<(), NotifyError> {
+        match &self.senders {
+            None => self.lines.notify(name, channel, message).await,
+            Some(senders) => senders.get_or_init(senders_of_this_machine).notify(name, channel, message).await,
+        }
+    }
+}
+
+fn line(text: &str) {
+    eprintln!("{text}");
 }
 
 fn problem(delivery: &Delivery) -> Option<&str> {
@@ -52,47 +86,33 @@ fn problem(delivery: &Delivery) -> Option<&str> {
     }
 }
 
-async fn send(alerts: &[Alert], policy: &AlertPolicy, store: &DynamoStore) -> Vec<Delivery> {
-    let webhooks = Webhooks::new(|name: &str| EnvironmentSecret(name.to_owned()));
+fn senders_of_this_machine() -> Senders {
+    let webhooks = Webhooks::new(EnvironmentSecret::named as fn(&str) -> EnvironmentSecret);
     if let Err(error) = &webhooks {
         eprintln!("warning: {error}");
     }
-    let log = LogChannel::new(|line: &str| eprintln!("{line}"));
-    let channels = Channels { log, webhooks: webhooks.ok(), sns: sns() };
-    dispatch(alerts, policy, &channels, store, &SystemClock).await
+    Channels { log: LogChannel::new(line), webhooks: webhooks.ok(), sns: topics() }
 }
 
 #[cfg(feature = "sns")]
-fn sns() -> Option<crate::adapters::alerts::sns::Sns> {
-    environment::aws_access().map(|access| crate::adapters::alerts::sns::Sns::new(access.sns()))
+fn topics() -> Option<Topics> {
+    environment::aws_access().map(|access| Topics::new(access.sns()))
 }
 
 #[cfg(not(feature = "sns"))]
-fn sns() -> Option<crate::adapters::alerts::NoChannel> {
+const fn topics() -> Option<Topics> {
     None
-}
-
-/// The input of the portfolio's run before this one on its account.
-async fn previous_input(store: &DynamoStore, record: &RunRecord) -> Result<Option<PlanningInput>, Failure> {
-    let Some(plan) = &record.plan else {
-        return Ok(None);
-    };
-    let account = AccountKey::from(&plan.run);
-    let runs = store.list_runs(plan.run.environment, &plan.run.portfolio).await?;
-    let earlier = runs
-        .iter()
-        .filter(|run| run.commitment.is_some() && AccountKey::from(&run.identity) == account)
-        .take_while(|run| run.run_id != record.run_id)
-        .last();
-    match earlier {
-        Some(run) => Ok(execution::load_run(store, run.run_id).await?.and_then(|record| record.input)),
-        None => Ok(None),
-    }
 }
 
 /// A secret that a policy names, as the environment holds it.
 #[derive(Debug)]
 struct EnvironmentSecret(String);
+
+impl EnvironmentSecret {
+    fn named(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+}
 
 impl SecretReader for EnvironmentSecret {
     async fn read(&self, stage: Stage) -> Result<Option<Secret>, SecretError> {

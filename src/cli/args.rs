@@ -26,6 +26,8 @@ Exit codes:
 Environment:
   REBALANCE_STORE        the store when --store is not given
   TOKEN_METRICS_API_KEY  the key for `fetch grades` when --key-file is not given
+  REBALANCE_SECRET_NAME  with --send-alerts, the secret that a policy calls name
+  SSL_CERT_FILE          the certificate authorities to believe, in place of the machine's
   NO_COLOR               no colours, whatever the terminal";
 
 /// Rebalances crypto index portfolios: plans, proves, and places every order once.
@@ -153,6 +155,13 @@ pub struct RunCases {
     /// Share of an asset's daily volume that one order finds at the paper venue; any quantity when not given
     #[arg(long, value_name = "FRACTION", value_parser = rate)]
     pub paper_depth: Option<crate::model::Rate>,
+    #[command(flatten)]
+    pub alerts: Alerts,
+}
+
+/// Where alerts go.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Alerts {
     /// Send the alerts that the policy routes; without it they are only told here, on standard error
     #[arg(long)]
     pub send_alerts: bool,
@@ -240,6 +249,8 @@ pub struct Recover {
     /// As for `run`: what is still valid is sent by the same book
     #[arg(long, value_name = "FRACTION", value_parser = rate)]
     pub paper_depth: Option<crate::model::Rate>,
+    #[command(flatten)]
+    pub alerts: Alerts,
 }
 
 /// The time of a case of the past.
@@ -277,6 +288,8 @@ pub struct Settle {
     pub operator: Operator,
     #[command(flatten)]
     pub time: TakenTime,
+    #[command(flatten)]
+    pub alerts: Alerts,
 }
 
 /// Who does it.
@@ -298,6 +311,8 @@ pub struct Abort {
     pub operator: Operator,
     #[command(flatten)]
     pub time: TakenTime,
+    #[command(flatten)]
+    pub alerts: Alerts,
 }
 
 #[derive(Debug, Clone, Args)]

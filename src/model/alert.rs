@@ -94,6 +94,10 @@ pub enum AlertEvent {
     OrderUnknown,
     /// The run ended without doing what it was for.
     RunAborted,
+    /// What is stored or found contradicts the plan; a person must look.
+    RunHalted,
+    /// A run that did not end by itself was taken over and ended.
+    RunRecovered,
     /// A soft limit gave way.
     LimitRelaxed,
     /// A holding fell by more than the policy's `stop_loss`.
@@ -111,12 +115,14 @@ pub enum AlertEvent {
 }
 
 impl AlertEvent {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::PlanReady,
         Self::OrdersSent,
         Self::OrderRejected,
         Self::OrderUnknown,
         Self::RunAborted,
+        Self::RunHalted,
+        Self::RunRecovered,
         Self::LimitRelaxed,
         Self::StopLoss,
         Self::RegimeChanged,
@@ -134,6 +140,8 @@ impl AlertEvent {
             Self::OrderRejected => "order_rejected",
             Self::OrderUnknown => "order_unknown",
             Self::RunAborted => "run_aborted",
+            Self::RunHalted => "run_halted",
+            Self::RunRecovered => "run_recovered",
             Self::LimitRelaxed => "limit_relaxed",
             Self::StopLoss => "stop_loss",
             Self::RegimeChanged => "regime_changed",

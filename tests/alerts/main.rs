@@ -62,7 +62,8 @@ fn everything() -> AlertPolicy {
         [channels.ops]
         kind = "log"
         [[routes]]
-        events = ["plan_ready", "orders_sent", "order_rejected", "order_unknown", "run_aborted", "limit_relaxed",
+        events = ["plan_ready", "orders_sent", "order_rejected", "order_unknown", "run_aborted", "run_halted",
+                  "run_recovered", "limit_relaxed",
                   "stop_loss", "regime_changed", "grade_crossed", "signal_turned", "price_target", "stale_data"]
         channels = ["ops"]
         "#,

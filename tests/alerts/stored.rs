@@ -1,11 +1,16 @@
 //! The log of alerts and the counters, in the store that speaks DynamoDB's API.
 
+use index_rebalancer::adapters::alerts::log::LogChannel;
 use index_rebalancer::adapters::embedded_store::EmbeddedStore;
+use index_rebalancer::alerts::{Seen, tell_run};
 use index_rebalancer::model::alert::{AlertEvent, ChannelName};
+use index_rebalancer::ports::Clock;
 use index_rebalancer::ports::alert::{AlertItem, AlertLog as _, AlertState};
 use index_rebalancer::ports::counter::{Counted, Counter, Counters as _};
 use index_rebalancer::ports::store::{ITEM_SCHEMA, Written};
 use uuid::Uuid;
+
+use crate::{everything, finished};
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
@@ -60,6 +65,33 @@ fn a_counter_ends_where_it_should_and_each_period_has_its_own() {
         assert_eq!(count(&may, 2).await, Counted::Within(1));
         // Nothing was added by those who were refused.
         assert_eq!(count(&april, 3).await, Counted::Within(3));
+        store.close().await;
+    });
+}
+
+/// A defect outside of every channel.
+struct BrokenClock;
+
+impl Clock for BrokenClock {
+    fn now(&self) -> jiff::Timestamp {
+        panic!("a defect")
+    }
+    async fn pause(&self, _: u64) {}
+}
+
+#[test]
+fn a_defect_of_the_alerts_is_a_problem_of_theirs_alone() {
+    block_on(async {
+        let store = EmbeddedStore::in_memory().await.expect("a store");
+        let identity = finished().plan.expect("a plan").run;
+        let (policy, lines) = (everything(), LogChannel::new(|_: &str| ()));
+        let seen = Seen::Stopped("the kill switch is on");
+        let told = tell_run(&identity, Some(&policy), seen, store.store(), &lines, &BrokenClock).await;
+        assert!(told.deliveries.is_empty());
+        assert_eq!(told.problems, ["the alerts ended in a defect"]);
+        // Nobody who wants to be told, nothing that can go wrong.
+        let told = tell_run(&identity, None, seen, store.store(), &lines, &BrokenClock).await;
+        assert!(told.problems.is_empty() && told.deliveries.is_empty(), "{told:?}");
         store.close().await;
     });
 }

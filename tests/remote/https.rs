@@ -47,6 +47,7 @@ fn an_authority_that_nobody_knows_is_not_believed() {
     let stranger = HttpsClient::new([server.host()], LIMITS, trust).expect("a client");
     let error = get(&stranger, &server.origin()).expect_err("an unknown authority");
     assert!(matches!(error, HttpsError::Untrusted { .. }) && !error.is_transient(), "{error}");
+    assert!(error.to_string().contains("SSL_CERT_FILE") && error.to_string().len() < 200, "{error}");
     assert!(server.asked().is_empty(), "nothing was sent");
 }
 

@@ -12,7 +12,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("execution", &["model", "planning", "ports"]),
     ("report", &["model", "planning", "ports"]),
     ("adapters", &["model", "planning", "ports", "preparation"]),
-    ("alerts", &["model", "planning", "ports", "preparation"]),
+    ("alerts", &["model", "planning", "ports", "preparation", "execution"]),
     ("config", &["model"]),
     ("cli", &["model", "planning", "ports", "preparation", "execution", "adapters", "alerts", "report"]),
 ];

@@ -9,12 +9,12 @@ pub fn headline(message: &AlertMessage) -> String {
     printable(&format!("[{}] {}: {}", message.severity.as_str(), message.about, message.title))
 }
 
-/// The headline and what it is about, in one line.
+/// The headline, what it is about, and the run to look at, in one line.
 #[must_use]
 pub fn line(message: &AlertMessage) -> String {
     let facts: Vec<String> = message.lines.iter().map(|line| printable(line)).collect();
     let separator = if facts.is_empty() { "" } else { ": " };
-    format!("{}{separator}{}", headline(message), facts.join("; "))
+    format!("{}{separator}{} (run {})", headline(message), facts.join("; "), message.run_id)
 }
 
 /// Headline, facts, run and key, within so many characters (UTF-16 code units, as the narrowest channel counts). What

@@ -19,6 +19,11 @@ impl<R: SecretReader> CachedSecret<R> {
         Self { name: name.to_owned(), reader, known: Mutex::new(None) }
     }
 
+    /// What errors call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The value in force when it was last read.
     ///
     /// # Errors

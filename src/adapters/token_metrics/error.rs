@@ -15,18 +15,23 @@ pub enum FetchError {
     #[error("{endpoint}, page {page}: {cause}")]
     Connection { endpoint: &'static str, page: u32, cause: HttpsError },
     /// Token Metrics does not take the key; one new reading of the secret did not help.
-    #[error("{endpoint}: Token Metrics does not take the key (401); check it, and that it is in force")]
-    KeyRefused { endpoint: &'static str },
+    #[error("{endpoint}: Token Metrics does not take the key in {key} (401); check it, and that it is in force")]
+    KeyRefused { endpoint: &'static str, key: String },
     /// It said no, and would say so again.
     #[error("{endpoint}, page {page}: Token Metrics refused the request ({status}): {message}; {remedy}")]
     Refused { endpoint: &'static str, page: u32, status: u16, message: String, remedy: &'static str },
     /// Busy or broken, after every attempt.
-    #[error(
-        "{endpoint}, page {page}: Token Metrics is busy or broken ({status}) after {attempts} attempts; try again {when}"
-    )]
+    #[error("{endpoint}, page {page}: Token Metrics {} (attempt {attempts}); try again {when}", trouble(*status))]
     Busy { endpoint: &'static str, page: u32, status: u16, attempts: u32, when: String },
     #[error("{0}")]
     Unreadable(#[from] BadInput),
+    /// Somebody else answered, over a certificate that is believed.
+    #[error(
+        "{endpoint}, page {page}: what came is not valid JSON but a web page: a proxy or a network's sign-in page answers in place of Token Metrics; sign in, or name the right address with --origin"
+    )]
+    WebPage { endpoint: &'static str, page: u32 },
+    #[error("{endpoint}, page {page}: the answer breaks off after {bytes} bytes, so it is not valid JSON; try again")]
+    CutOff { endpoint: &'static str, page: u32, bytes: usize },
     #[error("{endpoint}: {fault}; no grades were taken")]
     Paging { endpoint: &'static str, fault: PagingFault },
     #[error(
@@ -57,15 +62,24 @@ impl FetchError {
             Self::Connection { cause, .. } => cause.is_transient(),
             Self::Paging { fault, .. } => fault.is_transient(),
             Self::Uncounted(error) => matches!(error, StoreError::Unavailable { .. }),
-            Self::Busy { .. } | Self::TooSlow { .. } => true,
+            Self::Busy { .. } | Self::TooSlow { .. } | Self::CutOff { .. } => true,
             Self::KeyRefused { .. }
             | Self::Refused { .. }
             | Self::Unreadable(_)
+            | Self::WebPage { .. }
             | Self::Nothing { .. }
             | Self::NotAskedFor { .. }
             | Self::EchoedKey { .. }
             | Self::TooManyRequests { .. }
             | Self::CreditsSpent { .. } => false,
         }
+    }
+}
+
+/// A status in words.
+fn trouble(status: u16) -> String {
+    match status {
+        429 => "has had too many requests for now (429)".to_owned(),
+        status => format!("is busy or broken ({status})"),
     }
 }

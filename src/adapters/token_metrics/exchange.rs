@@ -212,7 +212,10 @@ impl<'a, R: SecretReader, C: Clock, K: Counters> Exchange<'a, R, C, K> {
             self.tried = Tried::Previous;
             next = self.api.key.previous().await?.filter(|previous| !previous.is_same_as(refused));
         }
-        self.key = Some(next.ok_or(FetchError::KeyRefused { endpoint: path(self.endpoint) })?);
+        self.key = Some(next.ok_or_else(|| FetchError::KeyRefused {
+            endpoint: path(self.endpoint),
+            key: self.api.key.name().to_owned(),
+        })?);
         Ok(())
     }
 
@@ -227,6 +230,7 @@ impl<'a, R: SecretReader, C: Clock, K: Counters> Exchange<'a, R, C, K> {
         if contains(body, key.expose().as_bytes()) {
             return Err(FetchError::EchoedKey { endpoint, page });
         }
+        refuse_foreign(body, endpoint, page)?;
         let place = format!("{endpoint}, page {page}");
         // The reader refuses what is no sound envelope; after it the shape is known.
         let _ = reader::read(&place, body, self.endpoint)?;
@@ -250,6 +254,19 @@ impl<'a, R: SecretReader, C: Clock, K: Counters> Exchange<'a, R, C, K> {
             message: message(&answer.body, key),
             remedy,
         }
+    }
+}
+
+/// What is no JSON for a reason that a person can do something about.
+fn refuse_foreign(body: &[u8], endpoint: &'static str, page: u32) -> Result<(), FetchError> {
+    if body.trim_ascii_start().starts_with(b"<") {
+        return Err(FetchError::WebPage { endpoint, page });
+    }
+    match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+        Err(error) if error.is_eof() && !body.trim_ascii().is_empty() => {
+            Err(FetchError::CutOff { endpoint, page, bytes: body.len() })
+        }
+        _ => Ok(()),
     }
 }
 

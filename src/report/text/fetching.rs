@@ -13,8 +13,8 @@ const MOST_NAMED: usize = 12;
 
 #[must_use]
 pub fn fetched_grades(fetched: &FetchedGrades, canvas: &Canvas) -> String {
-    let title = format!("{}  grades of {}", canvas.clean(&fetched.case), fetched.day);
-    let credits = format!("  {} spent", count(usize::try_from(fetched.credits).unwrap_or(usize::MAX), "credit"));
+    let title = format!("{}  grades of {}  ", canvas.clean(&fetched.case), fetched.day);
+    let credits = format!("{} spent", count(usize::try_from(fetched.credits).unwrap_or(usize::MAX), "credit"));
     let mut out = canvas.fill(&Line::new(Tone::Strong, title), Tone::Faint, &credits);
     let mut grid = Grid::new([
         Column::left("set"),

@@ -1,6 +1,6 @@
 //! A client and the API it speaks to.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use index_rebalancer::adapters::files::token_metrics::Endpoint;
@@ -22,12 +22,15 @@ pub(crate) const KEY: &str = "tm-canary-5f0d9c";
 
 pub(crate) const LIMITS: HttpsLimits = HttpsLimits { time_ms: 1_000, body_bytes: 1024 * 1024 };
 
-/// Counts in memory.
+/// Counts in memory, unless it is down.
 #[derive(Debug, Default)]
-pub(crate) struct MemoryCounters(pub(crate) RefCell<BTreeMap<Counter, u64>>);
+pub(crate) struct MemoryCounters(pub(crate) RefCell<BTreeMap<Counter, u64>>, pub(crate) Cell<bool>);
 
 impl Counters for MemoryCounters {
     async fn count(&self, counter: &Counter, most: u64) -> Result<Counted, StoreError> {
+        if self.1.get() {
+            return Err(StoreError::Unavailable { step: "counting", cause: "down".to_owned() });
+        }
         let mut counts = self.0.borrow_mut();
         // The expiry moves with the clock; a period has one count all the same.
         let same = counts.keys().find(|known| known.name == counter.name && known.period == counter.period).cloned();

@@ -56,6 +56,7 @@ fn a_server_that_says_when_is_not_asked_earlier() {
     let bench = Bench::new(after(vec![Reply::with(429, "retry-after", "3600")]));
     let error = fetch(&bench).expect_err("an hour is too long");
     assert!(error.is_transient() && error.to_string().ends_with("try again after 3600 s"), "{error}");
+    assert!(error.to_string().contains("too many requests"), "{error}");
     assert_eq!((bench.server.asked().len(), waited_ms(&bench)), (1, 0));
 }
 
@@ -87,7 +88,8 @@ fn an_answer_that_is_none_of_theirs_is_refused_at_once() {
     };
     let records = graded(1..=2);
     let answers = [
-        (html, "not valid JSON"),
+        (html, "web page"),
+        (Reply::json(200, "token expired"), "not valid JSON"),
         (Reply::json(200, "{}"), "success"),
         (Reply::json(200, ""), "it is empty"),
         (
@@ -105,6 +107,40 @@ fn an_answer_that_is_none_of_theirs_is_refused_at_once() {
         assert!(text.starts_with("trader-grades, page 1: ") && text.contains(told), "{told}: {text}");
         assert_eq!((bench.server.asked().len(), error.is_transient()), (1, false), "{told}");
     }
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_none_and_may_be_asked_for_again() {
+    let whole = json!({ "success": true, "message": "ok", "length": 2, "data": graded(1..=2) }).to_string();
+    for end in [1, whole.len() / 2, whole.len() - 1] {
+        let part = whole[..end].to_owned();
+        let bench = Bench::new(move |_| Reply::json(200, part.clone()));
+        let error = fetch(&bench).expect_err("half an answer");
+        assert!(matches!(error, FetchError::CutOff { bytes, .. } if bytes == end) && error.is_transient(), "{error}");
+        assert_eq!(bench.server.asked().len(), 1);
+    }
+}
+
+#[test]
+fn what_cannot_be_counted_is_not_asked() {
+    let bench = Bench::new(after(Vec::new()));
+    bench.counters.1.set(true);
+    let error = fetch(&bench).expect_err("the store is down");
+    assert!(matches!(error, FetchError::Uncounted(_)) && error.is_transient(), "{error}");
+    assert!(bench.server.asked().is_empty());
+}
+
+#[test]
+fn those_who_failed_together_do_not_come_back_together() {
+    let waits: std::collections::BTreeSet<i128> = (0..8)
+        .map(|_| {
+            let bench = Bench::new(after(vec![Reply::with(503, "x", "y")]));
+            fetch(&bench).expect("it is repeated");
+            waited_ms(&bench)
+        })
+        .collect();
+    // Of 250 possible waits eight that are all the same are chance once in 10^16.
+    assert!(waits.len() > 1, "{waits:?}");
 }
 
 #[test]

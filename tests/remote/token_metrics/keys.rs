@@ -62,6 +62,7 @@ fn a_key_that_nobody_takes_ends_the_fetch() {
     let key = Rotating::new(&[OLD, NEW], Some(OLD));
     let error = bench.fetch_with(&key, &query(Endpoint::TraderGrades, Tokens::All)).expect_err("refused");
     assert!(matches!(error, FetchError::KeyRefused { .. }) && !error.is_transient(), "{error}");
+    assert!(error.to_string().contains("tm-key"), "it says which: {error}");
     // The known one, the one read again, the one before: each once, and the secret is not read a third time.
     assert_eq!(bench.server.asked().len(), 3);
     assert_eq!(*key.reads.borrow(), [Stage::Current, Stage::Current, Stage::Previous]);
