@@ -5,7 +5,7 @@
 //! ```
 //!
 //! * [`tell_run()`]: the one entrance, called after every act on a run.
-//! * [`derive`]: events from what is stored of a run and from nothing else, so that whoever tells a run tells the same.
+//! * [`mod@derive`]: events from what is stored of a run and from nothing else, so that whoever tells a run tells the same.
 //! * [`dispatch()`]: each event to each channel of its routes, once per run, within the hour's messages. It cannot fail:
 //!   what goes wrong with an alert is an outcome, and the run's own result stands.
 

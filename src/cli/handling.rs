@@ -41,7 +41,7 @@ pub(super) async fn take_up(
     let mut handled = Vec::new();
     let alerting = Alerting::new(alerts.send_alerts);
     for run in runs {
-        handled.push(take_up_one(store, run, act, at, &alerting).await?);
+        handled.push(Box::pin(take_up_one(store, run, act, at, &alerting)).await?);
     }
     let code = most_urgent(handled.iter().map(|run| exit_code(run, act)));
     output.say(&Document::HandledRuns { runs: handled.clone() }, |canvas| text::handled(&handled, canvas))?;

@@ -108,13 +108,13 @@ fn told(answer: &Answer) -> Vec<String> {
 #[test]
 fn what_recovery_does_is_told_once() {
     let bench = Bench::new();
-    let (_case, run) = left(&bench, ALL, true);
+    let (case, run) = left(&bench, ALL, true);
     let first = bench.expect(0, &["recover"]);
     let expected = ["orders sent", "[warning] The run did not end by itself; it was taken over and is done"];
     let titles = told(&first);
     assert!(titles.len() == 2 && titles[0].ends_with(expected[0]) && titles[1] == expected[1], "{titles:?}");
     assert!(first.err.lines().all(|line| line.ends_with(&format!("(run {run})"))), "{}", first.err);
-    for again in [vec!["recover", &run], vec!["settle", &run], vec!["run", path(&_case)]] {
+    for again in [vec!["recover", &run], vec!["settle", &run], vec!["run", path(&case)]] {
         assert_eq!(bench.expect(0, &again).err, "", "{again:?}: told already");
     }
 }

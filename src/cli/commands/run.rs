@@ -190,10 +190,9 @@ impl From<Stopped> for Failure {
 fn seen(answer: &Result<RunOutcome, Stopped>) -> Option<Seen<'_>> {
     match answer {
         Ok(RunOutcome::Busy { .. } | RunOutcome::InProgressElsewhere { .. }) => None,
-        Ok(_) => Some(Seen::Nothing),
         Err(Stopped::Refused(error)) => (!error.is_transient()).then_some(Seen::Refused(error)),
         Err(Stopped::Underway(ExecutionError::Halted { cause, .. })) => Some(Seen::Halted(cause)),
-        Err(Stopped::Underway(_)) => Some(Seen::Nothing),
+        Ok(_) | Err(Stopped::Underway(_)) => Some(Seen::Nothing),
         Err(Stopped::Otherwise(failure)) => Some(Seen::Stopped(&failure.message)),
     }
 }
