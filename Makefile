@@ -32,6 +32,10 @@ FUZZ_TARGETS := event policy grades market venue
 # Executions of each fuzzer, the memory that one may take, and the longest input.
 FUZZ_RUNS ?= 1000000
 FUZZ_LIMITS := -rss_limit_mb=512 -max_len=8192 -timeout=10
+# Stands in for Secrets Manager in `make rotation`; its own dependencies are pinned in the file.
+MOTO_REQUIREMENTS := tests/remote/moto-requirements.txt
+MOTO_VERSION := 5.2.5
+MOTO := .tools/moto-$(MOTO_VERSION)/bin/moto_server
 CARGO_MUTANTS_VERSION := 27.1.0
 CARGO_MUTANTS := .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
 MUTANTS := keys transitions verification-1 verification-2 verification-3
@@ -137,6 +141,28 @@ $(CARGO_MUTANTS):
 	CARGO_PROFILE_DEV_DEBUG=false cargo install cargo-mutants --version $(CARGO_MUTANTS_VERSION) --locked --debug \
 	  --root .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)
 
+$(MOTO): $(MOTO_REQUIREMENTS)
+	python3 -m venv .tools/moto-$(MOTO_VERSION)
+	$(@D)/pip install --quiet --disable-pip-version-check --requirement $(MOTO_REQUIREMENTS)
+	@touch $@
+
+.PHONY: aws-clients
+aws-clients: ## Every client of other people's servers, those of AWS too; no secret of the tests in what is printed
+	@mkdir -p target
+	$(CARGO) test --features secrets-manager,sns --lib --test remote --test alerts -- --nocapture 2>&1 | tee target/remote.log
+	@! grep -n canary target/remote.log || { echo 'aws-clients: a secret was printed' >&2; exit 1; }
+
+# On a free port of its own; the server ends with the recipe.
+.PHONY: rotation
+rotation: $(MOTO) ## A secret's rotation against moto, which stands in for Secrets Manager
+	$(CARGO) test --no-run --features secrets-manager,sns --test remote
+	@port=$$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'); \
+	  $(MOTO) -H 127.0.0.1 -p $$port > target/moto.log 2>&1 & server=$$!; trap "kill $$server" EXIT; \
+	  for attempt in $$(seq 100); do \
+	    python3 -c "import socket; socket.create_connection(('127.0.0.1', $$port), 1)" 2>/dev/null && break; sleep 0.2; \
+	  done; \
+	  REBALANCE_MOTO=http://127.0.0.1:$$port $(CARGO) test --features secrets-manager,sns --test remote -- --ignored rotation
+
 .PHONY: readme-output
 readme-output: ## Renew the outputs that README.md shows
 	UPDATE_EXPECTED=1 $(CARGO) test --test readme readme_shows
@@ -165,7 +191,7 @@ clean: ## Delete everything that was built, tools included; the store stays
 .PHONY: ci
 ci: ## Everything that must hold before a merge: ../shared present, lint, tests, dependencies
 	@summary=; total=$$SECONDS; \
-	for step in shared-present lint test-shared deny; do \
+	for step in shared-present lint test-shared aws-clients rotation deny; do \
 	  printf '\n== %s\n' "$$step"; start=$$SECONDS; \
 	  $(MAKE) --no-print-directory "$$step" || { printf '\nci: %s failed\n' "$$step" >&2; exit 1; }; \
 	  summary+=$$(printf '  %-16s %5d s' "$$step" "$$((SECONDS - start))")$$'\n'; \

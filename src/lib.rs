@@ -10,21 +10,28 @@
 //! * [`model`]: value types with checked constructors. No I/O, no clock.
 //! * [`preparation`]: the only reader of the outside world; ends in one validated [`model::PlanningInput`].
 //! * [`planning`]: [`planning::plan()`], a pure function from input to verified, keyed plan.
-//! * [`ports`]: narrow traits that execution needs: store, venue, clock.
+//! * [`ports`]: narrow traits that the rest needs: store, venue, clock, secrets, counters.
 //! * [`execution`]: claim, commit, emit, settle over those ports.
 //! * [`adapters`]: one folder per outside system.
 //! * [`backtest`]: the same planner over dated inputs of the past.
+//! * [`alerts`]: what of a run is told, to whom, once.
 //! * [`report`]: explains a plan or a run; decides nothing.
 //! * `cli` (feature `cli`): the command line; wiring only.
 //!
 //! # Features
 //! * `dynamodb`: the store adapter for DynamoDB.
 //! * `local`: the embedded store that speaks the DynamoDB API in this process.
+//! * `https`: requests over TLS to hosts on a list; what the clients below share.
+//! * `token-metrics`: grades and signals from Token Metrics' API.
+//! * `secrets-manager`: secrets from AWS Secrets Manager.
+//! * `sns`: alerts to topics of AWS SNS.
+//! * `webhooks`: alerts to Slack and Telegram.
 //! * `terminal`: reports as text, with tables.
 //! * `html`: reports as pages.
-//! * `cli` (default): the command line `rebalance`, with `local`.
+//! * `cli` (default): the command line `rebalance`, with `local`, `html`, `token-metrics` and `webhooks`.
 
 pub mod adapters;
+pub mod alerts;
 pub mod backtest;
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -4,6 +4,9 @@
 //! * [`store::RunStore`]: runs, plans, orders and locks, each call one atomic step.
 //! * [`venue::Venue`]: balances, placing, finding.
 //! * [`capability`]: what each venue can do, as a table.
+//! * [`secret::SecretReader`]: values that nobody may see.
+//! * [`alert`]: who carries a message to people, and who remembers that it was sent.
+//! * [`counter::Counters`]: what may happen so often in a period.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,7 +15,10 @@ use uuid::Uuid;
 use crate::model::{AccountSnapshot, Money, PlanningInput, Price, Quantity};
 use crate::planning::RebalancePlan;
 
+pub mod alert;
 pub mod capability;
+pub mod counter;
+pub mod secret;
 pub mod store;
 pub mod venue;
 

@@ -6,6 +6,7 @@ mod report_sample;
 use index_rebalancer::report::document::{
     ErrorKind, ErrorReport, KillSwitchReport, PolicyCheck, ReplayReport, RunEntry, RunLine, RunWithoutPlan,
 };
+use index_rebalancer::report::fetching::{FetchOutcome, FetchedGrades, FetchedSet};
 use index_rebalancer::report::{Difference, Document, Explanation, Mode, RunReport, csv, difference, published};
 use report_sample as sample;
 use serde_json::{Value, json};
@@ -96,6 +97,19 @@ fn every_document() -> Vec<Document> {
             runs: vec![sample::audited(&[]), sample::audited(&sample::FINDINGS)],
             switches: sample::operations::switched().to_vec(),
         },
+        Document::FetchedGrades(FetchedGrades {
+            case: "fixtures/blue-chip".to_owned(),
+            day: "2025-04-16".parse().expect("a day"),
+            sets: vec![FetchedSet {
+                set: "trader_grades".to_owned(),
+                file: "trader_grades-2025-04-16.json".to_owned(),
+                outcome: FetchOutcome::Replaced,
+                tokens: 28,
+                newest: Some(run.as_of),
+                missing: vec![3375],
+            }],
+            credits: 3,
+        }),
         Document::Error(error),
     ]
 }

@@ -61,13 +61,13 @@ fn system_now() -> Timestamp {
     Timestamp::now()
 }
 
-#[cfg(feature = "dynamodb")]
+#[cfg(any(feature = "dynamodb", feature = "https"))]
 async fn sleep(milliseconds: u64) {
     tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
 }
 
-/// Without the store adapter there is no async runtime in the build, and nobody else to be kept waiting.
-#[cfg(not(feature = "dynamodb"))]
+/// Without an adapter that speaks to others there is no async runtime in the build, and nobody else to be kept waiting.
+#[cfg(not(any(feature = "dynamodb", feature = "https")))]
 #[expect(clippy::unused_async, reason = "same signature as with a runtime")]
 async fn sleep(milliseconds: u64) {
     std::thread::sleep(std::time::Duration::from_millis(milliseconds));

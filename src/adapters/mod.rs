@@ -1,5 +1,8 @@
 //! Adapters: one file or folder per outside system, each behind a port.
 
+pub mod alerts;
+#[cfg(any(feature = "secrets-manager", feature = "sns"))]
+pub mod aws;
 pub mod clock;
 #[cfg(feature = "dynamodb")]
 pub mod dynamodb;
@@ -7,4 +10,9 @@ pub mod dynamodb;
 pub mod embedded_store;
 pub mod files;
 pub mod history;
+#[cfg(feature = "https")]
+pub mod https;
 pub mod paper_venue;
+pub mod secrets;
+#[cfg(feature = "token-metrics")]
+pub mod token_metrics;

@@ -20,12 +20,15 @@ Exit codes:
   4  infeasible: the hard limits conflict, or nothing is eligible; the message names the conflict
   5  halted, aborted, or a person must look: kill switch, an order of unknown fate, an altered log
   6  a replay made another plan than the stored one
-  7  busy: another run holds the account, or another process the run; try again later
+  7  busy: another run holds the account, another process the run, or a source does not answer; try again later
   Of several runs the most urgent code counts: 5 before 1, 4, 3, 7.
 
 Environment:
-  REBALANCE_STORE  the store when --store is not given
-  NO_COLOR         no colours, whatever the terminal";
+  REBALANCE_STORE        the store when --store is not given
+  TOKEN_METRICS_API_KEY  the key for `fetch grades` when --key-file is not given
+  REBALANCE_SECRET_NAME  with --send-alerts, the secret that a policy calls name
+  SSL_CERT_FILE          the certificate authorities to believe, in place of the machine's
+  NO_COLOR               no colours, whatever the terminal";
 
 /// Rebalances crypto index portfolios: plans, proves, and places every order once.
 #[derive(Debug, Parser)]
@@ -115,6 +118,9 @@ pub enum Command {
     KillSwitch(KillSwitch),
     /// Try a policy on the past: the same planner over dated prices, memberships and grades
     Backtest(Box<Backtest>),
+    /// Fetch inputs of a case from their source
+    #[command(subcommand)]
+    Fetch(FetchCommand),
     /// Print completions for a shell
     Completions { shell: Shell },
 }
@@ -153,6 +159,16 @@ pub struct RunCases {
     /// Share of an asset's daily volume that one order finds at the paper venue; any quantity when not given
     #[arg(long, value_name = "FRACTION", value_parser = rate)]
     pub paper_depth: Option<Rate>,
+    #[command(flatten)]
+    pub alerts: Alerts,
+}
+
+/// Where alerts go.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Alerts {
+    /// Send the alerts that the policy routes; without it they are only told here, on standard error
+    #[arg(long)]
+    pub send_alerts: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -250,6 +266,8 @@ pub struct Recover {
     /// As for `run`: what is still valid is sent by the same book
     #[arg(long, value_name = "FRACTION", value_parser = rate)]
     pub paper_depth: Option<Rate>,
+    #[command(flatten)]
+    pub alerts: Alerts,
 }
 
 /// The time of a case of the past.
@@ -287,6 +305,8 @@ pub struct Settle {
     pub operator: Operator,
     #[command(flatten)]
     pub time: TakenTime,
+    #[command(flatten)]
+    pub alerts: Alerts,
 }
 
 /// Who does it.
@@ -308,6 +328,8 @@ pub struct Abort {
     pub operator: Operator,
     #[command(flatten)]
     pub time: TakenTime,
+    #[command(flatten)]
+    pub alerts: Alerts,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -432,6 +454,71 @@ pub enum SwitchAction {
     On,
     Off,
     Status,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum FetchCommand {
+    /// Grades and signals from Token Metrics, as dated files in the folder of a case
+    Grades(FetchGrades),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct FetchGrades {
+    /// Folder with a case.toml
+    #[arg(value_name = "CASE")]
+    pub case: PathBuf,
+    /// The newest day asked for, in UTC; the day before is asked for with it. Today when not given
+    #[arg(long, value_name = "DAY", value_parser = parse_day)]
+    pub day: Option<Date>,
+    /// What to fetch; what the policy looks at when not given
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SET")]
+    pub only: Vec<GradeSet>,
+    /// Every graded token (thousands, dozens of credits), not only those of the newest market file
+    #[arg(long)]
+    pub all_tokens: bool,
+    /// Fetch again what is there already
+    #[arg(long)]
+    pub again: bool,
+    /// File with the key and nothing else, which others may not read; the environment when not given
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Secret of AWS Secrets Manager that is the key: NAME, ARN, or NAME#FIELD of a JSON object
+    #[cfg(feature = "secrets-manager")]
+    #[arg(long, value_name = "SECRET", conflicts_with = "key_file")]
+    pub key_secret: Option<String>,
+    /// Credits of your plan in a month; requests are counted in the store and end there
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub monthly_credits: u64,
+    /// Version of the API; v3 tells grades along with the signals
+    #[arg(long, value_enum, default_value_t = ApiVersion::V2)]
+    pub api: ApiVersion,
+    /// Another address of the API, such as a proxy that you run; https only
+    #[arg(long, value_name = "URL", value_parser = origin)]
+    pub origin: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GradeSet {
+    Trader,
+    Investor,
+    Signals,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ApiVersion {
+    V2,
+    V3,
+}
+
+/// Scheme, host and port, and nothing after them.
+fn origin(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").unwrap_or_default();
+    let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':'));
+    if plain && !host.is_empty() {
+        Ok(text.to_owned())
+    } else {
+        Err("write https:// and a host, such as https://localhost:8443".to_owned())
+    }
 }
 
 fn label(text: &str) -> Result<PortfolioId, String> {

@@ -45,6 +45,35 @@ pub(super) fn store_path() -> Option<PathBuf> {
     variable("REBALANCE_STORE").map(PathBuf::from)
 }
 
+/// The key of Token Metrics' API that the environment holds: name and value.
+pub(super) fn token_metrics_key() -> Option<(&'static str, String)> {
+    const NAME: &str = "TOKEN_METRICS_API_KEY";
+    variable(NAME).map(|value| (NAME, value))
+}
+
+/// The value of a secret that a policy names, and the variable that holds it: `rebalance/slack#team` is looked for in
+/// `REBALANCE_SECRET_REBALANCE_SLACK_TEAM`.
+pub(super) fn secret(name: &str) -> (String, Option<String>) {
+    let plain = |character: char| if character.is_ascii_alphanumeric() { character.to_ascii_uppercase() } else { '_' };
+    let name = format!("REBALANCE_SECRET_{}", name.chars().map(plain).collect::<String>());
+    let value = variable(&name);
+    (name, value)
+}
+
+/// Who signs requests to AWS; nothing where the environment does not say.
+#[cfg(any(feature = "secrets-manager", feature = "sns"))]
+pub(super) fn aws_access() -> Option<crate::adapters::aws::AwsAccess> {
+    use crate::ports::secret::Secret;
+    let secret = |name: &str| variable(name).and_then(|value| Secret::new(&value).ok());
+    Some(crate::adapters::aws::AwsAccess {
+        region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"))?,
+        access_key_id: variable("AWS_ACCESS_KEY_ID")?,
+        secret_access_key: secret("AWS_SECRET_ACCESS_KEY")?,
+        session_token: secret("AWS_SESSION_TOKEN"),
+        endpoint: variable("AWS_ENDPOINT_URL"),
+    })
+}
+
 /// Who is at the terminal, for the log.
 pub(super) fn user() -> Option<String> {
     ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(variable)

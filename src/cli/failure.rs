@@ -2,6 +2,7 @@
 
 use std::panic::PanicHookInfo;
 
+use crate::adapters::token_metrics::FetchError;
 use crate::execution::ExecutionError;
 use crate::planning::PlanError;
 use crate::ports::StoreError;
@@ -46,6 +47,17 @@ impl Failure {
 impl From<PreparationError> for Failure {
     fn from(error: PreparationError) -> Self {
         Self::new(ErrorKind::BadInput, error.to_string(), "")
+    }
+}
+
+impl From<FetchError> for Failure {
+    fn from(error: FetchError) -> Self {
+        let kind = match &error {
+            FetchError::Uncounted(StoreError::Corrupt { .. }) => ErrorKind::NeedsAttention,
+            other if other.is_transient() => ErrorKind::Busy,
+            _ => ErrorKind::BadInput,
+        };
+        Self::new(kind, error.to_string(), "")
     }
 }
 

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::args::Operator;
+use super::alerting::Alerting;
+use super::args::{Alerts, Operator};
 use super::environment;
 use super::failure::{Failure, most_urgent};
 use super::output::Output;
@@ -11,6 +12,7 @@ use crate::adapters::clock::{CaseClock, SystemClock, claim_token};
 use crate::adapters::dynamodb::DynamoStore;
 use crate::adapters::embedded_store::EmbeddedStore;
 use crate::adapters::paper_venue::{PaperBook, PaperVenue};
+use crate::alerts::Seen;
 use crate::execution::{self, ExecutionError, Handled, Ports, Settings, Statement, Unplanned};
 use crate::model::{Environment, PlanningInput, Rate};
 use crate::ports::store::{RunItem, RunStore};
@@ -33,13 +35,15 @@ pub(super) async fn take_up(
     runs: Vec<Uuid>,
     act: &Act,
     at: Option<Timestamp>,
+    alerts: Alerts,
     output: &Output,
 ) -> Result<u8, Failure> {
     let mut handled = Vec::new();
     let mut failed = None;
+    let alerting = Alerting::new(alerts.send_alerts);
     let only = runs.len() == 1;
     for run in runs {
-        match take_up_one(store, run, act, at).await {
+        match Box::pin(take_up_one(store, run, act, at, &alerting)).await {
             Ok(run) => handled.push(run),
             Err(failure) if only => return Err(failure),
             Err(failure) => match failed_run(store, run, &failure).await {
@@ -72,6 +76,7 @@ async fn take_up_one(
     run_id: Uuid,
     act: &Act,
     at: Option<Timestamp>,
+    alerting: &Alerting,
 ) -> Result<HandledRun, Failure> {
     let store = store.store();
     let before = load(store, run_id).await?;
@@ -95,6 +100,15 @@ async fn take_up_one(
         Act::Settle(statement) => Box::pin(execution::settle(&ports, run_id, token, statement.as_ref())).await,
         Act::Abort { operator, reason } => Box::pin(execution::abort(&ports, run_id, token, operator, reason)).await,
     };
+    let seen = match &answer {
+        Ok(Handled::InProgress(_) | Handled::NoSuchRun) => None,
+        Err(ExecutionError::Halted { cause, .. }) => Some(Seen::Halted(cause)),
+        // Whatever else went wrong: what was changed before it is stored.
+        Ok(Handled::Run(_)) | Err(_) => Some(Seen::Nothing),
+    };
+    if let Some(seen) = seen {
+        alerting.tell(store, &before.identity, None, seen).await;
+    }
     tell(store, &before, answer).await
 }
 

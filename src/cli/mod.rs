@@ -6,11 +6,14 @@
 //! * `failure`: what goes wrong, with its exit code.
 //! * `output`: text or JSON to standard output, errors to standard error.
 //! * `occasion`: case, account and time of one run.
-//! * `store`: the embedded store; opened for writing by `run`, `recover`, `settle`, `abort` and `kill-switch` alone.
+//! * `store`: the embedded store; opened for writing by `run`, `recover`, `settle`, `abort` and
+//!   `kill-switch`, and by `fetch`, which counts requests in it.
 //! * `handling`: a stored run that is taken up again, by hand or by recovery.
 //! * `progress`: a sign of life where something takes longer than half a second.
+//! * `alerting`: what a run's policy wants told.
 //! * `commands`: one file per command.
 
+mod alerting;
 pub mod args;
 mod commands;
 mod environment;
@@ -25,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Arguments, Command, PolicyCommand};
+use args::{Arguments, Command, FetchCommand, PolicyCommand};
 use failure::Failure;
 use output::Output;
 
@@ -72,6 +75,7 @@ async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure
         Command::Audit(audit) => commands::audit::audit(audit, &store, output).await,
         Command::KillSwitch(switch) => commands::kill_switch::kill_switch(switch, &store, output).await,
         Command::Backtest(backtest) => commands::backtest::backtest(backtest, output),
+        Command::Fetch(FetchCommand::Grades(fetch)) => commands::fetch::grades(fetch, &store, output).await,
         Command::Completions { shell } => commands::completions::completions(*shell, output),
     }
 }

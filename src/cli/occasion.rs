@@ -66,7 +66,7 @@ fn of_case(directory: &Path, asked: &Cases) -> Vec<Result<Occasion, Refused>> {
         .collect()
 }
 
-fn load_case(directory: &Path) -> Result<Case, Failure> {
+pub(super) fn load_case(directory: &Path) -> Result<Case, Failure> {
     if directory.is_file() {
         return Err(Failure::bad_input("this is a file", "name the folder that holds case.toml"));
     }

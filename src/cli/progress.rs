@@ -1,8 +1,8 @@
 //! A sign of life on standard error, on a terminal only, once something takes longer than half a second.
 
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -14,7 +14,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// Shown until it is dropped.
 #[derive(Debug)]
 pub(super) struct Progress {
-    stop: Option<Sender<()>>,
+    words: Option<Sender<String>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -22,13 +22,13 @@ impl Progress {
     /// `wanted`: not where the answer is JSON.
     pub(super) fn start(wanted: bool, what: String) -> Self {
         if !wanted || !environment::stderr_is_terminal() {
-            return Self { stop: None, thread: None };
+            return Self { words: None, thread: None };
         }
-        let (stop, stopped) = mpsc::channel();
+        let (words, said) = mpsc::channel::<String>();
         let thread = std::thread::spawn(move || {
-            if stopped.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
+            let Some(what) = newest_after_patience(&said, what) else {
                 return;
-            }
+            };
             let style = ProgressStyle::with_template("{spinner} {msg} {elapsed}").ok();
             let bar = ProgressBar::new_spinner().with_message(what);
             let bar = match style {
@@ -37,10 +37,33 @@ impl Progress {
             };
             bar.enable_steady_tick(TICK);
             // Ends when the sender is dropped.
-            let _ = stopped.recv();
+            while let Ok(what) = said.recv() {
+                bar.set_message(what);
+            }
             bar.finish_and_clear();
         });
-        Self { stop: Some(stop), thread: Some(thread) }
+        Self { words: Some(words), thread: Some(thread) }
+    }
+
+    /// What is being done now.
+    pub(super) fn say(&self, what: String) {
+        if let Some(words) = &self.words {
+            // A display that has ended shows nothing.
+            let _ = words.send(what);
+        }
+    }
+}
+
+/// What is being done once patience is over; nothing when it was done before.
+fn newest_after_patience(said: &Receiver<String>, first: String) -> Option<String> {
+    let patience_ends = Instant::now() + PATIENCE;
+    let mut what = first;
+    loop {
+        match said.recv_timeout(patience_ends.saturating_duration_since(Instant::now())) {
+            Ok(newer) => what = newer,
+            Err(RecvTimeoutError::Timeout) => return Some(what),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
     }
 }
 
@@ -76,7 +99,7 @@ impl Drop for Count {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.stop = None;
+        self.words = None;
         if let Some(thread) = self.thread.take() {
             // It ends at once; a panic in it is no reason to fail.
             let _ = thread.join();

@@ -18,7 +18,8 @@ use crate::ports::{OrderRecord, OrderState, RunRecord};
 /// When the store does not answer, or what it holds does not have the committed digests.
 pub async fn load_run<S: RunStore>(store: &S, run_id: Uuid) -> Result<Option<RunRecord>, ExecutionError> {
     match store.load_run(run_id).await? {
-        Some(run) => Ok(Some(*of(store, run).await?)),
+        // Boxed: input and plan are large, and so would be the future of everybody who reads a run.
+        Some(run) => Ok(Some(*Box::pin(of(store, run)).await?)),
         None => Ok(None),
     }
 }
@@ -31,7 +32,7 @@ pub async fn find_run<S: RunStore>(store: &S, prefix: &str) -> Result<Option<Run
     let mut runs = store.find_runs(prefix).await?;
     match (runs.pop(), runs.len()) {
         (None, _) => Ok(None),
-        (Some(run), 0) => Ok(Some(*of(store, run).await?)),
+        (Some(run), 0) => Ok(Some(*Box::pin(of(store, run)).await?)),
         (Some(_), others) => Err(ExecutionError::Ambiguous { prefix: prefix.to_owned(), count: others + 1 }),
     }
 }

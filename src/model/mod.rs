@@ -5,6 +5,7 @@
 //! floating point, clock, environment or I/O here, and a test reads the source to keep it so.
 
 pub mod account;
+pub mod alert;
 pub mod amount;
 pub mod asset;
 pub mod grade;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::alert::AlertPolicy;
 use super::{AssetId, CategoryId, Decimal, Grade, Money, Price, Rate, Weight};
 
 /// The version of the policy format that this build reads.
@@ -36,6 +37,9 @@ pub struct Policy {
     pub costs: Costs,
     pub orders: OrderPolicy,
     pub guards: Guards,
+    /// What is told to whom. Decides nothing about trades: a policy that differs in its alerts only is the same policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<AlertPolicy>,
 }
 
 impl Policy {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::{Uuid, uuid};
 
-use crate::model::{AccountId, InstrumentId, Order, RunIdentity, Side, Trigger, VenueId};
+use crate::model::{AccountId, InstrumentId, Order, Policy, RunIdentity, Side, Trigger, VenueId};
 
 /// The product's namespace. Changing it changes every key ever made: never do.
 pub const NAMESPACE: Uuid = uuid!("6f1c1d4e-3b7a-5c52-9d0e-8a4b2f6e7c31");
@@ -57,6 +57,25 @@ pub fn order_key(
         &slice.to_string(),
     ];
     Uuid::new_v5(&NAMESPACE, &length_prefixed(&fields))
+}
+
+/// Derives the key of one event's message to one channel. The same subjects are the same event.
+#[must_use]
+pub fn alert_key(run_id: Uuid, event: &str, channel: &str, subjects: &[String]) -> Uuid {
+    let run_id = run_id.hyphenated().to_string();
+    let fields: Vec<&str> =
+        ["alert/1", &run_id, event, channel].into_iter().chain(subjects.iter().map(String::as_str)).collect();
+    Uuid::new_v5(&NAMESPACE, &length_prefixed(&fields))
+}
+
+/// The digest of what a policy says about trades. Its alerts are left out: who is told changes nothing else, and must
+/// not make a run trade as after a change of policy.
+#[must_use]
+pub fn policy_digest(policy: &Policy) -> String {
+    if policy.alerts.is_none() {
+        return digest_of(policy);
+    }
+    digest_of(&Policy { alerts: None, ..policy.clone() })
 }
 
 /// SHA-256, in hex, over everything the order says except the digest itself; decimals normalised.

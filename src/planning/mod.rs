@@ -41,7 +41,7 @@ pub(crate) use valuation::MAX_NET_ASSET_VALUE;
 use allocation::Decided;
 use constraints::Limits;
 use drift_band::Changes;
-use idempotency::digest_of;
+use idempotency::policy_digest;
 use plan::{Outcome, ReasonCode};
 use portfolio::Portfolio;
 use regime::RegimeDecision;
@@ -98,7 +98,7 @@ fn survey(input: &PlanningInput) -> Result<Survey<'_>, PlanError> {
     let references = reference_weights::reference_weights(input, &universe, &regime.regime, &current, net_asset_value);
     let portfolio = portfolio::lay_out(input, scale, &universe, &regime.regime, &references);
     let limits = constraints::limits(input, &portfolio, &regime.regime);
-    let policy_digest = digest_of(&input.policy);
+    let policy_digest = policy_digest(&input.policy);
     let changes = Changes {
         membership: universe.member_set() != input.state.members,
         regime: regime.regime.changed,

@@ -12,6 +12,7 @@ use super::audit::{AuditReport, SwitchReport};
 use super::backtest::{BacktestReport, StudyReport};
 use super::difference::{Difference, FieldChange};
 use super::explanation::Explanation;
+use super::fetching::FetchedGrades;
 use super::handling::HandledRun;
 use super::published::{RunState, UtcTime, UuidText};
 use super::run::RunReport;
@@ -64,6 +65,9 @@ pub enum Document {
     /// `backtest` with windows or a grid of parameters.
     #[serde(rename = "rebalance/backtest-study/1")]
     BacktestStudy(Box<StudyReport>),
+    /// `fetch grades`.
+    #[serde(rename = "rebalance/fetched-grades/1")]
+    FetchedGrades(FetchedGrades),
     /// Any command that failed as a whole.
     #[serde(rename = "rebalance/error/1")]
     Error(ErrorReport),

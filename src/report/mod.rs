@@ -12,6 +12,7 @@
 //! * [`handling`]: stored runs that were taken up again, and what a person must do.
 //! * [`audit`]: a run's log and what its check found.
 //! * [`backtest`]: a policy over a period of the past, and several of them under one question.
+//! * [`fetching`]: what `fetch` brought.
 //! * [`document`]: every JSON document that the command line prints, each with its schema name.
 //! * [`published`]: the spellings that documents use.
 //! * [`csv`]: orders and positions for a spreadsheet.
@@ -27,6 +28,7 @@ pub mod csv;
 pub mod difference;
 pub mod document;
 pub mod explanation;
+pub mod fetching;
 pub mod handling;
 #[cfg(feature = "html")]
 pub mod html;

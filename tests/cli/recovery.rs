@@ -8,7 +8,7 @@ use crate::stores::{block_on, hold_the_account, tamper, unanswered};
 use crate::{BLUE_CHIP, run_id};
 
 /// While the first orders' deadlines run, in the time of the case.
-const EARLY: &str = "2025-04-10T00:00:01Z";
+pub(crate) const EARLY: &str = "2025-04-10T00:00:01Z";
 
 fn left(bench: &Bench, orders_arrive: bool) -> String {
     let mut run = String::new();
@@ -18,7 +18,7 @@ fn left(bench: &Bench, orders_arrive: bool) -> String {
 }
 
 /// Lets the venue show more filled than was ordered. The client order id.
-fn overfill(bench: &Bench) -> String {
+pub(crate) fn overfill(bench: &Bench) -> String {
     let path = bench.store();
     let mut id = String::new();
     block_on(async {

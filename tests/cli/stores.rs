@@ -1,7 +1,7 @@
 //! Stores in a state that the program alone does not bring about.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use index_rebalancer::adapters::clock::{CaseClock, SystemClock, claim_token};
@@ -66,8 +66,8 @@ struct Stage {
 }
 
 impl Stage {
-    async fn open(path: &Path) -> Self {
-        let (case, account, identity) = blue_chip();
+    async fn open(path: &Path, case: &Path) -> Self {
+        let (case, account, identity) = first_occasion(case);
         let at = case.days().first().expect("a day").at;
         let input = case.planning_input(&account, identity.trigger.clone(), at, None, None, None).expect("an input");
         let store = EmbeddedStore::open(path).await.expect("a store");
@@ -98,7 +98,12 @@ impl Stage {
 
 /// A run of the blue-chip case whose first orders were sent and never answered for. Its id.
 pub(crate) async fn unanswered(path: &Path, orders_arrive: bool) -> Uuid {
-    let stage = Stage::open(path).await;
+    unanswered_of(&blue_chip_folder(), path, orders_arrive).await
+}
+
+/// The same of another case.
+pub(crate) async fn unanswered_of(case: &Path, path: &Path, orders_arrive: bool) -> Uuid {
+    let stage = Stage::open(path, case).await;
     let venue = Deaf { paper: stage.paper().await, orders_arrive };
     // Nobody waits for a venue that is known not to answer.
     let settings = Settings { phase_timeout_ms: 0, ..Settings::default() };
@@ -131,8 +136,17 @@ pub(crate) fn block_on(future: impl Future<Output = ()>) {
     runtime.block_on(future);
 }
 
+fn blue_chip_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(BLUE_CHIP)
+}
+
 pub(crate) fn blue_chip() -> (Case, AccountId, RunIdentity) {
-    let case = Case::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join(BLUE_CHIP)).expect("the case loads");
+    first_occasion(&blue_chip_folder())
+}
+
+/// A case's first account on its first day.
+fn first_occasion(case: &Path) -> (Case, AccountId, RunIdentity) {
+    let case = Case::load(case).expect("the case loads");
     let account = case.accounts().next().expect("an account").clone();
     let trigger = Trigger::Scheduled(case.days().first().expect("a day").at);
     let identity = case.run_identity(&account, trigger).expect("an identity");
@@ -141,7 +155,7 @@ pub(crate) fn blue_chip() -> (Case, AccountId, RunIdentity) {
 
 /// A committed run whose plan says something that its input does not lead to.
 pub(crate) async fn doctored_run(path: &Path) {
-    let stage = Stage::open(path).await;
+    let stage = Stage::open(path, &blue_chip_folder()).await;
     let plan = |input: &PlanningInput| {
         planning::plan(input).map(|mut plan| {
             plan.notices.push("doctored".to_owned());

@@ -8,6 +8,7 @@
     reason = "test code: what is unexpected panics"
 )]
 
+#[path = "../common/manual_clock.rs"]
 mod manual_clock;
 mod plans;
 mod support;

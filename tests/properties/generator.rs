@@ -488,6 +488,7 @@ fn build_policy(draw: &PolicyDraw, records: &BTreeMap<AssetId, AssetRecord>, sta
     let (collar, min_trade, min_turnover) = draw.orders;
     Policy {
         schema: 1,
+        alerts: None,
         name: "Drawn".to_owned(),
         index: IndexKind::BlueChip,
         quote_currency: "USDT".to_owned(),

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{Item, text};
 use crate::model::{AccountId, Environment, PortfolioId, VenueId};
+use crate::ports::counter::Counter;
 use crate::ports::store::{
     AccountKey, BlobOwner, Change, ChunkAddress, LogEntry, MIN_RUN_PREFIX, PortfolioKey, StoreError, SwitchEntry,
     SwitchScope,
@@ -129,6 +130,14 @@ pub(super) fn switch(scope: &SwitchScope) -> Key {
 
 pub(super) fn switch_entry(entry: &SwitchEntry) -> Key {
     Key { pk: SWITCH_LOG.to_owned(), sk: format!("{}#{:010}", switch_name(&entry.scope), entry.sequence) }
+}
+
+pub(super) fn alert(run_id: Uuid, key: Uuid) -> Key {
+    Key { pk: format!("alerts#{}", run_id.simple()), sk: key.simple().to_string() }
+}
+
+pub(super) fn counter(counter: &Counter) -> Key {
+    Key { pk: format!("counter#{}", counter.name), sk: counter.period.clone() }
 }
 
 fn paper(venue: &VenueId, account: &AccountId) -> String {

@@ -14,13 +14,16 @@
 //! | portfolio | `portfolio#`environment`#`venue`#`account`#`portfolio | `state` | portfolio on an account |
 //! | kill switch | `switch` | `everything` or `portfolio#`environment`#`portfolio | scope; all of them |
 //! | its log entry | `switch_log` | the same`#`number | all of them, by scope and number |
+//! | alert | `alerts#` run id | its key, 32 hex digits | run and key |
+//! | counter | `counter#`name | period | name and period |
 //! | paper account, paper order | `paper#`venue`#`account | `account`, `order#`client order id | account; client order id |
 //!
 //! Recovery goes by the locks and not by an index: a query of the partition is strongly consistent, and claim and end
 //! of a run put and delete its lock in their own transaction. One index is left, and nothing is decided by it.
 //!
-//! No identifier contains `#`, so no two keys run into each other. Every item but chunks and days carries `schema`.
-//! `expires_at_s` is the table's TTL attribute; only terminal runs and orders, and chunks of such runs, have it.
+//! No identifier contains `#`, so no two keys run into each other. Every item but chunks, days and counters carries `schema`.
+//! `expires_at_s` is the table's TTL attribute; only terminal runs and orders, chunks of such runs, alerts and
+//! counters have it.
 //!
 //! # Conditions, and the timeline behind each
 //!
@@ -45,6 +48,11 @@
 //!               two people at once: one is refused, reads the other's entry and goes on from it. What is stored may
 //!               be unreadable: a switch can be set all the same
 //!
+//! put_alert     absent, or state and attempts = what I read
+//!               A and B tell the same run: one put wins and sends, the other leaves the message alone
+//!
+//! count         counted < most: two who count at once cannot both have the last one
+//!
 //! commit's day  reserved_notional ≤ limit − mine, in the same transaction: two commits cannot both fit in one gap
 //! ```
 //!
@@ -52,7 +60,9 @@
 //! repeated. The caller tells the two apart by reading (claim token, attempt id, equality), so the SDK's own retries
 //! may stay on here. They are off where an order is sent to a venue.
 
+mod alert_log;
 mod all_runs;
+mod counters;
 mod keys;
 mod paper_ledger;
 mod run_store;

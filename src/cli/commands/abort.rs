@@ -10,7 +10,7 @@ pub(in crate::cli) async fn abort(asked: &Abort, path: &StorePath, output: &Outp
     let act = Act::Abort { operator: operator(&asked.operator)?, reason: asked.reason.clone() };
     let run = store::find(&path.look_at_existing().await?, &asked.run).await?.run_id;
     let opened = path.open().await?;
-    let answer = take_up(&opened, vec![run], &act, asked.time.at, output).await;
+    let answer = take_up(&opened, vec![run], &act, asked.time.at, asked.alerts, output).await;
     opened.close().await;
     answer
 }

@@ -7,6 +7,7 @@ pub(super) mod completions;
 pub(super) mod diff;
 pub(super) mod explain;
 pub(super) mod export;
+pub(super) mod fetch;
 pub(super) mod kill_switch;
 pub(super) mod plan;
 pub(super) mod policy;

@@ -8,7 +8,7 @@ use crate::cli::args::SchemaOf;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::model::Policy;
-use crate::planning::idempotency::digest_of;
+use crate::planning::idempotency::policy_digest;
 use crate::preparation::policy;
 use crate::report::document::{Document, PolicyCheck};
 use crate::report::text;
@@ -18,7 +18,7 @@ pub(in crate::cli) fn check(file: &Path, output: &Output) -> Result<u8, Failure>
     let check = PolicyCheck {
         file: file.display().to_string(),
         name: policy.name.clone(),
-        digest: digest_of(&policy),
+        digest: policy_digest(&policy),
         members: policy.ranking.members,
         limits: limits(&policy),
     };

@@ -25,7 +25,7 @@ pub(in crate::cli) async fn recover(asked: &Recover, path: &StorePath, output: &
     }
     let opened = path.open().await?;
     let act = Act::Recover { depth: asked.paper_depth };
-    let answer = take_up(&opened, runs, &act, asked.time.at, output).await;
+    let answer = take_up(&opened, runs, &act, asked.time.at, asked.alerts, output).await;
     opened.close().await;
     answer
 }

@@ -8,13 +8,17 @@ use crate::adapters::clock::{CaseClock, claim_token};
 use crate::adapters::dynamodb::DynamoStore;
 use crate::adapters::embedded_store::EmbeddedStore;
 use crate::adapters::paper_venue::{PaperBook, PaperVenue};
+use crate::alerts::{Seen, holders};
+use crate::cli::alerting::Alerting;
 use crate::cli::args::RunCases;
 use crate::cli::failure::Failure;
 use crate::cli::occasion::{Earlier, Occasion, occasions};
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::store::{self, StorePath};
-use crate::execution::{self, Opening, Ports, PreparationFailure, RunOutcome, RunRequest, Settings, gate};
+use crate::execution::{
+    self, ExecutionError, Opening, Ports, PreparationFailure, RunOutcome, RunRequest, Settings, gate,
+};
 use crate::model::{Environment, PlanningInput, Rate};
 use crate::planning::idempotency::run_id;
 use crate::planning::plan;
@@ -26,6 +30,7 @@ use crate::report::{Mode, RunReport, published};
 
 pub(in crate::cli) async fn run(asked: &RunCases, path: &StorePath, output: &Output) -> Result<u8, Failure> {
     let mut telling = Telling::new(output, asked.cases.brief);
+    let alerting = Alerting::new(asked.alerts.send_alerts);
     // Made when the first run needs it: what is refused leaves no store behind.
     let mut store: Option<EmbeddedStore> = None;
     for occasion in occasions(&asked.cases) {
@@ -44,9 +49,18 @@ pub(in crate::cli) async fn run(asked: &RunCases, path: &StorePath, output: &Out
             (Ok(()), Some(opened)) => opened,
             (Ok(()), None) => path.open().await?,
         };
+        // Another run may hold the account, and be finished first: it has its own to tell.
+        let holders = holders(opened.store(), &occasion.identity).await.unwrap_or_default();
         let answer = execute(&occasion, &opened, asked.paper_depth, output).await;
+        for holder in holders {
+            alerting.tell(opened.store(), &holder, None, Seen::Nothing).await;
+        }
+        if let Some(seen) = seen(&answer) {
+            let policy = occasion.case.policy().alerts.as_ref();
+            alerting.tell(opened.store(), &occasion.identity, policy, seen).await;
+        }
         store = Some(opened);
-        match answer.and_then(|outcome| tell(outcome, &occasion)) {
+        match answer.map_err(Failure::from).and_then(|outcome| tell(outcome, &occasion)) {
             Ok((entry, code)) => telling.entry(entry, code)?,
             Err(failure) => telling.failed(&occasion, failure)?,
         }
@@ -72,7 +86,7 @@ async fn execute(
     store: &EmbeddedStore,
     depth: Option<Rate>,
     output: &Output,
-) -> Result<RunOutcome, Failure> {
+) -> Result<RunOutcome, Stopped> {
     let _progress = Progress::start(!output.is_json(), format!("rebalancing {}", occasion.name()));
     let assets = known_assets(occasion, store).await?;
     let costs = &assets.policy.costs;
@@ -82,7 +96,7 @@ async fn execute(
         PaperVenue::new(occasion.identity.venue.clone(), store.store(), &clock, book);
     let opening = occasion.case.opening_account(&occasion.account, occasion.as_of)?;
     // Refused when it is open already: then its own balance stands.
-    let _ = venue.open(&occasion.account, &opening).await?;
+    let _ = venue.open(&occasion.account, &opening).await.map_err(Failure::from)?;
     let settings = Settings::default();
     let ports = Ports { store: store.store(), venue: &venue, clock: &clock, settings: &settings };
     let request =
@@ -107,28 +121,79 @@ fn preparation_failure(error: &PreparationError) -> PreparationFailure {
 /// The input whose prices and rules the paper venue trades by: the stored one of a run that is committed, else the
 /// one that would be planned from. That one is planned as a trial, and the kill switch read, so that nothing is
 /// claimed in vain.
-async fn known_assets(occasion: &Occasion, store: &EmbeddedStore) -> Result<PlanningInput, Failure> {
+async fn known_assets(occasion: &Occasion, store: &EmbeddedStore) -> Result<PlanningInput, Stopped> {
     let stored = store::load(store, run_id(&occasion.identity)).await?;
     if let Some(input) = stored.and_then(|record| record.input) {
         return Ok(input);
     }
     let earlier = Earlier::read(store, occasion).await?;
     if let Some(owner) = earlier.owner {
-        return Err(Failure::bad_input(
+        return Err(Stopped::Otherwise(Failure::bad_input(
             format!(
                 "account {} at {} holds the money of portfolio {owner} in this store, and cash belongs to one portfolio",
                 occasion.account, occasion.identity.venue
             ),
             "give this portfolio an account of its own in case.toml, or another --store",
-        ));
+        )));
     }
     let input = occasion.input(earlier.account, earlier.state)?;
-    plan(&input)?;
+    plan(&input).map_err(Failure::from)?;
     match gate::read_switch(store.store(), &occasion.identity).await {
         gate::Switch::Off => Ok(input),
-        gate::Switch::On(reason) => {
-            Err(Failure::new(ErrorKind::NeedsAttention, reason, "`rebalance kill-switch off` allows sending again"))
+        gate::Switch::On(reason) => Err(Stopped::Otherwise(Failure::new(
+            ErrorKind::NeedsAttention,
+            reason,
+            "`rebalance kill-switch off` allows sending again",
+        ))),
+    }
+}
+
+/// Why there is no outcome.
+enum Stopped {
+    /// Its data were refused before it began.
+    Refused(PreparationError),
+    /// On the way: what was done until then is stored.
+    Underway(ExecutionError),
+    /// By something else, before it began.
+    Otherwise(Failure),
+}
+
+impl From<PreparationError> for Stopped {
+    fn from(error: PreparationError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<ExecutionError> for Stopped {
+    fn from(error: ExecutionError) -> Self {
+        Self::Underway(error)
+    }
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self::Otherwise(failure)
+    }
+}
+
+impl From<Stopped> for Failure {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Refused(error) => error.into(),
+            Stopped::Underway(error) => error.into(),
+            Stopped::Otherwise(failure) => failure,
         }
+    }
+}
+
+/// What there may be to tell of a run; nothing of one that another worker is at, or that is to be tried again.
+fn seen(answer: &Result<RunOutcome, Stopped>) -> Option<Seen<'_>> {
+    match answer {
+        Ok(RunOutcome::Busy { .. } | RunOutcome::InProgressElsewhere { .. }) => None,
+        Err(Stopped::Refused(error)) => (!error.is_transient()).then_some(Seen::Refused(error)),
+        Err(Stopped::Underway(ExecutionError::Halted { cause, .. })) => Some(Seen::Halted(cause)),
+        Ok(_) | Err(Stopped::Underway(_)) => Some(Seen::Nothing),
+        Err(Stopped::Otherwise(failure)) => Some(Seen::Stopped(&failure.message)),
     }
 }
 

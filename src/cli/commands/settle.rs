@@ -12,7 +12,8 @@ pub(in crate::cli) async fn settle(asked: &Settle, path: &StorePath, output: &Ou
     let statement = statement(asked)?;
     let run = store::find(&path.look_at_existing().await?, &asked.run).await?.run_id;
     let opened = path.open().await?;
-    let answer = take_up(&opened, vec![run], &Act::Settle(statement), asked.time.at, output).await;
+    let act = Act::Settle(statement);
+    let answer = take_up(&opened, vec![run], &act, asked.time.at, asked.alerts, output).await;
     opened.close().await;
     answer
 }

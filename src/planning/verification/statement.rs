@@ -37,7 +37,7 @@ pub(super) fn check_identity(input: &PlanningInput, plan: &RebalancePlan, findin
         format!("the plan is valid until {}, which is not {minutes} minutes after {}", plan.valid_until, input.as_of)
     });
     check_digest("input_digest", &plan.input_digest, &idempotency::digest_of(input), findings);
-    check_digest("policy_digest", &plan.policy_digest, &idempotency::digest_of(&input.policy), findings);
+    check_digest("policy_digest", &plan.policy_digest, &idempotency::policy_digest(&input.policy), findings);
 }
 
 fn check_digest(name: &str, stated: &str, recomputed: &str, findings: &mut Findings) {

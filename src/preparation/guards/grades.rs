@@ -67,6 +67,14 @@ fn check_source(
     }
 }
 
+const COUNT_AS_MISSING: &str = "count as missing";
+
+/// Does this notice say that grades or signals were too old to count?
+#[must_use]
+pub fn tells_of_stale_grades(notice: &str) -> bool {
+    notice.contains(COUNT_AS_MISSING)
+}
+
 /// A single grade or signal that is too old counts as missing.
 pub(super) fn drop_stale(input: &mut PlanningInput) {
     let (as_of, most) = (input.as_of, input.policy.guards.max_grade_age_hours);
@@ -89,7 +97,7 @@ pub(super) fn drop_stale(input: &mut PlanningInput) {
     for (what, ids) in dropped.iter().filter(|(_, ids)| !ids.is_empty()) {
         let count = ids.len();
         let plural = if count == 1 { "" } else { "s" };
-        input.notices.push(format!("{count} {what}{plural} older than {most} h count as missing: {}", named(ids)));
+        input.notices.push(format!("{count} {what}{plural} older than {most} h {COUNT_AS_MISSING}: {}", named(ids)));
     }
 }
 

@@ -11,6 +11,8 @@ mod candidates;
 mod data;
 mod grades;
 
+pub use grades::tells_of_stale_grades;
+
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};

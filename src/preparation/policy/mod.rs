@@ -1,5 +1,6 @@
 //! Policies from TOML, with every rule between fields checked.
 
+mod alert_checks;
 mod checks;
 mod variation;
 
@@ -33,7 +34,8 @@ pub fn parse(text: &str) -> Result<Policy, PreparationError> {
 
 fn parse_bytes(place: &str, bytes: &[u8]) -> Result<Policy, PreparationError> {
     let policy: Policy = toml_text::read(place, bytes)?;
-    let faults = checks::faults(place, &policy);
+    let mut faults = checks::faults(place, &policy);
+    faults.extend(alert_checks::faults(place, &policy));
     if faults.is_empty() { Ok(policy) } else { Err(PreparationError::BadInput(faults)) }
 }
 

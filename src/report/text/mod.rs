@@ -13,6 +13,7 @@ pub mod canvas;
 mod certificate;
 mod difference;
 mod explanation;
+mod fetching;
 mod handling;
 mod header;
 mod listing;
@@ -27,6 +28,7 @@ pub use backtest_study::backtest_study;
 pub use canvas::{Canvas, Line, Tone};
 pub use difference::difference;
 pub use explanation::explanation;
+pub use fetching::fetched_grades;
 pub use handling::handled;
 pub use listing::{kill_switch, policy_check, replay, run_list};
 

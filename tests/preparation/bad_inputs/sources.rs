@@ -1,7 +1,7 @@
 //! The crate's own sources, read for what they say of themselves.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -22,31 +22,9 @@ fn is_test(source: &str, name: &str) -> bool {
     (item.contains("#[test]") || item.contains("#[tokio::test]")) && !item.contains("#[ignore")
 }
 
-/// The files under a directory that have a word, in any case.
-pub(super) fn with_word(directory: &str, word: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut open = vec![root().join(directory)];
-    while let Some(place) = open.pop() {
-        for entry in fs::read_dir(&place).unwrap_or_else(|error| panic!("{}: {error}", place.display())) {
-            let path = entry.expect("readable").path();
-            if path.is_dir() {
-                open.push(path);
-            } else if text(&path).to_lowercase().contains(word) {
-                found.push(path);
-            }
-        }
-    }
-    found
-}
-
 #[test]
 fn what_is_no_test_is_not_taken_for_one() {
     let source = "fn helper() {}\n\n#[test]\n#[ignore]\nfn left_out() {}\n\n/// Doc.\n#[test]\nfn test() {}\n";
     let found = ["helper", "left_out", "absent", "test"].map(|name| is_test(source, name));
     assert_eq!(found, [false, false, false, true]);
-}
-
-#[test]
-fn words_are_found_where_they_are() {
-    assert!(with_word("src", "solverfault").iter().any(|path| path.ends_with("planning/solver.rs")));
 }

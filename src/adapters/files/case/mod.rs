@@ -44,6 +44,7 @@
 
 mod format;
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use jiff::Timestamp;
@@ -233,6 +234,19 @@ impl Case {
             migrations: &self.file.migrations,
         };
         assemble(occasion, &sources)
+    }
+
+    /// Token Metrics' ids of what may be held: those of the newest day's market, and those that the case gives itself.
+    ///
+    /// # Errors
+    /// When the market file is missing or malformed.
+    pub fn token_ids(&self) -> Result<BTreeSet<u64>, PreparationError> {
+        let mut ids: BTreeSet<u64> = self.file.token_ids.values().copied().collect();
+        if let Some(day) = self.file.days.last() {
+            let bytes = read_file(&inside(&self.directory, "days.market", &day.market)?)?;
+            ids.extend(market::read(&day.market, &bytes, day.at)?.assets.values().filter_map(|asset| asset.token_id));
+        }
+        Ok(ids)
     }
 
     fn account(&self, account: &AccountId) -> Result<&AccountEntry, PreparationError> {

@@ -1,0 +1,134 @@
+//! Slack's and Telegram's formats.
+
+use index_rebalancer::adapters::alerts::webhooks::{LIMITS, Webhooks};
+use index_rebalancer::adapters::https::{HttpsClient, HttpsLimits, Trust};
+use index_rebalancer::adapters::secrets::local::LocalSecret;
+use index_rebalancer::model::alert::AlertChannel;
+use index_rebalancer::ports::alert::{AlertMessage, Notifier as _, NotifyError};
+use serde_json::{Value, json};
+
+use super::{channel, message, name};
+use crate::scripted_server::{Reply, ScriptedServer};
+use crate::token_metrics::block_on;
+
+const TOKEN: &str = "123456:canary-token";
+
+fn slack() -> AlertChannel {
+    channel("kind = \"slack\"\nwebhook_secret = \"slack-ops\"")
+}
+
+fn telegram() -> AlertChannel {
+    channel("kind = \"telegram\"\nchat = \"-100200\"\ntoken_secret = \"bot\"")
+}
+
+/// Sends a message to a server that gives this answer. Slack's webhook is `/services/canary` there.
+fn send(channel: &AlertChannel, message: &AlertMessage, answer: Reply) -> (Result<(), NotifyError>, ScriptedServer) {
+    let server = ScriptedServer::with_tls(move |_| answer.clone());
+    let limits = HttpsLimits { time_ms: 500, ..LIMITS };
+    let trust = Trust::Only(vec![server.authority()]);
+    let https = HttpsClient::new([server.host()], limits, trust).expect("a client");
+    let webhook = format!("{}/services/canary", server.origin());
+    let secrets = move |name: &str| {
+        let value = if name == "slack-ops" { webhook.as_str() } else { TOKEN };
+        LocalSecret::given(name, value).expect("a secret")
+    };
+    let webhooks = Webhooks::through(https, &server.origin(), secrets);
+    let sent = block_on(webhooks.notify(&name(), channel, message));
+    if let Err(error) = &sent {
+        assert!(!format!("{error}{error:?}").contains("canary"), "{error:?}");
+    }
+    (sent, server)
+}
+
+fn ok(text: &str) -> Reply {
+    Reply::json(200, text)
+}
+
+const TEXT: &str = "[critical] blue-chip (paper, binance/main): 1 order of <unknown> fate
+- buy 0 BTC & more[31m
+run aaaaaaaa-bbbb-5ccc-8ddd-eeeeeeeeeeee
+order_unknown 11111111-2222-5333-8444-555555555555";
+
+#[test]
+fn slack_gets_its_text_without_markup() {
+    let (sent, server) = send(&slack(), &message(1), ok("ok"));
+    sent.expect("taken");
+    let asked = server.asked();
+    assert_eq!((asked.len(), asked[0].method.as_str(), asked[0].target.as_str()), (1, "POST", "/services/canary"));
+    assert_eq!(asked[0].headers["content-type"], "application/json");
+    let text = TEXT.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    assert_eq!(serde_json::from_str::<Value>(&asked[0].body).expect("JSON"), json!({ "text": text }));
+}
+
+#[test]
+fn telegram_gets_plain_text_for_a_chat() {
+    let (sent, server) = send(&telegram(), &message(1), ok("{\"ok\":true,\"result\":{}}"));
+    sent.expect("taken");
+    let asked = server.asked();
+    assert_eq!((asked.len(), asked[0].method.as_str()), (1, "POST"));
+    assert_eq!(asked[0].target, format!("/bot{TOKEN}/sendMessage"));
+    let expected = json!({ "chat_id": "-100200", "text": TEXT, "link_preview_options": { "is_disabled": true } });
+    assert_eq!(serde_json::from_str::<Value>(&asked[0].body).expect("JSON"), expected);
+}
+
+#[test]
+fn a_long_message_is_cut_to_what_the_channel_takes_and_says_so() {
+    for (channel, answer, most, field) in [(slack(), "ok", 4_000, "text"), (telegram(), "{\"ok\":true}", 4_096, "text")]
+    {
+        let (sent, server) = send(&channel, &message(5_000), ok(answer));
+        sent.expect("taken");
+        let body: Value = serde_json::from_str(&server.asked()[0].body).expect("JSON");
+        let text =
+            body[field].as_str().expect("a text").replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">");
+        let length = text.encode_utf16().count();
+        assert!(length <= most && length > most - 200, "{length} of {most}");
+        assert!(text.contains("\n- and 4") && text.ends_with("555555555555"), "{text}");
+    }
+}
+
+#[test]
+fn what_was_not_taken_is_told_from_what_may_have_been() {
+    let refused = [
+        (slack(), Reply::json(404, "no_service")),
+        (slack(), Reply::json(403, "invalid_token")),
+        (slack(), Reply::with(429, "retry-after", "30")),
+        (slack(), Reply::with(302, "location", "https://elsewhere.example/")),
+        (telegram(), Reply::json(401, "{\"ok\":false,\"description\":\"Unauthorized\"}")),
+        (telegram(), Reply::json(400, "{\"ok\":false,\"description\":\"chat not found\"}")),
+    ];
+    for (channel, answer) in refused {
+        let (sent, _) = send(&channel, &message(1), answer.clone());
+        assert!(matches!(sent, Err(NotifyError::Refused(_))), "{answer:?}: {sent:?}");
+    }
+    let unclear = [
+        (slack(), Reply::Lost),
+        (slack(), Reply::Broken),
+        (slack(), Reply::Silent(std::time::Duration::from_millis(900))),
+        (slack(), Reply::json(500, "oh")),
+        (slack(), Reply::json(200, "<html>canary</html>")),
+        (telegram(), Reply::json(200, "{\"ok\":false}")),
+        (telegram(), Reply::json(200, "nonsense")),
+    ];
+    for (channel, answer) in unclear {
+        let (sent, server) = send(&channel, &message(1), answer.clone());
+        assert!(matches!(sent, Err(NotifyError::Unclear(_))), "{answer:?}: {sent:?}");
+        assert_eq!(server.asked().len(), 1, "sent once: {answer:?}");
+    }
+}
+
+#[test]
+fn a_webhook_elsewhere_is_not_called() {
+    let server = ScriptedServer::with_tls(|_| Reply::json(200, "ok"));
+    let trust = Trust::Only(vec![server.authority()]);
+    let https = HttpsClient::new(["hooks.slack.com"], LIMITS, trust).expect("a client");
+    let webhook = format!("{}/services/canary", server.origin());
+    let webhooks = Webhooks::through(https, "https://api.telegram.org", move |name: &str| {
+        LocalSecret::given(name, &webhook).expect("one")
+    });
+    let error = block_on(webhooks.notify(&name(), &slack(), &message(1))).expect_err("not on the list");
+    assert!(
+        matches!(&error, NotifyError::Refused(why) if why.contains("hooks.slack.com") && !why.contains("canary")),
+        "{error}"
+    );
+    assert!(server.asked().is_empty());
+}
