@@ -15,6 +15,7 @@ mod support;
 mod audit;
 mod controls;
 mod emission;
+mod interruptions;
 mod interventions;
 mod kill_switches;
 mod many_orders;
