@@ -170,14 +170,31 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
             if self.orders.contains_key(&order.key) {
                 continue;
             }
-            self.renew().await?;
-            let item = match self.may_leave(order).await? {
-                Leave::Send => self.send_first(order).await?,
-                Leave::End(state, note) => self.end_unsent(order, state, note).await?,
-            };
+            let item = self.emit(order).await?;
             self.remember(order, item);
         }
         self.wait_for(Some(side)).await
+    }
+
+    /// One order that is still Planned: sent, or ended.
+    ///
+    /// The attempt is signed before the controls are read, so what they said is never older than its deadline when the
+    /// order leaves. A worker that stood still in between reads them again.
+    async fn emit(&mut self, order: &Order) -> Result<OrderItem, ExecutionError> {
+        loop {
+            self.renew().await?;
+            let attempt = self.attempt(order, None);
+            match self.may_leave(order).await? {
+                Leave::Send if self.is_in_time(&attempt) => return self.send_first(order, attempt).await,
+                // Ends at the latest when the order is no longer valid.
+                Leave::Send => {}
+                Leave::End(state, note) => return self.end_unsent(order, state, note).await,
+            }
+        }
+    }
+
+    fn is_in_time(&self, attempt: &Attempt) -> bool {
+        self.ports.clock.now() < attempt.deadline
     }
 
     /// Looks at every order of a side (or of both) until each is terminal or the time for it is over.
@@ -351,8 +368,7 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
     /// The put is refused when the item exists or the run is another worker's by now. An item with this attempt's
     /// id is this worker's own put, whose answer was lost: nothing was sent under it yet, because sending comes
     /// after this line and each attempt passes here once. Anybody else's item is theirs to send and ours to settle.
-    async fn send_first(&mut self, order: &Order) -> Result<OrderItem, ExecutionError> {
-        let attempt = self.attempt(order, None);
+    async fn send_first(&mut self, order: &Order, attempt: Attempt) -> Result<OrderItem, ExecutionError> {
         let state = order_transition(OrderState::Planned, OrderState::Sending)?;
         let item = self.item(order, state, Some(attempt), String::new());
         let (item, entry) = audit::of_order(&self.run, None, item, None);
@@ -466,12 +482,15 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         }
         let (promise, asked_at) = (self.ports.venue.promise(), self.ports.clock.now());
         let finding = settlement::look_up(self.ports.venue, order).await;
+        // Signed before the controls are read, as the first one was.
+        let next = self.attempt(order, item.attempt.as_ref());
         let may_resend = resending == Resending::IfAllowed
             && finding == Finding::Absent
             && promise.duplicates == Duplicates::Replayed
-            && self.may_resend(order, &item).await?;
+            && self.may_resend(order, &item).await?
+            && self.is_in_time(&next);
         let settled = match settlement::judge(order, &item, &finding, promise, asked_at, may_resend) {
-            Verdict::Resend => self.resend(order, &item).await?,
+            Verdict::Resend => self.resend(order, &item, next).await?,
             verdict => self.apply(&item, verdict).await?,
         };
         self.remember(order, settled);
@@ -488,10 +507,12 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
     }
 
     /// The next attempt under the same key, persisted with its own deadline before it is sent.
-    async fn resend(&mut self, order: &Order, item: &OrderItem) -> Result<OrderItem, ExecutionError> {
+    async fn resend(&mut self, order: &Order, item: &OrderItem, next: Attempt) -> Result<OrderItem, ExecutionError> {
         let moved = settlement::moved(item, item.state, self.ports.clock.now(), self.purge_at_s())?;
-        let next = OrderItem { attempt: Some(self.attempt(order, item.attempt.as_ref())), ..moved };
-        let stored = settlement::write_order(self.ports, &self.run, item, next.clone()).await?;
+        let next = OrderItem { attempt: Some(next), ..moved };
+        let stored = settlement::write_attempt(self.ports, &self.run, item, next.clone()).await?;
+        let run_id = self.run.run_id;
+        let stored = stored.ok_or(ExecutionError::LostLease { run_id })?;
         // Somebody else's version: theirs to send.
         if (stored.revision, &stored.attempt) != (next.revision, &next.attempt) {
             return Ok(stored);

@@ -234,6 +234,24 @@ pub(super) async fn write_order<S: RunStore, V, C>(
     write_order_by(ports, run, before, after, None).await
 }
 
+/// Writes a further attempt, which only the run's owner may make. `None` when this worker is the owner no more and
+/// nobody else has moved the order either.
+pub(super) async fn write_attempt<S: RunStore, V, C>(
+    ports: &Ports<'_, S, V, C>,
+    run: &RunItem,
+    before: &OrderItem,
+    after: OrderItem,
+) -> Result<Option<OrderItem>, ExecutionError> {
+    let (after, entry) = audit::of_order(run, Some(before), after, None);
+    match ports.store.update_order(Some(run), before, &after, &entry).await? {
+        Written::Done => Ok(Some(after)),
+        Written::Refused => {
+            let stored = stored_instead(ports.store, run, before).await?;
+            Ok((stored.revision != before.revision).then_some(stored))
+        }
+    }
+}
+
 /// The same on a person's word.
 pub(super) async fn write_order_by<S: RunStore, V, C>(
     ports: &Ports<'_, S, V, C>,
@@ -243,18 +261,25 @@ pub(super) async fn write_order_by<S: RunStore, V, C>(
     operator: Option<&str>,
 ) -> Result<OrderItem, ExecutionError> {
     let (after, entry) = audit::of_order(run, Some(before), after, operator);
-    match ports.store.update_order(before, &after, &entry).await? {
+    match ports.store.update_order(None, before, &after, &entry).await? {
         Written::Done => Ok(after),
-        Written::Refused => {
-            let stored = ports.store.load_order(run.run_id, before.key).await?;
-            let halted = |cause| ExecutionError::Halted { run_id: run.run_id, cause };
-            let stored = stored.ok_or_else(|| halted(format!("the item of order {} is gone", before.key)))?;
-            if stored.payload_digest != before.payload_digest {
-                return Err(halted(other_digest(before.key, &stored, &before.payload_digest)));
-            }
-            Ok(stored)
-        }
+        Written::Refused => stored_instead(ports.store, run, before).await,
     }
+}
+
+/// After a refused write: what is stored now.
+async fn stored_instead<S: RunStore>(
+    store: &S,
+    run: &RunItem,
+    before: &OrderItem,
+) -> Result<OrderItem, ExecutionError> {
+    let stored = store.load_order(run.run_id, before.key).await?;
+    let halted = |cause| ExecutionError::Halted { run_id: run.run_id, cause };
+    let stored = stored.ok_or_else(|| halted(format!("the item of order {} is gone", before.key)))?;
+    if stored.payload_digest != before.payload_digest {
+        return Err(halted(other_digest(before.key, &stored, &before.payload_digest)));
+    }
+    Ok(stored)
 }
 
 /// The same key with another payload: never to be touched.

@@ -69,10 +69,12 @@ pub trait RunStore {
     /// the entry.
     async fn create_order(&self, fence: &RunItem, order: &OrderItem, entry: &LogEntry) -> Result<Written, StoreError>;
 
-    /// One transaction: replaces the order, if its revision and payload digest are still those of `before`; the
-    /// entry.
+    /// One transaction: replaces the order, if its revision and payload digest are still those of `before`; where a
+    /// fence is given, only while the run is still as it says in state and epoch; the entry. What was learned of an
+    /// order is anybody's to write and needs no fence, a further attempt is the owner's alone and has one.
     async fn update_order(
         &self,
+        fence: Option<&RunItem>,
         before: &OrderItem,
         after: &OrderItem,
         entry: &LogEntry,

@@ -139,7 +139,7 @@ async fn a_refused_change_leaves_no_entry() {
     let stale = index_rebalancer::ports::store::OrderItem { revision: 7, ..order.clone() };
     let again = index_rebalancer::ports::store::OrderItem { revision: 8, ..order };
     let (again, entry) = index_rebalancer::execution::audit::of_order(&item, Some(&stale), again, None);
-    let refused = world.store().update_order(&stale, &again, &entry).await;
+    let refused = world.store().update_order(None, &stale, &again, &entry).await;
     assert_eq!(refused, Ok(index_rebalancer::ports::store::Written::Refused));
     assert_eq!(world.store().load_log(run).await.expect("reads"), before);
 }

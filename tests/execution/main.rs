@@ -16,6 +16,7 @@ mod support;
 mod audit;
 mod controls;
 mod emission;
+mod interruptions;
 mod interventions;
 mod kill_switches;
 mod many_orders;

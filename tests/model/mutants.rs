@@ -57,13 +57,20 @@ fn an_order_put_without_its_absence() {
 #[test]
 fn an_order_put_without_the_fence() {
     let model = forget(BOUNDED, Conditions { create_needs_fence: false, ..PORT });
-    assert_found("an order put without the fence", model, "S7 only the owner begins an order");
+    assert_found("an order put without the fence", model, "S7 only the owner sends");
 }
 
 #[test]
 fn an_order_written_without_its_revision() {
     let model = forget(BOUNDED, Conditions { update_needs_revision: false, ..PORT });
     assert_found("an order written without its revision", model, "S7 moves along the table");
+}
+
+#[test]
+fn a_further_attempt_without_the_fence() {
+    // By a clock that is ahead the lease is over while the order is still valid.
+    let model = forget(Protocol { skew: 1, ..REPLAYED }, Conditions { attempt_needs_fence: false, ..PORT });
+    assert_found("a further attempt without the fence", model, "S7 only the owner sends");
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub(crate) struct Conditions {
     pub(crate) create_needs_fence: bool,
     pub(crate) create_needs_absence: bool,
     pub(crate) update_needs_revision: bool,
+    pub(crate) attempt_needs_fence: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -92,6 +93,7 @@ pub(crate) const PORT: Conditions = Conditions {
     create_needs_fence: true,
     create_needs_absence: true,
     update_needs_revision: true,
+    attempt_needs_fence: true,
 };
 
 /// How a call of the venue goes.
@@ -242,7 +244,7 @@ impl Model for Protocol {
             Property::always("S5 nothing past its deadline", |_, state: &State| !state.wrong.past_deadline),
             Property::always("S6 one unsettled run", |_, state: &State| !state.wrong.two_runs),
             Property::always("S7 moves along the table", |_, state: &State| !state.wrong.off_the_table),
-            Property::always("S7 only the owner begins an order", |_, state: &State| !state.wrong.not_the_owner),
+            Property::always("S7 only the owner sends", |_, state: &State| !state.wrong.not_the_owner),
             Property::always("S8 nothing lost", |_, state: &State| {
                 use OrderState as O;
                 state.orders.iter().zip(&state.taken).all(|(cell, taken)| match cell.map(|cell| cell.state) {

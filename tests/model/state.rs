@@ -131,7 +131,7 @@ pub(crate) struct Wrong {
     pub(crate) past_deadline: bool,
     pub(crate) two_runs: bool,
     pub(crate) off_the_table: bool,
-    /// An order was begun by a worker that had lost the run.
+    /// An order was begun, or attempted again, by a worker that had lost the run.
     pub(crate) not_the_owner: bool,
     pub(crate) without_cash: bool,
     pub(crate) before_the_sell: bool,

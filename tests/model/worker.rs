@@ -303,13 +303,12 @@ impl Protocol {
         let at = usize::from(which);
         let me = next.workers[who];
         let fence = me.run.expect("it is claimed");
-        let stored = next.run.expect("it is there");
-        let fenced =
-            !self.conditions.create_needs_fence || (stored.state == fence.state && stored.epoch == fence.epoch);
+        let is_owner = Self::is_within(next, fence);
+        let fenced = !self.conditions.create_needs_fence || is_owner;
         let absent = !self.conditions.create_needs_absence || next.orders[at].is_none();
         if fenced && absent {
             next.wrong.off_the_table |= next.orders[at].is_some();
-            next.wrong.not_the_owner |= stored.epoch != fence.epoch;
+            next.wrong.not_the_owner |= !is_owner;
             next.orders[at] = Some(cell);
             next.workers[who].orders[at] = Some(cell);
             if cell.attempt.is_some() {
@@ -490,22 +489,38 @@ impl Protocol {
                 self.move_order(next, who, which, before, OrderState::NotPlaced);
                 self.after_move(next, who, which);
             }
-            Verdict::Resend => {
-                let attempt = self.attempt(next, who, before.attempt);
-                next.wrong.against_the_switch |= next.switch_on;
-                let after = Cell { attempt: Some(attempt), revision: before.revision + 1, ..before };
-                if self.write_order(next, who, which, before.revision, after) {
-                    next.workers[who].at = At::Sending(which);
-                } else {
-                    self.after_move(next, who, which);
-                }
-            }
+            Verdict::Resend => self.attempt_again(next, who, which, before),
             Verdict::Wait(_) => next.workers[who].at = At::Waiting(which, next.now),
             Verdict::Halt(_) => {
                 next.alarmed = true;
                 next.workers[who] = Worker::NONE;
             }
         }
+    }
+
+    /// A further attempt, which only the run's owner may make.
+    fn attempt_again(&self, next: &mut State, who: usize, which: u8, before: Cell) {
+        let attempt = self.attempt(next, who, before.attempt);
+        next.wrong.against_the_switch |= next.switch_on;
+        let after = Cell { attempt: Some(attempt), revision: before.revision + 1, ..before };
+        let fence = next.workers[who].run.expect("it is claimed");
+        let is_owner = Self::is_within(next, fence);
+        let moved = next.orders[usize::from(which)].is_some_and(|stored| stored.revision != before.revision);
+        if !is_owner && !moved && self.conditions.attempt_needs_fence {
+            // The lease is lost.
+            next.workers[who] = Worker::NONE;
+        } else if self.write_order(next, who, which, before.revision, after) {
+            next.wrong.not_the_owner |= !is_owner;
+            next.workers[who].at = At::Sending(which);
+        } else {
+            self.after_move(next, who, which);
+        }
+    }
+
+    /// The run that the fence is of is its worker's, and emitting.
+    fn is_within(state: &State, fence: RunCell) -> bool {
+        let stored = state.run.expect("it is there");
+        stored.state == fence.state && stored.epoch == fence.epoch
     }
 
     fn conclude(&self, next: &mut State, who: usize) {

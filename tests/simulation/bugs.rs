@@ -27,6 +27,8 @@ pub(crate) enum Bug {
     BuysBeforeSellsSettled,
     /// A kill switch that cannot be read counts as off.
     UnreadableSwitchIsOff,
+    /// Each switch is read once, and remembered.
+    SwitchFromMemory,
     /// A redelivered run is planned again although its plan is committed.
     PlanSolvedAgain,
     /// A dry run claims the run that it only shows.

@@ -100,6 +100,12 @@ caught! {
         at("create_order", hunt(Bug::Store(Slip::OrderPutWithoutFence), Property::S7, UNCHECKED, FREEZES));
     order_update_without_its_revision:
         at("update_order", hunt(Bug::Store(Slip::OrderUpdateWithoutRevision), Property::S7, REPLAYED, FREEZES));
+    a_further_attempt_without_the_fence:
+        // The request is lost, and another worker takes the run while this one looks for the order.
+        then(
+            Fault::RivalWorker,
+            at("place", hunt(Bug::Store(Slip::AttemptWithoutFence), Property::S7, REPLAYED, &[Fault::Throttled])),
+        );
     commit_without_its_condition:
         at("commit", hunt(Bug::Store(Slip::CommitWithoutCondition), Property::S2, REPLAYED, FREEZES));
     claim_without_the_lock:
@@ -137,6 +143,8 @@ caught! {
         hunt(Bug::BuysBeforeSellsSettled, Property::S10, REPLAYED, &[]);
     an_unreadable_switch_taken_for_off:
         at("kill_switch", hunt(Bug::UnreadableSwitchIsOff, Property::S10, REPLAYED, &[Fault::Throttled]));
+    a_switch_remembered_for_too_long:
+        at("place", hunt(Bug::SwitchFromMemory, Property::S10, WHILE_OPEN_UNBOUNDED, &[Fault::LateRequest { ms: 5_500 }]));
     a_plan_solved_again_on_redelivery:
         at("place", hunt(Bug::PlanSolvedAgain, Property::S2, REPLAYED_UNBOUNDED, &[Fault::CrashAfter]));
     a_dry_run_that_writes:

@@ -3,9 +3,11 @@
 //!
 //! S1 one accepted order per key. S2 one plan per run. S3 a key stands for one payload. S4 nothing sent without a
 //! journalled attempt. S5 nothing sent past its attempt's deadline. S6 one unsettled run per account. S7 states move
-//! along the table. S8 what ended without a trade has none at the venue, and what traded is known in full. S9 a dry
-//! run changes nothing. S10 what was sent is in the plan, buys wait for the sells and cash pays for them, and a kill
-//! switch that is on or unreadable holds. The log has one entry for every change, in unbroken chains. L everything ends, or an alarm says that a person must look.
+//! along the table, and only a run's owner makes attempts, as long as it is not stopped. S8 what ended without a trade
+//! has none at the venue, and what traded is known in full. S9 a dry run changes nothing. S10 what was sent is in the
+//! plan, buys wait for the sells and cash pays for them, and a kill switch that is on or unreadable, or was read too
+//! long ago, holds. The log has one entry for every change, in unbroken chains. L everything ends, or an alarm says
+//! that a person must look.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,7 +15,7 @@ use std::fmt;
 use index_rebalancer::execution::ExecutionError;
 use index_rebalancer::model::{Money, Order, Side};
 use index_rebalancer::planning::RebalancePlan;
-use index_rebalancer::ports::store::{OrderItem, RunItem};
+use index_rebalancer::ports::store::{Attempt, OrderItem, RunItem};
 use index_rebalancer::ports::venue::{OrderRequest, VenueOrderStatus};
 use index_rebalancer::ports::{OrderState, RunState};
 use sha2::{Digest, Sha256};
@@ -22,7 +24,7 @@ use uuid::Uuid;
 use crate::faults::Kind;
 use crate::market::{Arrival, Fate, Refusal};
 use crate::run::{Ended, History};
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, begin};
 use crate::table::{Change, Entry};
 use crate::world::Event;
 
@@ -67,6 +69,9 @@ pub(crate) struct Judgment {
 /// How long the first phase may last before buys leave although a sell is open.
 const PHASE_MS: i64 = 10_000;
 
+/// How long what the controls said may be acted on: an attempt's window, and how far a clock is turned meanwhile.
+const CONTROLS_HOLD_MS: i64 = 5_000 + 2 * 900;
+
 pub(crate) fn judge(history: &History) -> Judgment {
     let mut judge = Judge { history, judgment: Judgment::default() };
     judge.one_order_per_key();
@@ -80,6 +85,7 @@ pub(crate) fn judge(history: &History) -> Judgment {
     judge.only_the_plan();
     judge.cash_and_phases();
     judge.switches();
+    judge.owners();
     judge.day();
     judge.log();
     judge.liveness();
@@ -102,6 +108,12 @@ fn may_move(from: OrderState, to: OrderState) -> bool {
         _ => &[],
     };
     (from == to && !ends.is_empty()) || ends.contains(&to)
+}
+
+/// The attempt that a write of an order adds, if it adds one.
+fn new_attempt<'a>(before: Option<&OrderItem>, after: &'a OrderItem) -> Option<&'a Attempt> {
+    let known = before.and_then(|before| before.attempt.as_ref());
+    after.attempt.as_ref().filter(|attempt| known.is_none_or(|known| known.id != attempt.id))
 }
 
 fn is_over(state: OrderState) -> bool {
@@ -510,25 +522,28 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Every order that leaves was preceded by its own worker's two looks at switches, both answered with off.
+    /// Every order that leaves was preceded by its own worker's two looks at switches, both answered with off, and left
+    /// before they were older than an attempt may be.
     fn switches(&mut self) {
-        let mut looks: BTreeMap<usize, Vec<Option<bool>>> = BTreeMap::new();
+        let mut looks: BTreeMap<usize, Vec<(i64, Option<bool>)>> = BTreeMap::new();
         let mut broken = Vec::new();
         for entry in &self.history.table.history {
             let worker = entry.by.worker.0;
             match &entry.change {
-                Change::SwitchRead { on } => looks.entry(worker).or_default().push(*on),
+                Change::SwitchRead { on } => looks.entry(worker).or_default().push((entry.by.at_ms, *on)),
                 Change::Order { before, after } => {
-                    let attempt = |item: &OrderItem| item.attempt.as_ref().map(|attempt| attempt.id);
-                    let new_attempt = after.attempt.is_some() && before.as_deref().and_then(attempt) != attempt(after);
+                    let Some(attempt) = new_attempt(before.as_deref(), after) else { continue };
                     let looked = looks.remove(&worker).unwrap_or_default();
                     // A look that went wrong may be followed by another one: the last two count.
                     let last = &looked[looked.len().saturating_sub(2)..];
-                    if new_attempt && last != [Some(false), Some(false)] {
+                    if last.len() < 2 || last.iter().any(|(_, on)| *on != Some(false)) {
                         broken.push(format!("order {} left although the switches said {looked:?}", after.key));
                     }
-                    if !new_attempt {
-                        looks.insert(worker, looked);
+                    let Some((looked_ms, _)) = last.first() else { continue };
+                    let stale = self.left_at(after.key, attempt).filter(|left| *left > looked_ms + CONTROLS_HOLD_MS);
+                    if let Some(left) = stale {
+                        let what = format!("order {} left at {left} ms by switches read at {looked_ms} ms", after.key);
+                        broken.push(what);
                     }
                 }
                 _ => {}
@@ -536,6 +551,39 @@ impl<'a> Judge<'a> {
         }
         for what in broken {
             self.broken(Property::S10, what);
+        }
+    }
+
+    /// When an attempt was sent, by the clock of the worker that sent it.
+    fn left_at(&self, key: Uuid, attempt: &Attempt) -> Option<i64> {
+        let sent = self.history.market.arrivals.iter().map(|arrival| &arrival.sent).find(|sent| {
+            key_of(&sent.request.client_order_id) == Some(key)
+                && (sent.request.signed_at, sent.request.deadline) == (attempt.signed_at, attempt.deadline)
+        })?;
+        i64::try_from(sent.sent_by_clock.duration_since(begin()).as_millis()).ok()
+    }
+
+    /// Attempts are made by the worker that has the run, and by nobody once the run is stopped.
+    fn owners(&mut self) {
+        let mut runs: BTreeMap<Uuid, &RunItem> = BTreeMap::new();
+        let mut broken = Vec::new();
+        for entry in &self.history.table.history {
+            match &entry.change {
+                Change::Run { after, .. } => {
+                    runs.insert(after.run_id, after);
+                }
+                Change::Order { before, after } if new_attempt(before.as_deref(), after).is_some() => {
+                    let (run, worker) = (runs[&after.run_id], entry.by.worker);
+                    if run.claim_token != Scenario::token(worker) || !run.reason.is_empty() {
+                        let (worker, key, reason) = (worker.0, after.key, &run.reason);
+                        broken.push(format!("worker {worker} attempts {key}: not its run, or stopped {reason:?}"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        for what in broken {
+            self.broken(Property::S7, what);
         }
     }
 

@@ -140,7 +140,8 @@ async fn operate<S: RunStore>(store: &S, pool: &mut Pool) -> String {
             let before = pool.order();
             let after = pool.later_order(&before);
             let (after, entry) = audit::of_order(&run, Some(&before), after, None);
-            told("update_order", store.update_order(&before, &after, &entry).await)
+            let fence = (pool.random.below(2) == 0).then_some(&run);
+            told("update_order", store.update_order(fence, &before, &after, &entry).await)
         }
         9 => {
             let after = pool.later_run(&run);
@@ -214,7 +215,13 @@ async fn both_stores_answer_alike() {
         let market = Scenario::market(CLASSES[0].promise());
         let world = World::new(begin(), settings().lease_ms, &FaultPlan::default(), None, market, Table::default());
         let worker = world.add_worker(Event::FirstRun, 0);
-        let store = SimStore { world: Rc::clone(&world), worker, bug: None, held_back: RefCell::default() };
+        let store = SimStore {
+            world: Rc::clone(&world),
+            worker,
+            bug: None,
+            held_back: RefCell::default(),
+            remembered: RefCell::default(),
+        };
         let simulated = drive(&world, operate_all(&store, seed));
 
         for (at, (shipped, simulated)) in shipped.iter().zip(&simulated).enumerate() {
@@ -246,7 +253,13 @@ async fn a_laxer_store_is_found_out() {
             let table = Table { slips: [slip].into(), ..Table::default() };
             let world = World::new(begin(), settings().lease_ms, &FaultPlan::default(), None, market, table);
             let worker = world.add_worker(Event::FirstRun, 0);
-            let store = SimStore { world: Rc::clone(&world), worker, bug: None, held_back: RefCell::default() };
+            let store = SimStore {
+                world: Rc::clone(&world),
+                worker,
+                bug: None,
+                held_back: RefCell::default(),
+                remembered: RefCell::default(),
+            };
             found += usize::from(drive(&world, operate_all(&store, seed)) != shipped);
         }
     }

@@ -44,6 +44,10 @@ pub(crate) enum Fault {
     VenueDown,
     /// A person sets the kill switch.
     KillSwitch,
+    /// A person stops the first run, whoever is at it.
+    Abort,
+    /// A person looks again at the first run's orders.
+    Settle,
 }
 
 /// Faults by step number, from 1.
@@ -101,6 +105,8 @@ impl Kind {
             F::RivalWorker,
             F::VenueDown,
             F::KillSwitch,
+            F::Abort,
+            F::Settle,
         ];
         for foreign_steps in [1, 9, 14, 20, 40] {
             faults.push(F::FreezeBefore { foreign_steps });

@@ -33,7 +33,13 @@ fn every_call_of_a_port_is_a_numbered_step() {
     let market = Scenario::market(CLASSES[0].promise());
     let world = World::new(begin(), settings().lease_ms, &FaultPlan::default(), None, market, Table::default());
     let worker = world.add_worker(Event::FirstRun, 0);
-    let store = SimStore { world: Rc::clone(&world), worker, bug: None, held_back: RefCell::default() };
+    let store = SimStore {
+        world: Rc::clone(&world),
+        worker,
+        bug: None,
+        held_back: RefCell::default(),
+        remembered: RefCell::default(),
+    };
     let venue = SimVenue {
         world: Rc::clone(&world),
         worker,
@@ -92,7 +98,7 @@ fn every_call_of_a_port_is_a_numbered_step() {
     step!(store.commit(&run, &run, &day, &entry));
     step!(store.reserved_notional(&account, date));
     step!(store.create_order(&run, &order, &entry));
-    step!(store.update_order(&order, &order, &entry));
+    step!(store.update_order(None, &order, &order, &entry));
     step!(store.load_order(run.run_id, order.key));
     step!(store.load_orders(run.run_id));
     step!(store.finish(&run, &run, None, &entry));

@@ -1,6 +1,7 @@
 //! The ports of the simulation: every call is a numbered step of the world.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use index_rebalancer::model::{AccountId, AccountSnapshot, Environment, Money, PortfolioId, VenueId};
@@ -26,6 +27,8 @@ pub(crate) struct SimStore {
     pub(crate) bug: Option<Bug>,
     /// A put that is held back: only under [`Bug::SendBeforeJournal`].
     pub(crate) held_back: RefCell<Option<(RunItem, OrderItem, LogEntry)>>,
+    /// What each switch was and when it was read: used only under [`Bug::SwitchFromMemory`].
+    pub(crate) remembered: RefCell<BTreeMap<SwitchScope, (Writer, Option<KillSwitch>)>>,
 }
 
 type Answer<T> = Result<T, StoreError>;
@@ -143,9 +146,15 @@ impl RunStore for SimStore {
         answer
     }
 
-    async fn update_order(&self, before: &OrderItem, after: &OrderItem, entry: &LogEntry) -> Answer<Written> {
+    async fn update_order(
+        &self,
+        fence: Option<&RunItem>,
+        before: &OrderItem,
+        after: &OrderItem,
+        entry: &LogEntry,
+    ) -> Answer<Written> {
         self.step("update_order", Kind::Transaction, |_| {
-            self.world.table.borrow_mut().update_order(self.by(), before, after, entry)
+            self.world.table.borrow_mut().update_order(self.by(), fence, before, after, entry)
         })
         .await
     }
@@ -181,8 +190,15 @@ impl RunStore for SimStore {
 
     async fn kill_switch(&self, scope: &SwitchScope) -> Answer<Option<KillSwitch>> {
         let answer = self.step("kill_switch", Kind::Read, |_| Ok(self.world.table.borrow().kill_switch(scope))).await;
+        let (by, answer) = if self.bug == Some(Bug::SwitchFromMemory) {
+            let mut remembered = self.remembered.borrow_mut();
+            let (by, switch) = remembered.entry(scope.clone()).or_insert_with(|| (self.by(), answer.unwrap_or(None)));
+            (*by, Ok(switch.clone()))
+        } else {
+            (self.by(), answer)
+        };
         let told = answer.as_ref().ok().map(|switch| switch.as_ref().is_some_and(|switch| switch.on));
-        self.world.table.borrow_mut().note_switch_read(self.by(), told);
+        self.world.table.borrow_mut().note_switch_read(by, told);
         if self.bug == Some(Bug::UnreadableSwitchIsOff) { Ok(answer.unwrap_or(None)) } else { answer }
     }
 

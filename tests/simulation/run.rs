@@ -8,8 +8,10 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use index_rebalancer::execution::{
-    ExecutionError, Opening, Ports, RunOutcome, Settings, Unplanned, execute, load_settlement, recover,
+    ExecutionError, Handled, Opening, Ports, RunOutcome, Settings, Unplanned, abort, execute, load_settlement, recover,
+    settle,
 };
+use index_rebalancer::planning::idempotency::run_id;
 use index_rebalancer::ports::RunState;
 use index_rebalancer::ports::store::{PortfolioKey, RunStore};
 use index_rebalancer::ports::venue::{LateRequests, Promise, Venue};
@@ -258,6 +260,8 @@ impl Simulation {
             Event::FirstRun => &[61_000, 122_000],
             Event::SecondRun => &[20_000, 90_000, 600_000, 4_000_000],
             Event::Recovery => &[120_000, 300_000, 900_000, 4_000_000],
+            // A person who gets no answer asks once more.
+            Event::Abort | Event::Settle => &[30_000],
             Event::DryRun => &[],
         };
         let again = match ended {
@@ -298,7 +302,13 @@ impl Invocation {
     async fn run(self) -> Ended {
         let (world, worker, bug) = (&self.world, self.worker, self.setup.bug);
         let clock = SimClock { world: Rc::clone(world), worker };
-        let store = SimStore { world: Rc::clone(world), worker, bug, held_back: RefCell::default() };
+        let store = SimStore {
+            world: Rc::clone(world),
+            worker,
+            bug,
+            held_back: RefCell::default(),
+            remembered: RefCell::default(),
+        };
         let request = Scenario::request(self.event, worker);
         let venue = SimVenue {
             world: Rc::clone(world),
@@ -319,6 +329,7 @@ impl Invocation {
             }
             Event::Recovery => self.recover(&ports).await,
             Event::DryRun => self.dry_run(&ports).await,
+            Event::Abort | Event::Settle => self.by_hand(&ports).await,
         }
     }
 
@@ -332,7 +343,7 @@ impl Invocation {
         };
         let mut halted = Vec::new();
         for lock in locks {
-            let token = Uuid::from_u128(1_000 + self.worker.0 as u128);
+            let token = Scenario::token(self.worker);
             match recover(ports, lock.run_id, token, Unplanned::Leave).await {
                 Ok(Some(run)) if !run.state.is_terminal() && run.state != RunState::Claimed => halted.push(run.run_id),
                 Ok(_) => {}
@@ -344,6 +355,22 @@ impl Invocation {
             halted.clear();
         }
         Ended::Recovered { halted }
+    }
+
+    /// A person's act on the first run.
+    async fn by_hand(&self, ports: &Ports<'_, SimStore, SimVenue, SimClock>) -> Ended {
+        let run = run_id(&Scenario::request(Event::FirstRun, self.worker).identity);
+        let token = Scenario::token(self.worker);
+        let handled = match self.event {
+            Event::Abort => abort(ports, run, token, "alice", "a drill").await,
+            _ => settle(ports, run, token, None).await,
+        };
+        match handled {
+            Ok(Handled::Run(_)) => Ended::Answered("handled"),
+            Ok(Handled::InProgress(_)) => Ended::Answered("in progress"),
+            Ok(Handled::NoSuchRun) => Ended::Answered("no such run"),
+            Err(error) => Ended::Failed(error),
+        }
     }
 
     /// What a dry run does: reads what the planner needs, and shows the plan.

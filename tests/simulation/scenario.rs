@@ -207,8 +207,13 @@ impl Scenario {
         RunRequest {
             identity: identity(begin() + SignedDuration::from_secs(seconds)),
             flow: Flow::Full,
-            claim_token: Uuid::from_u128(1_000 + worker.0 as u128),
+            claim_token: Self::token(worker),
         }
+    }
+
+    /// No two workers have the same.
+    pub(crate) fn token(worker: WorkerId) -> Uuid {
+        Uuid::from_u128(1_000 + worker.0 as u128)
     }
 
     /// Input and plan as this worker would make them.

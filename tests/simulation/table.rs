@@ -64,6 +64,8 @@ pub(crate) enum Slip {
     OrderPutWithoutAbsence,
     OrderPutWithoutFence,
     OrderUpdateWithoutRevision,
+    /// A further attempt is written whoever has the run by now.
+    AttemptWithoutFence,
     CommitWithoutCondition,
     ClaimWithoutLock,
     ClaimOverStoredRun,
@@ -314,9 +316,7 @@ impl Table {
         order: &OrderItem,
         entry: &LogEntry,
     ) -> Answer<Written> {
-        let fenced = self.runs.get(&fence.run_id).is_some_and(|stored| {
-            (stored.state == fence.state && stored.epoch == fence.epoch) || self.slips(Slip::OrderPutWithoutFence)
-        });
+        let fenced = self.is_within(fence) || self.slips(Slip::OrderPutWithoutFence);
         let absent = !self.orders.contains_key(&(order.run_id, order.key)) || self.slips(Slip::OrderPutWithoutAbsence);
         if !fenced || !absent {
             return Ok(Written::Refused);
@@ -327,18 +327,26 @@ impl Table {
         Ok(Written::Done)
     }
 
+    /// The run that the fence is of is its worker's, and emitting.
+    fn is_within(&self, fence: &RunItem) -> bool {
+        let stored = self.runs.get(&fence.run_id);
+        stored.is_some_and(|stored| stored.state == fence.state && stored.epoch == fence.epoch)
+    }
+
     pub(crate) fn update_order(
         &mut self,
         by: Writer,
+        fence: Option<&RunItem>,
         before: &OrderItem,
         after: &OrderItem,
         entry: &LogEntry,
     ) -> Answer<Written> {
+        let fenced = fence.is_none_or(|fence| self.is_within(fence)) || self.slips(Slip::AttemptWithoutFence);
         let same = self.orders.get(&(after.run_id, after.key)).is_some_and(|stored| {
             (stored.revision == before.revision || self.slips(Slip::OrderUpdateWithoutRevision))
                 && stored.payload_digest == before.payload_digest
         });
-        if !same {
+        if !fenced || !same {
             return Ok(Written::Refused);
         }
         self.is_new(entry)?;

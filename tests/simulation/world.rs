@@ -39,6 +39,9 @@ pub(crate) enum Event {
     SecondRun,
     Recovery,
     DryRun,
+    /// A person's.
+    Abort,
+    Settle,
 }
 
 /// One call of a port.
@@ -326,6 +329,8 @@ impl World {
                 self.schedule(1, Due::Wake(rival));
             }
             Some(Fault::VenueDown) => self.venue_down_until_ms.set(self.now_ms() + OUTAGE_MS),
+            Some(Fault::Abort) => self.schedule(1, Due::Deliver(Event::Abort)),
+            Some(Fault::Settle) => self.schedule(1, Due::Deliver(Event::Settle)),
             Some(Fault::KillSwitch) => self.table.borrow_mut().throw_switch(self.writer(worker)),
             _ => {}
         }

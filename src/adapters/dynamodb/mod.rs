@@ -40,6 +40,8 @@
 //!
 //! update_order  revision = what I read AND payload_digest = the plan's
 //!               A and B settle the same order: one write wins, the other reads and takes it over
+//!               a further attempt: AND run: state = Emitting, epoch = mine (one transaction)
+//!               A finds the order absent … freezes … a person stops the run … A thaws and would send again: refused
 //!
 //! log entry     absent, in the same transaction as the run or order whose revision is its number
 //!               guarded by that item's condition; never replaced, never deleted

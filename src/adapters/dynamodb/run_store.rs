@@ -103,6 +103,21 @@ impl DynamoStore {
         Ok(put_action(self.put(&keys::run(run.run_id), run_attributes(run)?, condition)?))
     }
 
+    /// The run is this worker's, and emitting. The lease is left out: a renewal by this very worker must not refuse its
+    /// own order.
+    fn check_fence(&self, fence: &RunItem) -> Result<TransactWriteItem, StoreError> {
+        let holds = Condition::all_equal([("state", text(fence.state.as_str())), ("epoch", number(fence.epoch))]);
+        let check = ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(keys::run(fence.run_id).attributes()))
+            .set_condition_expression(holds.expression)
+            .set_expression_attribute_names(holds.names)
+            .set_expression_attribute_values(holds.values)
+            .build()
+            .map_err(|error| unavailable("building a request", error))?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+
     /// Raises the day's sum, if it then stays within the limit.
     fn reserve(&self, day: &DayReservation) -> Result<TransactWriteItem, StoreError> {
         let update = Update::builder()
@@ -239,26 +254,14 @@ impl RunStore for DynamoStore {
     }
 
     async fn create_order(&self, fence: &RunItem, order: &OrderItem, entry: &LogEntry) -> Result<Written, StoreError> {
-        // The lease is left out of the fence: a renewal by this very worker must not refuse its own order.
-        let fence_holds = Condition::all_equal([("state", text(fence.state.as_str())), ("epoch", number(fence.epoch))]);
-        let check = ConditionCheck::builder()
-            .table_name(&self.table)
-            .set_key(Some(keys::run(fence.run_id).attributes()))
-            .set_condition_expression(fence_holds.expression)
-            .set_expression_attribute_names(fence_holds.names)
-            .set_expression_attribute_values(fence_holds.values)
-            .build()
-            .map_err(|error| unavailable("building a request", error))?;
         let key = keys::order(order.run_id, order.key);
-        let actions = vec![
-            TransactWriteItem::builder().condition_check(check).build(),
-            put_action(self.put(&key, encode(order)?, Condition::absent())?),
-        ];
+        let actions = vec![self.check_fence(fence)?, put_action(self.put(&key, encode(order)?, Condition::absent())?)];
         self.write(actions, entry, "creating an order").await
     }
 
     async fn update_order(
         &self,
+        fence: Option<&RunItem>,
         before: &OrderItem,
         after: &OrderItem,
         entry: &LogEntry,
@@ -268,7 +271,10 @@ impl RunStore for DynamoStore {
             ("payload_digest", text(&before.payload_digest)),
         ]);
         let key = keys::order(after.run_id, after.key);
-        let actions = vec![put_action(self.put(&key, encode(after)?, unchanged)?)];
+        let mut actions = vec![put_action(self.put(&key, encode(after)?, unchanged)?)];
+        if let Some(fence) = fence {
+            actions.push(self.check_fence(fence)?);
+        }
         self.write(actions, entry, "updating an order").await
     }
 
