@@ -84,6 +84,14 @@ fn a_reused_ticker_is_another_coin_and_a_new_name_is_not() {
         listed("2023-02-01", "BNB", "BNB", "310", "50100"),
         listed("2023-01-01", "ERD", "Elrond", "0.02", "13000000"),
         listed("2023-02-01", "EGLD", "Elrond", "10", "13700"),
+        listed("2023-01-01", "SPLIT", "Split", "150", "1000"),
+        listed("2023-02-01", "SPLIT", "Split", "1.5", "100000"),
+        listed("2023-01-01", "SUSHI", "Restated", "8.8", "20000"),
+        listed("2023-02-01", "SUSHI", "Restated", "1.25", "111000"),
+        listed("2023-01-01", "MATIC", "Matic Network", "0.04", "4900000"),
+        listed("2023-02-01", "MATIC", "Polygon", "0.21", "5000000"),
+        listed("2023-01-01", "DUO", "First", "0.04", "4900000"),
+        listed("2023-02-01", "DUO", "Second", "0.21", "7900000"),
     ];
     let text = with_steady_coins(&MONTHS, &rows.concat());
     let history = history(&files(&[("snapshots.csv", SNAPSHOTS, &text)]), date(2023, 4, 1), Vec::new());
@@ -91,6 +99,10 @@ fn a_reused_ticker_is_another_coin_and_a_new_name_is_not() {
     assert!(found("terra") && found("terra-202303"), "another supply at another price: another coin");
     assert!(found("binance-coin") && !found("bnb"), "the same symbol, price and supply: the same coin");
     assert!(found("elrond") && found("elrond-egld"), "a thousandth of the units: another unit");
+    assert!(found("split") && found("split-202302"), "a hundred for one under the same symbol: another unit");
+    assert!(found("restated") && !found("restated-202302"), "a crash while the supply is restated: the same coin");
+    assert!(found("matic-network") && !found("polygon"), "the same symbol and supply: the same coin at any price");
+    assert!(found("first") && found("second"), "the same symbol at another price and supply: another coin");
 }
 
 #[test]
