@@ -1,5 +1,6 @@
 //! What loaders take, what they leave out and why, who is who, and what happens to what dies.
 
+use index_rebalancer::adapters::history::{Period, Source, load};
 use index_rebalancer::backtest::dropped::DropReason;
 use index_rebalancer::backtest::engine::EventKind;
 use index_rebalancer::backtest::{History, Schedule};
@@ -7,7 +8,7 @@ use index_rebalancer::model::{AssetId, Decimal};
 use index_rebalancer::preparation::Migration;
 use jiff::civil::{Date, date};
 
-use crate::market::{FROM, Files, history, ran, settings};
+use crate::market::{FROM, Files, history, loaded, ran, settings};
 use crate::shared::shared_data;
 
 const PRICES: &str = "date,symbol,close_usd,volume_usd\n";
@@ -49,6 +50,49 @@ fn spikes_zeros_duplicates_and_gaps_are_left_out_and_counted() {
         (DropReason::NoId, 1),
     ];
     assert_eq!(left_out(&history), expected);
+}
+
+#[test]
+fn a_period_that_the_prices_do_not_cover_is_refused() {
+    let closes = files(&[("prices.csv", PRICES, "2023-01-03,A,10,1\n2023-01-05,A,10,1\n2023-01-04,B,10,1\n")]);
+    let monthly = files(&[("snapshots.csv", SNAPSHOTS, &listed("2023-01-03", "LUNA", "Terra", "80", "340000"))]);
+    let told = |files: &Files, from: i8, to: Date| {
+        loaded(files, date(2023, 1, from), to, Vec::new())
+            .map_or_else(|error| error.to_string(), |_| "taken".to_owned())
+    };
+    // Closes tell of ten days more, a snapshot of a month.
+    for (files, last, after) in [(&closes, date(2023, 1, 15), "01-15"), (&monthly, date(2023, 2, 3), "02-03")] {
+        assert_eq!(told(files, 3, last), "taken");
+        let early = told(files, 2, last);
+        assert!(early.contains("from = \"2023-01-02\"") && early.contains("begin on 2023-01-03"), "{early}");
+        let late = told(files, 3, last.tomorrow().expect("a day"));
+        assert!(late.contains("backtest: to = ") && late.contains(&format!("end on 2023-{after} or before")), "{late}");
+    }
+    let none = told(&closes, 3, date(2023, 1, 2));
+    assert!(none.contains("no source has a price from"), "{none}");
+}
+
+/// Some rows, and then nothing but errors.
+struct Failing(&'static [u8]);
+
+impl std::io::Read for Failing {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.0.is_empty() { Err(std::io::Error::other("the disk is gone")) } else { self.0.read(buffer) }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_to_its_end_is_refused() {
+    for rows in [
+        b"date,symbol,close_usd,volume_usd\n2023-01-01,A,10,1\n2023-01-02,A,1".as_slice(),
+        b"date,rank,symbol,market_cap_usd\n2023-01-01,1,A,10\n",
+        b"date,asset_id,trader_grade,investor_grade,signal\n2023-01-01,a,1,2,0\n",
+    ] {
+        let source = Source { name: "broken.csv".to_owned(), asset: None, bytes: Box::new(Failing(rows)) };
+        let period = Period { from: FROM, to: date(2023, 1, 2), lookback_days: 0 };
+        let told = load(vec![source], &period, Vec::new()).expect_err("it broke off").to_string();
+        assert!(told.contains("broken.csv") && told.contains("the disk is gone"), "{told}");
+    }
 }
 
 #[test]
