@@ -28,7 +28,7 @@ CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := .tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
-FUZZ_TARGETS := event policy grades market venue
+FUZZ_TARGETS := event policy grades market venue report
 # Executions of each fuzzer, the memory that one may take, and the longest input.
 FUZZ_RUNS ?= 1000000
 FUZZ_LIMITS := -rss_limit_mb=512 -max_len=8192 -timeout=10

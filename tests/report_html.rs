@@ -13,7 +13,8 @@ use std::collections::BTreeSet;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hostile_report::{HOSTILE, filled_with};
-use index_rebalancer::report::html::{backtest_page, run_page};
+use index_rebalancer::report::backtest::reading::{self, Readable};
+use index_rebalancer::report::html::{backtest_page, run_page, study_page};
 use index_rebalancer::report::{Document, Mode, RunReport};
 use report_sample as sample;
 use sha2::{Digest as _, Sha256};
@@ -73,6 +74,109 @@ fn text_of_a_backtest_is_never_markup() {
     assert_eq!(skeleton(&hostile), skeleton(&tame));
     assert_eq!(hostile.matches("</script>").count(), 4, "the data and three scripts of the page's own");
     assert!(!hostile.contains("<script>alert"));
+}
+
+#[test]
+fn text_of_a_study_is_never_markup() {
+    let harmless = "x".repeat(HOSTILE.chars().count());
+    let [hostile, tame] = [HOSTILE, &harmless].map(|text| study_page(&backtest_sample::study(text)));
+    assert_eq!(skeleton(&hostile), skeleton(&tame));
+    assert!(!hostile.contains('\u{202e}') && !hostile.contains('\u{0}'), "marks that turn text around are shown as ?");
+    assert_eq!(tame.matches(&harmless).count(), hostile.matches("&lt;img src=x onerror=alert`1`&gt;").count());
+}
+
+#[test]
+fn a_study_s_page_has_its_figures_and_runs_nothing() {
+    let study = backtest_sample::study("Blue Chip");
+    let page = study_page(&study);
+    assert_eq!(page, study_page(&study));
+    for forbidden in ["<script", "http://", "https://", " src=", "url(", "@import", " style=", " onclick="] {
+        assert!(!page.contains(forbidden), "{forbidden}");
+    }
+    let returns: Vec<String> =
+        study.results.iter().map(|it| it.summary.performance.total_return.get().normalize().to_string()).collect();
+    assert_eq!(column(&page, "results-table", "Return"), returns);
+    let on_first = returns.iter().step_by(3).cloned().collect::<Vec<_>>();
+    assert_eq!(column(&page, "grid-table", "2020-01-01 to 2020-12-31"), on_first);
+    // 0.08 and then 1.12: one after the other.
+    let walked = column(&page, "walking-table", "Return");
+    let [second, third, together] = walked.as_slice() else { panic!("{walked:?}") };
+    let factor = |text: &str| {
+        text.parse::<index_rebalancer::model::Decimal>().expect("a number") + index_rebalancer::model::Decimal::ONE
+    };
+    assert_eq!([second, third], [&returns[4], &returns[8]]);
+    assert_eq!(factor(together), factor(second) * factor(third));
+    assert_eq!(
+        page.matches("highest Sharpe ratio of the window").count(),
+        2 * 3 + 2,
+        "one of each window, twice, and the legend"
+    );
+}
+
+#[test]
+fn a_study_without_a_grid_lists_its_windows() {
+    let mut study = backtest_sample::study("Blue Chip");
+    study.parameters = Vec::new();
+    study.walk_forward = Vec::new();
+    study.results.truncate(3);
+    study.results.iter_mut().for_each(|it| it.values = Vec::new());
+    let page = study_page(&study);
+    assert!(
+        !page.contains("grid-table") && !page.contains("walking-table") && !page.contains("highest Sharpe ratio of")
+    );
+    assert_eq!(column(&page, "results-table", "Return").len(), 3);
+    assert!(page.contains("1 combination, 3 windows"));
+}
+
+/// A document with the value at a pointer replaced.
+fn spoilt(mut document: serde_json::Value, pointer: &str, value: serde_json::Value) -> String {
+    *document.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer}")) = value;
+    document.to_string()
+}
+
+#[test]
+fn a_document_that_no_backtest_wrote_is_refused_by_name() {
+    let value = |document: Document| serde_json::to_value(&document).expect("a document is JSON");
+    let backtest = value(Document::Backtest(Box::new(backtest_sample::backtest("x"))));
+    let study = value(Document::BacktestStudy(Box::new(backtest_sample::study("x"))));
+    assert!(matches!(reading::read(backtest.to_string().as_bytes()), Ok(Readable::Backtest(_))));
+    assert!(matches!(reading::read(study.to_string().as_bytes()), Ok(Readable::Study(_))));
+    let empty = || serde_json::json!([]);
+    let faults = [
+        (&backtest, "/daily/dates", empty(), "daily.dates: there is no day"),
+        (&backtest, "/daily/dates/1", "2020-01-15".into(), "daily.dates: 2020-01-15 stands after 2020-01-15"),
+        (&backtest, "/daily/value", empty(), "daily.value: it has 0 entries beside 780 of daily.dates"),
+        (&backtest, "/daily/cash", empty(), "daily.cash: it has 0"),
+        (&backtest, "/daily/drawdown", empty(), "daily.drawdown: it has 0"),
+        (&backtest, "/daily/stale_prices", empty(), "daily.stale_prices: it has 0"),
+        (&backtest, "/benchmarks/1/value", empty(), "benchmarks[1].value: it has 0"),
+        (&backtest, "/benchmarks/0/drawdown", empty(), "benchmarks[0].drawdown: it has 0"),
+        (&backtest, "/monthly/2/benchmark_returns", empty(), "monthly[2].benchmark_returns: it has 0 entries beside 2"),
+        (&backtest, "/monthly/3/month", 13.into(), "monthly[3].month: there is no month 13"),
+        (&backtest, "/weights/cash", empty(), "weights.cash: it has 0"),
+        (&backtest, "/weights/dates/0", "2030-01-01".into(), "weights.dates: 2020-02-02 stands after 2030-01-01"),
+        (&backtest, "/weights/assets/4/weights", empty(), "weights.assets[4].weights: it has 0"),
+        (&study, "/windows", empty(), "windows: there is none"),
+        (&study, "/results", empty(), "results: it has 0 entries beside 18 of every combination on every window"),
+        (&study, "/results/5/values", empty(), "results[5].values: it has 0 entries beside 2 of parameters"),
+        (&study, "/results/5/window", 3.into(), "results[5].window: 3 is no place in windows, which has 3"),
+        (&study, "/walk_forward", serde_json::json!([null]), "walk_forward: it has 1 entries beside 3 of windows"),
+        (&study, "/walk_forward/1/result", 18.into(), "walk_forward[1].result: 18 is no place in results"),
+    ];
+    for (document, pointer, value, expected) in faults {
+        let fault = reading::read(spoilt(document.clone(), pointer, value).as_bytes()).expect_err(pointer);
+        let told = format!("{}: {}", fault.field, fault.problem);
+        assert!(told.starts_with(expected), "{pointer}: {told}");
+    }
+    for (bytes, expected) in [
+        (&b""[..], "line 1, column 0: not a backtest's document: EOF"),
+        (b"{\"schema\":\"rebalance/run/2\"}", "line 1, column 27: not a backtest's document: unknown variant"),
+        (b"\xff", "line 1, column 1: not a backtest's document: "),
+    ] {
+        let fault = reading::read(bytes).expect_err(expected);
+        let told = format!("{}: {}", fault.field, fault.problem);
+        assert!(told.starts_with(expected), "{told}");
+    }
 }
 
 #[test]
@@ -144,7 +248,7 @@ fn a_run_s_page_loads_and_runs_nothing() {
 
 /// The exact values in the cells of a table's column.
 fn column(page: &str, table: &str, title: &str) -> Vec<String> {
-    let table = page.split_once(&format!("<table id=\"{table}\"")).unwrap_or_else(|| panic!("no table {table}")).1;
+    let table = page.split_once(&format!(" id=\"{table}\"")).unwrap_or_else(|| panic!("no table {table}")).1;
     let table = table.split_once("</table>").expect("its end").0;
     let cells = table.split("<td ").filter(|cell| cell.contains(&format!("data-label=\"{title}\"")));
     cells

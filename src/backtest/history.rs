@@ -158,6 +158,13 @@ impl AssetHistory {
         self.closes.newest(day, day.saturating_sub(age))
     }
 
+    /// The first and the last day with a close.
+    #[must_use]
+    pub fn priced(&self) -> Option<(Day, Day)> {
+        let last = self.closes.values.len().checked_sub(1)?;
+        Some((self.closes.start, self.closes.start + last))
+    }
+
     /// The label as of a day; an asset without one is called by its id.
     #[must_use]
     pub fn label(&self, day: Day) -> Label {

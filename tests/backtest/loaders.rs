@@ -1,5 +1,6 @@
 //! What loaders take, what they leave out and why, who is who, and what happens to what dies.
 
+use index_rebalancer::adapters::history::{Period, Source, load};
 use index_rebalancer::backtest::dropped::DropReason;
 use index_rebalancer::backtest::engine::EventKind;
 use index_rebalancer::backtest::{History, Schedule};
@@ -7,7 +8,7 @@ use index_rebalancer::model::{AssetId, Decimal};
 use index_rebalancer::preparation::Migration;
 use jiff::civil::{Date, date};
 
-use crate::market::{FROM, Files, history, ran, settings};
+use crate::market::{FROM, Files, history, loaded, ran, settings};
 use crate::shared::shared_data;
 
 const PRICES: &str = "date,symbol,close_usd,volume_usd\n";
@@ -52,6 +53,49 @@ fn spikes_zeros_duplicates_and_gaps_are_left_out_and_counted() {
 }
 
 #[test]
+fn a_period_that_the_prices_do_not_cover_is_refused() {
+    let closes = files(&[("prices.csv", PRICES, "2023-01-03,A,10,1\n2023-01-05,A,10,1\n2023-01-04,B,10,1\n")]);
+    let monthly = files(&[("snapshots.csv", SNAPSHOTS, &listed("2023-01-03", "LUNA", "Terra", "80", "340000"))]);
+    let told = |files: &Files, from: i8, to: Date| {
+        loaded(files, date(2023, 1, from), to, Vec::new())
+            .map_or_else(|error| error.to_string(), |_| "taken".to_owned())
+    };
+    // Closes tell of ten days more, a snapshot of a month.
+    for (files, last, after) in [(&closes, date(2023, 1, 15), "01-15"), (&monthly, date(2023, 2, 3), "02-03")] {
+        assert_eq!(told(files, 3, last), "taken");
+        let early = told(files, 2, last);
+        assert!(early.contains("from = \"2023-01-02\"") && early.contains("begin on 2023-01-03"), "{early}");
+        let late = told(files, 3, last.tomorrow().expect("a day"));
+        assert!(late.contains("backtest: to = ") && late.contains(&format!("end on 2023-{after} or before")), "{late}");
+    }
+    let none = told(&closes, 3, date(2023, 1, 2));
+    assert!(none.contains("no source has a price from"), "{none}");
+}
+
+/// Some rows, and then nothing but errors.
+struct Failing(&'static [u8]);
+
+impl std::io::Read for Failing {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.0.is_empty() { Err(std::io::Error::other("the disk is gone")) } else { self.0.read(buffer) }
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_to_its_end_is_refused() {
+    for rows in [
+        b"date,symbol,close_usd,volume_usd\n2023-01-01,A,10,1\n2023-01-02,A,1".as_slice(),
+        b"date,rank,symbol,market_cap_usd\n2023-01-01,1,A,10\n",
+        b"date,asset_id,trader_grade,investor_grade,signal\n2023-01-01,a,1,2,0\n",
+    ] {
+        let source = Source { name: "broken.csv".to_owned(), asset: None, bytes: Box::new(Failing(rows)) };
+        let period = Period { from: FROM, to: date(2023, 1, 2), lookback_days: 0 };
+        let told = load(vec![source], &period, Vec::new()).expect_err("it broke off").to_string();
+        assert!(told.contains("broken.csv") && told.contains("the disk is gone"), "{told}");
+    }
+}
+
+#[test]
 fn a_confirmed_change_of_unit_begins_another_asset() {
     let rows = "2023-01-01,LEND,0.5,1\n2023-01-02,LEND,51,1\n2023-01-03,LEND,52,1\n2023-01-04,LEND,50,1\n";
     let history = history(&files(&[("prices.csv", PRICES, rows)]), date(2023, 1, 4), Vec::new());
@@ -84,6 +128,14 @@ fn a_reused_ticker_is_another_coin_and_a_new_name_is_not() {
         listed("2023-02-01", "BNB", "BNB", "310", "50100"),
         listed("2023-01-01", "ERD", "Elrond", "0.02", "13000000"),
         listed("2023-02-01", "EGLD", "Elrond", "10", "13700"),
+        listed("2023-01-01", "SPLIT", "Split", "150", "1000"),
+        listed("2023-02-01", "SPLIT", "Split", "1.5", "100000"),
+        listed("2023-01-01", "SUSHI", "Restated", "8.8", "20000"),
+        listed("2023-02-01", "SUSHI", "Restated", "1.25", "111000"),
+        listed("2023-01-01", "MATIC", "Matic Network", "0.04", "4900000"),
+        listed("2023-02-01", "MATIC", "Polygon", "0.21", "5000000"),
+        listed("2023-01-01", "DUO", "First", "0.04", "4900000"),
+        listed("2023-02-01", "DUO", "Second", "0.21", "7900000"),
     ];
     let text = with_steady_coins(&MONTHS, &rows.concat());
     let history = history(&files(&[("snapshots.csv", SNAPSHOTS, &text)]), date(2023, 4, 1), Vec::new());
@@ -91,6 +143,10 @@ fn a_reused_ticker_is_another_coin_and_a_new_name_is_not() {
     assert!(found("terra") && found("terra-202303"), "another supply at another price: another coin");
     assert!(found("binance-coin") && !found("bnb"), "the same symbol, price and supply: the same coin");
     assert!(found("elrond") && found("elrond-egld"), "a thousandth of the units: another unit");
+    assert!(found("split") && found("split-202302"), "a hundred for one under the same symbol: another unit");
+    assert!(found("restated") && !found("restated-202302"), "a crash while the supply is restated: the same coin");
+    assert!(found("matic-network") && !found("polygon"), "the same symbol and supply: the same coin at any price");
+    assert!(found("first") && found("second"), "the same symbol at another price and supply: another coin");
 }
 
 #[test]

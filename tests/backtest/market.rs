@@ -6,7 +6,7 @@ use std::io::Cursor;
 use index_rebalancer::adapters::history::{Period, Source, load};
 use index_rebalancer::backtest::{Backtest, Charged, FeeBasis, FillAt, History, Schedule, Settings, run};
 use index_rebalancer::model::{Money, Policy, Rate};
-use index_rebalancer::preparation::{Migration, policy};
+use index_rebalancer::preparation::{Migration, PreparationError, policy};
 use jiff::civil::{Date, date};
 
 /// A tracker of the three largest, with bands and costs.
@@ -22,13 +22,21 @@ pub(crate) fn three() -> Policy {
 pub(crate) type Files = BTreeMap<String, String>;
 
 pub(crate) fn history(files: &Files, to: Date, migrations: Vec<Migration>) -> History {
+    loaded(files, FROM, to, migrations).expect("a history")
+}
+
+pub(crate) fn loaded(
+    files: &Files,
+    from: Date,
+    to: Date,
+    migrations: Vec<Migration>,
+) -> Result<History, PreparationError> {
     let source = |(name, text): (&String, &String)| Source {
         name: name.clone(),
         asset: None,
         bytes: Box::new(Cursor::new(text.clone())),
     };
-    let period = Period { from: FROM, to, lookback_days: 0 };
-    load(files.iter().map(source).collect(), &period, migrations).expect("a history")
+    load(files.iter().map(source).collect(), &Period { from, to, lookback_days: 0 }, migrations)
 }
 
 pub(crate) fn settings(to: Date, schedule: Schedule) -> Settings {

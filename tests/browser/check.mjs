@@ -11,6 +11,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { backtest } from './backtest.mjs';
 import { run } from './run.mjs';
+import { study } from './study.mjs';
 
 const [tools, folder] = process.argv.slice(2).map((it) => path.resolve(it));
 const require = createRequire(path.join(tools, 'node_modules', 'any.js'));
@@ -19,7 +20,7 @@ const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 const WIDTHS = [400, 640, 768, 1024, 1152, 1280, 1400];
 const SCHEMES = ['light', 'dark'];
-const CONTENT = { run, backtest };
+const CONTENT = { run, backtest, study };
 
 const browser = await chromium.launch({
   executablePath: path.join(tools, 'chromium'),
@@ -57,7 +58,7 @@ async function judge(entry) {
   for (const colorScheme of entry.brief ? ['dark'] : SCHEMES) {
     const page = await open(url, colorScheme, fault);
     for (const width of widths) {
-      await page.setViewportSize({ width, height: 900 });
+      await resize(page, width);
       const where = `${width} px, ${colorScheme}`;
       for (const what of await page.evaluate(overflows)) fault('overflow', `${what} at ${where}`);
       if (width === WIDTHS[0] || width === WIDTHS.at(-1)) {
@@ -68,7 +69,7 @@ async function judge(entry) {
     // Everything that is folded is opened: it must fit as well.
     await page.evaluate(() => document.querySelectorAll('details').forEach((it) => (it.open = true)));
     for (const width of widths.toReversed()) {
-      await page.setViewportSize({ width, height: 900 });
+      await resize(page, width);
       for (const what of await page.evaluate(overflows)) fault('overflow', `${what} at ${width} px, unfolded`);
     }
     for (const what of await accessibility(page)) fault('accessibility', `${what} at ${widths[0]} px, ${colorScheme}, unfolded`);
@@ -88,6 +89,13 @@ async function judge(entry) {
   }
   await page.close();
   return faults;
+}
+
+/** Charts are drawn anew before the next frame, as soon as the page has heard of its width. */
+async function resize(page, width) {
+  await page.setViewportSize({ width, height: 900 });
+  await page.waitForFunction((width) => window.innerWidth === width, width);
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }
 
 async function open(url, colorScheme, fault) {

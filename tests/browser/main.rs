@@ -18,7 +18,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use index_rebalancer::report::html::{backtest_page, run_page};
+use index_rebalancer::report::html::{backtest_page, run_page, study_page};
 use index_rebalancer::report::{Document, Mode, RunReport};
 use serde_json::json;
 
@@ -50,11 +50,17 @@ fn pages_are_as_they_should_be() {
     write("backtest.html", &backtest_page(&backtest));
     write("backtest.json", &Document::Backtest(Box::new(backtest)).to_json().expect("a document is JSON"));
     write("hostile-backtest.html", &backtest_page(&backtest_sample::backtest(hostile_report::HOSTILE)));
+    let study = backtest_sample::study("Blue Chip & co");
+    write("study.html", &study_page(&study));
+    write("study.json", &Document::BacktestStudy(Box::new(study)).to_json().expect("a document is JSON"));
+    write("hostile-study.html", &study_page(&backtest_sample::study(hostile_report::HOSTILE)));
     write("bad.html", BAD);
     let pages = json!([
         { "file": "run.html", "kind": "run", "document": "run.json" },
         { "file": "backtest.html", "kind": "backtest", "document": "backtest.json" },
         { "file": "hostile-backtest.html", "brief": true, "contains": "<img src=x onerror=alert`1`>" },
+        { "file": "study.html", "kind": "study", "document": "study.json" },
+        { "file": "hostile-study.html", "brief": true, "contains": "<img src=x onerror=alert`1`>" },
         { "file": "hostile.html", "brief": true, "contains": "<img src=x onerror=alert`1`>" },
         {
             "file": "bad.html",
@@ -72,5 +78,5 @@ fn pages_are_as_they_should_be() {
     let told = String::from_utf8_lossy(&output.stdout);
     println!("{told}{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{told}");
-    assert_eq!(told.matches(": as it should be").count(), 5, "{told}");
+    assert_eq!(told.matches(": as it should be").count(), 7, "{told}");
 }

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, path};
 
 const POLICY: &str = "tests/backtest/policies/equal.toml";
 const PERIOD: [&str; 4] = ["--from", "2024-01-01", "--to", "2024-03-31"];
@@ -76,8 +76,62 @@ fn windows_and_grids_are_one_study() {
     assert_eq!(results[0]["policy_digest"], results[1]["policy_digest"]);
     let steps = json["walk_forward"].as_array().expect("steps");
     assert!(steps.len() == 2 && steps[0].is_null() && steps[1]["result"].is_u64(), "{steps:?}");
+    let results = tempfile::tempdir().expect("a folder");
+    let file = results.path().join("study.json");
+    let _ = bench.expect(0, &arguments(&data, &[&more[..], &["--json", path(&file)]].concat()));
+    let page = bench.expect(0, &["report", path(&file), "--html"]).out;
+    assert!(page.contains("4 combinations, 2 windows") && page.contains("id=\"walking-table\""), "a page of the study");
     let text = bench.expect(0, &arguments(&data, &more)).out;
     assert!(text.contains("4 combinations, 2 windows") && text.contains("Walking forward"), "{text}");
+}
+
+/// Closes of a hundred coins on each of the last `days` days of 2024.
+fn write_history(folder: &Path, days: i32) -> PathBuf {
+    let mut closes = "date,symbol,close_usd,volume_usd\n".to_owned();
+    let last = jiff::civil::date(2024, 12, 31);
+    for before in (0..days).rev() {
+        let day = last.checked_sub(jiff::Span::new().days(before)).expect("a day");
+        for coin in 0..100 {
+            writeln!(closes, "{day},A{coin:02},{}.5,1000000", 100 + (coin * 7 + before * 3) % 41).expect("text grows");
+        }
+    }
+    let file = folder.join(format!("{days}.csv"));
+    fs::write(&file, closes).expect("the folder can be written");
+    file
+}
+
+/// The most memory that the program held, in kilobytes, as Linux counts it until shortly before the end.
+#[cfg(target_os = "linux")]
+fn most_memory(bench: &Bench, arguments: &[&str]) -> u64 {
+    let mut command = bench.command(arguments);
+    let mut child = command.stdout(std::process::Stdio::null()).spawn().expect("the program starts");
+    let mut most = 0;
+    loop {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        most = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(most).max(most);
+        if let Some(status) = child.try_wait().expect("it can be waited for") {
+            assert!(status.success(), "{}", arguments.join(" "));
+            return most;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_is_bounded_by_the_period_not_by_the_file() {
+    let bench = Bench::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let of = |days: i32| {
+        let file = write_history(folder.path(), days);
+        let period = ["--from", "2024-10-01", "--to", "2024-12-31", "--every", "month", "--data", path(&file)];
+        most_memory(&bench, &[&["backtest", POLICY], &period[..]].concat())
+    };
+    let (year, eight_years) = (of(365), of(8 * 365));
+    assert!(year > 1_000, "{year} kB: nothing was seen");
+    // Seven years more are 255,500 closes: at 40 bytes each they would be 10 MB.
+    assert!(eight_years < year + 4_000, "{year} kB for a file of a year, {eight_years} kB for one of eight");
 }
 
 #[test]

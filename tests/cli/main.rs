@@ -102,8 +102,8 @@ fn what_has_no_page_is_refused_with_a_remedy() {
     let file = folder.path().join("runs.json");
     fs::write(&file, runs.to_string()).expect("a file");
     let told = bench.expect(3, &["report", path(&file), "--html"]).err;
-    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains("not a backtest's document") && told.contains("--json"), "{told}");
+    let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("not a backtest's document") && words.contains("--json"), "{told}");
     bench.expect(2, &["report", "last"]);
 }
 

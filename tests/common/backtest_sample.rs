@@ -1,8 +1,8 @@
-//! A backtest of two years and a bit on prices made up by a rule, with a coin that died. Every text that comes from
+//! A backtest of two years and a bit on prices made up by a rule, with a coin that died, and a study. Every text that comes from
 //! outside says what the test wants, so that a page can be given hostile ones.
 
 use index_rebalancer::model::Decimal;
-use index_rebalancer::report::BacktestReport;
+use index_rebalancer::report::{BacktestReport, StudyReport};
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use serde_json::{Value, json};
@@ -32,9 +32,9 @@ fn falls(levels: &[Decimal]) -> Vec<String> {
         .collect()
 }
 
-fn performance() -> Value {
+fn performance(total_return: &str, sharpe: &str) -> Value {
     json!({
-        "total_return": "0.85", "annual_return": "0.33", "annual_volatility": "0.61", "sharpe": "0.79",
+        "total_return": total_return, "annual_return": "0.33", "annual_volatility": "0.61", "sharpe": sharpe,
         "sortino": null, "best_day": "2020-03-01", "worst_day": "2020-09-01",
         "max_drawdown": { "depth": "-0.4321", "peak": "2020-07-19", "trough": "2021-02-04", "recovered": null },
     })
@@ -43,7 +43,7 @@ fn performance() -> Value {
 fn benchmark(id: &str, phase: usize, text: &str) -> Value {
     let levels: Vec<Decimal> = (0..DAYS).map(|at| level(at, phase)).collect();
     json!({
-        "id": id, "name": text, "holds": text, "performance": performance(),
+        "id": id, "name": text, "holds": text, "performance": performance("0.85", "0.79"),
         "comparison": {
             "annual_excess_return": "-0.02", "tracking_error": "0.11", "information_ratio": "-0.2",
             "beta": "0.97", "correlation": "0.99",
@@ -85,6 +85,34 @@ fn runs(text: &str) -> Vec<Value> {
     runs
 }
 
+fn policy(text: &str) -> Value {
+    json!({ "file": text, "name": text, "index": "blue_chip", "digest": text, "quote_currency": text })
+}
+
+fn conventions(text: &str) -> Value {
+    json!({
+        "schedule": "monthly", "fill": "next_close", "fee_basis": "on_top", "fee": "0.001", "half_spread": "0.0005",
+        "impact": true, "opening_cash": "1000000", "days_in_year": 365, "delisting_recovery": "0.5",
+        "sources": [text], "sentences": [text],
+    })
+}
+
+fn dropped(text: &str) -> Value {
+    json!([{
+        "source": text, "reason": "spike", "sentence": text, "rows": 12, "first": "2020-02-02", "last": "2020-03-03",
+        "examples": [text],
+    }])
+}
+
+fn summary(final_value: &str, total_return: &str, sharpe: &str) -> Value {
+    json!({
+        "days": DAYS, "opening_value": "1000000", "final_value": final_value,
+        "performance": performance(total_return, sharpe), "turnover_per_year": "0.55", "traded": "123456.78",
+        "fees": "123.45", "spread_cost": "61.73", "impact_cost": "10", "costs": "195.18", "runs": 22,
+        "rebalances": 20, "refused_runs": 1, "orders": 150, "fills": 149,
+    })
+}
+
 pub(crate) fn backtest(text: &str) -> BacktestReport {
     let first: Date = "2020-01-15".parse().expect("a day");
     let dates: Vec<Date> = (0..DAYS).map(|at| first + i64::try_from(at).expect("few days").days()).collect();
@@ -107,19 +135,10 @@ pub(crate) fn backtest(text: &str) -> BacktestReport {
         })
         .collect();
     let document = json!({
-        "policy": { "file": text, "name": text, "index": "blue_chip", "digest": text, "quote_currency": text },
+        "policy": policy(text),
         "from": dates.first(), "to": dates.last(),
-        "conventions": {
-            "schedule": "monthly", "fill": "next_close", "fee_basis": "on_top", "fee": "0.001", "half_spread": "0.0005",
-            "impact": true, "opening_cash": "1000000", "days_in_year": 365, "delisting_recovery": "0.5",
-            "sources": [text], "sentences": [text],
-        },
-        "summary": {
-            "days": DAYS, "opening_value": "1000000", "final_value": value.last(), "performance": performance(),
-            "turnover_per_year": "0.55", "traded": "123456.78", "fees": "123.45", "spread_cost": "61.73",
-            "impact_cost": "10", "costs": "195.18", "runs": 22, "rebalances": 20, "refused_runs": 1, "orders": 150,
-            "fills": 149,
-        },
+        "conventions": conventions(text),
+        "summary": summary(value.last().map_or("", String::as_str), "0.85", "0.79"),
         "definitions": [{ "figure": "summary.performance.sharpe", "definition": text }],
         "daily": {
             "dates": dates, "value": value, "cash": vec!["100"; DAYS], "drawdown": falls(&levels),
@@ -134,11 +153,44 @@ pub(crate) fn backtest(text: &str) -> BacktestReport {
             "date": "2021-05-20", "kind": "delisting", "asset": "coin-7", "symbol": text, "value_change": "-1234.5",
             "sentence": text,
         }],
-        "dropped": [{
-            "source": text, "reason": "spike", "sentence": text, "rows": 12, "first": "2020-02-02", "last": "2020-03-03",
-            "examples": [text],
-        }],
+        "dropped": dropped(text),
         "notices": [text],
     });
     serde_json::from_value(document).expect("a backtest")
+}
+
+/// Two fields with two and three values on three windows; the best of a window changes.
+pub(crate) fn study(text: &str) -> StudyReport {
+    let windows = [("2020-01-01", "2020-12-31"), ("2021-01-01", "2021-12-31"), ("2022-01-01", "2022-12-31")];
+    let results: Vec<Value> = (0..6)
+        .flat_map(|combination| (0..windows.len()).map(move |window| (combination, window)))
+        .map(|(combination, window)| {
+            let step = i64::try_from((combination * 7 + window * 11) % 17).expect("small");
+            let (change, sharpe) = (Decimal::new(step * 13 - 70, 2), Decimal::new(step * 9 - 40, 2));
+            let (change, sharpe) = (change.normalize().to_string(), sharpe.normalize().to_string());
+            json!({
+                "values": [text, format!("0.{combination}")], "window": window, "policy_digest": text,
+                "summary": summary("1234567.5", &change, &sharpe),
+                "comparisons": [{
+                    "benchmark": "bitcoin", "performance": performance("0.5", "0.6"),
+                    "comparison": {
+                        "annual_excess_return": null, "tracking_error": "0.11", "information_ratio": "-0.2",
+                        "beta": "0.97", "correlation": "0.99",
+                    },
+                }],
+            })
+        })
+        .collect();
+    let document = json!({
+        "policy": policy(text), "from": "2020-01-01", "to": "2022-12-31", "conventions": conventions(text),
+        "parameters": [
+            { "path": text, "values": [text, text] },
+            { "path": "limits.turnover.bound", "values": ["0.1", "0.2", "0.3"] },
+        ],
+        "windows": windows.map(|(from, to)| json!({ "from": from, "to": to })), "results": results,
+        "walk_forward": [null, { "chosen": [text, "0.1"], "result": 4 }, { "chosen": [text, "0.2"], "result": 8 }],
+        "definitions": [{ "figure": "summary.performance.sharpe", "definition": text }],
+        "dropped": dropped(text), "notices": [text],
+    });
+    serde_json::from_value(document).expect("a study")
 }

@@ -1,10 +1,12 @@
 //! Who is who: ids for the coins of snapshots, and the closes that belong to them.
 //!
 //! A coin is the slug of its first name. A name that was not there before is the same coin under a new one where a coin
-//! of the same symbol, at a like price and supply, is there under its old name no longer. A name may also pass to another coin, or its unit may change: a row whose supply is
-//! more than twice or less than half of the coin's last one, at a price beyond three times or a third of the last or
-//! under another symbol, begins an id of its own, `terra-202210` or `elrond-egld`. A migration, stated by hand, says
-//! which of these were exchanged into which. Everything is decided from the rows of a day and of earlier days.
+//! of the same symbol, at a like price or the same supply, is there under its old name no longer. A name may also pass to
+//! another coin, or its unit may change. A row whose supply is more than twice or less than half of the coin's last one
+//! begins an id of its own, `terra-202210` or `elrond-egld`, where it is under another symbol, or where its price is
+//! beyond three times or a third of the last and that is not a crash in the month of a restated supply: the whole is
+//! worth more than three times or less than a third as well, or the supply is beyond eight times. A migration, stated by
+//! hand, says which of these were exchanged into which. Everything is decided from the rows of a day and of earlier days.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +21,10 @@ use crate::model::{AssetId, Decimal, Price};
 /// A change of price beyond this, with a supply that broke, is another coin or unit.
 const PRICE_BREAK: Decimal = Decimal::from_parts(3, 0, 0, false, 0);
 const SUPPLY_BREAK: Decimal = Decimal::from_parts(2, 0, 0, false, 0);
+/// Exchanges into another unit are by ten, a hundred, a thousand; restated supplies stay below.
+const UNIT_BREAK: Decimal = Decimal::from_parts(8, 0, 0, false, 0);
+/// Within this a supply is the same.
+const SAME_SUPPLY: Decimal = Decimal::from_parts(11, 0, 0, false, 1);
 /// Days within which a coin that is missing may come back under another name.
 const RENAMED_WITHIN: usize = 100;
 /// How far a close may be from the snapshot's price of the same day: they are taken at different hours.
@@ -110,13 +116,16 @@ fn record(row: &SnapshotRow, id: &AssetId, builder: &mut HistoryBuilder) {
 }
 
 /// The coin that has a new name: the only one that lately had this symbol, whose old name is not there today, at a like
-/// price and supply.
+/// price and supply, or at any price with the very supply.
 fn renamed(row: &SnapshotRow, known: &BTreeMap<String, Sighting>, present: &BTreeSet<String>) -> Option<AssetId> {
     let alike = |old: &Sighting| {
         let prices = old.price.zip(row.price);
+        let supplies = old.supply.zip(row.supply);
+        let like_price = prices.is_some_and(|(old, new)| !apart(old, new, PRICE_BREAK));
+        let same_supply = supplies.is_some_and(|(old, new)| !beyond(old, new, SAME_SUPPLY));
         old.symbol == row.symbol
             && row.day - old.day <= RENAMED_WITHIN
-            && prices.is_some_and(|(old, new)| !apart(old, new, PRICE_BREAK))
+            && (like_price || same_supply)
             && !broke(old, row)
     };
     let mut coins = known.iter().filter(|(name, old)| !present.contains(*name) && alike(old));
@@ -127,10 +136,21 @@ fn renamed(row: &SnapshotRow, known: &BTreeMap<String, Sighting>, present: &BTre
 /// Another coin, or another unit of it, under the name.
 fn broke(before: &Sighting, row: &SnapshotRow) -> bool {
     let Some((old, new)) = before.supply.zip(row.supply) else { return false };
-    let (low, high) = (old.min(new), old.max(new));
-    let supply_broke = low.checked_mul(SUPPLY_BREAK).is_some_and(|most| high > most);
-    let price_broke = before.price.zip(row.price).is_some_and(|(old, new)| apart(old, new, PRICE_BREAK));
-    supply_broke && (price_broke || before.symbol != row.symbol)
+    if !beyond(old, new, SUPPLY_BREAK) {
+        return false;
+    }
+    before.symbol != row.symbol
+        || before.price.zip(row.price).is_some_and(|(old_price, new_price)| {
+            let worth = old.checked_mul(old_price.get()).zip(new.checked_mul(new_price.get()));
+            let worth_broke = worth.is_none_or(|(old, new)| beyond(old, new, PRICE_BREAK));
+            apart(old_price, new_price, PRICE_BREAK) && (worth_broke || beyond(old, new, UNIT_BREAK))
+        })
+}
+
+/// Whether one figure is more than so many times the other.
+fn beyond(left: Decimal, right: Decimal, factor: Decimal) -> bool {
+    let (low, high) = (left.min(right), left.max(right));
+    low.checked_mul(factor).is_some_and(|most| high > most)
 }
 
 /// Gives closes to assets: by symbol alone where there are no snapshots, else by symbol and price, from each snapshot

@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 
 use self::rows::{Kind, Rows};
-use crate::backtest::history::{History, HistoryBuilder};
+use crate::backtest::history::{AssetHistory, CLOSE_DAYS, Day, History, HistoryBuilder};
 use crate::model::AssetId;
 use crate::preparation::reading::read_file;
 use crate::preparation::{BadInput, Migration, PreparationError, toml_text};
@@ -138,7 +138,7 @@ pub fn migrations(path: &Path) -> Result<Vec<Migration>, PreparationError> {
 /// Reads sources into a history of the period. Of several closes of one asset and day the first source's counts.
 ///
 /// # Errors
-/// When a source cannot be read, or no known file has its header, or nothing in the period has a price.
+/// When a source cannot be read, or no known file has its header, or the prices do not cover the period.
 pub fn load(sources: Vec<Source>, period: &Period, migrations: Vec<Migration>) -> Result<History, PreparationError> {
     let lookback = jiff::Span::new().days(period.lookback_days.max(LEAST_LOOKBACK_DAYS));
     let first = period.from.checked_sub(lookback).map_err(|error| {
@@ -155,12 +155,36 @@ pub fn load(sources: Vec<Source>, period: &Period, migrations: Vec<Migration>) -
     let symbols = identity::join(collected.prices, &listings, &mut builder);
     grades::join(collected.grades, &listings, &symbols, &mut builder);
     let history = builder.finish();
-    if history.assets().iter().all(|asset| asset.last_close(usize::MAX, usize::MAX).is_none()) {
-        let problem = format!("no source has a price from {first} to {}", period.to);
-        let value = format!("{} to {}", period.from, period.to);
-        return Err(BadInput::new("backtest", "data", &value, problem, "name other files or another period").into());
-    }
+    covered(&history, period)?;
     Ok(history)
+}
+
+/// Days that a period may go on after the last price: where members come from snapshots, until the next one is due.
+const AFTER_SNAPSHOT: usize = 31;
+
+/// A day before every price has nothing to plan with, and some days after the last one every coin would count as dead.
+fn covered(history: &History, period: &Period) -> Result<(), BadInput> {
+    let refuse = |field: &str, value: String, problem: String, remedy: String| {
+        Err(BadInput::new("backtest", field, &value, problem, remedy))
+    };
+    let priced: Vec<(Day, Day)> = history.assets().iter().filter_map(AssetHistory::priced).collect();
+    let Some((first, last)) = priced.iter().map(|it| it.0).min().zip(priced.iter().map(|it| it.1).max()) else {
+        let problem = format!("no source has a price from {} to {}", history.date(0), period.to);
+        let value = format!("{} to {}", period.from, period.to);
+        return refuse("data", value, problem, "name other files or another period".to_owned());
+    };
+    let last = last + if history.has_snapshots() { AFTER_SNAPSHOT } else { CLOSE_DAYS };
+    if history.day(period.from).is_some_and(|from| from < first) {
+        let begin = history.date(first);
+        let problem = format!("no source has a price before {begin}");
+        return refuse("from", period.from.to_string(), problem, format!("begin on {begin} or name earlier files"));
+    }
+    if history.day(period.to).is_some_and(|to| to > last) {
+        let end = history.date(last);
+        let problem = format!("no source has a price so late: after {end} everything would count as dead");
+        return refuse("to", period.to.to_string(), problem, format!("end on {end} or before, or name later files"));
+    }
+    Ok(())
 }
 
 fn read(source: Source, builder: &mut HistoryBuilder, collected: &mut Collected) -> Result<(), PreparationError> {
@@ -179,7 +203,7 @@ fn read(source: Source, builder: &mut HistoryBuilder, collected: &mut Collected)
         Kind::Grades => collected.grades.extend(grades::table(&mut rows, builder)?),
         Kind::GradesOf(asset) => collected.grades.extend(grades::of_one(&mut rows, &asset, builder)?),
     }
-    Ok(())
+    rows.end()
 }
 
 /// Ids by symbol, for what joins after prices.

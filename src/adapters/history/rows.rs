@@ -7,8 +7,8 @@ use jiff::civil::Date;
 
 use crate::model::number::parse_market;
 use crate::model::{AssetId, Decimal, Money, Price};
-use crate::preparation::BadInput;
 use crate::preparation::time::parse_day;
+use crate::preparation::{BadInput, PreparationError};
 
 /// What a header says that a file is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(super) struct Rows {
     reader: csv::Reader<Box<dyn Read>>,
     record: StringRecord,
     columns: Vec<Option<usize>>,
+    /// Why reading ended before the end.
+    broken: Option<String>,
 }
 
 /// One row: its fields by the place of their names in what was asked for.
@@ -42,7 +44,7 @@ impl Rows {
     pub(super) fn begin(name: String, bytes: Box<dyn Read>) -> Result<Self, BadInput> {
         let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 16).from_reader(bytes);
         let header = reader.headers().map_err(|error| unreadable(&name, &error))?.clone();
-        Ok(Self { name, header, reader, record: StringRecord::new(), columns: Vec::new() })
+        Ok(Self { name, header, reader, record: StringRecord::new(), columns: Vec::new(), broken: None })
     }
 
     fn has(&self, column: &str) -> bool {
@@ -80,15 +82,28 @@ impl Rows {
         self.columns = columns.iter().map(place).collect();
     }
 
+    /// Whether the file could be read to its end.
+    pub(super) fn end(self) -> Result<(), PreparationError> {
+        let Self { name, broken, .. } = self;
+        broken.map_or(Ok(()), |problem| Err(PreparationError::Unreadable { path: name, problem }))
+    }
+
     /// The next row; `Err` with a message for one that is not CSV, after which others may follow.
     pub(super) fn next(&mut self) -> Option<Result<Row<'_>, String>> {
+        if self.broken.is_some() {
+            return None;
+        }
         match self.reader.read_record(&mut self.record) {
             Ok(true) => Some(Ok(Row { record: &self.record, columns: &self.columns })),
             Ok(false) => None,
             Err(error) => Some(Err(match error.kind() {
                 csv::ErrorKind::UnequalLengths { .. } => "another number of fields than the header has".to_owned(),
                 csv::ErrorKind::Utf8 { .. } => "not UTF-8".to_owned(),
-                _ => return Some(Err("not readable".to_owned())),
+                // The file system would say the same for ever.
+                _ => {
+                    self.broken = Some(error.to_string());
+                    return None;
+                }
             })),
         }
     }

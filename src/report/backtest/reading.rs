@@ -34,9 +34,11 @@ pub struct Fault {
 /// # Errors
 /// When it is none of these documents, or says something that no backtest says.
 pub fn read(bytes: &[u8]) -> Result<Readable, Fault> {
-    let read: Readable = serde_json::from_slice(bytes).map_err(|error| Fault {
-        field: format!("line {}, column {}", error.line(), error.column()),
-        problem: format!("not a backtest's document: {error}"),
+    let read: Readable = serde_json::from_slice(bytes).map_err(|error| {
+        let field = format!("line {}, column {}", error.line(), error.column());
+        let text = error.to_string();
+        let said = text.strip_suffix(&format!(" at line {} column {}", error.line(), error.column())).unwrap_or(&text);
+        Fault { field, problem: format!("not a backtest's document: {said}") }
     })?;
     let faults = match &read {
         Readable::Backtest(report) => of_backtest(report),

@@ -8,6 +8,13 @@
   const percent = new Intl.NumberFormat('en-US', { style: 'percent', maximumFractionDigits: 1 });
   const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
+  // The first tick of a logarithmic axis is its end, and the others are counted from there: to one digit.
+  const rounded = (value, to) => {
+    if (!(value > 0)) return to === Math.floor ? 1 : 10;
+    const unit = 10 ** Math.floor(Math.log10(value));
+    return to(value / unit) * unit;
+  };
+
   // One upon the other: the last drawn is the lowest, so every area hides what is counted twice.
   const stacked = (series) => {
     const sums = [];
@@ -44,7 +51,7 @@
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
       legend: { show: false },
       cursor: { sync: { key: 'days' }, points: { show: !stack } },
-      scales: { x: { time: true }, y: money ? { distr: 3, range: (_, least, most) => [least / 1.1, most * 1.1] } : stack ? { range: [0, 1] } : {} },
+      scales: { x: { time: true }, y: money ? { distr: 3, range: (_, least, most) => [rounded(least, Math.floor), rounded(most, Math.ceil)] } : stack ? { range: [0, 1] } : {} },
       axes: [{ ...axis, space: width < 560 ? 36 : 50 }, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : format.format(tick))) }],
       series: [{}, ...(stack ? series.toReversed() : series)],
       hooks: { setCursor: [(plot) => readout(chart, plot.cursor.idx)] },

@@ -11,6 +11,7 @@ pub(crate) mod grades;
 pub(crate) mod market;
 pub(crate) mod policy;
 pub(crate) mod refusal;
+pub(crate) mod report;
 pub(crate) mod venue;
 
 use crate::mutation::Format;
@@ -32,4 +33,5 @@ pub(crate) struct Family {
     pub(crate) check: fn(&[u8]) -> Answer,
 }
 
-pub(crate) const FAMILIES: [Family; 5] = [event::FAMILY, policy::FAMILY, grades::FAMILY, market::FAMILY, venue::FAMILY];
+pub(crate) const FAMILIES: [Family; 6] =
+    [event::FAMILY, policy::FAMILY, grades::FAMILY, market::FAMILY, venue::FAMILY, report::FAMILY];
