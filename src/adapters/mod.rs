@@ -7,3 +7,5 @@ pub mod dynamodb;
 pub mod embedded_store;
 pub mod files;
 pub mod paper_venue;
+#[cfg(feature = "rehearsal")]
+pub mod rehearsal;

@@ -18,6 +18,7 @@ use crate::execution::{self, Opening, Ports, PreparationFailure, RunOutcome, Run
 use crate::model::{Environment, PlanningInput, Rate};
 use crate::planning::idempotency::run_id;
 use crate::planning::plan;
+use crate::ports::{Clock, Venue};
 use crate::preparation::PreparationError;
 use crate::report::document::{ErrorKind, RunEntry};
 use crate::report::run::ExecutionReport;
@@ -44,7 +45,13 @@ pub(in crate::cli) async fn run(asked: &RunCases, path: &StorePath, output: &Out
             (Ok(()), Some(opened)) => opened,
             (Ok(()), None) => path.open().await?,
         };
+        #[cfg(not(feature = "rehearsal"))]
         let answer = execute(&occasion, &opened, asked.paper_depth, output).await;
+        #[cfg(feature = "rehearsal")]
+        let answer = match path.rehearsal() {
+            Some(rehearsal) => rehearse(&occasion, &opened, rehearsal).await,
+            None => execute(&occasion, &opened, asked.paper_depth, output).await,
+        };
         store = Some(opened);
         match answer.and_then(|outcome| tell(outcome, &occasion)) {
             Ok((entry, code)) => telling.entry(entry, code)?,
@@ -83,8 +90,29 @@ async fn execute(
     let opening = occasion.case.opening_account(&occasion.account, occasion.as_of)?;
     // Refused when it is open already: then its own balance stands.
     let _ = venue.open(&occasion.account, &opening).await?;
-    let settings = Settings::default();
-    let ports = Ports { store: store.store(), venue: &venue, clock: &clock, settings: &settings };
+    trade(occasion, store, &venue, &clock, &Settings::default()).await
+}
+
+/// At the rehearsal's venue and in its time, which is the real one: every worker of a run has the same.
+#[cfg(feature = "rehearsal")]
+async fn rehearse(
+    occasion: &Occasion,
+    store: &EmbeddedStore,
+    rehearsal: &crate::cli::rehearsal::Rehearsal,
+) -> Result<RunOutcome, Failure> {
+    known_assets(occasion, store).await?;
+    let venue = rehearsal.venue(&occasion.identity.venue);
+    trade(occasion, store, &venue, &crate::adapters::clock::SystemClock, &rehearsal.settings()).await
+}
+
+async fn trade<V: Venue, C: Clock>(
+    occasion: &Occasion,
+    store: &EmbeddedStore,
+    venue: &V,
+    clock: &C,
+    settings: &Settings,
+) -> Result<RunOutcome, Failure> {
+    let ports = Ports { store: store.store(), venue, clock, settings };
     let request =
         RunRequest { identity: occasion.identity.clone(), flow: occasion.flow.clone(), claim_token: claim_token() };
     let prepare = async |opening: Opening| {
