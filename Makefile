@@ -87,7 +87,7 @@ install: ## Install `rebalance` for this user, optimised
 .PHONY: test
 test: ## Run every test; says at the end how many were skipped because ../shared or the browser is missing
 	@mkdir -p $(dir $(SKIP_LOG)) && rm -f $(SKIP_LOG)
-	@status=0; REBALANCE_SKIP_LOG=$(SKIP_LOG) $(CARGO) test --no-fail-fast || status=$$?; \
+	@status=0; REBALANCE_SKIP_LOG=$(SKIP_LOG) $(CARGO) test --features rehearsal --no-fail-fast || status=$$?; \
 	  if [ -s $(SKIP_LOG) ]; then sort -u $(SKIP_LOG); fi; \
 	  printf 'skipped because ../shared or the browser is missing: %s\n' "$$(sort -u $(SKIP_LOG) 2>/dev/null | wc -l)"; \
 	  exit $$status
@@ -284,4 +284,4 @@ mutants: $(MUTANTS:%=mutants-%) ## Deliberate faults in keys, transitions and ve
 
 .PHONY: chaos
 chaos: ## Kill real workers 1,000 times between store and venue, then judge what is left; ends within 15 minutes
-	$(CARGO) test --test chaos -- kills=$(CHAOS_KILLS) between=800 each=10 minutes=15
+	$(CARGO) test --features rehearsal --test chaos -- kills=$(CHAOS_KILLS) between=800 each=10 minutes=15

@@ -215,6 +215,35 @@ fn slippage_is_what_fills_cost_beyond_the_plan() {
     assert_eq!(gate::slippage([(sell, &sold_high), (buy, &half)]), money("6") - share - cost(buy, 2));
 }
 
+#[test]
+fn the_books_know_what_is_spent_before_the_balance_shows_it() {
+    let plan = plan();
+    let (sell, buy) = (&plan.orders[0], &plan.orders[1]);
+    let (opening, fee) = (money("1000"), rate("0.001"));
+    let filled = |order: &Order, state: OrderState, units: &str| OrderItem {
+        filled_quantity: Quantity::parse(units).expect("quantity"),
+        average_price: Some(Price::parse("40").expect("price")),
+        fee: money("1"),
+        ..item(order, state)
+    };
+    let books = |orders: &[(&Order, &OrderItem)]| {
+        let known = gate::cash_by_the_books(opening, fee, orders.iter().copied());
+        // Off by the rounding of averages, and never to the harm of an order that just fits.
+        known.map(|known| known - money("0.00000001"))
+    };
+    assert_eq!(books(&[]), Some(opening));
+    let (sold, bought) = (filled(sell, OrderState::Cancelled, "3"), filled(buy, OrderState::Filled, "2"));
+    assert_eq!(books(&[(sell, &sold)]), Some(money("1119")));
+    assert_eq!(books(&[(sell, &sold), (buy, &bought)]), Some(money("1038")));
+    // Until its end is known, a buy costs what it can at most: 20 at 51 and its fee.
+    let open = filled(buy, OrderState::PartiallyFilled, "2");
+    assert_eq!(books(&[(sell, &sold), (buy, &open)]), Some(money("97.98")));
+    assert_eq!(books(&[(buy, &item(buy, OrderState::Unknown))]), Some(money("0") - money("21.02")));
+    assert_eq!(books(&[(buy, &item(buy, OrderState::Skipped))]), Some(opening));
+    // And what a sell has brought only the balance can say.
+    assert_eq!(books(&[(sell, &filled(sell, OrderState::PartiallyFilled, "3")), (buy, &bought)]), None);
+}
+
 fn item(order: &Order, state: OrderState) -> OrderItem {
     OrderItem {
         schema: 1,

@@ -13,6 +13,8 @@ pub mod history;
 #[cfg(feature = "https")]
 pub mod https;
 pub mod paper_venue;
+#[cfg(feature = "rehearsal")]
+pub mod rehearsal;
 pub mod secrets;
 #[cfg(feature = "token-metrics")]
 pub mod token_metrics;

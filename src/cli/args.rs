@@ -39,6 +39,10 @@ pub struct Arguments {
     /// Folder of the local store, or its file if it ends in .db; .rebalance when not given
     #[arg(long, global = true, value_name = "PATH")]
     pub store: Option<PathBuf>,
+    /// Trade with the store and the simulated venue that this JSON names
+    #[cfg(feature = "rehearsal")]
+    #[arg(long, global = true, hide = true, value_name = "JSON", value_parser = super::rehearsal::Rehearsal::parse)]
+    pub rehearsal: Option<super::rehearsal::Rehearsal>,
     #[command(flatten)]
     pub look: Look,
 }

@@ -8,15 +8,15 @@ use super::args::{Alerts, Operator};
 use super::environment;
 use super::failure::{Failure, most_urgent};
 use super::output::Output;
+use super::store::StorePath;
 use crate::adapters::clock::{CaseClock, SystemClock, claim_token};
 use crate::adapters::dynamodb::DynamoStore;
-use crate::adapters::embedded_store::EmbeddedStore;
 use crate::adapters::paper_venue::{PaperBook, PaperVenue};
 use crate::alerts::Seen;
 use crate::execution::{self, ExecutionError, Handled, Ports, Settings, Statement, Unplanned};
 use crate::model::{Environment, PlanningInput, Rate};
 use crate::ports::store::{RunItem, RunStore};
-use crate::ports::{Clock, RunState};
+use crate::ports::{Clock, RunState, Venue};
 use crate::report::document::{Document, ErrorKind};
 use crate::report::handling::{Aftermath, HandledOutcome, HandledRun};
 use crate::report::text;
@@ -31,54 +31,77 @@ pub(super) enum Act {
 
 /// Does it to each of these runs, and says what became of them. One that cannot be read keeps none of the others waiting.
 pub(super) async fn take_up(
-    store: &EmbeddedStore,
+    path: &StorePath,
     runs: Vec<Uuid>,
     act: &Act,
     at: Option<Timestamp>,
     alerts: Alerts,
     output: &Output,
 ) -> Result<u8, Failure> {
-    let mut handled = Vec::new();
-    let mut failed = None;
     let alerting = Alerting::new(alerts.send_alerts);
-    let only = runs.len() == 1;
+    let store = path.open().await?;
+    let (mut handled, mut failures) = (Vec::new(), Vec::new());
+    let asked = runs.len();
     for run in runs {
-        match Box::pin(take_up_one(store, run, act, at, &alerting)).await {
+        match Box::pin(take_up_at(path, store.store(), run, act, at, &alerting)).await {
             Ok(run) => handled.push(run),
-            Err(failure) if only => return Err(failure),
-            Err(failure) => match failed_run(store, run, &failure).await {
+            Err(failure) if asked == 1 => failures.push(failure),
+            Err(failure) => match failed_run(store.store(), run, &failure).await {
                 Some(run) => handled.push(run),
-                None => failed = Some(failure.about(&format!("run {run}"))),
+                None => failures.push(failure.about(&format!("run {run}"))),
             },
         }
     }
-    if let Some(failure) = failed {
-        if !output.is_json() {
-            output.say(&Document::HandledRuns { runs: handled.clone() }, |canvas| text::handled(&handled, canvas))?;
-        }
-        return Err(failure);
+    store.close().await;
+    if handled.is_empty() && failures.len() == 1 {
+        return failures.pop().map_or(Ok(0), Err);
     }
-    let code = most_urgent(handled.iter().map(|run| exit_code(run, act)));
+    for failure in &failures {
+        output.tell(failure);
+    }
+    let codes = handled.iter().map(|run| exit_code(run, act));
+    let code = most_urgent(codes.chain(failures.iter().map(|failure| failure.kind.exit_code())));
     output.say(&Document::HandledRuns { runs: handled.clone() }, |canvas| text::handled(&handled, canvas))?;
     Ok(code)
 }
 
 /// The run with what went wrong, as far as its item can be read.
-async fn failed_run(store: &EmbeddedStore, run_id: Uuid, failure: &Failure) -> Option<HandledRun> {
-    let run = store.store().load_run(run_id).await.ok()??;
+async fn failed_run(store: &DynamoStore, run_id: Uuid, failure: &Failure) -> Option<HandledRun> {
+    let run = store.load_run(run_id).await.ok()??;
     let error = failure.report();
     let seen = Aftermath { before: &run, after: &run, orders: &[], plan: None, log: &[], error: Some(&error) };
     Some(HandledRun::of(seen, HandledOutcome::Failed))
 }
 
-async fn take_up_one(
-    store: &EmbeddedStore,
+#[cfg_attr(
+    not(feature = "rehearsal"),
+    expect(unused_variables, reason = "where the store is says as well whether this is a rehearsal")
+)]
+async fn take_up_at(
+    path: &StorePath,
+    store: &DynamoStore,
+    run: Uuid,
+    act: &Act,
+    at: Option<Timestamp>,
+    alerting: &Alerting,
+) -> Result<HandledRun, Failure> {
+    #[cfg(feature = "rehearsal")]
+    if let Some(rehearsal) = path.rehearsal() {
+        let before = load(store, run).await?;
+        let (venue, settings) = (rehearsal.venue(&before.identity.venue), rehearsal.settings());
+        let ports = Ports { store, venue: &venue, clock: &SystemClock, settings: &settings };
+        return take_up_one(&ports, &before, act, alerting).await;
+    }
+    take_up_on_paper(store, run, act, at, alerting).await
+}
+
+async fn take_up_on_paper(
+    store: &DynamoStore,
     run_id: Uuid,
     act: &Act,
     at: Option<Timestamp>,
     alerting: &Alerting,
 ) -> Result<HandledRun, Failure> {
-    let store = store.store();
     let before = load(store, run_id).await?;
     if before.identity.environment != Environment::Paper {
         let message = format!("run {run_id} is of the environment {}", before.identity.environment);
@@ -90,15 +113,23 @@ async fn take_up_one(
     let venue: PaperVenue<'_, DynamoStore, _> =
         PaperVenue::new(before.identity.venue.clone(), store, &clock, book_of(input.as_ref(), depth));
     let settings = Settings::default();
-    let ports = Ports { store, venue: &venue, clock: &clock, settings: &settings };
-    let token = claim_token();
+    take_up_one(&Ports { store, venue: &venue, clock: &clock, settings: &settings }, &before, act, alerting).await
+}
+
+async fn take_up_one<V: Venue, C: Clock>(
+    ports: &Ports<'_, DynamoStore, V, C>,
+    before: &RunItem,
+    act: &Act,
+    alerting: &Alerting,
+) -> Result<HandledRun, Failure> {
+    let (run_id, token) = (before.run_id, claim_token());
     let answer = match act {
         Act::Recover { .. } => {
-            let recovered = Box::pin(execution::recover(&ports, run_id, token, Unplanned::Leave)).await;
+            let recovered = Box::pin(execution::recover(ports, run_id, token, Unplanned::Leave)).await;
             recovered.map(|run| run.map_or(Handled::NoSuchRun, |run| recovered_as(run, token)))
         }
-        Act::Settle(statement) => Box::pin(execution::settle(&ports, run_id, token, statement.as_ref())).await,
-        Act::Abort { operator, reason } => Box::pin(execution::abort(&ports, run_id, token, operator, reason)).await,
+        Act::Settle(statement) => Box::pin(execution::settle(ports, run_id, token, statement.as_ref())).await,
+        Act::Abort { operator, reason } => Box::pin(execution::abort(ports, run_id, token, operator, reason)).await,
     };
     let seen = match &answer {
         Ok(Handled::InProgress(_) | Handled::NoSuchRun) => None,
@@ -107,9 +138,9 @@ async fn take_up_one(
         Ok(Handled::Run(_)) | Err(_) => Some(Seen::Nothing),
     };
     if let Some(seen) = seen {
-        alerting.tell(store, &before.identity, None, seen).await;
+        alerting.tell(ports.store, &before.identity, None, seen).await;
     }
-    tell(store, &before, answer).await
+    tell(ports.store, before, answer).await
 }
 
 /// Another worker's run that is not over is in progress, unless it waits for its input.

@@ -9,6 +9,7 @@
 //! * `store`: the embedded store; opened for writing by `run`, `recover`, `settle`, `abort` and
 //!   `kill-switch`, and by `fetch`, which counts requests in it.
 //! * `handling`: a stored run that is taken up again, by hand or by recovery.
+//! * `rehearsal`: another store and venue, in other processes; only with the feature of this name.
 //! * `progress`: a sign of life where something takes longer than half a second.
 //! * `alerting`: what a run's policy wants told.
 //! * `commands`: one file per command.
@@ -22,6 +23,8 @@ mod handling;
 mod occasion;
 mod output;
 mod progress;
+#[cfg(feature = "rehearsal")]
+pub mod rehearsal;
 mod store;
 
 use std::process::ExitCode;
@@ -56,6 +59,8 @@ fn run(arguments: &Arguments) -> u8 {
 
 async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure> {
     let store = store::StorePath::new(arguments.store.as_deref());
+    #[cfg(feature = "rehearsal")]
+    let store = store.rehearsing(arguments.rehearsal.clone());
     match &arguments.command {
         Command::Plan(cases) => commands::plan::plan(cases, &store, output).await,
         Command::Run(cases) => commands::run::run(cases, &store, output).await,

@@ -7,6 +7,8 @@ use uuid::Uuid;
 
 use super::environment;
 use super::failure::Failure;
+#[cfg(feature = "rehearsal")]
+use super::rehearsal::Rehearsal;
 use crate::adapters::embedded_store::EmbeddedStore;
 use crate::execution;
 use crate::ports::RunRecord;
@@ -22,7 +24,11 @@ const LAST: &str = "last";
 
 /// Where the store is, or would be.
 #[derive(Debug, Clone)]
-pub(super) struct StorePath(PathBuf);
+pub(super) struct StorePath {
+    file: PathBuf,
+    #[cfg(feature = "rehearsal")]
+    rehearsal: Option<Rehearsal>,
+}
 
 impl StorePath {
     /// The argument, the environment, or the default: a folder, or a file that ends in `.db`.
@@ -30,38 +36,62 @@ impl StorePath {
         let given = argument.map(Path::to_owned).or_else(environment::store_path);
         let given = given.unwrap_or_else(|| PathBuf::from(DEFAULT_FOLDER));
         let is_file = given.extension().is_some_and(|extension| extension == "db") || given.is_file();
-        Self(if is_file { given } else { given.join(FILE) })
+        Self {
+            file: if is_file { given } else { given.join(FILE) },
+            #[cfg(feature = "rehearsal")]
+            rehearsal: None,
+        }
+    }
+
+    /// The store that a rehearsal names, in another process, if one is given.
+    #[cfg(feature = "rehearsal")]
+    pub(super) fn rehearsing(self, rehearsal: Option<Rehearsal>) -> Self {
+        Self { rehearsal, ..self }
+    }
+
+    #[cfg(feature = "rehearsal")]
+    pub(super) fn rehearsal(&self) -> Option<&Rehearsal> {
+        self.rehearsal.as_ref()
     }
 
     pub(super) fn display(&self) -> String {
-        self.0.display().to_string()
+        self.file.display().to_string()
     }
 
     /// For writing; made if it is absent.
     pub(super) async fn open(&self) -> Result<EmbeddedStore, Failure> {
-        if let Some(folder) = self.0.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        #[cfg(feature = "rehearsal")]
+        if let Some(rehearsal) = &self.rehearsal {
+            return Ok(rehearsal.open());
+        }
+        if let Some(folder) = self.file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|error| {
                 Failure::unexpected(format!("the store's folder {} cannot be made: {error}", folder.display()))
             })?;
         }
         self.refuse_another_file()?;
-        Ok(EmbeddedStore::open(&self.0).await?)
+        Ok(EmbeddedStore::open(&self.file).await?)
     }
 
     /// For reading; `None` when there is no store. Writes nothing.
     pub(super) async fn look(&self) -> Result<Option<EmbeddedStore>, Failure> {
-        if !self.0.exists() {
+        #[cfg(feature = "rehearsal")]
+        if let Some(rehearsal) = &self.rehearsal {
+            return Ok(Some(rehearsal.open()));
+        }
+        if !self.file.exists() {
             return Ok(None);
         }
         self.refuse_another_file()?;
-        Ok(Some(EmbeddedStore::snapshot(&self.0).await?))
+        Ok(Some(EmbeddedStore::snapshot(&self.file).await?))
     }
 
     /// A file that begins otherwise was named by mistake, or is damaged beyond what trying again can mend. One that is
     /// empty, absent or unreadable is left to the store, which says so.
     fn refuse_another_file(&self) -> Result<(), Failure> {
         let mut start = Vec::new();
-        let read = std::fs::File::open(&self.0).and_then(|file| file.take(SQLITE.len() as u64).read_to_end(&mut start));
+        let read =
+            std::fs::File::open(&self.file).and_then(|file| file.take(SQLITE.len() as u64).read_to_end(&mut start));
         if read.is_err() || start.is_empty() || start == SQLITE {
             return Ok(());
         }

@@ -307,12 +307,18 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         let keep = gate::cash_to_keep(&self.input, &self.plan, account.cash_locked);
         // The plan keeps the buffer at expected prices, and none of it at limit prices. Fills in between have used some
         // of it, and a whole buy given up for those cents would be further from the plan than the buffer is.
-        let fills = self.plan.orders.iter().filter_map(|order| Some((order, self.orders.get(&order.key)?)));
-        let keep = (keep - gate::slippage(fills)).max(Money::ZERO);
+        let keep = (keep - gate::slippage(self.known_orders())).max(Money::ZERO);
         // What other buys may still cost, whose requests may still arrive, is not there to be spent.
         let others = self.unclear_buys.iter().filter(|(key, _)| **key != order.key);
         let free = account.cash_free - others.map(|(_, cost)| *cost).sum::<Money>();
-        Ok(gate::cash_covers(order, self.input.policy.costs.fee, free, keep))
+        let fee = self.input.policy.costs.fee;
+        let others = self.known_orders().filter(|(known, _)| known.key != order.key);
+        let books = gate::cash_by_the_books(self.input.account.cash_free, fee, others);
+        Ok(gate::cash_covers(order, fee, books.map_or(free, |books| free.min(books)), keep))
+    }
+
+    fn known_orders(&self) -> impl Iterator<Item = (&Order, &OrderItem)> {
+        self.plan.orders.iter().filter_map(|order| Some((order, self.orders.get(&order.key)?)))
     }
 
     fn purge_at_s(&self) -> i64 {

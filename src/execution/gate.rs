@@ -4,8 +4,10 @@
 //! this is the last place where a mistake of all the others can still be stopped.
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 
 use super::commitment::check_order;
+use super::transition::order_is_terminal;
 use crate::model::policy::OrderPolicy;
 use crate::model::{Flow, Money, Order, PlanningInput, Rate, RunIdentity, Side, Weight};
 use crate::planning::RebalancePlan;
@@ -182,6 +184,34 @@ pub fn slippage<'a>(fills: impl IntoIterator<Item = (&'a Order, &'a OrderItem)>)
         worse + item.fee - order.estimated_cost.times(share)
     };
     fills.into_iter().filter(|(order, _)| !order.quantity.is_zero()).map(of_one).sum::<Money>().max(Money::ZERO)
+}
+
+/// Averages are rounded, so the books may be off by so much of the quote currency.
+const BOOKS_ARE_EXACT_TO: Decimal = Decimal::from_parts(1, 0, 0, false, 8);
+
+/// The free cash that a run's own books know of: what there was when it was planned, and what its orders have brought and
+/// cost since; a buy whose end is not known costs the most that it can. A balance that lags behind the fills shows more
+/// than there is, and what came in from elsewhere is left to the next run.
+///
+/// `None` while the end of a sell is not known: what it has brought only the balance can say.
+#[must_use]
+pub fn cash_by_the_books<'a>(
+    opening: Money,
+    fee: Rate,
+    orders: impl IntoIterator<Item = (&'a Order, &'a OrderItem)>,
+) -> Option<Money> {
+    let change = |(order, item): (&Order, &OrderItem)| {
+        let traded = item.average_price.map_or(Money::ZERO, |price| price.value_of(item.filled_quantity));
+        match (order.side, order_is_terminal(item.state)) {
+            (Side::Sell, true) => Some(traded - item.fee),
+            (Side::Sell, false) => None,
+            (Side::Buy, true) => Some(Money::ZERO - traded - item.fee),
+            (Side::Buy, false) => Some(Money::ZERO - cash_at_limit(order, fee)),
+        }
+    };
+    let rounding = Money::new(BOOKS_ARE_EXACT_TO).unwrap_or_default();
+    let changes: Option<Money> = orders.into_iter().map(change).sum();
+    Some(opening + changes? + rounding)
 }
 
 /// The most that a buy can cost: at its limit price, with its fee.

@@ -31,7 +31,8 @@ pub trait Venue {
 }
 
 /// What a venue promises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Promise {
     pub duplicates: Duplicates,
     /// Absent: a request may arrive at any later time and still be taken.
@@ -39,7 +40,8 @@ pub struct Promise {
 }
 
 /// What happens to a second order under the same client order id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Duplicates {
     /// The original order comes back: sending again is safe.
     Replayed,
@@ -49,7 +51,8 @@ pub enum Duplicates {
 }
 
 /// A late request is refused by the venue; after the deadline and both of these, absence is a fact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LateRequests {
     /// How far the venue's clock may be from ours.
     pub clock_skew_ms: u64,

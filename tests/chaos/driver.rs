@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use index_rebalancer::adapters::dynamodb::{DynamoStore, table};
-use index_rebalancer::adapters::embedded_store::TABLE;
+use index_rebalancer::adapters::rehearsal::client;
 use index_rebalancer::model::{AccountSnapshot, Holding, Quantity};
 use index_rebalancer::planning::idempotency::run_id;
 use index_rebalancer::ports::RunStore;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::checker;
 use crate::history::{Log, What};
@@ -24,8 +24,8 @@ use crate::split_mix::SplitMix64;
 use crate::steps::Channel;
 use crate::venue_class::VenueClass;
 use crate::venue_server::{Accepted, Opening};
-use crate::wire::{self, Message};
 use crate::worker::{self, Act, Delivery, Task};
+use index_rebalancer::adapters::rehearsal::wire::{self, Message};
 
 /// How much is asked for.
 #[derive(Debug, Clone)]
@@ -99,6 +99,9 @@ struct Stage {
     kills: Mutex<BTreeMap<(String, bool), usize>>,
     total: Mutex<usize>,
     workers: Mutex<u32>,
+    /// Each has a table of its own and a case.
+    accounts: Mutex<Vec<String>>,
+    folder: PathBuf,
     errors: std::fs::File,
 }
 
@@ -107,8 +110,7 @@ pub(crate) async fn run(wanted: &Wanted) -> i32 {
     std::fs::create_dir_all(&folder).expect("a folder for the log");
     let path = folder.join("history.jsonl");
     let (store, venue) = (Server::start("store"), Server::start("venue"));
-    let client = worker::client(&store.address.to_string(), Duration::from_mins(1));
-    table::create(&client, TABLE).await.expect("the table");
+    let client = client(&store.address.to_string(), Duration::from_mins(1));
     let stage = Arc::new(Stage {
         store: store.address,
         venue: venue.address,
@@ -119,6 +121,8 @@ pub(crate) async fn run(wanted: &Wanted) -> i32 {
         kills: Mutex::default(),
         total: Mutex::new(0),
         workers: Mutex::new(0),
+        accounts: Mutex::default(),
+        folder: folder.clone(),
         errors: std::fs::File::create(folder.join("workers.log")).expect("a log of the workers"),
     });
     let canary = tokio::spawn(canary(stage.clone()));
@@ -141,7 +145,8 @@ pub(crate) async fn run(wanted: &Wanted) -> i32 {
     let question = Message::request("/accepted", b"null");
     let answer = wire::call(&venue.address.to_string(), &question, Duration::from_secs(30)).await;
     let accepted: Vec<Accepted> = serde_json::from_slice(&answer.expect("the venue answers").body).expect("its orders");
-    let verdict = checker::check(&path, &checker::all_items(&client).await, &accepted);
+    let tables = stage.accounts.lock().expect("not poisoned").clone();
+    let verdict = checker::check(&path, &checker::all_items(&client, &tables).await, &accepted);
     println!("{verdict}");
     let mut failed = verdict.violations.len();
     for (what, found, least) in [
@@ -183,6 +188,10 @@ async fn lane_of_scenarios(stage: Arc<Stage>, lane: u64) -> usize {
 }
 
 impl Stage {
+    fn case_of(&self, account: &str) -> PathBuf {
+        self.folder.join("cases").join(account)
+    }
+
     fn is_enough(&self) -> bool {
         let enough = *self.total.lock().expect("not poisoned") >= self.wanted.kills && self.rare_steps().is_empty();
         enough || self.begin.elapsed() > self.wanted.longest
@@ -224,15 +233,13 @@ impl Stage {
 /// One account, two occasions, workers until both are over, faults in between and none at the end.
 async fn scenario(stage: &Arc<Stage>, account: &str, chance: &mut SplitMix64) {
     open_account(stage, account).await;
-    let begin = now();
-    let valid_ms = if chance.below(4) == 0 { 300 } else { 20_000 };
+    let valid = SignedDuration::from_secs(if chance.below(4) == 0 { 2 } else { 20 });
+    let first = Timestamp::from_second(now().as_second()).expect("a time") + valid
+        - SignedDuration::from_mins(worker::VALID_MINUTES);
     let deliveries: Vec<Delivery> = (0..2)
-        .map(|run| Delivery {
-            run,
-            scheduled: begin - SignedDuration::from_secs(60 - i64::try_from(run).expect("small")),
-            valid_ms,
-        })
+        .map(|run| Delivery { run, scheduled: first + SignedDuration::from_secs(i64::try_from(run).expect("small")) })
         .collect();
+    worker::write_case(&stage.case_of(account), account, &deliveries);
     for delivery in &deliveries {
         let mut tries = 0;
         while tries < 10 && !is_over(stage, account, *delivery).await && !stage.is_enough() {
@@ -282,12 +289,14 @@ async fn scenario(stage: &Arc<Stage>, account: &str, chance: &mut SplitMix64) {
 }
 
 async fn open_account(stage: &Stage, account: &str) {
+    table::create(&stage.client, account).await.expect("the account's table");
+    stage.accounts.lock().expect("not poisoned").push(account.to_owned());
     let holding = |units| Holding { free: quantity(units), locked: Quantity::ZERO };
     let snapshot = AccountSnapshot {
         observed_at: now(),
-        cash_free: money("500"),
+        cash_free: money(worker::CASH),
         cash_locked: money("0"),
-        holdings: [(asset("alpha"), holding("50")), (asset("delta"), holding("60"))].into(),
+        holdings: worker::HOLDINGS.map(|(name, units)| (asset(name), holding(units))).into(),
     };
     let opening = Opening { account: account.to_owned(), snapshot };
     let request = Message::request("/open", &serde_json::to_vec(&opening).expect("serialises"));
@@ -297,7 +306,7 @@ async fn open_account(stage: &Stage, account: &str) {
 /// Whether the stored run is Done or Aborted; asked past the proxy.
 async fn is_over(stage: &Stage, account: &str, delivery: Delivery) -> bool {
     let run = run_id(&worker::identity(account, delivery.scheduled));
-    let store = DynamoStore::new(stage.client.clone(), TABLE);
+    let store = DynamoStore::new(stage.client.clone(), account);
     let stored = store.load_run(run).await.expect("the store answers");
     stored.is_some_and(|run| run.state.is_terminal())
 }
@@ -321,9 +330,10 @@ async fn worker(stage: Arc<Stage>, account: String, act: Act, faults: Faults, ra
     });
     let (store, store_proxy) = proxy::open(Channel::Store, stage.store, victim.clone()).await;
     let (venue, venue_proxy) = proxy::open(Channel::Venue, stage.venue, victim.clone()).await;
-    let task = Task { store, venue, account, act };
+    let case = stage.case_of(&account);
+    let task = Task { store, venue, account, case, act };
     victim.note(What::Started { task: act.name() });
-    let child = Command::new(std::env::current_exe().expect("this program"))
+    let child = Command::new(env!("CARGO_BIN_EXE_rebalance"))
         .args(task.arguments())
         .stdout(Stdio::null())
         .stderr(stage.errors.try_clone().expect("the log of the workers"))

@@ -3,13 +3,13 @@
 //! the store, the venue and the log of the wire and judges the protocol's properties.
 //!
 //! ```text
-//! driver (this process) ── starts, kills ──▶ worker ── HTTP ──▶ proxy (in the driver) ──▶ store process, venue process
+//! driver (this process) ── starts, kills ──▶ rebalance ── HTTP ──▶ proxy (in the driver) ──▶ store process, venue process
 //!    └ checker: log of the wire, all items of the store, everything that the venue accepted
 //! ```
 //!
-//! The worker runs the shipped `execute`, `recover`, `settle` and `abort` over the shipped store adapter, or reads what
-//! a dry run reads. It has no hook: the proxy sees
-//! each request, knows its step, and kills before passing it on or after its effect.
+//! The worker is the program: `rebalance run`, `recover`, `settle`, `abort` and `plan`, on a case in files, with its own
+//! planner and store adapter. All that the feature `rehearsal` adds to it is an argument that says where store and venue
+//! are. It has no hook: the proxy sees each request, knows its step, and kills before passing it on or after its effect.
 //!
 //! `cargo test` makes a short run of it; `make chaos` asks for a thousand kills. Loopback only.
 
@@ -32,9 +32,7 @@ mod proxy;
 mod split_mix;
 mod steps;
 mod venue_class;
-mod venue_client;
 mod venue_server;
-mod wire;
 mod worker;
 
 use jiff::Timestamp;
@@ -53,7 +51,6 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let code = match arguments.first().map(String::as_str) {
-        Some("worker") => runtime.block_on(worker::work(&worker::Task::parse(&arguments[1..]))),
         Some("store") => runtime.block_on(serve(|listener| async {
             dynoxide::server::serve_on(listener, dynoxide::Database::memory().expect("memory")).await;
         })),

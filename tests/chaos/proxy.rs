@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::history::{Log, What};
 use crate::split_mix::SplitMix64;
 use crate::steps::{self, Channel};
-use crate::wire;
+use index_rebalancer::adapters::rehearsal::wire;
 
 /// What is done to one worker.
 #[derive(Debug, Clone, Default)]

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::wire::Message;
+use index_rebalancer::adapters::rehearsal::wire::Message;
 
 /// Which of the two a connection leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub(crate) fn operation(request: &Message) -> &str {
 fn store_step(operation: &str, body: &Value) -> String {
     match operation {
         "GetItem" => format!("read {}", kind(&body["Key"])),
+        "Scan" => format!("list by {}", body["IndexName"].as_str().unwrap_or("nothing")),
         "Query" => match body["IndexName"].as_str() {
             Some(index) => format!("list by {index}"),
             None => format!("list {}", kind_of_partition(partition_asked(body))),

@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use index_rebalancer::model::{AccountSnapshot, AssetId, Decimal, Holding, InstrumentId, Money, Price, Quantity, Side};
+use index_rebalancer::adapters::rehearsal::venue::{Asked, Placing};
+use index_rebalancer::model::{AccountSnapshot, AssetId, Decimal, Holding, InstrumentId, Money, Quantity, Side};
 use index_rebalancer::ports::venue::{Duplicates, Fill, VenueOrder, VenueOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -15,31 +16,11 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::now;
 use crate::plans::{assets, price, rate};
 use crate::venue_class::{OPEN_MS, QUERY_LAG_MS, VenueClass};
-use crate::wire::{self, Message};
+use index_rebalancer::adapters::rehearsal::wire::{self, Message};
 
 const FEE: &str = "0.001";
 /// One hundredth, as the assets' rules say.
 const LOT: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
-
-/// An order as it is sent.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Placing {
-    pub(crate) account: String,
-    pub(crate) client_order_id: String,
-    pub(crate) instrument: String,
-    pub(crate) side: Side,
-    pub(crate) quantity: Quantity,
-    pub(crate) limit_price: Price,
-    pub(crate) signed_at: Timestamp,
-    pub(crate) deadline: Timestamp,
-}
-
-/// Which order is asked for.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Asked {
-    pub(crate) account: String,
-    pub(crate) client_order_id: String,
-}
 
 /// The opening of an account.
 #[derive(Debug, Clone, Serialize, Deserialize)]

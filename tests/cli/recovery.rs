@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 
 use crate::bench::Bench;
-use crate::stores::{block_on, hold_the_account, tamper, unanswered};
+use crate::stores::{block_on, hold_the_account, lose_a_run, tamper, unanswered};
 use crate::{BLUE_CHIP, run_id};
 
 /// While the first orders' deadlines run, in the time of the case.
@@ -34,6 +34,21 @@ fn states(bench: &Bench, run: &str) -> Vec<String> {
     let shown = bench.json(0, &["show", run]);
     let orders = shown["orders"].as_array().expect("orders");
     orders.iter().map(|order| order["result"]["state"].as_str().expect("a state").to_owned()).collect()
+}
+
+/// What is broken stands first among the locks, for ever: it must not stand in the way of the others.
+#[test]
+fn a_run_that_cannot_be_recovered_keeps_no_other_waiting() {
+    let bench = Bench::new();
+    let run = left(&bench, true);
+    let (path, mut lost) = (bench.store(), String::new());
+    block_on(async { lost = lose_a_run(&path).await.to_string() });
+    let answer = bench.expect(1, &["recover"]);
+    assert!(answer.err.contains(&lost) && answer.err.contains("gone from the store"), "{}", answer.err);
+    assert!(states(&bench, &run).contains(&"filled".to_owned()), "{}", answer.out);
+    // Alone, it is the command that fails.
+    let answer = bench.expect(1, &["recover"]);
+    assert!(answer.err.contains("gone from the store"), "{}", answer.err);
 }
 
 #[test]

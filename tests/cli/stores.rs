@@ -12,7 +12,7 @@ use index_rebalancer::adapters::paper_venue::{PaperBook, PaperVenue};
 use index_rebalancer::execution::{self, Ports, PreparationFailure, RunOutcome, RunRequest, Settings, audit, claim};
 use index_rebalancer::model::{AccountId, AccountSnapshot, Flow, PlanningInput, RunIdentity, Trigger, VenueId};
 use index_rebalancer::planning::{self, PlanError, RebalancePlan, idempotency};
-use index_rebalancer::ports::store::{ITEM_SCHEMA, RunItem, RunStore, Written};
+use index_rebalancer::ports::store::{AccountKey, ITEM_SCHEMA, LockItem, RunItem, RunStore, Written};
 use index_rebalancer::ports::venue::{
     Duplicates, Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder,
 };
@@ -129,6 +129,23 @@ pub(crate) async fn tamper(path: &Path, pk: &str, sk: &str, attribute: &str, val
     store.client().put_item().table_name(TABLE).set_item(Some(item)).send().await.expect("writes");
     store.close().await;
     sk
+}
+
+/// An account that was locked before all others, by a run that is not in the store.
+pub(crate) async fn lose_a_run(path: &Path) -> Uuid {
+    let store = EmbeddedStore::open(path).await.expect("a store");
+    let locks = store.store().held_locks().await.expect("lists");
+    let lost = Uuid::from_u128(7);
+    let first = locks.first().expect("an account is locked");
+    let account = AccountKey { account: "lost".parse().expect("an id"), ..first.account.clone() };
+    let key = format!("{}#{}#{}", account.environment, account.venue, account.account);
+    let lock = LockItem { run_id: lost, taken_at: jiff::Timestamp::UNIX_EPOCH, account, ..first.clone() };
+    let mut item: HashMap<String, AttributeValue> = serde_dynamo::to_item(lock).expect("an item");
+    item.insert("pk".to_owned(), AttributeValue::S("lock".to_owned()));
+    item.insert("sk".to_owned(), AttributeValue::S(key));
+    store.client().put_item().table_name(TABLE).set_item(Some(item)).send().await.expect("writes");
+    store.close().await;
+    lost
 }
 
 pub(crate) fn block_on(future: impl Future<Output = ()>) {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use index_rebalancer::execution::audit::of_run;
 use index_rebalancer::execution::claim::taken_over;
 use index_rebalancer::execution::{RunOutcome, RunRequest};
-use index_rebalancer::model::{AccountId, AccountSnapshot, VenueId};
+use index_rebalancer::model::{AccountId, AccountSnapshot, Side, VenueId};
 use index_rebalancer::planning::idempotency::run_id;
 use index_rebalancer::ports::store::{RunItem, SwitchScope, Written};
 use index_rebalancer::ports::venue::{Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder};
@@ -28,9 +28,17 @@ struct Interrupted<'a> {
     world: &'a World,
     request: RunRequest,
     meanwhile: Mutex<Option<Meanwhile>>,
+    /// The balance stays for ever as it was before the first buy.
+    lags: bool,
+    balance: Mutex<Option<AccountSnapshot>>,
 }
 
-impl Interrupted<'_> {
+impl<'a> Interrupted<'a> {
+    fn by(meanwhile: Option<Meanwhile>, watched: Watched<'a>, world: &'a World, request: &RunRequest) -> Self {
+        let (request, meanwhile, balance) = (request.clone(), Mutex::new(meanwhile), Mutex::default());
+        Self { watched, world, request, meanwhile, lags: false, balance }
+    }
+
     async fn stop(&self) {
         let stored = self.world.run_item(&self.request).await;
         let (now, until) = (self.world.clock.now(), self.world.clock.now() + seconds(60));
@@ -64,10 +72,15 @@ impl Venue for Interrupted<'_> {
 
     async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {
         let answer = self.watched.account(account).await;
-        if !self.watched.placed().is_empty() {
-            self.happen(|meanwhile| matches!(meanwhile, Meanwhile::Switched)).await;
+        if self.watched.placed().is_empty() {
+            return answer;
         }
-        answer
+        self.happen(|meanwhile| matches!(meanwhile, Meanwhile::Switched)).await;
+        let mut balance = self.balance.lock().expect("not poisoned");
+        if self.lags && balance.is_none() {
+            *balance = answer.as_ref().ok().cloned();
+        }
+        balance.clone().map_or(answer, Ok)
     }
 
     async fn place(&self, request: &OrderRequest) -> Result<VenueOrder, PlaceError> {
@@ -91,8 +104,7 @@ async fn a_run_that_is_stopped_meanwhile_is_not_sent_again() {
     let world = World::new().await;
     let (watched, request) = (world.venue(), scheduled(monday()));
     *watched.faults.lock().expect("not poisoned") = vec![Fault::RequestLost];
-    let meanwhile = Mutex::new(Some(Meanwhile::Stopped));
-    let venue = Interrupted { watched, world: &world, request: request.clone(), meanwhile };
+    let venue = Interrupted::by(Some(Meanwhile::Stopped), watched, &world, &request);
     let outcome = world.run(&request, &venue, &LEGS[..1]).await;
     assert!(matches!(outcome, Ok(RunOutcome::InProgressElsewhere { .. })), "{outcome:?}");
     assert_eq!(venue.watched.placed().len(), 1, "nothing is sent after the stop");
@@ -105,10 +117,24 @@ async fn a_run_that_is_stopped_meanwhile_is_not_sent_again() {
 async fn controls_that_were_read_too_long_ago_are_read_again() {
     let world = World::new().await;
     let (watched, request) = (world.venue(), scheduled(monday()));
-    let meanwhile = Mutex::new(Some(Meanwhile::Switched));
-    let venue = Interrupted { watched, world: &world, request: request.clone(), meanwhile };
+    let venue = Interrupted::by(Some(Meanwhile::Switched), watched, &world, &request);
     let record = aborted(world.run(&request, &venue, &LEGS).await.expect("ends"));
     assert_eq!(states(&record), [OrderState::Filled, OrderState::Skipped, OrderState::Skipped]);
     assert!(record.reason.contains("the kill switch of everything is on"), "{}", record.reason);
     assert_eq!(venue.watched.placed().len(), 1);
+}
+
+/// A balance that does not show yet what the first buy cost pays for no second one.
+#[tokio::test]
+async fn a_balance_that_lags_does_not_pay_twice() {
+    let legs = [LEGS[0], (Side::Buy, "beta", "40", "51"), LEGS[2]];
+    for lags in [false, true] {
+        let world = World::new().await;
+        let request = scheduled(monday());
+        let venue = Interrupted { lags, ..Interrupted::by(None, world.venue(), &world, &request) };
+        let record = completed(world.run(&request, &venue, &legs).await.expect("runs"));
+        assert_eq!(states(&record), [OrderState::Filled, OrderState::Filled, OrderState::Skipped], "{lags}");
+        assert!(record.orders[2].note.contains("insufficient proceeds"), "{}", record.orders[2].note);
+        assert_eq!(venue.watched.placed().len(), 2);
+    }
 }

@@ -23,9 +23,5 @@ pub(in crate::cli) async fn recover(asked: &Recover, path: &StorePath, output: &
         output.say(&Document::HandledRuns { runs: Vec::new() }, |canvas| text::handled(&[], canvas))?;
         return Ok(0);
     }
-    let opened = path.open().await?;
-    let act = Act::Recover { depth: asked.paper_depth };
-    let answer = take_up(&opened, runs, &act, asked.time.at, asked.alerts, output).await;
-    opened.close().await;
-    answer
+    take_up(path, runs, &Act::Recover { depth: asked.paper_depth }, asked.time.at, asked.alerts, output).await
 }

@@ -22,6 +22,7 @@ use crate::execution::{
 use crate::model::{Environment, PlanningInput, Rate};
 use crate::planning::idempotency::run_id;
 use crate::planning::plan;
+use crate::ports::{Clock, Venue};
 use crate::preparation::PreparationError;
 use crate::report::document::{ErrorKind, RunEntry};
 use crate::report::run::ExecutionReport;
@@ -51,7 +52,13 @@ pub(in crate::cli) async fn run(asked: &RunCases, path: &StorePath, output: &Out
         };
         // Another run may hold the account, and be finished first: it has its own to tell.
         let holders = holders(opened.store(), &occasion.identity).await.unwrap_or_default();
+        #[cfg(not(feature = "rehearsal"))]
         let answer = execute(&occasion, &opened, asked.paper_depth, output).await;
+        #[cfg(feature = "rehearsal")]
+        let answer = match path.rehearsal() {
+            Some(rehearsal) => rehearse(&occasion, &opened, rehearsal).await,
+            None => execute(&occasion, &opened, asked.paper_depth, output).await,
+        };
         for holder in holders {
             alerting.tell(opened.store(), &holder, None, Seen::Nothing).await;
         }
@@ -97,8 +104,29 @@ async fn execute(
     let opening = occasion.case.opening_account(&occasion.account, occasion.as_of)?;
     // Refused when it is open already: then its own balance stands.
     let _ = venue.open(&occasion.account, &opening).await.map_err(Failure::from)?;
-    let settings = Settings::default();
-    let ports = Ports { store: store.store(), venue: &venue, clock: &clock, settings: &settings };
+    trade(occasion, store, &venue, &clock, &Settings::default()).await
+}
+
+/// At the rehearsal's venue and in its time, which is the real one: every worker of a run has the same.
+#[cfg(feature = "rehearsal")]
+async fn rehearse(
+    occasion: &Occasion,
+    store: &EmbeddedStore,
+    rehearsal: &crate::cli::rehearsal::Rehearsal,
+) -> Result<RunOutcome, Stopped> {
+    known_assets(occasion, store).await?;
+    let venue = rehearsal.venue(&occasion.identity.venue);
+    trade(occasion, store, &venue, &crate::adapters::clock::SystemClock, &rehearsal.settings()).await
+}
+
+async fn trade<V: Venue, C: Clock>(
+    occasion: &Occasion,
+    store: &EmbeddedStore,
+    venue: &V,
+    clock: &C,
+    settings: &Settings,
+) -> Result<RunOutcome, Stopped> {
+    let ports = Ports { store: store.store(), venue, clock, settings };
     let request =
         RunRequest { identity: occasion.identity.clone(), flow: occasion.flow.clone(), claim_token: claim_token() };
     let prepare = async |opening: Opening| {

@@ -11,11 +11,7 @@ use crate::model::Money;
 pub(in crate::cli) async fn settle(asked: &Settle, path: &StorePath, output: &Output) -> Result<u8, Failure> {
     let statement = statement(asked)?;
     let run = store::find(&path.look_at_existing().await?, &asked.run).await?.run_id;
-    let opened = path.open().await?;
-    let act = Act::Settle(statement);
-    let answer = take_up(&opened, vec![run], &act, asked.time.at, asked.alerts, output).await;
-    opened.close().await;
-    answer
+    take_up(path, vec![run], &Act::Settle(statement), asked.time.at, asked.alerts, output).await
 }
 
 /// What a person says, if anything. The arguments come together or not at all.

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use index_rebalancer::adapters::embedded_store::TABLE;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::history::{Line, What};
 use crate::steps::{kind, text};
-use crate::venue_server::Placing;
 use crate::worker::DRY_RUN;
+use index_rebalancer::adapters::rehearsal::venue::Placing;
 
 /// One item as a successful write left it, and what the write expected to find.
 #[derive(Debug, Clone)]
@@ -72,6 +71,8 @@ pub(crate) struct Evidence {
     pub(crate) requests: usize,
     /// Exit codes of the workers that were not killed.
     pub(crate) endings: BTreeMap<i32, usize>,
+    /// How the last recovery of each account ended that was not killed.
+    pub(crate) recoveries: BTreeMap<String, i32>,
     pub(crate) steps: BTreeSet<String>,
     /// When the machine stood still, and for how many milliseconds.
     pub(crate) stalls: Vec<(Timestamp, i64)>,
@@ -81,7 +82,7 @@ impl Evidence {
     pub(crate) fn of(lines: &[Line]) -> Self {
         let mut evidence = Self::default();
         let mut asked: BTreeMap<u64, (usize, &Line)> = BTreeMap::new();
-        let mut tokens = BTreeSet::new();
+        let (mut tokens, mut recovering) = (BTreeSet::new(), BTreeSet::new());
         for (position, line) in lines.iter().enumerate() {
             match &line.what {
                 What::Started { task } => {
@@ -90,6 +91,9 @@ impl Evidence {
                     *evidence.acts.entry(act.to_owned()).or_default() += 1;
                     if act == DRY_RUN {
                         evidence.dry_runs.insert(line.worker, Vec::new());
+                    }
+                    if act == "recover" {
+                        recovering.insert(line.worker);
                     }
                 }
                 What::Asked { number, step, body } => {
@@ -123,7 +127,13 @@ impl Evidence {
                     step: step.clone(),
                     before: *before,
                 }),
-                What::Ended { code } => *evidence.endings.entry(code.unwrap_or(-1)).or_default() += 1,
+                What::Ended { code } => {
+                    let code = code.unwrap_or(-1);
+                    *evidence.endings.entry(code).or_default() += 1;
+                    if recovering.contains(&line.worker) {
+                        evidence.recoveries.insert(line.account.clone(), code);
+                    }
+                }
             }
         }
         evidence
@@ -150,13 +160,15 @@ impl Evidence {
     }
 }
 
-/// Every item of the store, in the shape of the wire; bytes as text.
-pub(crate) async fn all_items(client: &Client) -> Vec<Value> {
-    let mut pages = client.scan().table_name(TABLE).into_paginator().items().send();
+/// Every item of the store, in the shape of the wire; bytes as text. Each account has a table of its own.
+pub(crate) async fn all_items(client: &Client, tables: &[String]) -> Vec<Value> {
     let mut items = Vec::new();
-    while let Some(item) = pages.next().await {
-        let item = item.expect("the store answers");
-        items.push(Value::Object(item.iter().map(|(name, value)| (name.clone(), wire(value))).collect()));
+    for table in tables {
+        let mut pages = client.scan().table_name(table).into_paginator().items().send();
+        while let Some(item) = pages.next().await {
+            let item = item.expect("the store answers");
+            items.push(Value::Object(item.iter().map(|(name, value)| (name.clone(), wire(value))).collect()));
+        }
     }
     items
 }

@@ -48,7 +48,7 @@ pub(super) fn judge(evidence: &Evidence, items: &[Value], accepted: &[Accepted])
     nothing_written(evidence, &mut verdict);
     as_planned(&store, accepted, &mut verdict);
     nothing_lost(&store, accepted, &mut verdict);
-    every_run_ends(&store, &mut verdict);
+    every_run_ends(evidence, &store, &mut verdict);
     verdict
 }
 
@@ -317,7 +317,11 @@ fn nothing_lost(store: &Store<'_>, accepted: &[Accepted], verdict: &mut Verdict)
     }
 }
 
-fn every_run_ends(store: &Store<'_>, verdict: &mut Verdict) {
+/// The exit code that asks for a person.
+const A_PERSON_MUST_LOOK: i32 = 5;
+
+/// A run may stay open only at a venue where absence never becomes a fact, and only if recovery says so every time.
+fn every_run_ends(evidence: &Evidence, store: &Store<'_>, verdict: &mut Verdict) {
     for run in &store.runs {
         let (id, state) = (text(run, "run_id").unwrap_or(""), text(run, "state").unwrap_or(""));
         verdict.runs += 1;
@@ -332,8 +336,9 @@ fn every_run_ends(store: &Store<'_>, verdict: &mut Verdict) {
                 matches!(text(item, "state"), Some("sending" | "unknown" | "acknowledged" | "partially_filled"))
             })
             .collect();
-        let alarmed =
-            open.iter().any(|item| text(item, "note").is_some_and(|note| note.contains("a person must look")));
+        let account = text(&run["identity"]["M"], "venue_account").unwrap_or("");
+        let told = evidence.recoveries.get(account) == Some(&A_PERSON_MUST_LOOK);
+        let alarmed = told && !open.is_empty() && !class_of(account).bounds_late_requests;
         verdict.alarmed += usize::from(!is_over && alarmed);
         verdict.rule(ENDS, is_over || alarmed, || format!("run {id} is {state}, open orders {open:?}"));
         verdict.rule(ENDS, !is_over || open.is_empty(), || format!("run {id} is {state} with open orders {open:?}"));

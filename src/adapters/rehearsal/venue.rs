@@ -1,24 +1,45 @@
-//! The worker's adapter of the simulated venue: the venue port over HTTP, one connection and one try for each call.
+//! The venue port over HTTP, one connection and one try for each call.
 
 use std::time::Duration;
 
-use index_rebalancer::model::{AccountId, AccountSnapshot, VenueId};
-use index_rebalancer::ports::venue::{Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder};
-use serde::Serialize;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use crate::venue_class::VenueClass;
-use crate::venue_server::{Asked, Placing};
-use crate::wire::{self, Message};
+use super::wire::{self, Message};
+use crate::model::{AccountId, AccountSnapshot, Price, Quantity, Side, VenueId};
+use crate::ports::venue::{Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder};
 
 /// How long one call may take.
 const PATIENCE: Duration = Duration::from_millis(80);
 
-#[derive(Debug)]
-pub(crate) struct HttpVenue {
-    pub(crate) id: VenueId,
-    pub(crate) class: VenueClass,
-    pub(crate) address: String,
+/// An order as it is sent.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Placing {
+    pub account: String,
+    pub client_order_id: String,
+    pub instrument: String,
+    pub side: Side,
+    pub quantity: Quantity,
+    pub limit_price: Price,
+    pub signed_at: Timestamp,
+    pub deadline: Timestamp,
+}
+
+/// Which order is asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Asked {
+    pub account: String,
+    pub client_order_id: String,
+}
+
+/// The simulated venue behind an address.
+#[derive(Debug, Clone)]
+pub struct HttpVenue {
+    pub id: VenueId,
+    /// What that venue keeps.
+    pub promise: Promise,
+    pub address: String,
 }
 
 impl HttpVenue {
@@ -49,7 +70,7 @@ impl Venue for HttpVenue {
     }
 
     fn promise(&self) -> Promise {
-        self.class.promise()
+        self.promise
     }
 
     async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {
