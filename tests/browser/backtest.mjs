@@ -3,15 +3,28 @@ import { compare } from './tables.mjs';
 
 export async function backtest(page, report) {
   const months = report.monthly;
+  const sum = (numbers) => Number(numbers.reduce((a, b) => a + Number(b), 0).toFixed(8));
+  const total = { date: 'Total', outcome: 'rebalance', turnover: 0, estimated_cost: sum(report.runs.map((it) => it.estimated_cost)), actual_cost: sum(report.runs.map((it) => it.actual_cost)) };
   const found = [
     ...await compare(page, 'value-table', months, {
       Month: (it) => new RegExp(`^${it.year}-${String(it.month).padStart(2, '0')}$`),
       Value: (it) => it.value,
     }),
-    ...await compare(page, 'runs-table', report.runs, {
+    ...await compare(page, 'runs-table', [...report.runs, total], {
       Day: (it) => new RegExp(`^${it.date}$`),
       Turnover: (it) => (Number(it.turnover) ? it.turnover : null),
+      'Expected cost': (it) => (it.outcome === 'rebalance' ? it.estimated_cost : null),
       'Actual cost': (it) => (it.outcome === 'rebalance' ? it.actual_cost : null),
+    }),
+    ...await compare(page, 'trades-table', report.runs.flatMap((run) => run.orders.map((order) => ({ ...order, planned: run.date }))).reverse(), {
+      Order: (it) => new RegExp(`${it.key}$`),
+      Planned: (it) => new RegExp(`^${it.planned}$`),
+      Filled: (it) => new RegExp(`^${it.fill?.date ?? 'not filled'}$`),
+      Quantity: (it) => (it.fill ?? it).quantity,
+      Price: (it) => it.fill?.price ?? it.reference_price,
+      Notional: (it) => (it.fill ?? it).notional,
+      'Expected cost': (it) => it.estimated_cost,
+      'Actual cost': (it) => it.fill && Number((Number(it.fill.fee) + Number(it.fill.spread_cost) + Number(it.fill.impact_cost)).toFixed(8)),
     }),
     ...await compare(page, 'dropped-table', report.dropped, { Rows: (it) => it.rows }),
   ];
@@ -20,9 +33,8 @@ export async function backtest(page, report) {
   const returns = months.map((it) => it.return);
   if (String(cells.map(Number)) !== String(returns.map(Number))) found.push(`monthly returns are ${cells}, not ${returns}`);
   const profits = await page.evaluate(() => [...document.querySelectorAll('#assets-table td[data-label="Profit"] data')].map((it) => Number(it.value)));
-  const sum = (numbers) => numbers.reduce((a, b) => a + b, 0).toFixed(4);
   const told = report.assets.map((it) => Number(it.profit));
-  if (profits.length !== told.length || sum(profits) !== sum(told)) found.push(`profits ${profits} are not ${told}`);
+  if (profits.length !== told.length || Math.abs(sum(profits) - sum(told)) > 0.0001) found.push(`profits ${profits} are not ${told}`);
   found.push(...await charts(page, report));
   return found;
 }

@@ -70,12 +70,25 @@ fn months(dates: &[Date], levels: &[Decimal]) -> Vec<Value> {
     months
 }
 
+fn order(text: &str, side: &str, filled: bool) -> Value {
+    let fill = json!({
+        "date": "2020-02-02", "quantity": "0.1234", "price": "9876.5", "notional": "1218.76", "fee": "1.22",
+        "spread_cost": "0.61", "impact_cost": "0.12",
+    });
+    json!({
+        "key": "d47f3086-324a-5d4c-8bd4-c2aacd4f1a13", "asset": "coin-2", "symbol": text, "side": side,
+        "quantity": "0.125", "reference_price": "9800", "notional": "1225", "estimated_cost": "1.9", "reason": "top_up",
+        "sentence": text, "fill": if filled { fill } else { Value::Null }, "note": if filled { "" } else { text },
+    })
+}
+
 fn runs(text: &str) -> Vec<Value> {
     let run = |outcome: &str, why: &str, plan: Option<&str>| {
         json!({
             "date": "2020-02-01", "run_id": plan, "outcome": outcome, "why": why, "net_asset_value": "1000000",
             "bearish": false, "members": 11, "entered": ["bitcoin", "coin-2"], "left": ["coin-7"],
-            "relaxed": [text], "turnover": "0.12", "estimated_cost": "120.5", "actual_cost": "131.25", "orders": [],
+            "relaxed": [text], "turnover": "0.12", "estimated_cost": "120.5", "actual_cost": "131.25",
+            "orders": if plan.is_some() { vec![order(text, "buy", true), order(text, "sell", false)] } else { Vec::new() },
         })
     };
     let id = "25b75f48-1fc4-579e-876f-887f05163d01";

@@ -9,6 +9,7 @@ use super::figure::{badge, foreign, money, tone_class};
 use super::months::months;
 use super::page::{Page, Section};
 use super::table::{Column, Table};
+use super::trades::trades;
 use super::weights_over_time;
 use crate::report::backtest::BacktestReport;
 use crate::report::run::count;
@@ -42,6 +43,7 @@ pub fn backtest_page(report: &BacktestReport) -> String {
         )),
         assets(report),
         runs(report),
+        trades(report),
         refused(report),
         events(report),
         dropped(&report.dropped),

@@ -7,7 +7,7 @@ use super::page::Section;
 use super::reasons::folded;
 use super::table::{Column, Table};
 use crate::model::Money;
-use crate::report::backtest::{BacktestReport, Dropped, RunOutcome};
+use crate::report::backtest::{BacktestReport, Dropped, RunOfBacktest, RunOutcome};
 use crate::report::run::count;
 use crate::report::wording::Tone;
 use crate::report::wording::backtest::{event_words, mean_weight, outcome_words};
@@ -86,6 +86,10 @@ pub(super) fn runs(report: &BacktestReport) -> Option<Section> {
             },
         ]);
     }
+    let [estimated, actual] = [|run: &RunOfBacktest| run.estimated_cost, |run: &RunOfBacktest| run.actual_cost]
+        .map(|cost| report.runs.iter().map(cost).sum::<Money>());
+    let blank = || html! {};
+    table.total([html! { "Total" }, blank(), blank(), blank(), money(estimated), money(actual), blank()]);
     let total = count(report.runs.len(), "run");
     Some(Section::new(
         "runs",

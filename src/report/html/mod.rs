@@ -9,7 +9,7 @@
 //! * [`run_page`]: a run, section by section (`run`, `summary`, `weights`, `treemap`, `orders`, `reasons`, `limits`,
 //!   `log`).
 //! * [`backtest_page`]: a policy on the past (`backtest`, `charts`, `months`, `weights_over_time`, `backtest_tables`,
-//!   `conventions`).
+//!   `trades`, `conventions`).
 //! * [`study_page`]: several backtests under one question (`study`, `grid`).
 //! * `page`: the document around the sections: head, policy, landmarks, list of contents.
 //! * `table`: tables that become cards where the screen is narrow, and stay tables for a screen reader.
@@ -31,6 +31,7 @@ mod run;
 mod study;
 mod summary;
 mod table;
+mod trades;
 mod treemap;
 mod weights;
 mod weights_over_time;
