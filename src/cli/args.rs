@@ -393,7 +393,7 @@ pub struct Backtest {
     /// Charge no market impact
     #[arg(long)]
     pub no_impact: bool,
-    /// TOML file of `[[migrations]]`, as in case.toml
+    /// TOML file of migrations, written as in case.toml
     #[arg(long, value_name = "FILE")]
     pub migrations: Option<PathBuf>,
     /// Of what a coin is still worth when it leaves every source, the part that comes back

@@ -125,10 +125,12 @@ fn snapped(most: Decimal, value: f64) -> Result<Decimal, SolverFault> {
     if !value.is_finite() || value < -TOLERANCE || value > upper + TOLERANCE {
         return Err(SolverFault::BadAnswer);
     }
-    if value >= upper - NOISE {
-        Ok(most)
-    } else if value <= NOISE {
+    // The nearer bound: a box may be smaller than the noise.
+    let (from_zero, from_most) = (value, upper - value);
+    if from_zero <= NOISE && from_zero <= from_most {
         Ok(Decimal::ZERO)
+    } else if from_most <= NOISE {
+        Ok(most)
     } else {
         Decimal::from_f64(value).ok_or(SolverFault::BadAnswer)
     }
@@ -203,6 +205,14 @@ mod tests {
         {
             let wanted = Verdict::Optimal { values: vec![dec(snapped)], objective: dec(snapped) * dec("2") };
             assert_eq!(read("0.5", SolutionStatus::Optimal, &[value]), Ok(wanted), "{value}");
+        }
+    }
+
+    #[test]
+    fn in_a_box_smaller_than_the_noise_the_nearer_bound_counts() {
+        for (value, snapped) in [(0.0, "0"), (1e-12, "0"), (4e-12, "0.000000000005"), (5e-12, "0.000000000005")] {
+            let wanted = Verdict::Optimal { values: vec![dec(snapped)], objective: dec(snapped) * dec("2") };
+            assert_eq!(read("0.000000000005", SolutionStatus::Optimal, &[value]), Ok(wanted), "{value}");
         }
     }
 

@@ -157,6 +157,13 @@ fn what_cannot_be_tried_is_refused_with_the_remedy() {
     refused(3, &arguments(&data, &["--benchmark", "dogecoin"]), "no source has this asset");
     refused(3, &arguments(&data, &["--vary", "ranking.mebmers=1,2"]), "mebmers");
     refused(2, &arguments(&data, &["--vary", "ranking.members"]), "ranking.members=20,30");
+    let (missing, taken) = (folder.path().join("no/such.json"), folder.path().join("taken"));
+    fs::write(&taken, "").expect("a file");
+    refused(3, &arguments(&data, &["--json", path(&missing)]), "its folder is not there try: name a file");
+    refused(3, &arguments(&data, &["--json", &data]), "it is a folder try: name a file");
+    refused(1, &arguments(&data, &["--csv", path(&taken)]), "cannot be made");
+    let after = ["backtest", POLICY, "--from", "2024-01-01", "--to", "2024-06-01", "--data", &data];
+    refused(3, &after, "after 2024-04-10 everything would count as dead; end on 2024-04-10 or before");
     refused(2, &arguments(&data, &["--cash", "0"]), "something to begin with");
     refused(2, &arguments(&data, &["--recovery", "1.1"]), "at most 1");
 }

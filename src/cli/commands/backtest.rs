@@ -21,6 +21,12 @@ pub(in crate::cli) fn backtest(asked: &Backtest, output: &Output) -> Result<u8, 
         let message = format!("--to {} is before --from {}", asked.to, asked.from);
         return Err(Failure::bad_input(message, "give a later day"));
     }
+    if let Some(file) = &asked.json {
+        writable(file)?;
+    }
+    if let Some(folder) = &asked.csv {
+        made(folder)?;
+    }
     let document = if asked.windows.is_some() || !asked.vary.is_empty() {
         Document::BacktestStudy(Box::new(study(asked, output)?))
     } else {
@@ -130,9 +136,24 @@ fn load(asked: &Backtest, policy: &Policy) -> Result<History, Failure> {
     Ok(history::load(history::open(&asked.data)?, &period, migrations)?)
 }
 
-fn write_tables(folder: &Path, report: &BacktestReport) -> Result<(), Failure> {
+/// Known before the work rather than after it.
+fn writable(file: &Path) -> Result<(), Failure> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let problem = match (folder.is_dir(), file.is_dir()) {
+        (_, true) => "it is a folder",
+        (false, _) => "its folder is not there",
+        (true, false) => return Ok(()),
+    };
+    let message = format!("--json {}: {problem}", file.display());
+    Err(Failure::bad_input(message, "name a file in a folder that is there"))
+}
+
+fn made(folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder)
-        .map_err(|error| Failure::unexpected(format!("{} cannot be made: {error}", folder.display())))?;
+        .map_err(|error| Failure::unexpected(format!("{} cannot be made: {error}", folder.display())))
+}
+
+fn write_tables(folder: &Path, report: &BacktestReport) -> Result<(), Failure> {
     for (name, table) in csv::TABLES {
         let text = table(report).map_err(|error| Failure::unexpected(format!("no CSV: {error}")))?;
         write(&folder.join(format!("{name}.csv")), &text)?;
