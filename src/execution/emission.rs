@@ -310,11 +310,11 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         let keep = (keep - gate::slippage(self.known_orders())).max(Money::ZERO);
         // What other buys may still cost, whose requests may still arrive, is not there to be spent.
         let others = self.unclear_buys.iter().filter(|(key, _)| **key != order.key);
-        let free = account.cash_free - others.map(|(_, cost)| *cost).sum::<Money>();
-        let rate = self.input.policy.costs.fee;
+        let shown = account.cash_free - others.map(|(_, cost)| *cost).sum::<Money>();
+        let fee = self.input.policy.costs.fee;
         let others = self.known_orders().filter(|(known, _)| known.key != order.key);
-        let books = gate::cash_by_the_books(self.input.account.cash_free, rate, others);
-        Ok(gate::cash_covers(order, rate, books.map_or(free, |books| free.min(books)), keep))
+        let books = gate::cash_by_the_books(self.input.account.cash_free, fee, others);
+        Ok(gate::cash_covers(order, fee, books.map_or(shown, |books| shown.min(books)), keep))
     }
 
     fn known_orders(&self) -> impl Iterator<Item = (&Order, &OrderItem)> {

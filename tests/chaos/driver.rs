@@ -233,7 +233,7 @@ impl Stage {
 /// One account, two occasions, workers until both are over, faults in between and none at the end.
 async fn scenario(stage: &Arc<Stage>, account: &str, chance: &mut SplitMix64) {
     open_account(stage, account).await;
-    let valid = SignedDuration::from_secs(if chance.below(4) == 0 { 2 } else { 20 });
+    let valid = SignedDuration::from_secs(if chance.below(4) == 0 { 3 } else { 45 });
     let first = Timestamp::from_second(now().as_second()).expect("a time") + valid
         - SignedDuration::from_mins(worker::VALID_MINUTES);
     let deliveries: Vec<Delivery> = (0..2)
