@@ -12,9 +12,6 @@ use crate::planning::valuation::{cost_curve, cost_of};
 
 /// Decimals of a quantity that had to be cut: finer ones would be lost in products.
 const QUANTITY_DECIMALS: u32 = 18;
-/// A cent: below it a cut buy is not made, and what a sale would leave goes with the sale. Noise of a division is no
-/// holding.
-const LEAST: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 
 /// What an order got.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,11 +120,7 @@ impl Ledger {
             (FeeBasis::OnTop, _) => asked,
         };
         let outlay = price.get() * traded * (Decimal::ONE + rate);
-        let traded = match side {
-            Side::Buy if outlay > self.cash => self.affordable(traded, outlay),
-            Side::Sell if (held.get() - traded) * price.get() < LEAST => held.get(),
-            _ => traded,
-        };
+        let traded = if side == Side::Buy && outlay > self.cash { self.affordable(traded, outlay) } else { traded };
         let traded = Quantity::new(traded).ok().filter(|traded| !traded.is_zero())?;
         let notional = price.get() * traded.get();
         let money = |amount: Decimal| Money::new(amount).unwrap_or_default();
@@ -148,12 +141,7 @@ impl Ledger {
     fn affordable(&self, traded: Decimal, outlay: Decimal) -> Decimal {
         let part = self.cash.max(Decimal::ZERO) / outlay;
         let is_noise = Decimal::ONE - part < Decimal::new(1, 20);
-        let is_too_little = outlay * part < LEAST;
-        match (is_noise, is_too_little) {
-            (true, _) => traded,
-            (_, true) => Decimal::ZERO,
-            _ => (traded * part).trunc_with_scale(QUANTITY_DECIMALS),
-        }
+        if is_noise { traded } else { (traded * part).trunc_with_scale(QUANTITY_DECIMALS) }
     }
 
     fn book(&mut self, asset: AssetIndex, side: Side, fill: &Fill, notional: Decimal, cost: Decimal) {
@@ -264,28 +252,6 @@ mod tests {
         assert_eq!((bought.quantity.to_string().as_str(), books.cash), ("40", Decimal::from(500)));
         let sold = books.fill(&wanted(Side::Sell, "15"), DATE).expect("it is held");
         assert_eq!((sold.quantity.to_string().as_str(), books.cash), ("20", Decimal::from(650)));
-    }
-
-    #[test]
-    fn a_sale_leaves_a_cent_or_nothing() {
-        for (sold, rest) in [("49.999", "0.001"), ("49.9991", "0"), ("49.999999999999999999", "0")] {
-            let mut books = ledger("0", FeeBasis::OnTop);
-            let _ = books.fill(&wanted(Side::Buy, "50"), DATE).expect("there is cash");
-            let fill = books.fill(&wanted(Side::Sell, sold), DATE).expect("it is held");
-            assert_eq!(books.held(0).to_string(), rest, "{sold}");
-            assert_eq!(fill.quantity.get() + books.held(0).get(), Decimal::from(50));
-            assert_eq!(books.holdings.len(), usize::from(rest != "0"));
-        }
-    }
-
-    #[test]
-    fn a_buy_that_a_cent_is_left_for_is_not_made() {
-        for (cash, bought) in [("0.011", true), ("0.009", false), ("0.000000000000001", false), ("0", false)] {
-            let costs = Costs { fee: Rate::ZERO, half_spread: Rate::ZERO, impact: Vec::new() };
-            let mut books = Ledger::new(Money::parse(cash).expect("money"), costs, FeeBasis::OnTop);
-            assert_eq!(books.fill(&wanted(Side::Buy, "50"), DATE).is_some(), bought, "{cash}");
-            assert_eq!(books.holdings.len(), usize::from(bought), "{cash}");
-        }
     }
 
     #[test]
