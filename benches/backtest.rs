@@ -1,7 +1,7 @@
 //! A backtest of four years of daily closes of 100 assets, beside `bt` (Python) on the same file under the same rule,
 //! in the same run: equal weights, a fee of 10 basis points, trades at the close that decides them.
 //!
-//! `make bench` installs `bt` and prints a row for each schedule: days a second of both, and the ratio. Both
+//! `make bench-backtest` installs `bt` and prints a row for each schedule: days a second of both, and the ratio. Both
 //! time the run alone, without reading the file; the final values are compared to 1e-9, so that nobody wins by being
 //! wrong. The planner here makes, proves and digests a whole plan for every rebalance; `bt` multiplies weights.
 //!
