@@ -28,6 +28,7 @@
 //! * `webhooks`: alerts to Slack and Telegram.
 //! * `terminal`: reports as text, with tables.
 //! * `html`: reports as pages.
+//! * `lambda`: the function on AWS Lambda, with every client above.
 //! * `cli` (default): the command line `rebalance`, with `local`, `html`, `token-metrics` and `webhooks`.
 
 pub mod adapters;
