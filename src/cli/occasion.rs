@@ -133,17 +133,13 @@ impl Earlier {
 impl Occasion {
     /// The case as it was named.
     pub(super) fn directory(&self) -> String {
-        self.case.directory().display().to_string()
+        self.case.place()
     }
 
     /// For messages.
     pub(super) fn name(&self) -> String {
-        let directory = self.case.directory().display();
-        if self.case.accounts().count() > 1 {
-            format!("{directory}, account {}", self.account)
-        } else {
-            directory.to_string()
-        }
+        let directory = self.case.place();
+        if self.case.accounts().count() > 1 { format!("{directory}, account {}", self.account) } else { directory }
     }
 
     pub(super) fn input(
