@@ -17,6 +17,7 @@ mod fetching;
 mod handling;
 mod header;
 mod listing;
+mod loading;
 mod orders;
 mod positions;
 mod spark;
@@ -31,6 +32,7 @@ pub use explanation::explanation;
 pub use fetching::fetched_grades;
 pub use handling::handled;
 pub use listing::{kill_switch, policy_check, replay, run_list};
+pub use loading::{loaded_cases, stored_snapshots};
 
 use super::run::{Mode, RunReport};
 pub use super::wording::{number, time};
