@@ -418,9 +418,12 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
             client_order_id: client_order_id(&order.venue, order.key),
             venue_account: order.venue_account.clone(),
             instrument: order.instrument.clone(),
+            asset: order.asset.clone(),
             side: order.side,
             quantity: order.quantity,
             limit_price: order.limit_price,
+            valid_until: order.valid_until,
+            payload_digest: order.payload_digest.clone(),
             signed_at: attempt.signed_at,
             deadline: attempt.deadline,
         };
