@@ -7,7 +7,9 @@ use index_rebalancer::report::document::{
     ErrorKind, ErrorReport, KillSwitchReport, PolicyCheck, ReplayReport, RunEntry, RunLine, RunWithoutPlan,
 };
 use index_rebalancer::report::fetching::{FetchOutcome, FetchedGrades, FetchedSet};
-use index_rebalancer::report::loading::{LoadOutcome, LoadedCase, LoadedInput, StoredSnapshot, StoredSnapshots};
+use index_rebalancer::report::loading::{
+    AccountOutcome, LoadOutcome, LoadedAccount, LoadedCase, LoadedInput, StoredSnapshot, StoredSnapshots,
+};
 use index_rebalancer::report::published::SnapshotKind;
 use index_rebalancer::report::{Difference, Document, Explanation, Mode, RunReport, csv, difference, published};
 use report_sample as sample;
@@ -140,6 +142,12 @@ fn stored_inputs() -> [Document; 2] {
         store: store.clone(),
         stored: true,
         inputs: vec![LoadedInput { outcome: LoadOutcome::Replaced, snapshot: snapshot.clone() }],
+        accounts: vec![LoadedAccount {
+            account: "main".to_owned(),
+            observed_at: at,
+            outcome: AccountOutcome::Refused,
+            refusal: "orders of the account are open".to_owned(),
+        }],
         error: None,
     };
     let stored = StoredSnapshots { portfolio: "blue-chip".to_owned(), store, snapshots: vec![snapshot] };

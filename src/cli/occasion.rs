@@ -16,6 +16,7 @@ use crate::execution::load_settlement;
 use crate::model::{
     AccountId, AccountSnapshot, Flow, PlanningInput, PortfolioId, PortfolioState, RunIdentity, Trigger,
 };
+use crate::ports::outbox::OutboxLedger;
 use crate::ports::snapshot::{SnapshotKind, SnapshotStore};
 use crate::ports::store::{AccountKey, PortfolioKey};
 use crate::report::published::RunState;
@@ -29,6 +30,8 @@ pub(super) struct Occasion {
     pub(super) identity: RunIdentity,
     pub(super) as_of: Timestamp,
     pub(super) flow: Flow,
+    /// Its inputs are in the store, where a function plans from what is there, accounts included.
+    pub(super) from_store: bool,
 }
 
 /// Something that was asked for and cannot be: which case or account, and why.
@@ -50,7 +53,7 @@ pub(super) async fn stored_occasions(asked: &Cases, store: &OpenStore) -> Vec<Re
     for name in &asked.cases {
         let shown = name.display().to_string();
         let loaded = match stored_case(&shown, asked.at, store).await {
-            Ok((as_of, case)) => of_loaded(&shown, as_of, case, asked),
+            Ok((as_of, case)) => of_loaded(&shown, as_of, case, asked, true),
             Err(failure) => vec![Err(refused(&shown, "", failure))],
         };
         occasions.extend(loaded);
@@ -74,12 +77,18 @@ fn refused(shown: &str, account: &str, failure: Failure) -> Refused {
 fn of_case(directory: &Path, asked: &Cases) -> Vec<Result<Occasion, Refused>> {
     let shown = directory.display().to_string();
     match load_case(directory).and_then(|case| Ok((planning_time(&case, asked)?, case))) {
-        Ok((as_of, case)) => of_loaded(&shown, as_of, case, asked),
+        Ok((as_of, case)) => of_loaded(&shown, as_of, case, asked, false),
         Err(failure) => vec![Err(refused(&shown, "", failure))],
     }
 }
 
-fn of_loaded(shown: &str, as_of: Timestamp, case: Case, asked: &Cases) -> Vec<Result<Occasion, Refused>> {
+fn of_loaded(
+    shown: &str,
+    as_of: Timestamp,
+    case: Case,
+    asked: &Cases,
+    from_store: bool,
+) -> Vec<Result<Occasion, Refused>> {
     let case = Rc::new(case);
     let trigger = asked.label.clone().map_or(Trigger::Scheduled(as_of), Trigger::Manual);
     let accounts: Vec<AccountId> = match &asked.account {
@@ -90,7 +99,9 @@ fn of_loaded(shown: &str, as_of: Timestamp, case: Case, asked: &Cases) -> Vec<Re
     accounts
         .into_iter()
         .map(|account| match case.run_identity(&account, trigger.clone()) {
-            Ok(identity) => Ok(Occasion { case: Rc::clone(&case), account, identity, as_of, flow: flow.clone() }),
+            Ok(identity) => {
+                Ok(Occasion { case: Rc::clone(&case), account, identity, as_of, flow: flow.clone(), from_store })
+            }
             Err(error) => Err(refused(shown, account.as_str(), error.into())),
         })
         .collect()
@@ -156,12 +167,16 @@ impl Earlier {
         }
         let settled = load_settlement(store, &PortfolioKey::from(identity)).await?;
         let held = store.load_account(&identity.venue, &identity.venue_account).await?;
-        let account = held.map(|held| AccountSnapshot {
+        let mut account = held.map(|held| AccountSnapshot {
             observed_at: occasion.as_of,
             cash_free: held.cash_free,
             cash_locked: held.cash_locked,
             holdings: held.holdings,
         });
+        if account.is_none() && occasion.from_store {
+            let stated = store.load_outbox_account(&identity.venue, &identity.venue_account).await?;
+            account = stated.map(|stated| stated.balance());
+        }
         Ok(Self { account, state: settled.map(|settled| settled.state), owner: None, same_run })
     }
 }

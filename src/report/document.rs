@@ -15,6 +15,7 @@ use super::explanation::Explanation;
 use super::fetching::FetchedGrades;
 use super::handling::HandledRun;
 use super::loading::{LoadedCase, StoredSnapshots};
+use super::outbox::{OutboxActReport, OutboxLine};
 use super::published::{RunState, UtcTime, UuidText};
 use super::run::RunReport;
 use crate::model::{Money, Weight};
@@ -75,6 +76,12 @@ pub enum Document {
     /// `load --list`.
     #[serde(rename = "rebalance/stored-snapshots/1")]
     StoredSnapshots(StoredSnapshots),
+    /// `orders`: those of every outbox, oldest first.
+    #[serde(rename = "rebalance/outbox-orders/1")]
+    OutboxOrders { orders: Vec<OutboxLine> },
+    /// `ack`, `fill`, `reject` and `cancel`.
+    #[serde(rename = "rebalance/outbox-act/1")]
+    OutboxAct(Box<OutboxActReport>),
     /// Any command that failed as a whole.
     #[serde(rename = "rebalance/error/1")]
     Error(ErrorReport),

@@ -319,7 +319,8 @@ impl Market {
     /// The account as it was at a time that is over, or is.
     pub(crate) fn account(&mut self, now_ms: i64, as_of_ms: i64) -> AccountSnapshot {
         self.advance(now_ms);
-        let seen = self.balances.iter().rev().find(|balance| balance.since_ms <= as_of_ms).expect("the first is of ever");
+        let seen =
+            self.balances.iter().rev().find(|balance| balance.since_ms <= as_of_ms).expect("the first is of ever");
         AccountSnapshot {
             observed_at: self.begin + SignedDuration::from_millis(now_ms),
             cash_free: seen.cash_free,
