@@ -23,10 +23,11 @@ pub(super) struct Concave {
 impl Concave {
     pub(super) fn value(&self, x: Enclosure) -> Result<Enclosure, OutOfRange> {
         let mut value = self.slope.by(x)?;
-        for kink in &self.above {
+        // Most bends are on the other side.
+        for kink in self.above.iter().filter(|kink| x.high() > kink.at.low()) {
             value = value.minus(kink.bend.by(x.minus(kink.at)?.excess())?)?;
         }
-        for kink in &self.below {
+        for kink in self.below.iter().filter(|kink| kink.at.high() > x.low()) {
             value = value.minus(kink.bend.by(kink.at.minus(x)?.excess())?)?;
         }
         Ok(value)
@@ -35,10 +36,17 @@ impl Concave {
     /// At least by how much the best x between `least` and `most` is worth more than `x`; zero where none is.
     ///
     /// From `x` outwards slopes only fall, so the gain is what lies under them until they are negative. Slopes are taken
-    /// from their high ends and kinks from their far ends, and the walk starts at the near end of `x`.
-    pub(super) fn regret(&self, x: Enclosure, least: Decimal, most: Decimal) -> Result<Decimal, OutOfRange> {
+    /// from their high ends and kinks from their far ends, and the walk starts at the near end of `x`. How far it may go is
+    /// asked only where it leads up.
+    pub(super) fn regret(
+        &self,
+        x: Enclosure,
+        least: impl FnOnce() -> Result<Decimal, OutOfRange>,
+        most: impl FnOnce() -> Result<Decimal, OutOfRange>,
+    ) -> Result<Decimal, OutOfRange> {
         let upwards = climb(x.low(), self.slope.high(), most, (&self.above, &self.below), Kink::far)?;
-        let downwards = climb(-x.high(), -self.slope.low(), -least, (&self.below, &self.above), Kink::mirrored)?;
+        let least = || Ok(-least()?);
+        let downwards = climb(-x.high(), -self.slope.low(), least, (&self.below, &self.above), Kink::mirrored)?;
         // The function has one hill: only one of the ways leads up, but for the width of `x` itself.
         Ok(upwards.max(downwards))
     }
@@ -59,26 +67,27 @@ impl Kink {
 fn climb(
     start: Decimal,
     slope: Decimal,
-    end: Decimal,
+    end: impl FnOnce() -> Result<Decimal, OutOfRange>,
     (ahead, behind): (&[Kink], &[Kink]),
     place: fn(&Kink) -> Decimal,
 ) -> Result<Decimal, OutOfRange> {
     let mut slope = Enclosure::exact(slope);
-    let mut passed = Vec::with_capacity(ahead.len() + behind.len());
-    for kink in ahead {
-        if place(kink) <= start {
-            slope = slope.minus(Enclosure::exact(kink.bend.low()))?;
-        } else {
-            passed.push((place(kink), kink.bend.low()));
-        }
+    for kink in ahead.iter().filter(|kink| place(kink) <= start) {
+        slope = slope.minus(Enclosure::exact(kink.bend.low()))?;
     }
     for kink in behind.iter().filter(|kink| place(kink) > start) {
         slope = slope.plus(Enclosure::exact(kink.bend.high()))?;
-        passed.push((place(kink), kink.bend.high()));
     }
-    if slope.high() <= Decimal::ZERO || end <= start {
+    if slope.high() <= Decimal::ZERO {
         return Ok(Decimal::ZERO);
     }
+    let end = end()?;
+    if end <= start {
+        return Ok(Decimal::ZERO);
+    }
+    let ahead = ahead.iter().map(|kink| (place(kink), kink.bend.low()));
+    let behind = behind.iter().map(|kink| (place(kink), kink.bend.high()));
+    let mut passed: Vec<(Decimal, Decimal)> = ahead.chain(behind).filter(|(at, _)| *at > start).collect();
     passed.sort_unstable();
     let (mut gained, mut from) = (Enclosure::ZERO, start);
     let stretch = |from: Decimal, to: Decimal, slope: Decimal| -> Result<Enclosure, OutOfRange> {
@@ -117,7 +126,7 @@ mod tests {
     }
 
     fn regret(at: &str, least: &str, most: &str) -> Decimal {
-        hill().regret(Enclosure::exact(dec(at)), dec(least), dec(most)).expect("in range")
+        hill().regret(Enclosure::exact(dec(at)), || Ok(dec(least)), || Ok(dec(most))).expect("in range")
     }
 
     #[test]
@@ -150,7 +159,7 @@ mod tests {
         let grid: Vec<Decimal> = (-300..=300).map(|step| Decimal::new(step, 2)).collect();
         let best = grid.iter().map(|x| value(*x)).max().expect("a grid");
         for x in grid {
-            let regret = hill().regret(Enclosure::exact(x), dec("-3"), dec("3")).expect("in range");
+            let regret = hill().regret(Enclosure::exact(x), || Ok(dec("-3")), || Ok(dec("3"))).expect("in range");
             assert_eq!(value(x) + regret, best, "at {x}");
         }
     }
@@ -160,7 +169,7 @@ mod tests {
         let at = Enclosure::exact(dec("0.1")).hull(Enclosure::exact(dec("0.3")));
         let blurred = Kink { at, bend: Enclosure::exact(dec("3")) };
         let function = Concave { slope: Enclosure::exact(dec("2")), above: vec![blurred], below: Vec::new() };
-        let regret = function.regret(Enclosure::exact(dec("0")), dec("0"), dec("1")).expect("in range");
+        let regret = function.regret(Enclosure::exact(dec("0")), || Ok(dec("0")), || Ok(dec("1"))).expect("in range");
         assert_eq!(regret, dec("0.6"), "the kink may be as far as 0.3");
     }
 }

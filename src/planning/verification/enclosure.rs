@@ -4,6 +4,8 @@
 //! that kept all its digits has the scale that its operands ask for, and then both ends are that result. Any other is
 //! widened by a unit in its last place, more than rounding can have taken.
 
+use rust_decimal::RoundingStrategy;
+
 use super::arithmetic::OutOfRange;
 use crate::model::Decimal;
 
@@ -72,6 +74,9 @@ impl Enclosure {
             return Err(OutOfRange);
         }
         let mut quotient = Self::quotient(self.low, whole.low)?;
+        if self.is_exact() && whole.is_exact() {
+            return Ok(quotient);
+        }
         for (part, whole) in [(self.low, whole.high), (self.high, whole.low), (self.high, whole.high)] {
             quotient = quotient.hull(Self::quotient(part, whole)?);
         }
@@ -84,6 +89,14 @@ impl Enclosure {
 
     pub(super) fn min(self, other: Self) -> Self {
         Self { low: self.low.min(other.low), high: self.high.min(other.high) }
+    }
+
+    /// The same with so many decimals, outwards: short numbers are quicker to reckon with.
+    pub(super) fn coarse(self, decimals: u32) -> Self {
+        Self {
+            low: self.low.round_dp_with_strategy(decimals, RoundingStrategy::ToNegativeInfinity),
+            high: self.high.round_dp_with_strategy(decimals, RoundingStrategy::ToPositiveInfinity),
+        }
     }
 
     /// The number where it is above zero, else zero.
@@ -181,6 +194,13 @@ mod tests {
         let product = tiny.by(tiny).expect("in range");
         assert!(product.low() < Decimal::ZERO && Decimal::ZERO < product.high(), "{product:?}");
         assert!(product.high() <= dec("0.0000000000000000000000000002"), "{product:?}");
+    }
+
+    #[test]
+    fn coarse_numbers_are_rounded_outwards() {
+        assert_eq!(exact("0.1234").coarse(2), Enclosure { low: dec("0.12"), high: dec("0.13") });
+        assert_eq!(exact("-0.1234").coarse(2), Enclosure { low: dec("-0.13"), high: dec("-0.12") });
+        assert_eq!(exact("0.12").coarse(2), exact("0.12"));
     }
 
     #[test]

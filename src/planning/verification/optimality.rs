@@ -32,6 +32,7 @@ use rust_decimal::RoundingStrategy;
 
 use super::arithmetic::{AGREEMENT, OutOfRange};
 use super::books::{Books, Line};
+use super::concave::Concave;
 use super::enclosure::Enclosure;
 use super::findings::Findings;
 use super::prospect::{Objective, Prospect};
@@ -236,26 +237,31 @@ impl Case<'_> {
         for (asset, line) in priced.filter(|(_, line)| !matches!(line.role(), None | Some(Role::Unmanaged))) {
             let prospect = self.objective.prospect(line)?;
             value = value.plus(prospect.value)?;
-            let (least, most) = self.ends(asset.as_str(), line, prospect.trade)?;
             let trade = prospect.trade;
-            let regret = self.at_prices(line, prospect)?.regret(trade, least, most)?;
+            let least = || self.least(line, trade);
+            let most = || self.most(asset.as_str(), line, trade);
+            let regret = self.at_prices(line, &prospect)?.regret(trade, least, most)?;
             gap = gap.plus(Enclosure::exact(regret))?;
         }
         Ok(stated(value.over(whole)?, gap.over(whole)?))
     }
 
-    /// How far the line's trade may go, sales below zero, and never short of what the plan does.
-    fn ends(&self, asset: &str, line: &Line<'_>, trade: Enclosure) -> Result<(Decimal, Decimal), OutOfRange> {
+    /// The most that may be bought, less than nothing where a cap asks for sales; never short of what the plan does.
+    fn most(&self, asset: &str, line: &Line<'_>, trade: Enclosure) -> Result<Decimal, OutOfRange> {
         let mut most = reach::most_bought(self.input, self.plan, line, self.objective.whole.high())?;
         if let Some(room) = self.slacks.get(format!("max_weight({asset})").as_str()) {
             most = most.min(trade.plus(*room)?.high());
         }
-        let least = -reach::most_sold(self.input, line)?;
-        Ok((least.min(trade.low()), most.max(trade.high())))
+        Ok(most.max(trade.high()))
+    }
+
+    /// The most that may be sold, below zero; never short of what the plan does.
+    fn least(&self, line: &Line<'_>, trade: Enclosure) -> Result<Decimal, OutOfRange> {
+        Ok((-reach::most_sold(self.input, line)?).min(trade.low()))
     }
 
     /// What a trade is worth when what it takes of the limits is paid for.
-    fn at_prices(&self, line: &Line<'_>, prospect: Prospect) -> Result<super::concave::Concave, OutOfRange> {
+    fn at_prices(&self, line: &Line<'_>, prospect: &Prospect) -> Result<Concave, OutOfRange> {
         let prices = &self.prices;
         let mut slope = prices.idle_cash.minus(prices.cash)?.minus(prices.collar.1)?;
         match line.role() {

@@ -12,7 +12,6 @@ use super::enclosure::Enclosure;
 use super::permission::grade;
 use crate::model::policy::{BandKind, OnBreach};
 use crate::model::{Decimal, Grade, Money, PlanningInput, Weight};
-use crate::planning::idempotency::policy_digest;
 use crate::planning::plan::{RebalancePlan, Role};
 
 /// Where tracking steepens by a quarter, in percent of the reference weight.
@@ -32,6 +31,8 @@ pub(super) struct Objective<'a> {
     /// What a constituent without a grade counts as: the mean of those that have one.
     mean_score: Enclosure,
     dearest_rate: Decimal,
+    /// Decimals of amounts: a hundredth of a trillionth of net asset value, at least.
+    decimals: u32,
     /// Membership, regime or policy differ from the run before: bands are open.
     changed: bool,
 }
@@ -61,9 +62,10 @@ impl<'a> Objective<'a> {
         }
         let meant = whole.times(plan.cash.reference_weight.get())?;
         let state = &input.state;
+        // The plan's digest is compared with the policy elsewhere.
         let changed = plan.next_state.members != state.members
             || plan.regime.changed
-            || state.policy_digest.as_ref().is_some_and(|before| *before != policy_digest(&input.policy));
+            || state.policy_digest.as_ref().is_some_and(|before| *before != plan.policy_digest);
         Ok(Self {
             input,
             idle_cash: whole.minus(invested)?.minus(meant)?,
@@ -71,13 +73,14 @@ impl<'a> Objective<'a> {
             tracking_aversion: Enclosure::exact(input.policy.objective.tracking_aversion.get()),
             mean_score: mean_score(input, books)?,
             dearest_rate: super::limits::dearest(input)?,
+            decimals: decimals(books.net_asset_value),
             changed,
         })
     }
 
     pub(super) fn prospect(&self, line: &Line<'_>) -> Result<Prospect, OutOfRange> {
-        let trade = worth(line.bought, line)?.minus(worth(line.sold, line)?)?;
-        let held = worth(line.before, line)?;
+        let trade = worth(line.bought, line)?.minus(worth(line.sold, line)?)?.coarse(self.decimals);
+        let held = worth(line.before, line)?.coarse(self.decimals);
         let tilt = self.score(line)?.times(self.input.policy.objective.grade_tilt.get())?;
         let (above, below) = self.tracking(line, held)?;
         let cost_aversion = Enclosure::exact(self.input.policy.objective.cost_aversion.get());
@@ -105,20 +108,22 @@ impl<'a> Objective<'a> {
             return Ok((Vec::new(), Vec::new()));
         }
         let weight = line.position.map_or(Decimal::ZERO, |position| position.reference_weight.get());
-        let reference = self.whole.times(weight)?;
+        let width = self.whole.times(weight)?.coarse(self.decimals);
+        // By the trade that leads there; where nothing is to be traded that is exactly none.
+        let reference = width.minus(held)?;
         let target = match self.target(line, weight)? {
-            Some(target) => self.whole.times(target)?,
-            None => held,
+            Some(target) if target == weight => reference,
+            Some(target) => self.whole.times(target)?.coarse(self.decimals).minus(held)?,
+            None => Enclosure::ZERO,
         };
-        let kink = |at: Enclosure, bend| Ok(Kink { at: at.minus(held)?, bend });
-        let mut above = vec![kink(target, price)?, kink(target.max(held), price)?];
-        let mut below = vec![kink(target, price)?, kink(target.min(held), price)?];
+        let mut above = vec![Kink { at: target, bend: price }, Kink { at: target.excess(), bend: price }];
+        let mut below = vec![Kink { at: target, bend: price }, Kink { at: target.min(Enclosure::ZERO), bend: price }];
         if !weight.is_zero() {
             let bend = price.times(QUARTER)?;
             for percent in STEPS {
-                let step = reference.times(Decimal::new(percent, 2))?;
-                above.push(kink(reference.plus(step)?.max(target), bend)?);
-                below.push(kink(reference.minus(step)?.min(target), bend)?);
+                let step = width.times(Decimal::new(percent, 2))?;
+                above.push(Kink { at: reference.plus(step)?.max(target), bend });
+                below.push(Kink { at: reference.minus(step)?.min(target), bend });
             }
         }
         Ok((above, below))
@@ -196,6 +201,17 @@ impl Prospect {
         }
         Ok(Concave { slope: self.tilt, above, below })
     }
+}
+
+/// So many that 14 digits are left of an amount of this size.
+fn decimals(whole: Decimal) -> u32 {
+    let mut decimals = 14;
+    let mut rest = whole;
+    while rest >= Decimal::TEN && decimals > 0 {
+        rest /= Decimal::TEN;
+        decimals -= 1;
+    }
+    decimals
 }
 
 /// At the reference price, whatever digits that has.
