@@ -29,7 +29,7 @@ impl Exact {
     /// The piece that trading a little more of this side would use; its last one where that is used up.
     pub(crate) fn next_piece(&self, line: usize, side: Side) -> Option<&Column> {
         let pieces = || self.columns.iter().zip(&self.solution).filter(|(it, _)| it.line == line && it.side == side);
-        let next = pieces().find(|(column, used)| **used < column.upper).or_else(|| pieces().last());
+        let next = pieces().find(|(column, used)| **used < column.upper).or_else(|| pieces().next_back());
         next.map(|(column, _)| column)
     }
 }

@@ -113,7 +113,7 @@ fn limits(program: &Program<'_>, dual: &Dual, prices: &[Decimal]) -> Vec<ShadowP
         let moved = dual.clone().moved(index, by).search(CLOSE_ENOUGH).by_row;
         moved.get(index).copied().unwrap_or_default()
     };
-    let priced = |(index, (row, price)): (usize, (&LimitRow, &Decimal))| {
+    let stated = |(index, (row, price)): (usize, (&LimitRow, &Decimal))| {
         let tighter = slope(index, -STEP);
         let looser = if price.is_zero() { Decimal::ZERO } else { slope(index, STEP).min(tighter) };
         let tighter = (tighter < ENDLESS).then_some(tighter);
@@ -121,7 +121,7 @@ fn limits(program: &Program<'_>, dual: &Dual, prices: &[Decimal]) -> Vec<ShadowP
         let free = looser_bp.is_zero() && tighter_bp == Some(Some(BasisPoints::ZERO));
         (!free).then(|| ShadowPrice { limit: row.name.clone(), looser_bp, tighter_bp: tighter_bp.flatten() })
     };
-    program.limits.rows.iter().zip(prices).enumerate().filter_map(priced).collect()
+    program.limits.rows.iter().zip(prices).enumerate().filter_map(stated).collect()
 }
 
 fn per_point(multiplier: Decimal) -> Option<BasisPoints> {

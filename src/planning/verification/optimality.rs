@@ -37,6 +37,7 @@ use super::enclosure::Enclosure;
 use super::findings::Findings;
 use super::prospect::{Objective, Prospect};
 use super::reach;
+use crate::model::number::NumberFault;
 use crate::model::{BasisPoints, CategoryId, Decimal, InvalidNumber, PlanningInput, Worth};
 use crate::planning::plan::{IDLE_CASH, LimitCheck, Multiplier, Optimality, RebalancePlan, Role};
 
@@ -285,9 +286,9 @@ impl Case<'_> {
 fn stated(value: Enclosure, gap: Enclosure) -> Result<Optimality, InvalidNumber> {
     let up = |value: Decimal, places| value.round_dp_with_strategy(places, RoundingStrategy::ToPositiveInfinity);
     let down = value.low().round_dp_with_strategy(WORTH_DECIMALS, RoundingStrategy::ToNegativeInfinity);
-    let beyond = |_| InvalidNumber::new("the objective", crate::model::number::NumberFault::OutOfRange, "less");
-    let bound = value.plus(gap).map_err(|OutOfRange| beyond(()))?;
-    let gap_bp = gap.times(BASIS_POINTS).map_err(|OutOfRange| beyond(()))?;
+    let out_of_range = |OutOfRange| InvalidNumber::new("the objective", NumberFault::OutOfRange, "a smaller one");
+    let bound = value.plus(gap).map_err(out_of_range)?;
+    let gap_bp = gap.times(BASIS_POINTS).map_err(out_of_range)?;
     Ok(Optimality {
         value: Worth::new(down)?,
         bound: Worth::new(up(bound.high(), WORTH_DECIMALS))?,
