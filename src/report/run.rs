@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::certificate::{Check, LimitFamily};
+use super::certificate::{Check, LimitFamily, OptimalityReport};
+use super::margin::{MarginReport, ShadowPriceReport};
 use super::published::{OrderState, ReasonCode, Role, RunState, UtcTime, UuidText};
 use crate::model::policy::GradeKind;
 use crate::model::{
@@ -150,6 +151,8 @@ pub struct PositionReport {
     /// Limits whose bound holds the asset where it is, named as in the certificate.
     pub binding: Vec<String>,
     pub sentence: String,
+    /// What trading a little more of it would do; absent where that is not possible or the planning input not at hand.
+    pub margin: Option<MarginReport>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -176,6 +179,8 @@ pub struct OrderReport {
     pub reason: ReasonCode,
     pub binding: Vec<String>,
     pub sentence: String,
+    /// What a little more of it would do; absent where that is not possible or the planning input not at hand.
+    pub margin: Option<MarginReport>,
     /// What became of it; absent for a dry run.
     pub result: Option<OrderResult>,
 }
@@ -217,6 +222,10 @@ pub struct CertificateReport {
     /// One line per kind of limit, with its tightest member.
     pub families: Vec<LimitFamily>,
     pub checks: Vec<Check>,
+    /// Absent where no program was solved, and in runs from before there was such a proof.
+    pub optimality: Option<OptimalityReport>,
+    /// Limits that a point of room more or less would be worth something at; none where the planning input is not at hand.
+    pub shadow_prices: Vec<ShadowPriceReport>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

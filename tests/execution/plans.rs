@@ -204,6 +204,7 @@ pub(crate) fn plan_of(input: &PlanningInput, legs: &[Leg]) -> RebalancePlan {
         orders,
         exclusions: Vec::new(),
         relaxations: Vec::new(),
+        multipliers: None,
         certificate: Certificate::default(),
         turnover: Weight::ZERO,
         estimated_cost: Money::ZERO,
