@@ -1,17 +1,17 @@
-//! The command line: wiring only. Preparation reads, the planner plans, execution executes, reports tell.
+//! The command line: wiring only. The application does the work, reports tell it.
 //!
 //! # Layout, in reading order
 //! * [`args`]: what can be asked.
 //! * `environment`: the terminal, its width and its characters.
-//! * `failure`: what goes wrong, with its exit code.
+//! * `failure`: a defect of the program; everything else that goes wrong is the application's to name.
 //! * `output`: text or JSON to standard output, errors to standard error.
-//! * `occasion`: case, account and time of one run.
+//! * `occasion`: the occasions that were asked for.
 //! * `store`: the embedded store; opened for writing by `run`, `recover`, `settle`, `abort` and
 //!   `kill-switch`, and by `fetch`, which counts requests in it.
 //! * `handling`: a stored run that is taken up again, by hand or by recovery.
 //! * `rehearsal`: another store and venue, in other processes; only with the feature of this name.
 //! * `progress`: a sign of life where something takes longer than half a second.
-//! * `alerting`: what a run's policy wants told.
+//! * `alerting`: who tells what a run's policy wants told.
 //! * `commands`: one file per command.
 
 mod alerting;

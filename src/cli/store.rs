@@ -3,8 +3,6 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use uuid::Uuid;
-
 use super::environment;
 use super::failure::Failure;
 #[cfg(feature = "rehearsal")]
@@ -12,7 +10,7 @@ use super::rehearsal::Rehearsal;
 use crate::adapters::embedded_store::EmbeddedStore;
 use crate::execution;
 use crate::ports::RunRecord;
-use crate::ports::store::{MIN_RUN_PREFIX, RunItem, RunStore};
+use crate::ports::store::{MIN_RUN_PREFIX, RunItem};
 use crate::report::document::ErrorKind;
 
 const DEFAULT_FOLDER: &str = ".rebalance";
@@ -143,12 +141,4 @@ fn prefix(name: &str) -> Result<String, Failure> {
         format!("{name:?} does not name a run"),
         format!("give its id, at least {MIN_RUN_PREFIX} hex digits of its beginning, or `{LAST}`"),
     ))
-}
-
-/// A stored run by its whole id.
-pub(super) async fn load(store: &EmbeddedStore, run_id: Uuid) -> Result<Option<RunRecord>, Failure> {
-    match store.store().load_run(run_id).await? {
-        Some(_) => Ok(execution::load_run(store.store(), run_id).await?),
-        None => Ok(None),
-    }
 }

@@ -15,12 +15,14 @@ mod support;
 
 mod audit;
 mod controls;
+mod deadlines;
 mod emission;
 mod interruptions;
 mod interventions;
 mod kill_switches;
 mod many_orders;
 mod paper_venue;
+mod proposals;
 mod recovery;
 mod runs;
 mod store;

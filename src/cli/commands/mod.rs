@@ -20,8 +20,9 @@ pub(super) mod settle;
 pub(super) mod show;
 
 use super::failure::{Failure, most_urgent};
-use super::occasion::{Occasion, Refused};
+use super::occasion::Refused;
 use super::output::Output;
+use crate::application::occasion::Occasion;
 use crate::report::Mode;
 use crate::report::document::{Document, RunEntry};
 use crate::report::run::count;
@@ -70,7 +71,7 @@ impl<'a> Telling<'a> {
 
     /// The same, of an occasion that exists.
     fn failed(&mut self, occasion: &Occasion, failure: Failure) -> Result<(), Failure> {
-        let (case, account) = (occasion.directory(), occasion.account.to_string());
+        let (case, account) = (occasion.source.clone(), occasion.account.to_string());
         let named = failure.clone().about(&occasion.name());
         let before = self.last_failure.take().filter(|(_, of, message)| *of == case && *message == failure.message);
         match &before {

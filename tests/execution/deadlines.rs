@@ -1,0 +1,89 @@
+//! Workers whose time is limited: they take up nothing new in the end, and whoever comes next goes on at once.
+
+use index_rebalancer::execution::{ExecutionError, RunOutcome};
+use index_rebalancer::model::Side;
+use index_rebalancer::ports::{Clock, OrderState, RunRecord, RunState};
+
+use crate::support::*;
+
+fn out_of_time(outcome: RunOutcome) -> RunRecord {
+    match outcome {
+        RunOutcome::OutOfTime(record) => *record,
+        other => panic!("not out of time: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_claimed_when_there_is_no_time_for_it() {
+    let mut world = World::new().await;
+    world.settings.stop_at = Some(monday());
+    let error = world.run(&scheduled(monday()), &world.venue(), &LEGS).await.expect_err("too late");
+    assert!(matches!(error, ExecutionError::OutOfTime { .. }), "{error}");
+    assert_eq!(world.lock_holder().await, None);
+}
+
+#[tokio::test]
+async fn a_plan_that_took_too_long_is_not_committed() {
+    let mut world = World::new().await;
+    world.settings.stop_at = Some(monday() + seconds(10));
+    let (request, venue) = (scheduled(monday()), world.venue());
+    let slow = |input: &_| {
+        world.later(seconds(11));
+        plan_of(input, &LEGS)
+    };
+    let error = world.run_plan(&request, &venue, slow).await.expect_err("too late");
+    assert!(matches!(error, ExecutionError::OutOfTime { .. }), "{error}");
+    let left = world.run_item(&request).await;
+    assert_eq!((left.state, left.commitment.is_none()), (RunState::Claimed, true));
+    world.settings.stop_at = None;
+    completed(world.run(&redelivered(&request), &world.venue(), &LEGS).await.expect("goes on at once"));
+}
+
+#[tokio::test]
+async fn what_is_not_sent_in_time_is_sent_by_the_next_worker() {
+    let mut world = World::new().await;
+    world.settings.stop_at = Some(monday() + seconds(10));
+    let request = scheduled(monday());
+    let mut venue = world.venue();
+    let clock = &world.clock;
+    // Its first look at the first order takes long.
+    venue.after_asking = Some(Box::new(move || clock.advance(seconds(11))));
+    let record = out_of_time(world.run(&request, &venue, &LEGS).await.expect("stops"));
+    assert_eq!(states(&record), [OrderState::Filled, OrderState::Planned, OrderState::Planned]);
+    assert_eq!(venue.placed().len(), 1);
+    drop(venue);
+    let lease = world.run_item(&request).await.lease_until;
+    assert!(lease < world.clock.now(), "the lease is given up");
+    world.settings.stop_at = Some(world.clock.now() + seconds(10));
+    let venue = world.venue();
+    let record = completed(world.resume(&redelivered(&request), &venue).await.expect("goes on"));
+    assert_eq!(states(&record), [OrderState::Filled; 3]);
+    assert_eq!(venue.placed().len(), 2, "nothing is sent twice");
+}
+
+#[tokio::test]
+async fn waiting_ends_with_the_workers_time() {
+    let mut world = World::new().await;
+    world.settings.stop_at = Some(monday() + seconds(3));
+    let (request, venue) = (scheduled(monday()), world.venue());
+    *venue.mute.lock().expect("not poisoned") = true;
+    out_of_time(world.run(&request, &venue, &LEGS).await.expect("stops"));
+    assert!(world.clock.now() <= monday() + seconds(4), "it waited until {}", world.clock.now());
+}
+
+/// At a venue that takes its time, buys are not given up because the sells that pay for them are not over yet.
+#[tokio::test]
+async fn buys_can_wait_for_sells_across_workers() {
+    let legs = [LEGS[0], (Side::Buy, "beta", "50", "51")];
+    for (buys_wait, expected) in [(true, OrderState::Planned), (false, OrderState::Skipped)] {
+        let mut world = World::new().await;
+        world.settings.buys_wait = buys_wait;
+        let (request, venue) = (scheduled(monday()), world.venue());
+        *venue.mute.lock().expect("not poisoned") = true;
+        let record = unsettled(world.run(&request, &venue, &legs).await.expect("leaves it"));
+        assert_eq!(states(&record)[1], expected, "buys_wait = {buys_wait}");
+        *venue.mute.lock().expect("not poisoned") = false;
+        let record = completed(world.resume(&redelivered(&request), &venue).await.expect("goes on"));
+        assert_eq!(states(&record)[1] == OrderState::Filled, buys_wait);
+    }
+}
