@@ -16,5 +16,6 @@ pub mod paper_venue;
 #[cfg(feature = "rehearsal")]
 pub mod rehearsal;
 pub mod secrets;
+pub mod snapshots;
 #[cfg(feature = "token-metrics")]
 pub mod token_metrics;

@@ -50,7 +50,10 @@ impl Failure {
 
 impl From<PreparationError> for Failure {
     fn from(error: PreparationError) -> Self {
-        Self::new(ErrorKind::BadInput, error.to_string(), "")
+        match error {
+            PreparationError::Store(error) => error.into(),
+            error => Self::new(ErrorKind::BadInput, error.to_string(), ""),
+        }
     }
 }
 
