@@ -6,6 +6,7 @@
 //! * [`snapshot::SnapshotStore`]: what the planner reads, as dated snapshots.
 //! * [`venue::Venue`]: balances, placing, finding.
 //! * [`capability`]: what each venue can do, as a table.
+//! * [`outbox`]: orders that wait in a table for an executor.
 //! * [`secret::SecretReader`]: values that nobody may see.
 //! * [`alert`]: who carries a message to people, and who remembers that it was sent.
 //! * [`counter::Counters`]: what may happen so often in a period.
@@ -21,6 +22,7 @@ pub mod alert;
 pub mod blob;
 pub mod capability;
 pub mod counter;
+pub mod outbox;
 pub mod secret;
 pub mod snapshot;
 pub mod store;

@@ -106,7 +106,7 @@ pub enum Command {
     Policy(PolicyCommand),
     /// Print a JSON Schema
     Schema {
-        /// Of the documents that --format json prints, or of policies
+        /// Of the documents that --format json prints, of policies, or of events that start the function
         #[arg(value_enum, default_value_t = SchemaOf::Report)]
         of: SchemaOf,
     },
@@ -258,6 +258,7 @@ pub enum PolicyCommand {
 pub enum SchemaOf {
     Report,
     Policy,
+    Event,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -227,9 +227,10 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         }
     }
 
-    /// Sells are over, or nobody waits for them any longer than a phase, or what waits can only be ended.
+    /// Sells are over, or the venue ends them within a phase, or what waits can only be ended. Where orders rest, buys wait
+    /// for the sells that pay for them as long as they are valid, across workers.
     fn may_buy(&self) -> bool {
-        !self.ports.settings.buys_wait
+        !self.ports.venue.orders_rest()
             || self.is_settled(Some(Side::Sell))
             || !self.run.reason.is_empty()
             || self.ports.clock.now() >= self.plan.valid_until
@@ -439,9 +440,12 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
             client_order_id: client_order_id(&order.venue, order.key),
             venue_account: order.venue_account.clone(),
             instrument: order.instrument.clone(),
+            asset: order.asset.clone(),
             side: order.side,
             quantity: order.quantity,
             limit_price: order.limit_price,
+            valid_until: order.valid_until,
+            payload_digest: order.payload_digest.clone(),
             signed_at: attempt.signed_at,
             deadline: attempt.deadline,
         };

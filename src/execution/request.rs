@@ -54,9 +54,6 @@ pub struct Settings {
     pub send_window_ms: u64,
     /// How long one phase waits for its orders to become terminal.
     pub phase_timeout_ms: u64,
-    /// Whether buys wait for the end of every sell for as long as they are valid, across workers, and not for one phase
-    /// only: for venues that take their time.
-    pub buys_wait: bool,
     /// Between two looks at orders that are not terminal.
     pub poll_interval_ms: u64,
     /// When this worker takes up nothing new any more and leaves what there is to the next one; by the time that leases
@@ -83,7 +80,6 @@ impl Default for Settings {
             lease_ms: 60_000,
             send_window_ms: 5_000,
             phase_timeout_ms: 20_000,
-            buys_wait: false,
             poll_interval_ms: 500,
             stop_at: None,
             proposal_ms: 86_400_000,

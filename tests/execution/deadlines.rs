@@ -75,15 +75,15 @@ async fn waiting_ends_with_the_workers_time() {
 #[tokio::test]
 async fn buys_can_wait_for_sells_across_workers() {
     let legs = [LEGS[0], (Side::Buy, "beta", "50", "51")];
-    for (buys_wait, expected) in [(true, OrderState::Planned), (false, OrderState::Skipped)] {
-        let mut world = World::new().await;
-        world.settings.buys_wait = buys_wait;
-        let (request, venue) = (scheduled(monday()), world.venue());
+    for (orders_rest, expected) in [(true, OrderState::Planned), (false, OrderState::Skipped)] {
+        let world = World::new().await;
+        let (request, mut venue) = (scheduled(monday()), world.venue());
+        venue.orders_rest = orders_rest;
         *venue.mute.lock().expect("not poisoned") = true;
         let record = unsettled(world.run(&request, &venue, &legs).await.expect("leaves it"));
-        assert_eq!(states(&record)[1], expected, "buys_wait = {buys_wait}");
+        assert_eq!(states(&record)[1], expected, "orders_rest = {orders_rest}");
         *venue.mute.lock().expect("not poisoned") = false;
         let record = completed(world.resume(&redelivered(&request), &venue).await.expect("goes on"));
-        assert_eq!(states(&record)[1] == OrderState::Filled, buys_wait);
+        assert_eq!(states(&record)[1] == OrderState::Filled, orders_rest);
     }
 }

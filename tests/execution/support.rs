@@ -47,7 +47,9 @@ pub(crate) struct Watched<'a> {
     /// Called before each placing with its number from 0.
     pub(crate) before_placing: Option<Hook>,
     /// Called after each search for an order, before its answer arrives.
-    pub(crate) after_asking: Option<Box<dyn Fn() + Send + Sync>>,
+    pub(crate) after_asking: Option<Box<dyn Fn() + Send + Sync + 'a>>,
+    /// Whether it says that orders may rest.
+    pub(crate) orders_rest: bool,
     /// Questions that get no answer.
     pub(crate) mute: Mutex<bool>,
     /// Replaces what is found.
@@ -74,6 +76,10 @@ impl Venue for Watched<'_> {
 
     fn promise(&self) -> Promise {
         self.promise
+    }
+
+    fn orders_rest(&self) -> bool {
+        self.orders_rest
     }
 
     async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {
@@ -158,6 +164,7 @@ impl World {
             placed: Mutex::default(),
             before_placing: None,
             after_asking: None,
+            orders_rest: false,
             mute: Mutex::default(),
             forged: Mutex::default(),
         }

@@ -63,9 +63,12 @@ fn every_call_of_a_port_is_a_numbered_step() {
         client_order_id: sought.client_order_id.clone(),
         venue_account: sought.venue_account.clone(),
         instrument: sought.instrument.clone(),
+        asset: planned.asset.clone(),
         side: planned.side,
         quantity: planned.quantity,
         limit_price: planned.limit_price,
+        valid_until: planned.valid_until,
+        payload_digest: planned.payload_digest.clone(),
         signed_at: begin(),
         deadline: begin(),
     };

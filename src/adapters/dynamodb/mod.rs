@@ -17,6 +17,8 @@
 //! | snapshot | `snapshots#`portfolio | kind`#`time`#`revision, both padded | portfolio; kind; the latest of a kind at a time |
 //! | alert | `alerts#` run id | its key, 32 hex digits | run and key |
 //! | counter | `counter#`name | period | name and period |
+//! | outbox account | `outbox` | venue`#`account | account; all of them |
+//! | outbox order | `outbox#`venue`#`account | `order#`client order id | client order id; all of an account |
 //! | paper account, paper order | `paper#`venue`#`account | `account`, `order#`client order id | account; client order id |
 //!
 //! Recovery goes by the locks and not by an index: a query of the partition is strongly consistent, and claim and end
@@ -70,6 +72,7 @@ mod alert_log;
 mod all_runs;
 mod counters;
 mod keys;
+mod outbox_ledger;
 mod paper_ledger;
 mod run_store;
 mod snapshots;
