@@ -1,34 +1,36 @@
 //! What there is to tell people after a run was worked on. Whatever goes wrong here is a warning and changes no run.
 
-use super::occasion::Occasion;
 use super::run::Attempted;
 use crate::adapters::clock::SystemClock;
 use crate::alerts::{Delivery, Outcome, Seen, Told, holders, tell_run};
+use crate::model::RunIdentity;
+use crate::model::alert::AlertPolicy;
 use crate::ports::RunStore;
 use crate::ports::alert::{AlertLog, Notifier};
 use crate::ports::counter::Counters;
 
-/// Works on an occasion and tells what came of it: its own alerts, and those of runs that held the account before, which
-/// may have been finished first. Answers with what was told as well.
+/// Works on a run and tells what came of it: its own alerts, and those of runs that held the account before, which may
+/// have been finished first. Answers with what was told as well. `policy`: the one that a run without a plan was to
+/// follow, where that is known.
 pub async fn with_alerts<S, N>(
     store: &S,
     notifier: &N,
-    occasion: &Occasion,
+    run: &RunIdentity,
+    policy: Option<&AlertPolicy>,
     work: impl Future<Output = Attempted>,
 ) -> (Attempted, Vec<Told>)
 where
     S: RunStore + AlertLog + Counters,
     N: Notifier,
 {
-    let holders = holders(store, &occasion.identity).await.unwrap_or_default();
+    let holders = holders(store, run).await.unwrap_or_default();
     let attempted = Box::pin(work).await;
     let mut told = Vec::new();
     for holder in holders {
         told.push(tell_run(&holder, None, Seen::Nothing, store, notifier, &SystemClock).await);
     }
     if let Some(seen) = attempted.seen() {
-        let policy = occasion.case.policy().alerts.as_ref();
-        told.push(tell_run(&occasion.identity, policy, seen, store, notifier, &SystemClock).await);
+        told.push(tell_run(run, policy, seen, store, notifier, &SystemClock).await);
     }
     (attempted, told)
 }

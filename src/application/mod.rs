@@ -8,12 +8,14 @@
 //! * [`dry_run`]: the same planner, and nothing written.
 //! * [`handling`]: stored runs that are taken up again, by recovery or by hand.
 //! * [`paper`]: the paper venue as a run needs it.
+//! * [`grades`]: which grades a policy looks at.
 //! * [`telling`]: the entry of a run in a document.
 //! * [`alerting`]: what there is to tell people after a run was worked on.
 
 pub mod alerting;
 pub mod dry_run;
 pub mod failure;
+pub mod grades;
 pub mod handling;
 pub mod occasion;
 pub mod paper;

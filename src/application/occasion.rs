@@ -5,6 +5,7 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use super::failure::Failure;
+use super::telling::Named;
 use crate::adapters::files::Case;
 use crate::execution::load_settlement;
 use crate::model::{AccountId, AccountSnapshot, Flow, PlanningInput, PortfolioState, RunIdentity};
@@ -36,6 +37,12 @@ impl Occasion {
         } else {
             self.source.clone()
         }
+    }
+
+    /// As its entry in a document calls it.
+    #[must_use]
+    pub fn named(&self) -> Named {
+        Named { source: self.source.clone(), account: self.account.clone() }
     }
 
     /// The validated planning input; account and state are the case's own where they are absent.

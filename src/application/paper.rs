@@ -7,6 +7,7 @@ use super::occasion::Occasion;
 use crate::adapters::paper_venue::{PaperBook, PaperLedger, PaperVenue};
 use crate::execution;
 use crate::model::{AccountSnapshot, PlanningInput, Rate};
+use crate::ports::store::RunItem;
 use crate::ports::{Clock, RunStore};
 
 /// The account as its paper venue keeps it; `None` before it was opened.
@@ -38,6 +39,17 @@ pub fn book_of(input: Option<&PlanningInput>, depth: Option<Rate>) -> PaperBook 
     input.map_or_else(PaperBook::default, |input| {
         PaperBook::of(&input.assets, input.policy.costs.fee, input.policy.costs.half_spread, depth)
     })
+}
+
+/// The venue of a stored run, whose account is open.
+#[must_use]
+pub fn venue_of_run<'a, L: PaperLedger, C: Clock>(
+    ledger: &'a L,
+    clock: &'a C,
+    run: &RunItem,
+    book: PaperBook,
+) -> PaperVenue<'a, L, C> {
+    PaperVenue::new(run.identity.venue.clone(), ledger, clock, book)
 }
 
 /// The venue of an occasion, its account open: at its own balance, or else at the case's opening.

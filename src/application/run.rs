@@ -1,6 +1,7 @@
 //! One occasion: claimed, prepared, planned, committed, emitted and settled over the ports at hand.
 
 use std::cell::RefCell;
+use std::time::Instant;
 
 use uuid::Uuid;
 
@@ -10,6 +11,7 @@ use crate::alerts::Seen;
 use crate::execution::{self, ExecutionError, Intent, Opening, Ports, PreparationFailure, RunOutcome, RunRequest};
 use crate::model::AccountSnapshot;
 use crate::planning::plan;
+use crate::ports::store::RunItem;
 use crate::ports::{Clock, RunStore, Venue};
 use crate::preparation::PreparationError;
 
@@ -58,11 +60,13 @@ pub struct Attempted {
     pub answer: Result<RunOutcome, Stopped>,
     /// Why its data were refused after it was claimed: the run ended by it.
     pub refused: Option<PreparationError>,
+    /// How long planning took; absent where nothing was planned.
+    pub planning_ms: Option<u64>,
 }
 
 impl From<Stopped> for Attempted {
     fn from(stopped: Stopped) -> Self {
-        Self { answer: Err(stopped), refused: None }
+        Self { answer: Err(stopped), refused: None, planning_ms: None }
     }
 }
 
@@ -103,8 +107,28 @@ pub async fn run<S: RunStore, V: Venue, C: Clock>(
         })
     };
     // Boxed: the whole protocol is one large future.
+    let mut planning_ms = None;
+    let timed = |input: &_| {
+        let begin = Instant::now();
+        let planned = plan(input);
+        planning_ms = u64::try_from(begin.elapsed().as_millis()).ok();
+        planned
+    };
+    let answer = Box::pin(execution::execute(&request, ports, prepare, timed)).await.map_err(Stopped::from);
+    Attempted { answer, refused: refused.into_inner(), planning_ms }
+}
+
+/// Approves the plan of a stored run; see [`execution::proposal`]. Neither case nor planner is needed for it.
+pub async fn approve<S: RunStore, V: Venue, C: Clock>(
+    run: &RunItem,
+    intent: Intent,
+    claim_token: Uuid,
+    ports: &Ports<'_, S, V, C>,
+) -> Attempted {
+    let request = RunRequest { identity: run.identity.clone(), flow: run.flow.clone(), intent, claim_token };
+    let prepare = async |_: Opening| Err(PreparationFailure::Refused("an approval plans nothing".to_owned()));
     let answer = Box::pin(execution::execute(&request, ports, prepare, plan)).await.map_err(Stopped::from);
-    Attempted { answer, refused: refused.into_inner() }
+    Attempted { answer, refused: None, planning_ms: None }
 }
 
 fn preparation_failure(error: &PreparationError) -> PreparationFailure {

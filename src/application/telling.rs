@@ -1,17 +1,25 @@
 //! The entry of a run in a document, and what is urgent in it.
 
 use super::failure::Failure;
-use super::occasion::Occasion;
 use crate::execution::RunOutcome;
+use crate::model::AccountId;
 use crate::report::document::{ErrorKind, RunEntry};
 use crate::report::run::ExecutionReport;
 use crate::report::{Mode, RunReport, published, text};
+
+/// What an entry is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The case as it was named, or the run where it was taken up by its id.
+    pub source: String,
+    pub account: AccountId,
+}
 
 /// The entry of a run with a plan, and what kind of failure it is to be taken for, if any.
 ///
 /// # Errors
 /// When there is no plan to tell of: the failure says why.
-pub fn entry(outcome: RunOutcome, occasion: &Occasion) -> Result<(RunEntry, Option<ErrorKind>), Failure> {
+pub fn entry(outcome: RunOutcome, named: &Named) -> Result<(RunEntry, Option<ErrorKind>), Failure> {
     let (mode, record) = match outcome {
         RunOutcome::Completed(record)
         | RunOutcome::Aborted(record)
@@ -45,17 +53,17 @@ pub fn entry(outcome: RunOutcome, occasion: &Occasion) -> Result<(RunEntry, Opti
     let sent = run.execution.as_ref().map_or(0, |execution| execution.sent);
     let new_orders = if mode == Mode::Executed { sent } else { 0 };
     let kind = urgency(&run);
-    Ok((entry_of(occasion, Ok(run), new_orders), kind))
+    Ok((entry_of(named, Ok(run), new_orders), kind))
 }
 
 /// The entry of an occasion that has a report, or none because it failed.
 #[must_use]
-pub fn entry_of(occasion: &Occasion, told: Result<RunReport, &Failure>, new_orders: usize) -> RunEntry {
+pub fn entry_of(named: &Named, told: Result<RunReport, &Failure>, new_orders: usize) -> RunEntry {
     let (run, error) = match told {
         Ok(run) => (Some(Box::new(run)), None),
         Err(failure) => (None, Some(failure.report())),
     };
-    RunEntry { case: occasion.source.clone(), account: occasion.account.to_string(), new_orders, run, error }
+    RunEntry { case: named.source.clone(), account: named.account.to_string(), new_orders, run, error }
 }
 
 /// A run that is over, or waits as it should, and needs nobody is well; everything else wants a person.

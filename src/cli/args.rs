@@ -1,5 +1,7 @@
 //! What can be asked of `rebalance`. The texts here are its help.
 
+mod approving;
+
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -7,6 +9,8 @@ use clap_complete::Shell;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use uuid::Uuid;
+
+pub use approving::Approve;
 
 use crate::model::{AccountId, AssetId, Flow, Money, PortfolioId, Price, Quantity, Rate};
 use crate::preparation::time::{parse_day, parse_moment};
@@ -87,6 +91,10 @@ pub enum Command {
     Plan(Cases),
     /// Claim, plan, commit, emit and settle on the paper venue; again: tell what was done
     Run(RunCases),
+    /// Claim, plan and commit, and send nothing before `approve`: the account is held until then, or until it lapses
+    Propose(RunCases),
+    /// Send exactly the plan that was proposed, limit prices and all
+    Approve(Approve),
     /// List the runs of the store, newest first
     Runs(List),
     /// Show a stored run: plan, orders, fills

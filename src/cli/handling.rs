@@ -11,7 +11,6 @@ use super::output::Output;
 use super::store::StorePath;
 use crate::adapters::clock::{CaseClock, SystemClock};
 use crate::adapters::dynamodb::DynamoStore;
-use crate::adapters::paper_venue::PaperVenue;
 use crate::application::handling::{self, Act};
 use crate::application::paper;
 use crate::execution::{Ports, Settings};
@@ -96,16 +95,21 @@ async fn take_up_on_paper(
     alerting: &Alerting,
 ) -> Result<HandledRun, Failure> {
     let before = handling::load(store, run_id).await?;
-    if before.identity.environment != Environment::Paper {
-        let message = format!("run {run_id} is of the environment {}", before.identity.environment);
-        return Err(Failure::bad_input(message, "this command trades on the paper venue only"));
-    }
+    refuse_live(&before)?;
     let clock = CaseClock::starting_at(circumstances.at.unwrap_or_else(|| SystemClock.now()));
     let input = paper::stored_input(store, run_id).await?;
     let book = paper::book_of(input.as_ref(), circumstances.depth);
-    let venue: PaperVenue<'_, DynamoStore, _> = PaperVenue::new(before.identity.venue.clone(), store, &clock, book);
+    let venue = paper::venue_of_run(store, &clock, &before, book);
     let settings = Settings::default();
     take_up_one(&Ports { store, venue: &venue, clock: &clock, settings: &settings }, &before, act, alerting).await
+}
+
+pub(super) fn refuse_live(run: &RunItem) -> Result<(), Failure> {
+    if run.identity.environment == Environment::Paper {
+        return Ok(());
+    }
+    let message = format!("run {} is of the environment {}", run.run_id, run.identity.environment);
+    Err(Failure::bad_input(message, "this command trades on the paper venue only"))
 }
 
 async fn take_up_one<V: Venue, C: Clock>(

@@ -6,7 +6,7 @@
 //! * `failure`: a defect of the program; everything else that goes wrong is the application's to name.
 //! * `output`: text or JSON to standard output, errors to standard error.
 //! * `occasion`: the occasions that were asked for.
-//! * `store`: the embedded store; opened for writing by `run`, `recover`, `settle`, `abort` and
+//! * `store`: the embedded store; opened for writing by `run`, `propose`, `approve`, `recover`, `settle`, `abort` and
 //!   `kill-switch`, and by `fetch`, which counts requests in it.
 //! * `handling`: a stored run that is taken up again, by hand or by recovery.
 //! * `rehearsal`: another store and venue, in other processes; only with the feature of this name.
@@ -34,6 +34,8 @@ use clap::Parser;
 use args::{Arguments, Command, FetchCommand, PolicyCommand};
 use failure::Failure;
 use output::Output;
+
+use crate::execution::Intent;
 
 /// Reads the arguments, does what they ask, and says how it went.
 #[must_use]
@@ -63,7 +65,9 @@ async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure
     let store = store.rehearsing(arguments.rehearsal.clone());
     match &arguments.command {
         Command::Plan(cases) => commands::plan::plan(cases, &store, output).await,
-        Command::Run(cases) => commands::run::run(cases, &store, output).await,
+        Command::Run(cases) => commands::run::run(cases, &Intent::Execute, &store, output).await,
+        Command::Propose(cases) => commands::run::run(cases, &Intent::Propose, &store, output).await,
+        Command::Approve(approve) => commands::approve::approve(approve, &store, output).await,
         Command::Runs(list) => commands::runs::runs(list, &store, output).await,
         Command::Show(show) => commands::show::show(show, &store, output).await,
         Command::Explain(explain) => commands::explain::explain(explain, &store, output).await,
@@ -80,7 +84,7 @@ async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure
         Command::Audit(audit) => commands::audit::audit(audit, &store, output).await,
         Command::KillSwitch(switch) => commands::kill_switch::kill_switch(switch, &store, output).await,
         Command::Backtest(backtest) => commands::backtest::backtest(backtest, output),
-        Command::Fetch(FetchCommand::Grades(fetch)) => commands::fetch::grades(fetch, &store, output).await,
+        Command::Fetch(FetchCommand::Grades(fetch)) => commands::fetch::fetch_grades(fetch, &store, output).await,
         Command::Completions { shell } => commands::completions::completions(*shell, output),
     }
 }

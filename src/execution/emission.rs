@@ -49,9 +49,10 @@ pub(super) async fn carry_out<S: RunStore, V: Venue, C: Clock>(
     let run = if run.state == RunState::Planned { begin(ports, run, &plan).await? } else { run };
     let mut emission = Emission::of(ports, run, input, plan).await?;
     emission.phase(Side::Sell).await?;
-    if emission.may_buy() {
-        emission.phase(Side::Buy).await?;
+    if emission.awaits_sells() {
+        return emission.conclude_if_settled().await;
     }
+    emission.phase(Side::Buy).await?;
     // A sell of unclear fate may have been left behind by its phase: one more look, now that there is nothing to do.
     emission.wait_for(None).await?;
     emission.conclude_if_settled().await
@@ -209,6 +210,15 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         self.ports.clock.now() < attempt.deadline
     }
 
+    /// Sells rest with whoever carries them out, and there is time for their proceeds to come: the buys are left to who
+    /// looks next, who would otherwise find them skipped for want of cash.
+    fn awaits_sells(&self) -> bool {
+        self.ports.venue.orders_rest()
+            && self.run.reason.is_empty()
+            && self.ports.clock.now() < self.plan.valid_until
+            && !self.is_settled(Some(Side::Sell))
+    }
+
     /// Looks at every order of a side (or of both) until each is terminal or the time for it is over.
     async fn wait_for(&mut self, side: Option<Side>) -> Result<(), ExecutionError> {
         let orders: Vec<Order> = self.of_side(side).cloned().collect();
@@ -225,15 +235,6 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
             }
             self.ports.clock.pause(request::pause_ms(self.ports)).await;
         }
-    }
-
-    /// Sells are over, or the venue ends them within a phase, or what waits can only be ended. Where orders rest, buys wait
-    /// for the sells that pay for them as long as they are valid, across workers.
-    fn may_buy(&self) -> bool {
-        !self.ports.venue.orders_rest()
-            || self.is_settled(Some(Side::Sell))
-            || !self.run.reason.is_empty()
-            || self.ports.clock.now() >= self.plan.valid_until
     }
 
     fn of_side(&self, side: Option<Side>) -> impl Iterator<Item = &Order> {

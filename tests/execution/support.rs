@@ -47,7 +47,7 @@ pub(crate) struct Watched<'a> {
     /// Called before each placing with its number from 0.
     pub(crate) before_placing: Option<Hook>,
     /// Called after each search for an order, before its answer arrives.
-    pub(crate) after_asking: Option<Box<dyn Fn() + Send + Sync + 'a>>,
+    pub(crate) after_asking: Option<Box<dyn Fn() + Send + Sync>>,
     /// Whether it says that orders may rest.
     pub(crate) orders_rest: bool,
     /// Questions that get no answer.

@@ -1,6 +1,7 @@
 //! One file per command: read the arguments, call the library, say the answer.
 
 pub(super) mod abort;
+pub(super) mod approve;
 pub(super) mod audit;
 pub(super) mod backtest;
 pub(super) mod completions;
@@ -103,6 +104,7 @@ fn summary(entries: &[RunEntry], canvas: &Canvas) -> String {
     let counts = [
         (of(Mode::DryRun), "planned"),
         (of(Mode::Executed), "run now"),
+        (of(Mode::Proposed), "proposed"),
         (of(Mode::AlreadyDone), "already done"),
         (not_done, "not done"),
     ];

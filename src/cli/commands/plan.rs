@@ -25,7 +25,7 @@ pub(in crate::cli) async fn plan(asked: &Cases, path: &StorePath, output: &Outpu
             }
         };
         match shown(&occasion, store.as_ref(), output).await {
-            Ok(run) => telling.entry(entry_of(&occasion, Ok(run), 0), 0)?,
+            Ok(run) => telling.entry(entry_of(&occasion.named(), Ok(run), 0), 0)?,
             Err(failure) => telling.failed(&occasion, failure)?,
         }
     }

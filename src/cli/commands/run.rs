@@ -1,4 +1,4 @@
-//! `run`: claim, plan, commit, emit, settle on the paper venue.
+//! `run`: claim, plan, commit, emit, settle on the paper venue. `propose`: the same up to the commit.
 //!
 //! A run that could not be planned is refused before anything is claimed: a person at a terminal mends the file and
 //! runs again. (A schedule has nobody to do so; there the claim comes first and the run ends as aborted.)
@@ -24,7 +24,12 @@ use crate::planning::idempotency::run_id;
 use crate::planning::plan;
 use crate::report::document::ErrorKind;
 
-pub(in crate::cli) async fn run(asked: &RunCases, path: &StorePath, output: &Output) -> Result<u8, Failure> {
+pub(in crate::cli) async fn run(
+    asked: &RunCases,
+    intent: &Intent,
+    path: &StorePath,
+    output: &Output,
+) -> Result<u8, Failure> {
     let mut telling = Telling::new(output, asked.cases.brief);
     let alerting = Alerting::new(asked.alerts.send_alerts);
     // Made when the first run needs it: what is refused leaves no store behind.
@@ -45,11 +50,12 @@ pub(in crate::cli) async fn run(asked: &RunCases, path: &StorePath, output: &Out
             (Ok(()), Some(opened)) => opened,
             (Ok(()), None) => path.open().await?,
         };
-        let work = work(&occasion, &opened, path, asked.paper_depth, output);
-        let (attempted, told) = with_alerts(opened.store(), &alerting, &occasion, work).await;
+        let work = work(&occasion, intent, &opened, path, asked.paper_depth, output);
+        let policy = occasion.case.policy().alerts.as_ref();
+        let (attempted, told) = with_alerts(opened.store(), &alerting, &occasion.identity, policy, work).await;
         alerting.warn(told);
         store = Some(opened);
-        match attempted.answer.map_err(Failure::from).and_then(|outcome| entry(outcome, &occasion)) {
+        match attempted.answer.map_err(Failure::from).and_then(|outcome| entry(outcome, &occasion.named())) {
             Ok((entry, kind)) => telling.entry(entry, kind.map_or(0, ErrorKind::exit_code))?,
             Err(failure) => telling.failed(&occasion, failure)?,
         }
@@ -76,6 +82,7 @@ fn refuse_live(occasion: &Occasion) -> Result<(), Failure> {
 )]
 async fn work(
     occasion: &Occasion,
+    intent: &Intent,
     store: &EmbeddedStore,
     path: &StorePath,
     depth: Option<Rate>,
@@ -83,13 +90,14 @@ async fn work(
 ) -> Attempted {
     #[cfg(feature = "rehearsal")]
     if let Some(rehearsal) = path.rehearsal() {
-        return rehearse(occasion, store, rehearsal).await.unwrap_or_else(Attempted::from);
+        return rehearse(occasion, intent, store, rehearsal).await.unwrap_or_else(Attempted::from);
     }
-    execute(occasion, store, depth, output).await.unwrap_or_else(Attempted::from)
+    execute(occasion, intent, store, depth, output).await.unwrap_or_else(Attempted::from)
 }
 
 async fn execute(
     occasion: &Occasion,
+    intent: &Intent,
     store: &EmbeddedStore,
     depth: Option<Rate>,
     output: &Output,
@@ -100,13 +108,14 @@ async fn execute(
     let book = paper::book_of(Some(&input), depth);
     let venue = paper::venue(store.store(), &clock, occasion, book).await?;
     let ports = Ports { store: store.store(), venue: &venue, clock: &clock, settings: &Settings::default() };
-    Ok(run_occasion(occasion, Intent::Execute, claim_token(), &ports).await)
+    Ok(run_occasion(occasion, intent.clone(), claim_token(), &ports).await)
 }
 
 /// At the rehearsal's venue and in its time, which is the real one: every worker of a run has the same.
 #[cfg(feature = "rehearsal")]
 async fn rehearse(
     occasion: &Occasion,
+    intent: &Intent,
     store: &EmbeddedStore,
     rehearsal: &crate::cli::rehearsal::Rehearsal,
 ) -> Result<Attempted, Stopped> {
@@ -114,7 +123,7 @@ async fn rehearse(
     let (venue, settings) = (rehearsal.venue(&occasion.identity.venue), rehearsal.settings());
     let clock = crate::adapters::clock::SystemClock;
     let ports = Ports { store: store.store(), venue: &venue, clock: &clock, settings: &settings };
-    Ok(run_occasion(occasion, Intent::Execute, claim_token(), &ports).await)
+    Ok(run_occasion(occasion, intent.clone(), claim_token(), &ports).await)
 }
 
 /// The input whose prices and rules the paper venue trades by: the stored one of a run that is committed, else the
