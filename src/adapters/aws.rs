@@ -56,6 +56,21 @@ impl AwsAccess {
         TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build()
     }
 
+    /// A client of DynamoDB; sends nothing yet. It repeats what got no answer: every write of ours may be repeated.
+    #[cfg(feature = "dynamodb")]
+    #[must_use]
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        let mut config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+            .region(self.region())
+            .credentials_provider(self.credentials())
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(Self::patience())
+            .http_client(self.http());
+        config.set_endpoint_url(self.endpoint.clone());
+        aws_sdk_dynamodb::Client::from_conf(config.build())
+    }
+
     /// A client of Secrets Manager; sends nothing yet.
     #[cfg(feature = "secrets-manager")]
     #[must_use]

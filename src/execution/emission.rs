@@ -327,14 +327,18 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
             return Ok(Ok(()));
         }
         let account = self.ports.venue.account(&order.venue_account).await?;
-        let keep = gate::cash_to_keep(&self.input, &self.plan, account.cash_locked);
+        // What this run's own buys have bound is to be spent: it is not the cash that was locked when it was planned.
+        let locked = account.cash_locked.min(self.input.account.cash_locked);
+        let keep = gate::cash_to_keep(&self.input, &self.plan, locked);
         // The plan keeps the buffer at expected prices, and none of it at limit prices. Fills in between have used some
         // of it, and a whole buy given up for those cents would be further from the plan than the buffer is.
-        let keep = (keep - gate::slippage(self.known_orders())).max(Money::ZERO);
+        let fee = self.input.policy.costs.fee;
+        let open = self.known_orders().filter(|(known, _)| known.key != order.key);
+        let unspent = gate::bound_beyond_expected(fee, open);
+        let keep = (keep - gate::slippage(self.known_orders()) - unspent).max(Money::ZERO);
         // What other buys may still cost, whose requests may still arrive, is not there to be spent.
         let others = self.unclear_buys.iter().filter(|(key, _)| **key != order.key);
         let shown = account.cash_free - others.map(|(_, cost)| *cost).sum::<Money>();
-        let fee = self.input.policy.costs.fee;
         let others = self.known_orders().filter(|(known, _)| known.key != order.key);
         let books = gate::cash_by_the_books(self.input.account.cash_free, fee, others);
         Ok(gate::cash_covers(order, fee, books.map_or(shown, |books| shown.min(books)), keep))

@@ -46,10 +46,7 @@ impl Clients {
         };
         let webhooks = Webhooks::new(Box::new(move |name: &str| AwsSecret::new(secrets.clone(), name)) as SecretByName);
         Ok(Self {
-            store: DynamoStore::new(
-                access(aws, aws.dynamodb_endpoint.as_ref()).dynamodb(),
-                &configuration.table,
-            ),
+            store: DynamoStore::new(access(aws, aws.dynamodb_endpoint.as_ref()).dynamodb(), &configuration.table),
             notifier: Channels {
                 log: LogChannel::new(alert_line as fn(&str)),
                 webhooks: Some(webhooks?),

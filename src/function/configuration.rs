@@ -155,9 +155,7 @@ fn minutes(
     }
 }
 
-fn token_metrics(
-    variable: impl Fn(&str) -> Option<String>,
-) -> Result<Option<TokenMetricsAccess>, ConfigurationError> {
+fn token_metrics(variable: impl Fn(&str) -> Option<String>) -> Result<Option<TokenMetricsAccess>, ConfigurationError> {
     let Some(secret) = variable("REBALANCE_TOKEN_METRICS_SECRET") else { return Ok(None) };
     let version = match variable("REBALANCE_TOKEN_METRICS_API").as_deref() {
         None | Some("v3") => Version::V3,

@@ -66,8 +66,6 @@ async fn answer(function: Arc<Function>, event: LambdaEvent<String>) -> Result<V
             error_type: "Unanswerable".to_owned(),
             error_message: format!("the answer has no JSON: {error}"),
         }),
-        Err(Retry(failure)) => {
-            Err(Diagnostic { error_type: Retry::TYPE.to_owned(), error_message: failure.message })
-        }
+        Err(Retry(failure)) => Err(Diagnostic { error_type: Retry::TYPE.to_owned(), error_message: failure.message }),
     }
 }

@@ -51,7 +51,8 @@ pub struct ReportedFill {
     pub price: Price,
     /// In quote currency, at least 0.
     pub fee: Money,
-    pub executed_at: Timestamp,
+    /// Absent: as it is reported.
+    pub executed_at: Option<Timestamp>,
 }
 
 /// Who does it, and when.
@@ -158,7 +159,8 @@ fn filled(order: &OutboxOrder, fill: &ReportedFill, actor: &Actor) -> Result<Opt
     }
     let own = order.acknowledged.as_ref().ok_or(Refusal::Unacknowledged)?;
     check_figures(order, fill, actor.now)?;
-    let irregular = may_act(own, actor).and_then(|()| keeps_to_the_order(order, fill));
+    let executed_at = fill.executed_at.unwrap_or(actor.now);
+    let irregular = may_act(own, actor).and_then(|()| keeps_to_the_order(order, fill.price, executed_at));
     if actor.force.is_none() {
         irregular.clone()?;
     }
@@ -170,7 +172,7 @@ fn filled(order: &OutboxOrder, fill: &ReportedFill, actor: &Actor) -> Result<Opt
         quantity: fill.quantity,
         price: fill.price,
         fee: fill.fee,
-        executed_at: fill.executed_at,
+        executed_at,
         recorded_at: actor.now,
         by: actor.name.clone(),
         forced: actor.force.clone().filter(|_| irregular.is_err()),
@@ -181,7 +183,7 @@ fn filled(order: &OutboxOrder, fill: &ReportedFill, actor: &Actor) -> Result<Opt
 
 fn is_the_same(known: &OutboxFill, fill: &ReportedFill) -> bool {
     (known.quantity, known.price, known.fee) == (fill.quantity, fill.price, fill.fee)
-        && known.executed_at == fill.executed_at
+        && fill.executed_at.is_none_or(|at| at == known.executed_at)
 }
 
 /// What cannot be true of this order, whoever says so.
@@ -200,8 +202,8 @@ fn check_figures(order: &OutboxOrder, fill: &ReportedFill, now: Timestamp) -> Re
     if fill.quantity > order.remaining() {
         return Err(Refusal::Overfill { quantity: fill.quantity, remaining: order.remaining() });
     }
-    if fill.executed_at.duration_since(now) > CLOCK_SKEW {
-        return Err(Refusal::ExecutedInFuture { executed_at: fill.executed_at, now });
+    if let Some(executed_at) = fill.executed_at.filter(|at| at.duration_since(now) > CLOCK_SKEW) {
+        return Err(Refusal::ExecutedInFuture { executed_at, now });
     }
     if order.fills.len() >= MOST_FILLS {
         return Err(Refusal::TooManyFills);
@@ -210,8 +212,8 @@ fn check_figures(order: &OutboxOrder, fill: &ReportedFill, now: Timestamp) -> Re
 }
 
 /// What an executor must keep to, and a person may say was not kept to.
-fn keeps_to_the_order(order: &OutboxOrder, fill: &ReportedFill) -> Result<(), Refusal> {
-    let (price, side, limit_price) = (fill.price, order.side, order.limit_price);
+fn keeps_to_the_order(order: &OutboxOrder, price: Price, executed_at: Timestamp) -> Result<(), Refusal> {
+    let (side, limit_price, valid_until) = (order.side, order.limit_price, order.valid_until);
     let beyond = match side {
         Side::Buy => price > limit_price,
         Side::Sell => price < limit_price,
@@ -219,7 +221,6 @@ fn keeps_to_the_order(order: &OutboxOrder, fill: &ReportedFill) -> Result<(), Re
     if beyond {
         return Err(Refusal::BeyondLimit { price, side, limit_price });
     }
-    let (executed_at, valid_until) = (fill.executed_at, order.valid_until);
     if executed_at > valid_until { Err(Refusal::ExecutedLate { executed_at, valid_until }) } else { Ok(()) }
 }
 

@@ -21,5 +21,5 @@ mod reading;
 mod storing;
 
 pub use comparison::{LoadOutcome, LoadedInput};
-pub use reading::load_case;
+pub use reading::{load_case, load_files};
 pub use storing::{GradeFile, KEEP_DAYS, check_case, store_case, store_grades};

@@ -14,9 +14,7 @@ use crate::adapters::files::token_metrics::{self as reader, Endpoint};
 use crate::adapters::https::{HttpsClient, Trust};
 use crate::adapters::secrets::CachedSecret;
 use crate::adapters::secrets::local::LocalSecret;
-use crate::adapters::token_metrics::{
-    FetchProgress, Fetched, LIMITS, Settings, TokenMetrics, Tokens, Version, path,
-};
+use crate::adapters::token_metrics::{FetchProgress, Fetched, LIMITS, Settings, TokenMetrics, Tokens, Version, path};
 use crate::application::grades::{self, query, set_name};
 use crate::cli::args::{ApiVersion, FetchGrades, GradeSet};
 use crate::cli::environment;
@@ -34,7 +32,11 @@ use crate::report::document::Document;
 use crate::report::fetching::{FetchOutcome, FetchedGrades, FetchedSet};
 use crate::report::text;
 
-pub(in crate::cli) async fn fetch_grades(asked: &FetchGrades, path: &StorePath, output: &Output) -> Result<u8, Failure> {
+pub(in crate::cli) async fn fetch_grades(
+    asked: &FetchGrades,
+    path: &StorePath,
+    output: &Output,
+) -> Result<u8, Failure> {
     let shown = asked.case.display().to_string();
     let fetched = fetch(asked, path, output).await.map_err(|failure| failure.about(&shown))?;
     output.say(&Document::FetchedGrades(fetched.clone()), |canvas| text::fetched_grades(&fetched, canvas))?;

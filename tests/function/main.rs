@@ -1,0 +1,23 @@
+//! The function end to end: its real binary against a bare Runtime API and the embedded store served over HTTP.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code: what is unexpected panics"
+)]
+
+mod bad_inputs;
+mod events;
+mod http;
+mod permissions;
+mod sandbox;
+#[path = "../common/shared.rs"]
+mod shared;
+mod stage;
+mod table;
+
+mod bad_events;
+mod configuration;
+mod faults;
+mod proposals;
+mod runs;
