@@ -23,7 +23,7 @@ use crate::application::occasion::{Earlier, Occasion};
 use crate::application::paper;
 use crate::application::run::{Attempted, Stopped, run};
 use crate::application::telling::{entry, entry_of};
-use crate::execution::{self, Intent, Ports, RunOutcome, Settings};
+use crate::execution::{Intent, Ports, RunOutcome, Settings};
 use crate::model::{AccountId, Trigger};
 use crate::planning::idempotency::run_id;
 use crate::ports::store::RunItem;

@@ -11,6 +11,9 @@ mod events;
 mod http;
 mod permissions;
 mod sandbox;
+#[path = "../remote/scripted_server.rs"]
+mod scripted_server;
+mod services;
 #[path = "../common/shared.rs"]
 mod shared;
 mod stage;
@@ -19,5 +22,6 @@ mod table;
 mod bad_events;
 mod configuration;
 mod faults;
+mod grades;
 mod proposals;
 mod runs;
