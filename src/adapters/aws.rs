@@ -5,9 +5,11 @@
 
 use std::time::Duration;
 
-#[cfg(feature = "secrets-manager")]
+#[cfg(feature = "dynamodb")]
+use aws_sdk_dynamodb::config as sdk;
+#[cfg(all(feature = "secrets-manager", not(feature = "dynamodb")))]
 use aws_sdk_secretsmanager::config as sdk;
-#[cfg(not(feature = "secrets-manager"))]
+#[cfg(not(any(feature = "secrets-manager", feature = "dynamodb")))]
 use aws_sdk_sns::config as sdk;
 use aws_smithy_http_client::tls;
 
@@ -56,7 +58,8 @@ impl AwsAccess {
         TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build()
     }
 
-    /// A client of DynamoDB; sends nothing yet. It repeats what got no answer: every write of ours may be repeated.
+    /// A client of DynamoDB; sends nothing yet. It repeats what was not answered: the store tells its own write, whose
+    /// answer was lost, from another's.
     #[cfg(feature = "dynamodb")]
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {

@@ -6,8 +6,9 @@
 //! * `failure`: a defect of the program; everything else that goes wrong is the application's to name.
 //! * `output`: text or JSON to standard output, errors to standard error.
 //! * `occasion`: the occasions that were asked for.
-//! * `store`: the embedded store; opened for writing by `run`, `propose`, `approve`, `recover`, `settle`, `abort` and
-//!   `kill-switch`, by what is done to orders of an outbox, and by `fetch`, which counts requests in it.
+//! * `store`: the embedded store or a table of DynamoDB; opened for writing by `run`, `propose`, `approve`, `recover`,
+//!   `settle`, `abort`, `kill-switch` and `load`, by what is done to orders of an outbox, and by `fetch`, which counts
+//!   requests in it.
 //! * `handling`: a stored run that is taken up again, by hand or by recovery.
 //! * `rehearsal`: another store and venue, in other processes; only with the feature of this name.
 //! * `progress`: a sign of life where something takes longer than half a second.
@@ -60,7 +61,7 @@ fn run(arguments: &Arguments) -> u8 {
 }
 
 async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure> {
-    let store = store::StorePath::new(arguments.store.as_deref());
+    let store = store::StorePath::new(arguments.store.as_deref())?;
     #[cfg(feature = "rehearsal")]
     let store = store.rehearsing(arguments.rehearsal.clone());
     match &arguments.command {
@@ -89,6 +90,7 @@ async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure
         Command::Reject(close) => commands::outbox::reject(close, &store, output).await,
         Command::Cancel(close) => commands::outbox::cancel(close, &store, output).await,
         Command::Backtest(backtest) => commands::backtest::backtest(backtest, output),
+        Command::Load(load) => commands::load::load(load, &store, output).await,
         Command::Fetch(FetchCommand::Grades(fetch)) => commands::fetch::fetch_grades(fetch, &store, output).await,
         Command::Completions { shell } => commands::completions::completions(*shell, output),
     }

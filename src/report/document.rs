@@ -14,6 +14,7 @@ use super::difference::{Difference, FieldChange};
 use super::explanation::Explanation;
 use super::fetching::FetchedGrades;
 use super::handling::HandledRun;
+use super::loading::{LoadedCase, StoredSnapshots};
 use super::outbox::{OutboxActReport, OutboxLine};
 use super::published::{RunState, UtcTime, UuidText};
 use super::run::RunReport;
@@ -75,6 +76,12 @@ pub enum Document {
     /// `ack`, `fill`, `reject` and `cancel`.
     #[serde(rename = "rebalance/outbox-act/1")]
     OutboxAct(Box<OutboxActReport>),
+    /// `load`: one entry for each case.
+    #[serde(rename = "rebalance/loaded-cases/1")]
+    LoadedCases { cases: Vec<LoadedCase> },
+    /// `load --list`.
+    #[serde(rename = "rebalance/stored-snapshots/1")]
+    StoredSnapshots(StoredSnapshots),
     /// Any command that failed as a whole.
     #[serde(rename = "rebalance/error/1")]
     Error(ErrorReport),

@@ -22,6 +22,7 @@ use crate::ports::store::RunItem;
 use crate::report::document::ErrorKind;
 
 pub(in crate::cli) async fn approve(asked: &Approve, path: &StorePath, output: &Output) -> Result<u8, Failure> {
+    path.must_be_embedded()?;
     let intent = Intent::Approve { plan_digest: asked.plan.clone(), operator: operator(&asked.operator)? };
     let found = store::find(&path.look_at_existing().await?, &asked.run).await?.run_id;
     let alerting = Alerting::new(asked.alerts.send_alerts);

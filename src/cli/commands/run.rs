@@ -5,7 +5,6 @@
 
 use super::Telling;
 use crate::adapters::clock::{CaseClock, claim_token};
-use crate::adapters::embedded_store::EmbeddedStore;
 use crate::application::alerting::with_alerts;
 use crate::application::occasion::Occasion;
 use crate::application::paper;
@@ -17,7 +16,7 @@ use crate::cli::failure::Failure;
 use crate::cli::occasion::{earlier, occasions};
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
-use crate::cli::store::StorePath;
+use crate::cli::store::{OpenStore, StorePath};
 use crate::execution::{Intent, Ports, Settings, gate};
 use crate::model::{Environment, PlanningInput, Rate};
 use crate::planning::idempotency::run_id;
@@ -30,10 +29,11 @@ pub(in crate::cli) async fn run(
     path: &StorePath,
     output: &Output,
 ) -> Result<u8, Failure> {
+    path.must_be_embedded()?;
     let mut telling = Telling::new(output, asked.cases.brief);
     let alerting = Alerting::new(asked.alerts.send_alerts);
     // Made when the first run needs it: what is refused leaves no store behind.
-    let mut store: Option<EmbeddedStore> = None;
+    let mut store: Option<OpenStore> = None;
     for occasion in occasions(&asked.cases) {
         let occasion = match occasion {
             Ok(occasion) => occasion,
@@ -83,7 +83,7 @@ fn refuse_live(occasion: &Occasion) -> Result<(), Failure> {
 async fn work(
     occasion: &Occasion,
     intent: &Intent,
-    store: &EmbeddedStore,
+    store: &OpenStore,
     path: &StorePath,
     depth: Option<Rate>,
     output: &Output,
@@ -98,7 +98,7 @@ async fn work(
 async fn execute(
     occasion: &Occasion,
     intent: &Intent,
-    store: &EmbeddedStore,
+    store: &OpenStore,
     depth: Option<Rate>,
     output: &Output,
 ) -> Result<Attempted, Stopped> {
@@ -116,7 +116,7 @@ async fn execute(
 async fn rehearse(
     occasion: &Occasion,
     intent: &Intent,
-    store: &EmbeddedStore,
+    store: &OpenStore,
     rehearsal: &crate::cli::rehearsal::Rehearsal,
 ) -> Result<Attempted, Stopped> {
     known_input(occasion, store).await?;
@@ -129,7 +129,7 @@ async fn rehearse(
 /// The input whose prices and rules the paper venue trades by: the stored one of a run that is committed, else the
 /// one that would be planned from. That one is planned as a trial, and the kill switch read, so that nothing is
 /// claimed in vain.
-async fn known_input(occasion: &Occasion, store: &EmbeddedStore) -> Result<PlanningInput, Stopped> {
+async fn known_input(occasion: &Occasion, store: &OpenStore) -> Result<PlanningInput, Stopped> {
     if let Some(input) = paper::stored_input(store.store(), run_id(&occasion.identity)).await? {
         return Ok(input);
     }

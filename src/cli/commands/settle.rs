@@ -10,6 +10,7 @@ use crate::execution::{Answer, Statement};
 use crate::model::Money;
 
 pub(in crate::cli) async fn settle(asked: &Settle, path: &StorePath, output: &Output) -> Result<u8, Failure> {
+    path.must_be_embedded()?;
     let statement = statement(asked)?;
     let run = store::find(&path.look_at_existing().await?, &asked.run).await?.run_id;
     let circumstances = Circumstances { at: asked.time.at, depth: None, alerts: asked.alerts };
