@@ -10,11 +10,10 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use uuid::Uuid;
 
 use crate::model::{AccountId, Flow, Money, PortfolioId, Price, Quantity, Rate};
-use crate::preparation::time::{parse_day, parse_moment};
+use crate::preparation::time::parse_moment;
 
 pub use approving::Approve;
 pub use backtest::{Backtest, Basis, Every, FillOn, Variation};

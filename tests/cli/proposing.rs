@@ -55,3 +55,13 @@ fn what_is_not_approved_in_time_is_ended_by_recovery() {
     let refused = bench.expect(3, &["approve", &run_id(&proposed), "--plan", &digest(&proposed), "--by", "alice"]).err;
     assert!(words(&refused).contains("was not approved before"), "{refused}");
 }
+
+#[test]
+fn the_schema_of_events_is_printed() {
+    let printed = Bench::new().expect(0, &["schema", "event"]).out;
+    let schema: Value = serde_json::from_str(&printed).expect("JSON");
+    let schema = jsonschema::validator_for(&schema).expect("a schema");
+    let event = json!({ "schema": 1, "portfolio": "blue-chip", "mode": "live", "label": "x" });
+    assert!(schema.is_valid(&event));
+    assert!(!schema.is_valid(&json!({ "schema": 1, "portfolio": "blue-chip", "mode": "live" })));
+}

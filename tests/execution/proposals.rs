@@ -258,14 +258,3 @@ fn items_of_before_read_as_they_were() {
     let recorded = include_str!("stored/run-schema-3.digest").trim_end();
     assert_eq!(digest_of(&RunItem { log_head: String::new(), ..run }), recorded);
 }
-
-#[tokio::test]
-async fn zz_write() {
-    let world = World::new().await;
-    let request = scheduled(monday());
-    completed(world.run(&request, &world.venue(), &LEGS).await.expect("runs"));
-    let run = world.run_item(&request).await;
-    std::fs::write("tests/execution/stored/run-schema-3.json", serde_json::to_string(&run).unwrap() + "\n").unwrap();
-    let d = digest_of(&RunItem { log_head: String::new(), ..run });
-    std::fs::write("tests/execution/stored/run-schema-3.digest", d + "\n").unwrap();
-}

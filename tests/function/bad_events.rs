@@ -14,7 +14,7 @@ use crate::stage::Stage;
 async fn bad_events_are_refused_in_their_words_and_write_nothing() {
     let stage = Stage::blue_chip().await;
     let before = stage.table.items().await;
-    let sandbox = stage.sandbox().with("REBALANCE_PAPER_CLOCK", events::NOW).start();
+    let sandbox = stage.sandbox().with("REBALANCE_PAPER_CLOCK", events::START).start();
     let mut refused = 0;
     for row in bad_inputs::rows() {
         let Some(payload) = row.given else { continue };
@@ -40,7 +40,7 @@ async fn recorded_events_of_others_are_refused_and_write_nothing() {
     let Some(data) = shared::shared_data("recorded_events_of_others_are_refused_and_write_nothing") else { return };
     let stage = Stage::blue_chip().await;
     let before = stage.table.items().await;
-    let sandbox = stage.sandbox().with("REBALANCE_PAPER_CLOCK", events::NOW).start();
+    let sandbox = stage.sandbox().with("REBALANCE_PAPER_CLOCK", events::START).start();
     let mut problems = BTreeSet::new();
     let files: Vec<_> =
         std::fs::read_dir(data.join("events")).expect("events").map(|file| file.expect("a file").path()).collect();

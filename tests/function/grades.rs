@@ -11,7 +11,10 @@ use crate::permissions::{allowed, check_allowed};
 use crate::sandbox::{CANARY, Sandbox, Setup};
 use crate::scripted_server::{Recorded, Reply, ScriptedServer};
 use crate::services::{Reading, Services};
-use crate::stage::{DAY, Stage, fixture, moment};
+use crate::stage::{Stage, fixture, moment};
+
+/// An hour after the fixture's own grades, so that they are not those of the occasion.
+const LATER: &str = "2025-04-10T01:00:00Z";
 
 fn key(number: u32) -> String {
     format!("tm-{CANARY}-{number}")
@@ -30,7 +33,8 @@ impl Desk {
         Self::on(Stage::blue_chip().await, readings, script)
     }
 
-    fn on(stage: Stage, readings: Vec<Reading>, script: impl FnMut(&Recorded) -> Reply + Send + 'static) -> Self {
+    fn on(mut stage: Stage, readings: Vec<Reading>, script: impl FnMut(&Recorded) -> Reply + Send + 'static) -> Self {
+        stage.at = LATER;
         let api = ScriptedServer::with_tls(script);
         let authority = tempfile::tempdir().expect("a folder");
         std::fs::write(authority.path().join("ca.pem"), api.authority_pem()).expect("written");
@@ -114,10 +118,10 @@ async fn a_run_plans_from_what_it_fetched_and_another_delivery_fetches_nothing()
     assert!(input.assets.values().filter_map(|asset| asset.grades.investor.as_ref()).all(|grade| grade.at == fetched));
     let stored = desk.stage.table.store();
     for kind in [SnapshotKind::InvestorGrades, SnapshotKind::TradingSignals] {
-        let latest = stored.latest_snapshot(desk.stage.case.portfolio(), kind, moment(DAY)).await.expect("reads");
+        let latest = stored.latest_snapshot(desk.stage.case.portfolio(), kind, moment(LATER)).await.expect("reads");
         assert_eq!(latest.and_then(|snapshot| snapshot.dated), Some(fetched), "{kind}");
     }
-    assert_eq!(sandbox.metric("OldestGradeAgeHours"), [json!(24)]);
+    assert_eq!(sandbox.metric("OldestGradeAgeHours"), [json!(25)]);
     let asked = desk.api.asked().len();
     assert!(asked > 0);
     assert_eq!(sandbox.invoke(desk.stage.scheduled("live")).run()["run"]["mode"], "already_done");
@@ -207,7 +211,7 @@ async fn the_role_allows_what_is_needed_and_nothing_else() {
     let _ = sandbox.invoke(desk.stage.payload(&json!({ "mode": "dry-run", "label": "x" }))).run();
     let proposal = sandbox.invoke(desk.stage.scheduled("propose")).run();
     let digest = proposal["run"]["execution"]["plan_digest"].as_str().expect("a digest");
-    let approval = json!({ "mode": "live", "scheduled_time": DAY, "approved_plan": digest });
+    let approval = json!({ "mode": "live", "scheduled_time": LATER, "approved_plan": digest });
     let _ = sandbox.invoke(desk.stage.payload(&approval)).run();
     let run = desk.stage.scheduled_run();
     for side in [index_rebalancer::model::Side::Sell, index_rebalancer::model::Side::Buy] {

@@ -36,6 +36,8 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
 pub(crate) struct Stage {
     pub(crate) table: Table,
     pub(crate) case: Case,
+    /// When it is, and when its runs are scheduled.
+    pub(crate) at: &'static str,
     folder: PathBuf,
 }
 
@@ -46,7 +48,7 @@ impl Stage {
 
     pub(crate) async fn of(folder: PathBuf) -> Self {
         let (table, case) = (Table::created().await, Case::load(&folder).expect("a case"));
-        let stage = Self { table, case, folder };
+        let stage = Self { table, case, at: DAY, folder };
         stage.load(&stage.folder).await;
         for account in stage.case.accounts() {
             let statement = stage.case.opening_account(account, moment(DAY)).expect("an account");
@@ -63,12 +65,12 @@ impl Stage {
     }
 
     pub(crate) fn sandbox(&self) -> Setup {
-        Setup::of(&self.table, DAY)
+        Setup::of(&self.table, self.at)
     }
 
     /// A payload of our own for the scheduled time.
     pub(crate) fn scheduled(&self, mode: &str) -> String {
-        self.payload(&json!({ "mode": mode, "scheduled_time": DAY }))
+        self.payload(&json!({ "mode": mode, "scheduled_time": self.at }))
     }
 
     pub(crate) fn payload(&self, fields: &Value) -> String {
@@ -94,7 +96,7 @@ impl Stage {
     }
 
     pub(crate) fn scheduled_run(&self) -> Uuid {
-        self.run_id(Trigger::Scheduled(moment(DAY)))
+        self.run_id(Trigger::Scheduled(moment(self.at)))
     }
 
     fn account(&self) -> AccountId {
@@ -112,7 +114,8 @@ impl Stage {
 
     /// Acknowledges and fills, at its limit price, every order that stands in the outbox on one side.
     pub(crate) async fn execute(&self, run: Uuid, side: Side) -> usize {
-        let (record, store, clock) = (self.record(run).await, self.table.store(), CaseClock::starting_at(moment(DAY)));
+        let (record, store, clock) =
+            (self.record(run).await, self.table.store(), CaseClock::starting_at(moment(self.at)));
         let executor = Executor::new(&store, &clock, "desk-1");
         let plan = record.plan.expect("committed");
         let open = record.orders.iter().filter(|order| order.state == OrderState::Acknowledged);
@@ -129,7 +132,7 @@ impl Stage {
                 quantity: order.quantity,
                 price: order.limit_price,
                 fee: Money::ZERO,
-                at: None,
+                executed_at: None,
             };
             for act in [Act::Acknowledge, Act::Fill(fill)] {
                 let _ = executor.act(&address, &act).await.expect("the executor's act stands");

@@ -99,9 +99,22 @@ impl Table {
         };
         let shown = |item: std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>| {
             let key = (text(&item, "pk"), text(&item, "sk"));
-            (key, item.into_iter().map(|(name, value)| (name, format!("{value:?}"))).collect())
+            (key, item.into_iter().map(|(name, value)| (name, canonical(&value))).collect())
         };
         items.into_iter().map(shown).collect()
+    }
+}
+
+/// A value as text, the same for equal values: a map in it has no order of its own.
+fn canonical(value: &aws_sdk_dynamodb::types::AttributeValue) -> String {
+    use aws_sdk_dynamodb::types::AttributeValue as Value;
+    match value {
+        Value::M(fields) => {
+            let fields: BTreeMap<_, _> = fields.iter().map(|(name, value)| (name, canonical(value))).collect();
+            format!("{fields:?}")
+        }
+        Value::L(values) => format!("{:?}", values.iter().map(canonical).collect::<Vec<_>>()),
+        other => format!("{other:?}"),
     }
 }
 

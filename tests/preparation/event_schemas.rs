@@ -9,6 +9,7 @@ use crate::events::{now, origin};
 
 /// What a schema cannot say; the parser says it.
 const ONLY_THE_PARSER: &[&str] = &[
+    "nesting of 200",
     "empty body",
     "not UTF-8",
     "byte-order mark",
