@@ -7,7 +7,10 @@ use index_rebalancer::report::document::{
     ErrorKind, ErrorReport, KillSwitchReport, PolicyCheck, ReplayReport, RunEntry, RunLine, RunWithoutPlan,
 };
 use index_rebalancer::report::fetching::{FetchOutcome, FetchedGrades, FetchedSet};
-use index_rebalancer::report::loading::{LoadOutcome, LoadedCase, LoadedInput, StoredSnapshot, StoredSnapshots};
+use index_rebalancer::report::loading::{
+    AccountOutcome, LoadOutcome, LoadedAccount, LoadedCase, LoadedInput, StoredSnapshot, StoredSnapshots,
+};
+use index_rebalancer::report::outbox::OutboxActReport;
 use index_rebalancer::report::published::SnapshotKind;
 use index_rebalancer::report::{Difference, Document, Explanation, Mode, RunReport, csv, difference, published};
 use report_sample as sample;
@@ -99,6 +102,8 @@ fn every_document() -> Vec<Document> {
             runs: vec![sample::audited(&[]), sample::audited(&sample::FINDINGS)],
             switches: sample::operations::switched().to_vec(),
         },
+        Document::OutboxOrders { orders: sample::outbox::lines() },
+        Document::OutboxAct(Box::new(OutboxActReport { changed: true, order: sample::outbox::lines().remove(2) })),
         Document::FetchedGrades(FetchedGrades {
             case: "fixtures/blue-chip".to_owned(),
             day: "2025-04-16".parse().expect("a day"),
@@ -140,6 +145,12 @@ fn stored_inputs() -> [Document; 2] {
         store: store.clone(),
         stored: true,
         inputs: vec![LoadedInput { outcome: LoadOutcome::Replaced, snapshot: snapshot.clone() }],
+        accounts: vec![LoadedAccount {
+            account: "main".to_owned(),
+            observed_at: at,
+            outcome: AccountOutcome::Refused,
+            refusal: "orders of the account are open".to_owned(),
+        }],
         error: None,
     };
     let stored = StoredSnapshots { portfolio: "blue-chip".to_owned(), store, snapshots: vec![snapshot] };

@@ -26,6 +26,8 @@ pub struct Occasion {
     /// The time that is planned as of.
     pub as_of: Timestamp,
     pub flow: Flow,
+    /// Its inputs are in the store, where a function plans from what is there, accounts included.
+    pub from_store: bool,
 }
 
 impl Occasion {

@@ -14,6 +14,7 @@ use crate::adapters::snapshots;
 use crate::application::occasion::{Earlier, Occasion};
 use crate::application::paper;
 use crate::model::{AccountId, PortfolioId, Trigger};
+use crate::ports::outbox::OutboxLedger;
 use crate::ports::snapshot::{SnapshotKind, SnapshotStore};
 use crate::ports::store::AccountKey;
 use crate::report::run::count;
@@ -37,7 +38,7 @@ pub(super) async fn stored_occasions(asked: &Cases, store: &OpenStore) -> Vec<Re
     for name in &asked.cases {
         let shown = name.display().to_string();
         let loaded = match stored_case(&shown, asked.at, store).await {
-            Ok((as_of, case)) => of_loaded(&shown, as_of, case, asked),
+            Ok((as_of, case)) => of_loaded(&shown, as_of, case, asked, true),
             Err(failure) => vec![Err(refused(&shown, "", failure))],
         };
         occasions.extend(loaded);
@@ -61,12 +62,18 @@ fn refused(shown: &str, account: &str, failure: Failure) -> Refused {
 fn of_case(directory: &Path, asked: &Cases) -> Vec<Result<Occasion, Refused>> {
     let shown = directory.display().to_string();
     match load_case(directory).and_then(|case| Ok((planning_time(&case, asked)?, case))) {
-        Ok((as_of, case)) => of_loaded(&shown, as_of, case, asked),
+        Ok((as_of, case)) => of_loaded(&shown, as_of, case, asked, false),
         Err(failure) => vec![Err(refused(&shown, "", failure))],
     }
 }
 
-fn of_loaded(shown: &str, as_of: Timestamp, case: Case, asked: &Cases) -> Vec<Result<Occasion, Refused>> {
+fn of_loaded(
+    shown: &str,
+    as_of: Timestamp,
+    case: Case,
+    asked: &Cases,
+    from_store: bool,
+) -> Vec<Result<Occasion, Refused>> {
     let case = Rc::new(case);
     let trigger = asked.label.clone().map_or(Trigger::Scheduled(as_of), Trigger::Manual);
     let accounts: Vec<AccountId> = match &asked.account {
@@ -78,8 +85,8 @@ fn of_loaded(shown: &str, as_of: Timestamp, case: Case, asked: &Cases) -> Vec<Re
         .into_iter()
         .map(|account| match case.run_identity(&account, trigger.clone()) {
             Ok(identity) => {
-                let (case, source, flow) = (Rc::clone(&case), shown.to_owned(), flow.clone());
-                Ok(Occasion { case, source, account, identity, as_of, flow })
+                let (case, source, flow) = (Rc::clone(&case), case.place(), flow.clone());
+                Ok(Occasion { case, source, account, identity, as_of, flow, from_store })
             }
             Err(error) => Err(refused(shown, account.as_str(), error.into())),
         })
@@ -131,6 +138,10 @@ pub(super) async fn earlier(store: &OpenStore, occasion: &Occasion) -> Result<(E
     if owner.is_some() {
         return Ok((Earlier::default(), owner));
     }
-    let account = paper::account(store.store(), occasion).await?;
+    let mut account = paper::account(store.store(), occasion).await?;
+    if account.is_none() && occasion.from_store {
+        let stated = store.store().load_outbox_account(&identity.venue, &identity.venue_account).await?;
+        account = stated.map(|stated| stated.balance());
+    }
     Ok((Earlier::read(store.store(), occasion, account).await?, None))
 }

@@ -211,7 +211,7 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
     }
 
     /// Sells rest with whoever carries them out, and there is time for their proceeds to come: the buys are left to who
-    /// looks next, who would otherwise find them skipped for want of cash.
+    /// looks next, who would otherwise find them skipped for want of cash. A stopped run waits for nothing.
     fn awaits_sells(&self) -> bool {
         self.ports.venue.orders_rest()
             && self.run.reason.is_empty()

@@ -220,7 +220,8 @@ impl Function {
             self.refuse_late(&event.trigger, stored.as_ref())?;
         }
         let flow = event.flow.clone().unwrap_or_else(|| case.flow());
-        Ok(Occasion { source: case.place(), case: Rc::new(case), account, identity, as_of, flow })
+        let source = case.place();
+        Ok(Occasion { source, case: Rc::new(case), account, identity, as_of, flow, from_store: true })
     }
 
     /// A record that was purged must never let an old event run again.

@@ -70,18 +70,18 @@ pub enum Document {
     /// `fetch grades`.
     #[serde(rename = "rebalance/fetched-grades/1")]
     FetchedGrades(FetchedGrades),
-    /// `orders`: those of every outbox, oldest first.
-    #[serde(rename = "rebalance/outbox-orders/1")]
-    OutboxOrders { orders: Vec<OutboxLine> },
-    /// `ack`, `fill`, `reject` and `cancel`.
-    #[serde(rename = "rebalance/outbox-act/1")]
-    OutboxAct(Box<OutboxActReport>),
     /// `load`: one entry for each case.
     #[serde(rename = "rebalance/loaded-cases/1")]
     LoadedCases { cases: Vec<LoadedCase> },
     /// `load --list`.
     #[serde(rename = "rebalance/stored-snapshots/1")]
     StoredSnapshots(StoredSnapshots),
+    /// `orders`: those of every outbox, oldest first.
+    #[serde(rename = "rebalance/outbox-orders/1")]
+    OutboxOrders { orders: Vec<OutboxLine> },
+    /// `ack`, `fill`, `reject` and `cancel`.
+    #[serde(rename = "rebalance/outbox-act/1")]
+    OutboxAct(Box<OutboxActReport>),
     /// Any command that failed as a whole.
     #[serde(rename = "rebalance/error/1")]
     Error(ErrorReport),

@@ -19,6 +19,8 @@ pub struct LoadedCase {
     /// Whether it was stored; otherwise it was only checked, or refused.
     pub stored: bool,
     pub inputs: Vec<LoadedInput>,
+    /// What the outbox knows of each account; empty where nothing was stored.
+    pub accounts: Vec<LoadedAccount>,
     pub error: Option<ErrorReport>,
 }
 
@@ -51,6 +53,45 @@ impl LoadOutcome {
             Self::Unchanged => "unchanged",
             Self::Replaced => "replaced",
             Self::Ended => "ended",
+        }
+    }
+}
+
+/// One account's statement to the outbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LoadedAccount {
+    pub account: String,
+    /// Of the balance that now stands; where it was refused, of the one that was stated.
+    #[schemars(with = "UtcTime")]
+    pub observed_at: Timestamp,
+    pub outcome: AccountOutcome,
+    /// Why it was refused; empty otherwise.
+    pub refusal: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountOutcome {
+    /// The account is new and holds what the case says.
+    Opened,
+    /// The case's statement is newer than what stood, and counts from now on.
+    Restated,
+    /// The case's statement stands already, with what was filled since.
+    Unchanged,
+    /// Another balance stands, and the case does not say when its own was so.
+    Kept,
+    Refused,
+}
+
+impl AccountOutcome {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Restated => "restated",
+            Self::Unchanged => "unchanged",
+            Self::Kept => "kept as it stands",
+            Self::Refused => "refused",
         }
     }
 }

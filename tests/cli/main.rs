@@ -11,6 +11,7 @@ mod alerting;
 mod backtest;
 mod bench;
 mod loading;
+mod outbox;
 mod proposing;
 mod recovery;
 mod stores;

@@ -21,6 +21,7 @@ mod interruptions;
 mod interventions;
 mod kill_switches;
 mod many_orders;
+mod outbox;
 mod paper_venue;
 mod proposals;
 mod recovery;

@@ -102,6 +102,15 @@ pub(crate) struct Instrument {
     pub(crate) lot: Decimal,
 }
 
+/// What the account held from a time on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Balance {
+    since_ms: i64,
+    cash_free: Money,
+    cash_locked: Money,
+    holdings: BTreeMap<AssetId, Holding>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Market {
     begin: Timestamp,
@@ -111,6 +120,8 @@ pub(crate) struct Market {
     pub(crate) cash_free: Money,
     cash_locked: Money,
     holdings: BTreeMap<AssetId, Holding>,
+    /// Every balance that there was, for answers of the past; the first since ever.
+    balances: Vec<Balance>,
     on_the_way: Vec<(i64, Sent)>,
     pub(crate) orders: Vec<Taken>,
     pub(crate) arrivals: Vec<Arrival>,
@@ -132,6 +143,12 @@ impl Market {
             cash_free: opening.cash_free,
             cash_locked: opening.cash_locked,
             holdings: opening.holdings.clone(),
+            balances: vec![Balance {
+                since_ms: i64::MIN,
+                cash_free: opening.cash_free,
+                cash_locked: opening.cash_locked,
+                holdings: opening.holdings.clone(),
+            }],
             on_the_way: Vec::new(),
             orders: Vec::new(),
             arrivals: Vec::new(),
@@ -178,6 +195,7 @@ impl Market {
             let status = if filled == order.quantity { VenueOrderStatus::Filled } else { VenueOrderStatus::Cancelled };
             order.states.push((at_ms, status, filled));
         }
+        self.note_balance(at_ms);
     }
 
     pub(crate) fn arrive_later(&mut self, at_ms: i64, sent: Sent) {
@@ -197,6 +215,7 @@ impl Market {
             Ok(None) => Fate::Accepted { order: self.open(at_ms, &sent.request, half) },
         };
         self.arrivals.push(Arrival { at_ms, at, sent, fate: fate.clone() });
+        self.note_balance(at_ms);
         match fate {
             Fate::Accepted { order } | Fate::Replayed { order } => {
                 Ok(self.orders[order].seen_at(at_ms).expect("it has a first state"))
@@ -297,13 +316,26 @@ impl Market {
         }
     }
 
-    pub(crate) fn account(&mut self, now_ms: i64) -> AccountSnapshot {
+    /// The account as it was at a time that is over, or is.
+    pub(crate) fn account(&mut self, now_ms: i64, as_of_ms: i64) -> AccountSnapshot {
         self.advance(now_ms);
+        let seen =
+            self.balances.iter().rev().find(|balance| balance.since_ms <= as_of_ms).expect("the first is of ever");
         AccountSnapshot {
             observed_at: self.begin + SignedDuration::from_millis(now_ms),
-            cash_free: self.cash_free,
-            cash_locked: self.cash_locked,
-            holdings: self.holdings.clone(),
+            cash_free: seen.cash_free,
+            cash_locked: seen.cash_locked,
+            holdings: seen.holdings.clone(),
+        }
+    }
+
+    fn note_balance(&mut self, since_ms: i64) {
+        let Self { cash_free, cash_locked, .. } = *self;
+        let same = |last: &Balance| (last.cash_free, last.cash_locked) == (cash_free, cash_locked);
+        // Units move against cash, so cash alone tells whether anything changed.
+        if !self.balances.last().is_some_and(same) {
+            let holdings = self.holdings.clone();
+            self.balances.push(Balance { since_ms, cash_free, cash_locked, holdings });
         }
     }
 

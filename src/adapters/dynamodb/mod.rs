@@ -25,8 +25,8 @@
 //! of a run put and delete its lock in their own transaction. One index is left, and nothing is decided by it.
 //!
 //! No identifier contains `#`, so no two keys run into each other. Every item but chunks, days and counters carries `schema`.
-//! `expires_at_s` is the table's TTL attribute; only terminal runs and orders, chunks of such runs, alerts, counters,
-//! and snapshots that are no longer in use, with their chunks, have it.
+//! `expires_at_s` is the table's TTL attribute; only terminal runs and orders, chunks of such runs, orders of an outbox
+//! that have ended, alerts, counters, and snapshots that are no longer in use, with their chunks, have it.
 //!
 //! # Conditions, and the timeline behind each
 //!
@@ -60,6 +60,13 @@
 //!               A and B tell the same run: one put wins and sends, the other leaves the message alone
 //!
 //! count         counted < most: two who count at once cannot both have the last one
+//!
+//! outbox        order and account each: revision = mine − 1, or absent for the first (one transaction)
+//!               two executors take one order: one write wins, the other reads whose it is
+//!               fill and cancellation at once: the second reads what the first left, and is judged by that
+//!               A checks the deadline … freezes … B finds no order and raises the account's revision … A thaws and
+//!               puts: refused, reads that the account is closed to its deadline
+//!               a statement of the account: AND nobody has placed an order since it was read, by the same revision
 //!
 //! commit's day  reserved_notional ≤ limit − mine, in the same transaction: two commits cannot both fit in one gap
 //! ```

@@ -57,7 +57,7 @@ fn buy(
     let (released, bound) = (before.map_or(Money::ZERO, bound), bound(after));
     let paid: Money = fills.iter().map(|fill| fill.price.value_of(fill.quantity) + fill.fee).sum();
     if account.cash_locked < released {
-        return Err(not_bound(after, released, account.cash_locked));
+        return Err(not_bound(after, &released, &account.cash_locked));
     }
     let free = account.cash_free + released;
     let needed = bound + paid;
@@ -80,7 +80,7 @@ fn sell(
     let sold: Quantity = fills.iter().map(|fill| fill.quantity).sum();
     let holding = account.holdings.get(&after.asset).copied().unwrap_or_default();
     if holding.locked < released {
-        return Err(not_bound(after, released, holding.locked));
+        return Err(not_bound(after, &released, &holding.locked));
     }
     let free = holding.free + released;
     let needed = bound + sold;
@@ -98,7 +98,7 @@ fn sell(
     Ok(())
 }
 
-fn not_bound(order: &OutboxOrder, needed: impl ToString, bound: impl ToString) -> Shortfall {
+fn not_bound(order: &OutboxOrder, needed: &impl ToString, bound: &impl ToString) -> Shortfall {
     let (needed, bound) = (needed.to_string(), bound.to_string());
     Shortfall::NotBound { client_order_id: order.client_order_id.clone(), needed, bound }
 }

@@ -14,12 +14,17 @@
 //!        ─▶ bytes, in chunks ─▶ snapshots, one transaction for up to a hundred ─▶ a date of purge on what they replace
 //! ```
 //!
+//! Cash and holdings change with every fill, so they are no snapshots: they are stated once to the outbox, and again
+//! where the case says when they were so ([`store_accounts`]).
+//!
 //! A load that is cut off leaves bytes without a snapshot, which nobody reads; the next one goes on from there.
 
+mod accounts;
 mod comparison;
 mod reading;
 mod storing;
 
+pub use accounts::{AccountOutcome, LoadedAccount, store_accounts};
 pub use comparison::{LoadOutcome, LoadedInput};
 pub use reading::{load_case, load_files};
 pub use storing::{GradeFile, KEEP_DAYS, check_case, store_case, store_grades};

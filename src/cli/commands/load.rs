@@ -4,7 +4,9 @@ use std::path::Path;
 
 use crate::adapters::clock::SystemClock;
 use crate::adapters::dynamodb::DynamoStore;
-use crate::adapters::snapshots::{LoadOutcome, LoadedInput, check_case, store_case};
+use crate::adapters::snapshots::{
+    AccountOutcome, LoadOutcome, LoadedAccount, LoadedInput, check_case, store_accounts, store_case,
+};
 use crate::cli::args::Load;
 use crate::cli::failure::{Failure, most_urgent};
 use crate::cli::occasion::check_folder;
@@ -26,21 +28,21 @@ pub(in crate::cli) async fn load(asked: &Load, path: &StorePath, output: &Output
     let (mut cases, mut codes) = (Vec::new(), Vec::new());
     for folder in &asked.cases {
         let shown = folder.display().to_string();
-        let (inputs, error) = match loading.case(folder).await {
-            Ok(inputs) => (inputs, None),
-            Err(failure) => {
-                let failure = failure.about(&shown);
-                output.tell(&failure);
-                (Vec::new(), Some(failure.report()))
-            }
-        };
+        let (mut inputs, mut accounts) = (Vec::new(), Vec::new());
+        let done = loading.case(folder, &mut inputs, &mut accounts).await;
+        let error = done.err().map(|failure| {
+            let failure = failure.about(&shown);
+            output.tell(&failure);
+            failure.report()
+        });
         codes.push(error.as_ref().map_or(0, |error| error.exit_code));
         cases.push(LoadedCase {
             case: shown,
             portfolio: inputs.first().map(|input| input.snapshot.portfolio.to_string()),
             store: path.display(),
-            stored: error.is_none() && !asked.check,
+            stored: !inputs.is_empty() && !asked.check,
             inputs: inputs.iter().map(published).collect(),
+            accounts: accounts.iter().map(published_account).collect(),
             error,
         });
     }
@@ -61,7 +63,13 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    async fn case(&mut self, folder: &Path) -> Result<Vec<LoadedInput>, Failure> {
+    /// Tells in the two lists what was done before anything failed.
+    async fn case(
+        &mut self,
+        folder: &Path,
+        inputs: &mut Vec<LoadedInput>,
+        accounts: &mut Vec<LoadedAccount>,
+    ) -> Result<(), Failure> {
         check_folder(folder)?;
         let shown = folder.display();
         let progress = Progress::start(!self.output.is_json(), format!("loading {shown}"));
@@ -73,7 +81,8 @@ impl Loading<'_> {
                 None => self.path.look().await?,
             };
             self.store = store;
-            return Ok(check_case(self.store.as_ref().map(OpenStore::store), folder, now, tell).await?);
+            *inputs = check_case(self.store.as_ref().map(OpenStore::store), folder, now, tell).await?;
+            return Ok(());
         }
         if self.store.is_none() && !self.path.exists() {
             check_case::<DynamoStore>(None, folder, now, tell).await?;
@@ -82,10 +91,21 @@ impl Loading<'_> {
             Some(store) => store,
             None => self.path.open().await?,
         };
-        let stored = store_case(store.store(), folder, now, tell).await;
-        self.store = Some(store);
-        Ok(stored?)
+        let store = self.store.insert(store).store();
+        *inputs = store_case(store, folder, now, tell).await?;
+        *accounts = store_accounts(store, folder).await?;
+        refusal(accounts)
     }
+}
+
+/// The files are stored all the same: only the balance is not what the case says.
+fn refusal(accounts: &[LoadedAccount]) -> Result<(), Failure> {
+    let refused = accounts.iter().filter_map(|loaded| match &loaded.outcome {
+        AccountOutcome::Refused(why) => Some(format!("account {}: {why}", loaded.account)),
+        _ => None,
+    });
+    let refused: Vec<String> = refused.collect();
+    if refused.is_empty() { Ok(()) } else { Err(Failure::bad_input(refused.join("\n"), "")) }
 }
 
 async fn list(portfolio: &PortfolioId, path: &StorePath, output: &Output) -> Result<u8, Failure> {
@@ -100,6 +120,18 @@ async fn list(portfolio: &PortfolioId, path: &StorePath, output: &Output) -> Res
     };
     output.say(&Document::StoredSnapshots(stored.clone()), |canvas| text::stored_snapshots(&stored, canvas))?;
     Ok(0)
+}
+
+fn published_account(loaded: &LoadedAccount) -> loading::LoadedAccount {
+    let (outcome, refusal) = match &loaded.outcome {
+        AccountOutcome::Opened => (loading::AccountOutcome::Opened, ""),
+        AccountOutcome::Restated => (loading::AccountOutcome::Restated, ""),
+        AccountOutcome::Unchanged => (loading::AccountOutcome::Unchanged, ""),
+        AccountOutcome::Kept => (loading::AccountOutcome::Kept, ""),
+        AccountOutcome::Refused(why) => (loading::AccountOutcome::Refused, why.as_str()),
+    };
+    let account = loaded.account.to_string();
+    loading::LoadedAccount { account, observed_at: loaded.observed_at, outcome, refusal: refusal.to_owned() }
 }
 
 fn published(input: &LoadedInput) -> loading::LoadedInput {

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::canvas::{Canvas, Line, Tone};
 use super::table::{Column, Grid};
 use super::time;
-use crate::report::loading::{LoadOutcome, LoadedCase, LoadedInput, StoredSnapshot, StoredSnapshots};
+use crate::report::loading::{AccountOutcome, LoadOutcome, LoadedCase, LoadedInput, StoredSnapshot, StoredSnapshots};
 use crate::report::run::count;
 
 /// Most rows of a table that is not asked for in full.
@@ -50,7 +50,19 @@ fn loaded_case(case: &LoadedCase, canvas: &Canvas) -> String {
     let counts = counts.into_iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}"));
     let counts = counts.collect::<Vec<_>>().join(", ");
     let end = if case.stored { "" } else { "; nothing was written" };
-    out + &canvas.fill(&Line::plain("  "), Tone::Plain, &format!("{}: {counts}{end}", count(case.inputs.len(), "file")))
+    let files = format!("{}: {counts}{end}", count(case.inputs.len(), "file"));
+    out.push_str(&canvas.fill(&Line::plain("  "), Tone::Plain, &files));
+    for account in &case.accounts {
+        let tone = match account.outcome {
+            AccountOutcome::Refused => Tone::Bad,
+            AccountOutcome::Kept | AccountOutcome::Unchanged => Tone::Faint,
+            AccountOutcome::Opened | AccountOutcome::Restated => Tone::Good,
+        };
+        let (at, what) = (time(account.observed_at), account.outcome.as_str());
+        let line = Line::plain(format!("  account {}, balance of {at}: ", account.account));
+        out.push_str(&canvas.fill(&line, tone, what));
+    }
+    out
 }
 
 #[must_use]

@@ -38,7 +38,7 @@ pub fn outbox_orders(orders: &[OutboxLine], open_only: bool, canvas: &Canvas) ->
             Line::plain(filled),
             Line::plain(time(order.valid_until)),
             Line::new(tone(order), order.state.to_string()),
-            Line::plain(order.acknowledged_by.as_deref().map_or_else(String::new, |by| canvas.clean(by).to_string())),
+            Line::plain(order.acknowledged_by.as_deref().map_or_else(String::new, |by| canvas.clean(by))),
             Line::plain(order.client_order_id.as_str()),
         ]);
     }

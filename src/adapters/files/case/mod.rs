@@ -219,6 +219,12 @@ impl Case {
         Ok(AccountSnapshot { observed_at, cash_free: entry.cash, cash_locked: entry.cash_locked, holdings })
     }
 
+    /// Does the case say when the account held what it says?
+    #[must_use]
+    pub fn says_when_observed(&self, account: &AccountId) -> bool {
+        self.account(account).is_ok_and(|entry| entry.observed_at.is_some())
+    }
+
     /// The state as the case opens it.
     #[must_use]
     pub fn opening_state(&self) -> PortfolioState {
