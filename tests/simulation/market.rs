@@ -2,7 +2,8 @@
 //! everything that arrived.
 //!
 //! How an order is filled depends on its instrument alone: `ALPHA` and `BETA` at once, `DELTA` in part and the rest is
-//! cancelled a little later, `GAMMA` a little later. A request that comes too late is refused where the venue bounds
+//! cancelled a little later, `GAMMA` a little later. Where orders rest nothing but a part of `DELTA` is filled at once,
+//! and everything else after a long while. A request that comes too late is refused where the venue bounds
 //! late requests, and taken like any other where it does not.
 
 use std::collections::BTreeMap;
@@ -14,8 +15,12 @@ use index_rebalancer::model::{
 use index_rebalancer::ports::venue::{Duplicates, Fill, OrderRequest, Promise, Sought, VenueOrder, VenueOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::scenario::Class;
+
 /// How long an order stays open before what is left of it is filled or cancelled.
 const OPEN_MS: i64 = 700;
+/// The same where orders rest: longer than a phase of a run waits.
+const REST_MS: i64 = 40_000;
 
 /// A request on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +120,7 @@ struct Balance {
 pub(crate) struct Market {
     begin: Timestamp,
     promise: Promise,
+    rests: bool,
     fee: Rate,
     instruments: Arc<BTreeMap<InstrumentId, Instrument>>,
     pub(crate) cash_free: Money,
@@ -138,6 +144,7 @@ impl Market {
         Self {
             begin,
             promise,
+            rests: false,
             fee,
             instruments: Arc::new(instruments),
             cash_free: opening.cash_free,
@@ -156,8 +163,8 @@ impl Market {
     }
 
     /// The same market at another venue.
-    pub(crate) fn promising(self, promise: Promise) -> Self {
-        Self { promise, ..self }
+    pub(crate) fn of_class(self, class: Class) -> Self {
+        Self { promise: class.promise(), rests: class.rests, ..self }
     }
 
     /// Deals with everything that was due until now, in the order of time.
@@ -258,10 +265,12 @@ impl Market {
     fn open(&mut self, at_ms: i64, request: &OrderRequest, half: bool) -> usize {
         let index = self.orders.len();
         let name = request.instrument.as_str();
+        let open_ms = if self.rests { REST_MS } else { OPEN_MS };
         let (share, ends) = match name {
-            _ if half => ("0.5", Some((at_ms + OPEN_MS, false))),
-            "DELTAUSDT" => ("0.8", Some((at_ms + OPEN_MS, false))),
-            "GAMMAUSDT" => ("0", Some((at_ms + OPEN_MS, true))),
+            _ if half => ("0.5", Some((at_ms + open_ms, false))),
+            "DELTAUSDT" => ("0.8", Some((at_ms + open_ms, false))),
+            "GAMMAUSDT" => ("0", Some((at_ms + open_ms, true))),
+            _ if self.rests => ("0", Some((at_ms + open_ms, true))),
             _ => ("1", None),
         };
         let lot = self.instruments[&request.instrument].lot;

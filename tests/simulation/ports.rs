@@ -238,6 +238,7 @@ pub(crate) struct SimVenue {
     pub(crate) clock: SimClock,
     pub(crate) id: VenueId,
     pub(crate) promise: Promise,
+    pub(crate) rests: bool,
     pub(crate) bug: Option<Bug>,
 }
 
@@ -302,6 +303,10 @@ impl Venue for SimVenue {
 
     fn promise(&self) -> Promise {
         self.promise
+    }
+
+    fn orders_rest(&self) -> bool {
+        self.rests
     }
 
     async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {
