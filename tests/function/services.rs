@@ -38,7 +38,7 @@ impl Services {
         self.permissions.lock().expect("not poisoned").iter().cloned().collect()
     }
 
-    /// How often the secret was read.
+    /// How often the value in force was read.
     pub(crate) fn readings(&self) -> usize {
         let all = self.permissions.lock().expect("not poisoned");
         all.iter().filter(|it| it.action == "secretsmanager:GetSecretValue").count()
@@ -57,9 +57,13 @@ fn answer(request: &Message, noted: &Mutex<Vec<Permission>>, readings: &Mutex<Ve
         note("sns:Publish", "topic");
         return Message::answer(200, &[("content-type", "text/xml")], TAKEN.as_bytes());
     };
-    note(&target.replacen("secretsmanager.", "secretsmanager:", 1), "secret");
     let asked: Value = serde_json::from_slice(&request.body).expect("JSON");
-    assert_eq!(asked["VersionStage"], "AWSCURRENT", "no other stage is read by a run");
+    if asked["VersionStage"] == "AWSPREVIOUS" {
+        // It was never rotated before.
+        return secrets_answer(400, &json!({ "__type": "ResourceNotFoundException", "Message": "no such stage" }));
+    }
+    assert_eq!(asked["VersionStage"], "AWSCURRENT", "the stage that is not in force yet is never read");
+    note(&target.replacen("secretsmanager.", "secretsmanager:", 1), "secret");
     let mut readings = readings.lock().expect("not poisoned");
     let reading = if readings.len() > 1 { readings.remove(0) } else { readings[0].clone() };
     let (status, body) = match reading {
@@ -70,5 +74,9 @@ fn answer(request: &Message, noted: &Mutex<Vec<Permission>>, readings: &Mutex<Ve
         }
         Reading::Refused(code) => (400, json!({ "__type": code, "Message": "the key is not to be used" })),
     };
+    secrets_answer(status, &body)
+}
+
+fn secrets_answer(status: u16, body: &Value) -> Message {
     Message::answer(status, &[("content-type", "application/x-amz-json-1.1")], body.to_string().as_bytes())
 }
