@@ -11,7 +11,7 @@ use crate::ports::counter::Counters;
 
 /// Works on a run and tells what came of it: its own alerts, and those of runs that held the account before, which may
 /// have been finished first. Answers with what was told as well. `policy`: the one that a run without a plan was to
-/// follow, where that is known.
+/// follow, where that is known. `work` is best boxed: it is a large future.
 pub async fn with_alerts<S, N>(
     store: &S,
     notifier: &N,
@@ -24,7 +24,7 @@ where
     N: Notifier,
 {
     let holders = holders(store, run).await.unwrap_or_default();
-    let attempted = Box::pin(work).await;
+    let attempted = work.await;
     let mut told = Vec::new();
     for holder in holders {
         told.push(tell_run(&holder, None, Seen::Nothing, store, notifier, &SystemClock).await);

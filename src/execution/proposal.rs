@@ -192,5 +192,5 @@ fn given<S, V, C: Clock>(
 
 fn held_by<S, V, C: Clock>(ports: &Ports<'_, S, V, C>, run: &RunItem, claim_token: uuid::Uuid) -> RunItem {
     let (lease_until, updated_at) = (claim::lease_end(ports), ports.clock.now());
-    RunItem { claim_token, lease_until, updated_at, ..run.clone() }
+    RunItem { lease_until, claim_token, updated_at, ..run.clone() }
 }

@@ -124,7 +124,7 @@ impl Configuration {
             let remedy = "leave it out, or set REBALANCE_ENVIRONMENT to paper";
             return Err(refused("REBALANCE_PAPER_CLOCK", "live runs have the real time", remedy));
         }
-        let window = minutes(&variable, "REBALANCE_EVENT_WINDOW_MINUTES", LONGEST_WINDOW_MINUTES)?;
+        let window = minutes(variable, "REBALANCE_EVENT_WINDOW_MINUTES", LONGEST_WINDOW_MINUTES)?;
         let region = required("AWS_REGION", "Lambda sets it; elsewhere set it to the region of the table")?;
         Ok(Self {
             table: required("REBALANCE_TABLE", "set it to the name of the table")?,
@@ -135,10 +135,10 @@ impl Configuration {
                 region: variable("REBALANCE_REGION").or_else(|| Some(region.clone())),
             },
             window_minutes: window.unwrap_or(DEFAULT_WINDOW_MINUTES),
-            proposal_minutes: minutes(&variable, "REBALANCE_PROPOSAL_MINUTES", LONGEST_WINDOW_MINUTES)?,
-            token_metrics: token_metrics(&variable)?,
+            proposal_minutes: minutes(variable, "REBALANCE_PROPOSAL_MINUTES", LONGEST_WINDOW_MINUTES)?,
+            token_metrics: token_metrics(variable)?,
             paper_clock,
-            aws: aws(&variable, region)?,
+            aws: aws(variable, region)?,
         })
     }
 }

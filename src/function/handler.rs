@@ -109,7 +109,7 @@ impl Function {
         let answer = match event::parse(payload, &self.configuration.origin, self.clock.now()) {
             Err(refused) => self.refuse_event(refused),
             Ok(Event::Recover) => self.recover(invocation).await,
-            Ok(Event::Run(event)) => self.run(&event, invocation).await,
+            Ok(Event::Run(event)) => Box::pin(self.run(&event, invocation)).await,
         };
         log_answer(&answer, invocation);
         answer
@@ -140,7 +140,7 @@ impl Function {
         }
         let settings = self.settings(invocation);
         let policy = occasion.case.policy().alerts.as_ref();
-        let work = async { self.work(&occasion, event, &settings).await.unwrap_or_else(Attempted::from) };
+        let work = Box::pin(async { self.work(&occasion, event, &settings).await.unwrap_or_else(Attempted::from) });
         let (attempted, told) =
             with_alerts(&self.clients.store, &self.clients.notifier, &occasion.identity, policy, work).await;
         log_warnings(told, invocation);

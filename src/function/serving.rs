@@ -2,7 +2,7 @@
 //! its words.
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -41,10 +41,10 @@ fn serve() -> Result<(), String> {
     let clients = Clients::new(&configuration).map_err(|error| error.to_string())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("there is no async runtime: {error}"))?;
-    let function = Arc::new(Function::new(configuration, clients));
+    let function = Rc::new(Function::new(configuration, clients));
     function.log_start();
     runtime.block_on(async {
-        let handler = service_fn(move |event: LambdaEvent<String>| answer(Arc::clone(&function), event));
+        let handler = service_fn(move |event: LambdaEvent<String>| answer(Rc::clone(&function), event));
         let service = Runtime::new(handler).layer(MapRequestLayer::new(as_text));
         service.run().await.map_err(|error| format!("the Runtime API ended: {error}"))
     })
@@ -57,7 +57,7 @@ fn as_text(mut invocation: LambdaInvocation) -> LambdaInvocation {
     invocation
 }
 
-async fn answer(function: Arc<Function>, event: LambdaEvent<String>) -> Result<Value, Diagnostic> {
+async fn answer(function: Rc<Function>, event: LambdaEvent<String>) -> Result<Value, Diagnostic> {
     let payload = STANDARD.decode(event.payload).unwrap_or_default();
     let deadline = i64::try_from(event.context.deadline).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
     let invocation = Invocation { request_id: event.context.request_id, deadline };

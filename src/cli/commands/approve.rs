@@ -29,7 +29,7 @@ pub(in crate::cli) async fn approve(asked: &Approve, path: &StorePath, output: &
     let mut telling = Telling::new(output, false);
     let opened = path.open().await?;
     let run = load(opened.store(), found).await?;
-    let work = async { work(&run, intent, asked, opened.store()).await.unwrap_or_else(Attempted::from) };
+    let work = Box::pin(async { work(&run, intent, asked, opened.store()).await.unwrap_or_else(Attempted::from) });
     let (attempted, told) = with_alerts(opened.store(), &alerting, &run.identity, None, work).await;
     alerting.warn(told);
     opened.close().await;

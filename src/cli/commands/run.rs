@@ -50,7 +50,7 @@ pub(in crate::cli) async fn run(
             (Ok(()), Some(opened)) => opened,
             (Ok(()), None) => path.open().await?,
         };
-        let work = work(&occasion, intent, &opened, path, asked.paper_depth, output);
+        let work = Box::pin(work(&occasion, intent, &opened, path, asked.paper_depth, output));
         let policy = occasion.case.policy().alerts.as_ref();
         let (attempted, told) = with_alerts(opened.store(), &alerting, &occasion.identity, policy, work).await;
         alerting.warn(told);
