@@ -117,18 +117,11 @@ impl StorePath {
     pub(super) fn new(argument: Option<&Path>) -> Result<Self, Failure> {
         let given = argument.map(Path::to_owned).or_else(environment::store_path);
         let given = given.unwrap_or_else(|| PathBuf::from(DEFAULT_FOLDER));
-        let place = match given.to_str().and_then(|text| text.strip_prefix(TABLE)) {
-            Some(address) => Place::Table(TableAddress::parse(address).ok_or_else(|| {
-                Failure::new(
-                    ErrorKind::Usage,
-                    format!("{:?} does not name a table", given.display().to_string()),
-                    "write dynamodb:TABLE, dynamodb:TABLE@REGION, or dynamodb:TABLE@http://localhost:8000",
-                )
-            })?),
-            None => {
-                let is_file = given.extension().is_some_and(|extension| extension == "db") || given.is_file();
-                Place::File(if is_file { given } else { given.join(FILE) })
-            }
+        let place = if let Some(address) = given.to_str().and_then(|text| text.strip_prefix(TABLE)) {
+            Place::Table(TableAddress::parse(address).ok_or_else(|| no_table(&given))?)
+        } else {
+            let is_file = given.extension().is_some_and(|extension| extension == "db") || given.is_file();
+            Place::File(if is_file { given } else { given.join(FILE) })
         };
         Ok(Self {
             place,
@@ -219,6 +212,14 @@ impl StorePath {
             )
         })
     }
+}
+
+fn no_table(given: &Path) -> Failure {
+    Failure::new(
+        ErrorKind::Usage,
+        format!("{:?} does not name a table", given.display().to_string()),
+        "write dynamodb:TABLE, dynamodb:TABLE@REGION, or dynamodb:TABLE@http://localhost:8000",
+    )
 }
 
 /// A file that begins otherwise was named by mistake, or is damaged beyond what trying again can mend. One that is

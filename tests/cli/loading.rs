@@ -53,14 +53,14 @@ fn a_case_is_loaded_once_and_listed() {
 #[test]
 fn an_account_is_opened_once_and_restated_only_where_the_case_says_when_it_was_so() {
     let bench = Bench::new();
-    let case = copy_case("fixtures/over-cap-after-rally");
+    let folder = copy_case("fixtures/over-cap-after-rally");
     let edit = |from: &str, to: &str| {
-        let text = fs::read_to_string(case.path().join("case.toml")).expect("a case");
+        let text = fs::read_to_string(folder.path().join("case.toml")).expect("a case");
         assert!(text.contains(from), "no {from:?} in {text}");
-        fs::write(case.path().join("case.toml"), text.replace(from, to)).expect("written");
+        fs::write(folder.path().join("case.toml"), text.replace(from, to)).expect("written");
     };
     let load = |code: i32| {
-        let loaded = bench.json(code, &["load", path(&case)]);
+        let loaded = bench.json(code, &["load", path(&folder)]);
         let account = loaded["cases"][0]["accounts"][0].clone();
         assert_eq!(loaded["cases"][0]["stored"], true);
         (account["outcome"].as_str().expect("an outcome").to_owned(), loaded)
@@ -90,10 +90,10 @@ fn an_account_is_opened_once_and_restated_only_where_the_case_says_when_it_was_s
     // Too long before the prices to say what is held now.
     edit("2025-04-26T01:00:00Z", "2025-04-26T02:00:00Z");
     edit("at = \"2025-04-26T00:00:00Z\"", "at = \"2025-04-30T03:00:00Z\"");
-    let market = case.path().join("market.csv");
+    let market = folder.path().join("market.csv");
     let text = fs::read_to_string(&market).expect("a market");
     fs::write(&market, text.replace("2025-04-26T00:00:00Z", "2025-04-30T03:00:00Z")).expect("written");
-    let told = bench.expect(3, &["load", path(&case)]).err;
+    let told = bench.expect(3, &["load", path(&folder)]).err;
     let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("max_snapshot_skew_hours") && words.contains("the balance of account"), "{told}");
     assert!(is(cash(), 250.0), "nothing was written: {}", cash());
@@ -219,7 +219,7 @@ impl Endpoint {
                     tell.send(address.clone()).expect("somebody waits");
                     let _ = stopped.await;
                 };
-                tokio::select! { _ = serve => {}, () = ready => {} }
+                tokio::select! { () = serve => {}, () = ready => {} }
             });
         });
         let address = told.recv().expect("it starts");

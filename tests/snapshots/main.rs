@@ -1,12 +1,7 @@
 //! Inputs that are stored in the table: that plans made from them are those made from the files, what a second load
 //! changes, and what is refused.
 #![cfg(feature = "local")]
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops where something is not as it must be"
-)]
+#![expect(clippy::expect_used, reason = "a test stops where something is not as it must be")]
 
 mod loading;
 mod purging;

@@ -48,19 +48,25 @@ pub async fn store_accounts<L: OutboxLedger>(
     for account in case.accounts() {
         let statement = case.opening_account(account, begin)?;
         let stored = ledger.load_outbox_account(case.venue(), account).await?;
-        let (observed_at, outcome) = match stored.filter(|_| !case.says_when_observed(account)) {
-            Some(stored) => (stored.observed_at, AccountOutcome::Kept),
-            None => {
-                let outcome = match state_account(ledger, case.venue(), account, &statement).await? {
-                    Stated::Opened => AccountOutcome::Opened,
-                    Stated::Replaced => AccountOutcome::Restated,
-                    Stated::Unchanged => AccountOutcome::Unchanged,
-                    refused => AccountOutcome::Refused(refused.refusal().unwrap_or_default()),
-                };
-                (statement.observed_at, outcome)
-            }
+        let stands = stored.filter(|_| !case.says_when_observed(account));
+        let (observed_at, outcome) = if let Some(stored) = stands {
+            (stored.observed_at, AccountOutcome::Kept)
+        } else {
+            let stated = state_account(ledger, case.venue(), account, &statement).await?;
+            (statement.observed_at, of_statement(&stated))
         };
         loaded.push(LoadedAccount { account: account.clone(), observed_at, outcome });
     }
     Ok(loaded)
+}
+
+fn of_statement(stated: &Stated) -> AccountOutcome {
+    match stated {
+        Stated::Opened => AccountOutcome::Opened,
+        Stated::Replaced => AccountOutcome::Restated,
+        Stated::Unchanged => AccountOutcome::Unchanged,
+        Stated::Older { .. } | Stated::Contradicts { .. } | Stated::OrdersOpen { .. } => {
+            AccountOutcome::Refused(stated.refusal().unwrap_or_default())
+        }
+    }
 }
