@@ -17,7 +17,7 @@ async fn ends_well(action: &'static str, times: usize, fault: Fault) {
         deliveries += 1;
         match sandbox.invoke(stage.scheduled("live")) {
             crate::sandbox::Outcome::Document(document) => break document["runs"][0].clone(),
-            error => assert!(deliveries < 4, "{error:?}"),
+            crate::sandbox::Outcome::Error(error) => assert!(deliveries < 4, "{error:?}"),
         }
     };
     assert_eq!(stage.table.pending_faults(), 0, "the faults have happened");

@@ -14,7 +14,7 @@ impl Message {
     pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Self {
         let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.push_str(&[name, ": ", value, "\r\n"].concat());
         }
         Self { head: head + "\r\n", body: body.to_vec() }
     }

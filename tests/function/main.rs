@@ -11,6 +11,7 @@ mod events;
 mod http;
 mod permissions;
 mod sandbox;
+#[expect(dead_code, reason = "it can do more than these tests need")]
 #[path = "../remote/scripted_server.rs"]
 mod scripted_server;
 mod services;
