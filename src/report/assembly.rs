@@ -8,14 +8,16 @@ use super::certificate::{Check, LimitFamily, OptimalityReport};
 use super::margin::{MarginReport, ShadowPriceReport};
 use super::published::{OrderState, ReasonCode, Role};
 use super::run::{
-    CashReport, CertificateReport, ExclusionReport, ExecutionReport, Loaded, Mode, Occasion, OrderReport, OrderResult,
-    OutcomeKind, OutcomeReport, PositionReport, RegimeReport, RelaxationReport, RunReport, SolverReport, count,
+    ApprovalReport, CashReport, CertificateReport, ExclusionReport, ExecutionReport, Loaded, Mode, Occasion,
+    OrderReport, OrderResult, OutcomeKind, OutcomeReport, PositionReport, RegimeReport, RelaxationReport, RunReport,
+    SolverReport, count,
 };
 use crate::model::policy::GradeKind;
 use crate::model::{AssetId, AssetRecord, Money, Order, PlanningInput, Price, Quantity, Side, Trigger};
 use crate::planning::plan::{Outcome, Position};
 use crate::planning::{AtTheMargin, RebalancePlan, at_the_margin};
 use crate::ports::capability::client_order_id;
+use crate::ports::store::Approval;
 use crate::ports::{OrderRecord, RunRecord};
 
 impl RunReport {
@@ -294,6 +296,7 @@ impl ExecutionReport {
             state: record.state.into(),
             reason: record.reason.clone(),
             plan_digest: record.plan_digest.clone(),
+            approval: record.approval.as_ref().map(ApprovalReport::of),
             sent,
             orders_by_state: by_state,
             bought,
@@ -305,6 +308,17 @@ impl ExecutionReport {
             cash_after: record.account_after.as_ref().map(|account| account.cash_free + account.cash_locked),
             net_asset_value_after: value_after(plan, record),
             needs_attention,
+        }
+    }
+}
+
+impl ApprovalReport {
+    fn of(approval: &Approval) -> Self {
+        let given = approval.given.as_ref();
+        Self {
+            until: approval.until,
+            given_by: given.map(|given| given.operator.clone()),
+            given_at: given.map(|given| given.at),
         }
     }
 }

@@ -23,6 +23,8 @@ pub enum Mode {
     DryRun,
     /// Committed, emitted and settled just now.
     Executed,
+    /// Committed as a proposal: nothing was sent, and nothing is before somebody approves it.
+    Proposed,
     /// The run had ended before; this is its stored result, and no order was sent.
     AlreadyDone,
     /// Read from the store.
@@ -243,6 +245,8 @@ pub struct ExecutionReport {
     /// Why it was aborted; empty otherwise.
     pub reason: String,
     pub plan_digest: Option<String>,
+    /// Absent where the plan needs nobody's word.
+    pub approval: Option<ApprovalReport>,
     /// Orders that went to the venue, whatever became of them there.
     pub sent: usize,
     /// How many orders are in each state.
@@ -261,6 +265,18 @@ pub struct ExecutionReport {
     pub net_asset_value_after: Option<Money>,
     /// Orders at which a person must look: of unknown fate, or never seen by the venue.
     pub needs_attention: usize,
+}
+
+/// How a proposal stands to a person's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ApprovalReport {
+    /// From then on it cannot be given any more.
+    #[schemars(with = "UtcTime")]
+    pub until: Timestamp,
+    /// Who gave it; absent while nobody has.
+    pub given_by: Option<String>,
+    #[schemars(with = "Option<UtcTime>")]
+    pub given_at: Option<Timestamp>,
 }
 
 impl RunReport {

@@ -315,6 +315,7 @@ pub(crate) fn record() -> RunRecord {
         reason: String::new(),
         input: None,
         plan_digest: Some(digest_of(&plan)),
+        approval: None,
         plan: Some(plan),
         orders,
         account_after: Some(account_after),
