@@ -35,8 +35,8 @@ pub mod handling;
 #[cfg(feature = "html")]
 pub mod html;
 pub mod loading;
-pub mod outbox;
 pub mod margin;
+pub mod outbox;
 pub mod published;
 pub mod run;
 #[cfg(feature = "terminal")]
