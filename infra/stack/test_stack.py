@@ -1,0 +1,169 @@
+"""The real template, the real function, the real Runtime API; every call that the function makes is authorized."""
+
+import json
+import unittest
+
+from .clients import client, eventually, fire, invoke, items, log_lines, orders
+from .deployment import ROOT, STACK
+from .rehearsal import PORTFOLIO, event, rehearsed, this_minute
+
+
+class TheStack(unittest.TestCase):
+    """One stack for all of it. Tests run by name: the first one finds a table without runs."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.stack = cls.enterClassContext(rehearsed())
+        cls.emulator = cls.stack.emulator
+        cls.deployment = cls.stack.deployment
+
+    def client(self, service: str):
+        return client(self.emulator, service)
+
+    # --- orders ---
+
+    def test_a_schedule_fires_and_its_orders_are_the_terminals_key_for_key(self) -> None:
+        at = this_minute()
+        planned = self.stack.planned(at)
+        self.assertGreater(len(planned), 10)
+
+        before = items(self.emulator, self.deployment.table)
+        error, report = invoke(self.emulator, self.deployment.dry_run_function, event("dry-run", at))
+        self.assertIsNone(error, report)
+        self.assertEqual(_keys(report), set(planned), "the dry run's orders are not the terminal's")
+        after = items(self.emulator, self.deployment.table)
+        # There is no run yet, so recovery has nothing to write either.
+        self.assertEqual(after, before, "a dry run wrote something")
+
+        fire(self.emulator, f"{STACK}-{PORTFOLIO}", at)
+        stored = eventually("as many orders in the table as planned", lambda: self._all_of(planned))
+        self.assertEqual(stored, planned)
+
+        # Delivered again, by hand: the stored run answers.
+        error, report = invoke(self.emulator, self.deployment.function, event("live", at))
+        self.assertIsNone(error, report)
+        self.assertEqual(orders(self.emulator, self.deployment.table), planned)
+
+    def _all_of(self, planned: dict[str, str]) -> dict[str, str]:
+        stored = orders(self.emulator, self.deployment.table)
+        return stored if len(stored) >= len(planned) else {}
+
+    def test_recovery_is_fired_by_the_emulators_own_schedule(self) -> None:
+        group = f"/aws/lambda/{self.deployment.function}"
+        lines = eventually(
+            "a line of the function about a recovery",
+            lambda: [line for line in log_lines(self.emulator, group) if "recover" in line],
+        )
+        self.assertFalse([line for line in lines if "AccessDenied" in line], lines)
+
+    # --- authorization ---
+
+    def test_the_dry_run_function_cannot_write(self) -> None:
+        denied = {"schema": 1, "portfolio": PORTFOLIO, "mode": "live", "label": "denied"}
+        before = self._runs()
+        _, answer = invoke(self.emulator, self.deployment.dry_run_function, denied)
+        self.assertIn("AccessDenied", json.dumps(answer))
+        self.assertEqual(self._runs(), before)
+        role = self._role("DryRunRole")
+        for action in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"):
+            self.assertEqual(self._may(role, f"dynamodb:{action}", self._table_arn()), "implicitDeny", action)
+        self.assertEqual(self._may(role, "dynamodb:GetItem", self._table_arn()), "allowed")
+
+    def _runs(self) -> list[str]:
+        stored = items(self.emulator, self.deployment.table)
+        return [item["sk"]["S"] for item in stored if item["pk"]["S"].startswith("run#")]
+
+    def test_the_role_allows_what_is_called_and_nothing_else(self) -> None:
+        role, table = self._role("FunctionRole"), self._table_arn()
+        for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem", "Query"):
+            self.assertEqual(self._may(role, f"dynamodb:{action}", table), "allowed", action)
+            self.assertEqual(self._may(role, f"dynamodb:{action}", f"{table}-other"), "implicitDeny", action)
+        for action in ("Scan", "DeleteTable", "UpdateTable", "BatchWriteItem", "CreateTable"):
+            self.assertEqual(self._may(role, f"dynamodb:{action}", table), "implicitDeny", action)
+        secret = self.deployment.outputs["TokenMetricsSecretArn"]
+        # This deployment fetches no grades, so its role reads no key.
+        self.assertEqual(self._may(role, "secretsmanager:GetSecretValue", secret), "implicitDeny")
+        topics = {"AlertTopicArn": "allowed", "PageTopicArn": "implicitDeny"}
+        for topic, expected in topics.items():
+            self.assertEqual(self._may(role, "sns:Publish", self.deployment.outputs[topic]), expected, topic)
+
+    # --- what fails, and who hears of it ---
+
+    def test_an_event_that_keeps_failing_is_a_dead_letter(self) -> None:
+        functions = self.client("lambda")
+        stated = functions.get_function_configuration(FunctionName=self.deployment.function)["Environment"]["Variables"]
+        self._configure({**stated, "REBALANCE_TABLE": "no-such-table"})
+        self.addCleanup(self._configure, stated)
+        failing = {**event("live", this_minute()), "execution_id": "dead-letter"}
+        functions.invoke(FunctionName=self.deployment.function, InvocationType="Event", Payload=json.dumps(failing))
+        queue = self.deployment.outputs["FunctionDeadLettersUrl"]
+        letters = eventually("a dead letter", lambda: self._letters(queue, "dead-letter"))
+        self.assertEqual(letters[0]["requestPayload"], failing)
+
+    def _configure(self, variables: dict[str, str]) -> None:
+        functions = self.client("lambda")
+        functions.update_function_configuration(
+            FunctionName=self.deployment.function, Environment={"Variables": variables}
+        )
+        functions.get_waiter("function_updated_v2").wait(FunctionName=self.deployment.function)
+
+    def _letters(self, queue: str, mark: str) -> list[dict]:
+        received = self.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=1)
+        return [json.loads(found["Body"]) for found in received.get("Messages", []) if mark in found["Body"]]
+
+    def test_every_schedule_keeps_what_it_could_not_deliver(self) -> None:
+        scheduler = self.client("scheduler")
+        queue = f"{STACK}-schedule-dead-letters"
+        names = {found["Name"] for found in scheduler.list_schedules(GroupName=STACK)["Schedules"]}
+        self.assertEqual(names, {f"{STACK}-{PORTFOLIO}", f"{STACK}-recover"})
+        role = self._role("SchedulerRole")
+        for name in names:
+            target = scheduler.get_schedule(Name=name, GroupName=STACK)["Target"]
+            dead_letters = target["DeadLetterConfig"]["Arn"]
+            self.assertTrue(dead_letters.endswith(f":{queue}"), dead_letters)
+            self.assertTrue(target["RoleArn"].endswith(f"/{role.rsplit('/', 1)[1]}"))
+            self.assertEqual(self._may(role, "sqs:SendMessage", dead_letters), "allowed")
+            self.assertEqual(self._may(role, "lambda:InvokeFunction", target["Arn"]), "allowed")
+
+    def test_every_alarm_pages(self) -> None:
+        alarms = self.client("cloudwatch").describe_alarms()["MetricAlarms"]
+        expected = {f"{STACK}-{name}-{PORTFOLIO}" for name in ("RunMissing", "RunAborted", "OrderUnknown", "OrderRejected")}
+        expected |= {
+            f"{STACK}-{name}"
+            for name in ("RecoverMissing", "FunctionErrors", "FunctionThrottles", "FunctionDeadLetter", "ScheduleDeadLetter")
+        }
+        self.assertEqual({alarm["AlarmName"] for alarm in alarms}, expected)
+        for alarm in alarms:
+            self.assertEqual(alarm["AlarmActions"], [self.deployment.outputs["PageTopicArn"]], alarm["AlarmName"])
+
+    # --- what is kept ---
+
+    def test_table_and_its_stream_are_as_the_store_wants_them(self) -> None:
+        table = self.client("dynamodb").describe_table(TableName=self.deployment.table)["Table"]
+        self.assertEqual(table["StreamSpecification"], {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
+        self.assertEqual([index["IndexName"] for index in table["GlobalSecondaryIndexes"]], ["runs_by_portfolio"])
+        # MiniStack takes no TTL from a template; infra/tests compares it with the store's own.
+
+    # --- names ---
+
+    def _role(self, logical_id: str) -> str:
+        found = self.client("cloudformation").describe_stack_resource(StackName=STACK, LogicalResourceId=logical_id)
+        name = found["StackResourceDetail"]["PhysicalResourceId"]
+        return self.client("iam").get_role(RoleName=name)["Role"]["Arn"]
+
+    def _table_arn(self) -> str:
+        return self.client("dynamodb").describe_table(TableName=self.deployment.table)["Table"]["TableArn"]
+
+    def _may(self, role: str, action: str, resource: str) -> str:
+        answer = self.client("iam").simulate_principal_policy(
+            PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource]
+        )
+        return answer["EvaluationResults"][0]["EvalDecision"]
+
+
+def _keys(document: dict) -> set[str]:
+    return {order["client_order_id"] for run in document["runs"] for order in run["run"]["orders"]}
+
+
+if __name__ == "__main__":
+    unittest.main()
