@@ -62,9 +62,10 @@ def aws(emulator: Emulator, *words: str) -> str:
     return run(emulator, ["aws", "--output", "json", *words])
 
 
-def run(emulator: Emulator, words: list[str]) -> str:
-    """A command that speaks to the emulator. Its standard output."""
-    done = subprocess.run(words, env=emulator.environment(), capture_output=True, text=True, cwd=ROOT, check=False)
+def run(emulator: Emulator, words: list[str], variables: dict[str, str] | None = None) -> str:
+    """A command that speaks to the emulator, with more variables if they are given. Its standard output."""
+    environment = emulator.environment() | (variables or {})
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(words)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout

@@ -10,11 +10,14 @@ import time
 import urllib.request
 from pathlib import Path
 
-REGION = "eu-central-1"
+# A region that version 1 of the AWS command line has no old address of SQS for: it would prefer that to the endpoint.
+REGION = "eu-central-2"
 ACCOUNT = "000000000000"
 # Whoever signs with these is the account's root; the function gets credentials of its own role.
 ROOT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 READY_WITHIN_S = 60
+# Where `rebalance` is.
+BUILT = Path(__file__).resolve().parents[2] / "target/debug"
 
 
 class Emulator:
@@ -52,7 +55,7 @@ class Emulator:
     def environment(self) -> dict[str, str]:
         """For commands of this machine that shall speak to the emulator, as root."""
         return {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(BUILT), os.environ["PATH"]]),
             "HOME": os.environ.get("HOME", "/"),
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,

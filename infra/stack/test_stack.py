@@ -3,8 +3,11 @@
 import json
 import unittest
 
+import rendering
+import runbook
+
 from .clients import client, eventually, fire, invoke, items, log_lines, orders
-from .deployment import ROOT, STACK
+from .deployment import STACK, run
 from .rehearsal import PORTFOLIO, event, rehearsed, this_minute
 
 
@@ -130,11 +133,22 @@ class TheStack(unittest.TestCase):
         expected = {f"{STACK}-{name}-{PORTFOLIO}" for name in ("RunMissing", "RunAborted", "OrderUnknown", "OrderRejected")}
         expected |= {
             f"{STACK}-{name}"
-            for name in ("RecoverMissing", "FunctionErrors", "FunctionThrottles", "FunctionDeadLetter", "ScheduleDeadLetter")
+            for name in ("EventRefused", "RecoverMissing", "FunctionErrors", "FunctionThrottles", "FunctionDeadLetter", "ScheduleDeadLetter")
         }
         self.assertEqual({alarm["AlarmName"] for alarm in alarms}, expected)
         for alarm in alarms:
             self.assertEqual(alarm["AlarmActions"], [self.deployment.outputs["PageTopicArn"]], alarm["AlarmName"])
+
+    def test_the_runbook_begins_each_alarm_with_commands_that_work(self) -> None:
+        sections = runbook.sections(runbook.RUNBOOK.read_text())
+        (names,) = runbook.blocks(sections["Before anything"])
+        alarms = [name for name in sections if f"-{name}" in rendering.TEMPLATE.read_text()]
+        self.assertGreaterEqual(len(alarms), 10)
+        variables = {"STACK": STACK, "PORTFOLIO": PORTFOLIO}
+        for alarm in alarms:
+            with self.subTest(alarm):
+                script = f"set -euo pipefail\n{names}{runbook.blocks(sections[alarm])[0]}"
+                self.assertTrue(run(self.emulator, ["bash", "-c", script], variables))
 
     # --- what is kept ---
 

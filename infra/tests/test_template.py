@@ -17,7 +17,7 @@ ENVIRONMENTS = {file.stem: rendering.parameters(file) for file in sorted((INFRA 
 RENDERED = {name: rendering.render(TEMPLATE, chosen) for name, chosen in ENVIRONMENTS.items()}
 # What the function writes, see its own documentation.
 METRICS = {"RunsDone", "RunsAborted", "OrdersSent", "OrdersUnknown", "OrdersRejected", "Turnover", "SolveMilliseconds"}
-METRICS |= {"OldestGradeAgeHours", "OptimalityGapBp"}
+METRICS |= {"OldestGradeAgeHours", "OptimalityGapBp", "EventsRefused"}
 KEPT = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SecretsManager::Secret"}
 
 
@@ -146,8 +146,10 @@ class OneEnvironment(unittest.TestCase):
     def test_after_a_restore_works_on_that_table_alone(self) -> None:
         rendered = rendering.render(TEMPLATE, ENVIRONMENTS["live"] | {"RestoredTableName": "restored"})
         for role in ("FunctionRole", "DryRunRole"):
-            (items,) = [found for found in statements(rendered["Resources"][role]) if "Items" in found["Sid"]]
-            self.assertTrue(items["Resource"]["Fn::Sub"].endswith(":table/${RestoredTableName}"))
+            places = [found["Resource"] for found in statements(rendered["Resources"][role]) if "dynamodb" in str(found["Action"])]
+            self.assertEqual(len(places), 2)
+            for place in places:
+                self.assertIn(":table/${RestoredTableName}", place["Fn::Sub"])
 
     def test_pages_by_email_only_where_there_is_an_address(self) -> None:
         self.assertNotIn("PageEmailSubscription", RENDERED["live"]["Resources"])
@@ -155,12 +157,39 @@ class OneEnvironment(unittest.TestCase):
         self.assertIn("PageEmailSubscription", rendered["Resources"])
 
 
-class TheDryRun(unittest.TestCase):
-    def test_may_only_read(self) -> None:
-        calls = RENDERED["live"]["Resources"]["DryRunRole"]["Properties"]["Policies"][0]
-        actions = [action for statement in calls["PolicyDocument"]["Statement"] for action in listed(statement["Action"])]
-        self.assertEqual(set(actions), {"dynamodb:GetItem", "dynamodb:Query"})
+class TheRole(unittest.TestCase):
+    """Against the calls that the function's own tests see on the wire, of which tests/function keeps this list."""
 
+    PLACES = {
+        json.dumps({"Fn::GetAtt": ["Table", "Arn"]}): "table",
+        json.dumps({"Fn::Sub": "${Table.Arn}/index/runs_by_portfolio"}): "index/runs_by_portfolio",
+        json.dumps({"Fn::GetAtt": ["TokenMetricsSecret", "Id"]}): "secret",
+        json.dumps({"Ref": "AlertSecretArns"}): "secret",
+        json.dumps({"Ref": "AlertTopic"}): "topic",
+    }
+
+    def permissions(self, role: str) -> set[tuple[str, str]]:
+        chosen = ENVIRONMENTS["live"] | {"FetchGrades": "true", "AlertSecretArns": "arn:aws:secretsmanager:r:a:secret:hook-1"}
+        calls, _ = rendering.render(TEMPLATE, chosen)["Resources"][role]["Properties"]["Policies"]
+        return {
+            (action, self.PLACES[json.dumps(place)])
+            for statement in calls["PolicyDocument"]["Statement"]
+            for action in listed(statement["Action"])
+            for place in listed(statement["Resource"])
+        }
+
+    def test_allows_every_call_that_is_made_and_no_other(self) -> None:
+        lines = (INFRA / "permissions.txt").read_text().splitlines()
+        called = {tuple(line.split()) for line in lines if line and not line.startswith("#")}
+        self.assertGreater(len(called), 5)
+        self.assertEqual(self.permissions("FunctionRole"), called)
+
+    def test_of_the_dry_run_is_the_part_of_it_that_reads_the_table(self) -> None:
+        reads = {(action, place) for action, place in self.permissions("FunctionRole") if action.startswith(("dynamodb:Get", "dynamodb:Query"))}
+        self.assertEqual(self.permissions("DryRunRole"), reads)
+
+
+class TheDryRun(unittest.TestCase):
     def test_has_no_key_to_spend_credits_with(self) -> None:
         variables = RENDERED["live"]["Resources"]["DryRunFunction"]["Properties"]["Environment"]["Variables"]
         self.assertEqual(variables["REBALANCE_TOKEN_METRICS_SECRET"], "")
