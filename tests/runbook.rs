@@ -29,7 +29,9 @@ fn commands(document: &str) -> Vec<String> {
             found.extend(line.starts_with("rebalance ").then(|| line.to_owned()));
         } else {
             let quoted = line.split('`').skip(1).step_by(2);
-            found.extend(quoted.filter(|text| text.starts_with("rebalance ") && text.contains(" on")).map(str::to_owned));
+            found.extend(
+                quoted.filter(|text| text.starts_with("rebalance ") && text.contains(" on")).map(str::to_owned),
+            );
         }
     }
     found

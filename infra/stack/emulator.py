@@ -16,6 +16,9 @@ ACCOUNT = "000000000000"
 # Whoever signs with these is the account's root; the function gets credentials of its own role.
 ROOT = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 READY_WITHIN_S = 60
+# In the kernel's table of sockets.
+LISTENING = "0A"
+LOOPBACK = "0100007F"
 # Where `rebalance` is.
 BUILT = Path(__file__).resolve().parents[2] / "target/debug"
 
@@ -67,6 +70,18 @@ class Emulator:
             "AWS_PAGER": "",
             **ROOT,
         }
+
+    def listens_on(self) -> set[str]:
+        """Addresses, as the kernel has them: of every socket on which the emulator waits for others."""
+        descriptors = Path(f"/proc/{self.process.pid}/fd").iterdir()
+        own = {os.readlink(descriptor) for descriptor in descriptors if descriptor.exists() or descriptor.is_symlink()}
+        found = set()
+        for table in ("tcp", "tcp6"):
+            for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+                _, local, _, state, *rest = line.split()
+                if state == LISTENING and f"socket:[{rest[5]}]" in own:
+                    found.add(local.split(":")[0])
+        return found
 
     def _own_environment(self) -> dict[str, str]:
         return {

@@ -1,13 +1,16 @@
 """The real template, the real function, the real Runtime API; every call that the function makes is authorized."""
 
+import io
 import json
 import unittest
+import zipfile
 
 import rendering
 import runbook
 
 from .clients import client, eventually, fire, invoke, items, log_lines, orders
-from .deployment import STACK, run
+from .deployment import ROOT, STACK, run
+from .emulator import LOOPBACK
 from .rehearsal import PORTFOLIO, event, rehearsed, this_minute
 
 
@@ -25,31 +28,71 @@ class TheStack(unittest.TestCase):
 
     # --- orders ---
 
-    def test_a_schedule_fires_and_its_orders_are_the_terminals_key_for_key(self) -> None:
+    def test_a_scheduled_run_is_the_terminals_plan_and_outlives_an_update(self) -> None:
         at = this_minute()
         planned = self.stack.planned(at)
         self.assertGreater(len(planned), 10)
+        self._dry_run_is(planned, at)
 
+        fire(self.emulator, f"{STACK}-{PORTFOLIO}", at)
+        first = eventually("orders in the table", lambda: orders(self.emulator, self.deployment.table))
+        self.assertLessEqual(first.items(), planned.items())
+        before = self._delivered_again(at)
+        self.assertNotEqual(before["state"], "done", "an update would find nothing unsettled")
+
+        self._update()
+        after = self._delivered_again(at)
+        self.assertEqual(after["plan_digest"], before["plan_digest"])
+
+        # An executor that fills everything; buys are sent as soon as sells have paid for them.
+        for _ in range(10):
+            executed = self._execute_what_is_open()
+            error, answer = invoke(self.emulator, self.deployment.function, {"schema": 1, "mode": "recover"})
+            self.assertIsNone(error, answer)
+            if not executed:
+                break
+        settled = self._delivered_again(at)
+        self.assertEqual((settled["state"], settled["plan_digest"]), ("done", before["plan_digest"]))
+        self.assertEqual(settled["orders_by_state"], {"filled": len(planned)})
+        self.assertEqual(orders(self.emulator, self.deployment.table), planned)
+        self.assertIn(f"{len(planned)}", self.stack.rebalance("audit", "last"))
+
+    def _dry_run_is(self, planned: dict[str, str], at: str) -> None:
         before = items(self.emulator, self.deployment.table)
         error, report = invoke(self.emulator, self.deployment.dry_run_function, event("dry-run", at))
         self.assertIsNone(error, report)
-        self.assertEqual(_keys(report), set(planned), "the dry run's orders are not the terminal's")
-        after = items(self.emulator, self.deployment.table)
+        keys = {order["client_order_id"] for order in report["runs"][0]["run"]["orders"]}
+        self.assertEqual(keys, set(planned), "the dry run's orders are not the terminal's")
         # There is no run yet, so recovery has nothing to write either.
-        self.assertEqual(after, before, "a dry run wrote something")
+        self.assertEqual(items(self.emulator, self.deployment.table), before, "a dry run wrote something")
 
-        fire(self.emulator, f"{STACK}-{PORTFOLIO}", at)
-        stored = eventually("as many orders in the table as planned", lambda: self._all_of(planned))
-        self.assertEqual(stored, planned)
-
-        # Delivered again, by hand: the stored run answers.
+    def _delivered_again(self, at: str) -> dict:
+        """The same event by hand: the stored run answers. How it is carried out so far."""
         error, report = invoke(self.emulator, self.deployment.function, event("live", at))
         self.assertIsNone(error, report)
-        self.assertEqual(orders(self.emulator, self.deployment.table), planned)
+        return report["runs"][0]["run"]["execution"]
 
-    def _all_of(self, planned: dict[str, str]) -> dict[str, str]:
-        stored = orders(self.emulator, self.deployment.table)
-        return stored if len(stored) >= len(planned) else {}
+    def _update(self) -> None:
+        """Other bytes of the same function, as a new version would be, while orders stand open."""
+        package = io.BytesIO((ROOT / "target/lambda/bootstrap.zip").read_bytes())
+        with zipfile.ZipFile(package, "a") as archive:
+            archive.comment = b"another version"
+        functions = self.client("lambda")
+        was = functions.get_function_configuration(FunctionName=self.deployment.function)["CodeSha256"]
+        functions.update_function_code(FunctionName=self.deployment.function, ZipFile=package.getvalue())
+        functions.get_waiter("function_updated_v2").wait(FunctionName=self.deployment.function)
+        now = functions.get_function_configuration(FunctionName=self.deployment.function)["CodeSha256"]
+        self.assertNotEqual(was, now)
+
+    def _execute_what_is_open(self) -> int:
+        """Acknowledges and fills every open order at its limit. How many those were."""
+        open_orders = json.loads(self.stack.rebalance("orders", "--open", "--format", "json"))["orders"]
+        for order in open_orders:
+            key = order["client_order_id"]
+            self.stack.rebalance("ack", key, "--by", "executor")
+            self.stack.rebalance("fill", key, "--quantity", order["quantity"], "--price", order["limit_price"],
+                                 "--fee", "0", "--fill-id", f"fill-{key}", "--by", "executor")
+        return len(open_orders)
 
     def test_recovery_is_fired_by_the_emulators_own_schedule(self) -> None:
         group = f"/aws/lambda/{self.deployment.function}"
@@ -150,7 +193,10 @@ class TheStack(unittest.TestCase):
                 script = f"set -euo pipefail\n{names}{runbook.blocks(sections[alarm])[0]}"
                 self.assertTrue(run(self.emulator, ["bash", "-c", script], variables))
 
-    # --- what is kept ---
+    # --- the emulator, and what is kept ---
+
+    def test_nobody_else_on_the_network_can_reach_the_emulator(self) -> None:
+        self.assertEqual(self.emulator.listens_on(), {LOOPBACK})
 
     def test_table_and_its_stream_are_as_the_store_wants_them(self) -> None:
         table = self.client("dynamodb").describe_table(TableName=self.deployment.table)["Table"]
@@ -173,10 +219,6 @@ class TheStack(unittest.TestCase):
             PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource]
         )
         return answer["EvaluationResults"][0]["EvalDecision"]
-
-
-def _keys(document: dict) -> set[str]:
-    return {order["client_order_id"] for run in document["runs"] for order in run["run"]["orders"]}
 
 
 if __name__ == "__main__":
