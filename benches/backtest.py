@@ -18,7 +18,8 @@ def main(path: str, schedule: str, fee: float) -> None:
     strategy = bt.Strategy(
         schedule,
         [
-            FREQUENCIES[schedule](run_on_first_date=True),
+            # Left to itself bt rests on the last date, even where every day is due.
+            FREQUENCIES[schedule](run_on_first_date=True, run_on_last_date=schedule == "daily"),
             bt.algos.SelectAll(),
             bt.algos.WeighEqually(),
             bt.algos.Rebalance(),

@@ -4,6 +4,7 @@
 //! * [`store::RunStore`]: runs, plans, orders and locks, each call one atomic step.
 //! * [`venue::Venue`]: balances, placing, finding.
 //! * [`capability`]: what each venue can do, as a table.
+//! * [`outbox`]: orders that wait in a table for an executor.
 //! * [`secret::SecretReader`]: values that nobody may see.
 //! * [`alert`]: who carries a message to people, and who remembers that it was sent.
 //! * [`counter::Counters`]: what may happen so often in a period.
@@ -18,6 +19,7 @@ use crate::planning::RebalancePlan;
 pub mod alert;
 pub mod capability;
 pub mod counter;
+pub mod outbox;
 pub mod secret;
 pub mod store;
 pub mod venue;

@@ -133,6 +133,7 @@ fn venues_are_in_the_classes_of_the_design() {
     assert_eq!(classes.len(), CAPABILITIES.len(), "no venue is there twice");
     for (venue, class) in [
         ("coinbase", Replays),
+        ("outbox", Replays),
         ("binance", DeadlineBounded),
         ("binance-us", DeadlineBounded),
         ("kraken", DeadlineBounded),
@@ -172,6 +173,7 @@ fn a_person_is_told_what_to_look_for_and_where() {
         ("binance", "newClientOrderId 00000000000000000000000000000007"),
         ("coinbase", "client_order_id 00000000-0000-0000-0000-000000000007 in the list of orders"),
         ("hyperliquid", "cloid 0x00000000000000000000000000000007"),
+        ("outbox", "client_order_id 00000000000000000000000000000007"),
         ("paper-exchange", "client order id 00000000000000000000000000000007"),
     ] {
         assert_eq!(capability::where_to_look(&VenueId::new(venue).expect("a venue"), key), expected);
@@ -185,6 +187,8 @@ fn a_venue_that_is_not_in_the_table_promises_nothing_live() {
     for line in CAPABILITIES {
         assert_eq!(promise(line.venue), line.promise());
     }
+    assert_eq!(capability::OUTBOX.promise(), promise("outbox"));
+    assert_eq!(capability::OUTBOX.promise().late_requests.map(|late| late.longest_window_ms), Some(u64::MAX));
     let late = capability::PAPER.promise().late_requests.expect("bounded");
     assert_eq!((late.clock_skew_ms, late.query_lag_ms, late.longest_window_ms), (0, 0, u64::MAX));
 }

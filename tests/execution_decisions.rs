@@ -216,6 +216,28 @@ fn slippage_is_what_fills_cost_beyond_the_plan() {
 }
 
 #[test]
+fn open_buys_bind_more_than_they_are_expected_to_cost() {
+    let plan = plan();
+    let (sell, buy) = (&plan.orders[0], &plan.orders[1]);
+    // 20 at 51 and a thousandth is 1021.02, and 1000 with its cost is expected.
+    let whole = money("1021.02") - buy.notional - buy.estimated_cost;
+    let beyond = |order: &Order, state, filled: &str| {
+        let item = OrderItem { filled_quantity: quantity(filled), ..item(order, state) };
+        gate::bound_beyond_expected(rate("0.001"), [(order, &item)])
+    };
+    assert_eq!(beyond(buy, OrderState::Acknowledged, "0"), whole);
+    assert_eq!(beyond(buy, OrderState::Unknown, "0"), whole, "it may be bound");
+    let half = Money::new(whole.get() / Decimal::from(2)).expect("money");
+    assert_eq!(beyond(buy, OrderState::PartiallyFilled, "10"), half, "of what is left");
+    for state in [OrderState::Filled, OrderState::Cancelled, OrderState::Skipped] {
+        assert_eq!(beyond(buy, state, "0"), Money::ZERO, "{state:?} binds nothing");
+    }
+    assert_eq!(beyond(sell, OrderState::Acknowledged, "0"), Money::ZERO, "a sell binds no cash");
+    let dear = Order { estimated_cost: money("100"), ..buy.clone() };
+    assert_eq!(beyond(&dear, OrderState::Acknowledged, "0"), Money::ZERO, "never less than nothing");
+}
+
+#[test]
 fn the_books_know_what_is_spent_before_the_balance_shows_it() {
     let plan = plan();
     let (sell, buy) = (&plan.orders[0], &plan.orders[1]);

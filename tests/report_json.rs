@@ -7,6 +7,7 @@ use index_rebalancer::report::document::{
     ErrorKind, ErrorReport, KillSwitchReport, PolicyCheck, ReplayReport, RunEntry, RunLine, RunWithoutPlan,
 };
 use index_rebalancer::report::fetching::{FetchOutcome, FetchedGrades, FetchedSet};
+use index_rebalancer::report::outbox::OutboxActReport;
 use index_rebalancer::report::{Difference, Document, Explanation, Mode, RunReport, csv, difference, published};
 use report_sample as sample;
 use serde_json::{Value, json};
@@ -97,6 +98,8 @@ fn every_document() -> Vec<Document> {
             runs: vec![sample::audited(&[]), sample::audited(&sample::FINDINGS)],
             switches: sample::operations::switched().to_vec(),
         },
+        Document::OutboxOrders { orders: sample::outbox::lines() },
+        Document::OutboxAct(Box::new(OutboxActReport { changed: true, order: sample::outbox::lines().remove(2) })),
         Document::FetchedGrades(FetchedGrades {
             case: "fixtures/blue-chip".to_owned(),
             day: "2025-04-16".parse().expect("a day"),

@@ -1,12 +1,13 @@
 //! What reports look like, as plain expected files. `UPDATE_EXPECTED=1 cargo test --test report_text` rewrites
 //! them; look at the difference before committing it.
 #![cfg(feature = "terminal")]
-#![expect(clippy::expect_used, reason = "a test stops where something is not as it must be")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test stops where something is not as it must be")]
 
 mod report_sample;
 
 use std::path::PathBuf;
 
+use index_rebalancer::report::outbox::OutboxActReport;
 use index_rebalancer::report::text::{self, Canvas};
 use index_rebalancer::report::{Difference, Explanation, Mode, RunReport};
 use report_sample as sample;
@@ -194,4 +195,23 @@ fn a_log_and_its_findings() {
         check(&format!("audit-switches-{width}.txt"), &text);
         assert_fits(&text, width);
     }
+}
+
+#[test]
+fn orders_that_wait_for_executors() {
+    let orders = sample::outbox::lines();
+    for width in [80, 160] {
+        let text = text::outbox_orders(&orders, false, &wide(width));
+        check(&format!("outbox-orders-{width}.txt"), &text);
+        assert_fits(&text, width);
+        assert!(!text.contains('\u{1b}'), "a name cannot command the terminal");
+    }
+    assert!(text::outbox_orders(&orders, false, &Canvas { ascii: true, ..wide(80) }).is_ascii());
+    let acts: Vec<String> = [(true, 1), (false, 2)]
+        .into_iter()
+        .map(|(changed, at)| OutboxActReport { changed, order: orders[at].clone() })
+        .map(|report| text::outbox_act(&report, &wide(80)))
+        .collect();
+    check("outbox-acts-80.txt", &acts.join("\n"));
+    assert_fits(&acts.concat(), 80);
 }

@@ -12,6 +12,7 @@ pub mod files;
 pub mod history;
 #[cfg(feature = "https")]
 pub mod https;
+pub mod outbox;
 pub mod paper_venue;
 #[cfg(feature = "rehearsal")]
 pub mod rehearsal;

@@ -7,7 +7,7 @@
 //! * `output`: text or JSON to standard output, errors to standard error.
 //! * `occasion`: case, account and time of one run.
 //! * `store`: the embedded store; opened for writing by `run`, `recover`, `settle`, `abort` and
-//!   `kill-switch`, and by `fetch`, which counts requests in it.
+//!   `kill-switch`, by what is done to orders of an outbox, and by `fetch`, which counts requests in it.
 //! * `handling`: a stored run that is taken up again, by hand or by recovery.
 //! * `rehearsal`: another store and venue, in other processes; only with the feature of this name.
 //! * `progress`: a sign of life where something takes longer than half a second.
@@ -79,6 +79,11 @@ async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure
         Command::Abort(abort) => commands::abort::abort(abort, &store, output).await,
         Command::Audit(audit) => commands::audit::audit(audit, &store, output).await,
         Command::KillSwitch(switch) => commands::kill_switch::kill_switch(switch, &store, output).await,
+        Command::Orders(orders) => commands::outbox::orders(orders, &store, output).await,
+        Command::Ack(ack) => commands::outbox::ack(ack, &store, output).await,
+        Command::Fill(fill) => commands::outbox::fill(fill, &store, output).await,
+        Command::Reject(close) => commands::outbox::reject(close, &store, output).await,
+        Command::Cancel(close) => commands::outbox::cancel(close, &store, output).await,
         Command::Backtest(backtest) => commands::backtest::backtest(backtest, output),
         Command::Fetch(FetchCommand::Grades(fetch)) => commands::fetch::grades(fetch, &store, output).await,
         Command::Completions { shell } => commands::completions::completions(*shell, output),

@@ -48,6 +48,9 @@ pub(super) async fn carry_out<S: RunStore, V: Venue, C: Clock>(
     let run = if run.state == RunState::Planned { begin(ports, run, &plan).await? } else { run };
     let mut emission = Emission::of(ports, run, input, plan).await?;
     emission.phase(Side::Sell).await?;
+    if emission.awaits_sells() {
+        return emission.conclude_if_settled().await;
+    }
     emission.phase(Side::Buy).await?;
     // A sell of unclear fate may have been left behind by its phase: one more look, now that there is nothing to do.
     emission.wait_for(None).await?;
@@ -197,6 +200,15 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         self.ports.clock.now() < attempt.deadline
     }
 
+    /// Sells rest with whoever carries them out, and there is time for their proceeds to come: the buys are left to who
+    /// looks next, who would otherwise find them skipped for want of cash. A stopped run waits for nothing.
+    fn awaits_sells(&self) -> bool {
+        self.ports.venue.orders_rest()
+            && self.run.reason.is_empty()
+            && self.ports.clock.now() < self.plan.valid_until
+            && !self.is_settled(Some(Side::Sell))
+    }
+
     /// Looks at every order of a side (or of both) until each is terminal or the time for it is over.
     async fn wait_for(&mut self, side: Option<Side>) -> Result<(), ExecutionError> {
         let orders: Vec<Order> = self.of_side(side).cloned().collect();
@@ -304,14 +316,18 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
             return Ok(Ok(()));
         }
         let account = self.ports.venue.account(&order.venue_account).await?;
-        let keep = gate::cash_to_keep(&self.input, &self.plan, account.cash_locked);
+        // What this run's own buys have bound is to be spent: it is not the cash that was locked when it was planned.
+        let locked = account.cash_locked.min(self.input.account.cash_locked);
+        let keep = gate::cash_to_keep(&self.input, &self.plan, locked);
         // The plan keeps the buffer at expected prices, and none of it at limit prices. Fills in between have used some
         // of it, and a whole buy given up for those cents would be further from the plan than the buffer is.
-        let keep = (keep - gate::slippage(self.known_orders())).max(Money::ZERO);
+        let fee = self.input.policy.costs.fee;
+        let open = self.known_orders().filter(|(known, _)| known.key != order.key);
+        let unspent = gate::bound_beyond_expected(fee, open);
+        let keep = (keep - gate::slippage(self.known_orders()) - unspent).max(Money::ZERO);
         // What other buys may still cost, whose requests may still arrive, is not there to be spent.
         let others = self.unclear_buys.iter().filter(|(key, _)| **key != order.key);
         let shown = account.cash_free - others.map(|(_, cost)| *cost).sum::<Money>();
-        let fee = self.input.policy.costs.fee;
         let others = self.known_orders().filter(|(known, _)| known.key != order.key);
         let books = gate::cash_by_the_books(self.input.account.cash_free, fee, others);
         Ok(gate::cash_covers(order, fee, books.map_or(shown, |books| shown.min(books)), keep))
@@ -418,9 +434,12 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
             client_order_id: client_order_id(&order.venue, order.key),
             venue_account: order.venue_account.clone(),
             instrument: order.instrument.clone(),
+            asset: order.asset.clone(),
             side: order.side,
             quantity: order.quantity,
             limit_price: order.limit_price,
+            valid_until: order.valid_until,
+            payload_digest: order.payload_digest.clone(),
             signed_at: attempt.signed_at,
             deadline: attempt.deadline,
         };

@@ -221,6 +221,20 @@ pub fn cash_at_limit(order: &Order, fee: Rate) -> Money {
     value + value.times(fee)
 }
 
+/// What open buys bind at their limit prices beyond what they are expected to cost: it comes back when they are filled.
+///
+/// The cash to keep is measured at expected prices, and orders that rest would otherwise be measured at their worst.
+#[must_use]
+pub fn bound_beyond_expected<'a>(fee: Rate, orders: impl IntoIterator<Item = (&'a Order, &'a OrderItem)>) -> Money {
+    let beyond = |(order, item): (&Order, &OrderItem)| {
+        let unfilled = (order.quantity.get() - item.filled_quantity.get()) / order.quantity.get();
+        let of_order = cash_at_limit(order, fee) - order.notional - order.estimated_cost;
+        of_order.times(Rate::new(unfilled).unwrap_or_default()).max(Money::ZERO)
+    };
+    let open = |(order, item): &(&Order, &OrderItem)| order.side == Side::Buy && !order_is_terminal(item.state);
+    orders.into_iter().filter(open).filter(|(order, _)| !order.quantity.is_zero()).map(beyond).sum()
+}
+
 /// Whether free cash covers a buy at its limit price, with its fee, and what is to be kept stays after its expected
 /// cost. Sells need no cash.
 ///

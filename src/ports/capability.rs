@@ -78,7 +78,7 @@ const fn by(field: &'static str, longest_window_ms: u64) -> LateBound {
 }
 
 /// Every venue that is known, by name.
-pub const CAPABILITIES: [Capability; 9] = [
+pub const CAPABILITIES: [Capability; 10] = [
     Capability {
         venue: "binance",
         codec: KeyCodec::Hex,
@@ -152,6 +152,7 @@ pub const CAPABILITIES: [Capability; 9] = [
         lookup: Lookup::Direct,
         late_bound: Some(by("expTime", 60_000)),
     },
+    OUTBOX,
 ];
 
 /// The paper venue, under whatever name it trades: it replays, it reads the clock that its callers read, and it shows
@@ -166,6 +167,19 @@ pub const PAPER: Capability = Capability {
         field: "deadline",
         promised: LateRequests { clock_skew_ms: 0, query_lag_ms: 0, longest_window_ms: u64::MAX },
     }),
+};
+
+/// An outbox, under whatever name it trades: a repeated id returns the original, and a request past its deadline is
+/// refused. Each request has the deadline written in it, and whoever looks for an order and finds none closes the
+/// account to requests that had to arrive by then. Skew covers a clock that is set back; what was taken shows at once,
+/// and the lag only delays a conclusion.
+pub const OUTBOX: Capability = Capability {
+    venue: "outbox",
+    codec: KeyCodec::Hex,
+    field: "client_order_id",
+    duplicates: Duplicates::Replayed,
+    lookup: Lookup::Direct,
+    late_bound: Some(by("deadline", u64::MAX)),
 };
 
 impl Capability {

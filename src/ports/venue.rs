@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountId, AccountSnapshot, InstrumentId, Price, Quantity, Side};
+use crate::model::{AccountId, AccountSnapshot, AssetId, InstrumentId, Price, Quantity, Side};
 use crate::model::{Money, VenueId};
 
 /// A trading venue. Orders are immediate-or-cancel limit orders; good-till-cancelled is not supported.
@@ -28,6 +28,12 @@ pub trait Venue {
 
     /// The executions of an order, oldest first.
     async fn fills(&self, sought: &Sought) -> Result<Vec<Fill>, VenueError>;
+
+    /// Whether an order may rest until its validity ends, because somebody else carries it out; at other venues it has
+    /// its end within moments.
+    fn orders_rest(&self) -> bool {
+        false
+    }
 }
 
 /// What a venue promises.
@@ -68,9 +74,15 @@ pub struct OrderRequest {
     pub client_order_id: String,
     pub venue_account: AccountId,
     pub instrument: InstrumentId,
+    /// What is traded, for venues that keep the account themselves.
+    pub asset: AssetId,
     pub side: Side,
     pub quantity: Quantity,
     pub limit_price: Price,
+    /// Of the order as committed. Where an order rests, nothing of it may be executed after this.
+    pub valid_until: Timestamp,
+    /// SHA-256 of the order as committed, for venues that show it to others.
+    pub payload_digest: String,
     /// The persisted timestamp of the attempt, not the time of the call.
     pub signed_at: Timestamp,
     /// The venue must refuse the request after this.

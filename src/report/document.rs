@@ -14,6 +14,7 @@ use super::difference::{Difference, FieldChange};
 use super::explanation::Explanation;
 use super::fetching::FetchedGrades;
 use super::handling::HandledRun;
+use super::outbox::{OutboxActReport, OutboxLine};
 use super::published::{RunState, UtcTime, UuidText};
 use super::run::RunReport;
 use crate::model::{Money, Weight};
@@ -68,6 +69,12 @@ pub enum Document {
     /// `fetch grades`.
     #[serde(rename = "rebalance/fetched-grades/1")]
     FetchedGrades(FetchedGrades),
+    /// `orders`: those of every outbox, oldest first.
+    #[serde(rename = "rebalance/outbox-orders/1")]
+    OutboxOrders { orders: Vec<OutboxLine> },
+    /// `ack`, `fill`, `reject` and `cancel`.
+    #[serde(rename = "rebalance/outbox-act/1")]
+    OutboxAct(Box<OutboxActReport>),
     /// Any command that failed as a whole.
     #[serde(rename = "rebalance/error/1")]
     Error(ErrorReport),

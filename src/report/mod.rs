@@ -13,6 +13,7 @@
 //! * [`audit`]: a run's log and what its check found.
 //! * [`backtest`]: a policy over a period of the past, and several of them under one question.
 //! * [`fetching`]: what `fetch` brought.
+//! * [`outbox`]: orders that wait for executors, and what was done to one.
 //! * [`document`]: every JSON document that the command line prints, each with its schema name.
 //! * [`published`]: the spellings that documents use.
 //! * [`csv`]: orders and positions for a spreadsheet.
@@ -32,6 +33,7 @@ pub mod fetching;
 pub mod handling;
 #[cfg(feature = "html")]
 pub mod html;
+pub mod outbox;
 pub mod published;
 pub mod run;
 #[cfg(feature = "terminal")]

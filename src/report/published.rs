@@ -104,6 +104,18 @@ published! {
     }
 }
 
+published! {
+    OutboxState of ports::outbox::OutboxState {
+        Open = "open",
+        Acknowledged = "acknowledged",
+        PartiallyFilled = "partially_filled",
+        Filled = "filled",
+        Cancelled = "cancelled",
+        Rejected = "rejected",
+        Expired = "expired",
+    }
+}
+
 /// The schema of a UTC time, for fields whose type knows no JSON Schema.
 #[derive(Debug)]
 pub struct UtcTime;

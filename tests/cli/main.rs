@@ -10,6 +10,7 @@
 mod alerting;
 mod backtest;
 mod bench;
+mod outbox;
 mod recovery;
 mod stores;
 

@@ -20,6 +20,7 @@ mod interruptions;
 mod interventions;
 mod kill_switches;
 mod many_orders;
+mod outbox;
 mod paper_venue;
 mod recovery;
 mod runs;

@@ -11,9 +11,12 @@ fn order(id: u32, side: Side, name: &str, units: &str, limit: &str) -> OrderRequ
         client_order_id: format!("order-{id}"),
         venue_account: account(),
         instrument: format!("{}USDT", name.to_uppercase()).parse().expect("valid"),
+        asset: asset(name),
         side,
         quantity: quantity(units),
         limit_price: price(limit),
+        valid_until: monday() + hours(1),
+        payload_digest: String::new(),
         signed_at: monday(),
         deadline: monday() + seconds(5),
     }

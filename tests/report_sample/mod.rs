@@ -2,6 +2,7 @@
 //! gave way, some assets in the way of things. Prices are of 2025-04-16, rounded.
 
 pub(crate) mod operations;
+pub(crate) mod outbox;
 
 use index_rebalancer::model::{
     AccountId, AccountSnapshot, AssetId, Decimal, Environment, Flow, Holding, InstrumentId, Money, Order, PortfolioId,

@@ -212,7 +212,7 @@ async fn both_stores_answer_alike() {
         let embedded = EmbeddedStore::in_memory().await.expect("opens");
         let shipped = operate_all(embedded.store(), seed).await;
 
-        let market = Scenario::market(CLASSES[0].promise());
+        let market = Scenario::market(CLASSES[0]);
         let world = World::new(begin(), settings().lease_ms, &FaultPlan::default(), None, market, Table::default());
         let worker = world.add_worker(Event::FirstRun, 0);
         let store = SimStore {
@@ -249,7 +249,7 @@ async fn a_laxer_store_is_found_out() {
         let embedded = EmbeddedStore::in_memory().await.expect("opens");
         let shipped = operate_all(embedded.store(), seed).await;
         for slip in slips {
-            let market = Scenario::market(CLASSES[0].promise());
+            let market = Scenario::market(CLASSES[0]);
             let table = Table { slips: [slip].into(), ..Table::default() };
             let world = World::new(begin(), settings().lease_ms, &FaultPlan::default(), None, market, table);
             let worker = world.add_worker(Event::FirstRun, 0);

@@ -76,7 +76,7 @@ pub(crate) enum Kind {
     Place,
     /// A question to the venue about an order, whose answer may lag.
     Question,
-    /// A question to the venue about the account.
+    /// A question to the venue about the account, whose answer may lag.
     Balance,
 }
 
@@ -118,7 +118,7 @@ impl Kind {
         if self == Self::Transaction {
             faults.push(F::TransactionConflict);
         }
-        if matches!(self, Self::Listing | Self::Question) {
+        if matches!(self, Self::Listing | Self::Question | Self::Balance) {
             faults.push(F::StaleAnswer);
         }
         if self == Self::Place {
@@ -139,7 +139,7 @@ impl Kind {
         if self == Self::Transaction {
             faults.extend([F::TransactionConflict, F::FreezeBefore { foreign_steps: 9 }]);
         }
-        if matches!(self, Self::Listing | Self::Question) {
+        if matches!(self, Self::Listing | Self::Question | Self::Balance) {
             faults.push(F::StaleAnswer);
         }
         if self == Self::Place {

@@ -2,7 +2,8 @@
 //! everything that arrived.
 //!
 //! How an order is filled depends on its instrument alone: `ALPHA` and `BETA` at once, `DELTA` in part and the rest is
-//! cancelled a little later, `GAMMA` a little later. A request that comes too late is refused where the venue bounds
+//! cancelled a little later, `GAMMA` a little later. Where orders rest nothing but a part of `DELTA` is filled at once,
+//! and everything else after a long while. A request that comes too late is refused where the venue bounds
 //! late requests, and taken like any other where it does not.
 
 use std::collections::BTreeMap;
@@ -14,8 +15,12 @@ use index_rebalancer::model::{
 use index_rebalancer::ports::venue::{Duplicates, Fill, OrderRequest, Promise, Sought, VenueOrder, VenueOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::scenario::Class;
+
 /// How long an order stays open before what is left of it is filled or cancelled.
 const OPEN_MS: i64 = 700;
+/// The same where orders rest: longer than a phase of a run waits.
+const REST_MS: i64 = 40_000;
 
 /// A request on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,15 +107,27 @@ pub(crate) struct Instrument {
     pub(crate) lot: Decimal,
 }
 
+/// What the account held from a time on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Balance {
+    since_ms: i64,
+    cash_free: Money,
+    cash_locked: Money,
+    holdings: BTreeMap<AssetId, Holding>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Market {
     begin: Timestamp,
     promise: Promise,
+    rests: bool,
     fee: Rate,
     instruments: Arc<BTreeMap<InstrumentId, Instrument>>,
     pub(crate) cash_free: Money,
     cash_locked: Money,
     holdings: BTreeMap<AssetId, Holding>,
+    /// Every balance that there was, for answers of the past; the first since ever.
+    balances: Vec<Balance>,
     on_the_way: Vec<(i64, Sent)>,
     pub(crate) orders: Vec<Taken>,
     pub(crate) arrivals: Vec<Arrival>,
@@ -127,11 +144,18 @@ impl Market {
         Self {
             begin,
             promise,
+            rests: false,
             fee,
             instruments: Arc::new(instruments),
             cash_free: opening.cash_free,
             cash_locked: opening.cash_locked,
             holdings: opening.holdings.clone(),
+            balances: vec![Balance {
+                since_ms: i64::MIN,
+                cash_free: opening.cash_free,
+                cash_locked: opening.cash_locked,
+                holdings: opening.holdings.clone(),
+            }],
             on_the_way: Vec::new(),
             orders: Vec::new(),
             arrivals: Vec::new(),
@@ -139,8 +163,8 @@ impl Market {
     }
 
     /// The same market at another venue.
-    pub(crate) fn promising(self, promise: Promise) -> Self {
-        Self { promise, ..self }
+    pub(crate) fn of_class(self, class: Class) -> Self {
+        Self { promise: class.promise(), rests: class.rests, ..self }
     }
 
     /// Deals with everything that was due until now, in the order of time.
@@ -178,6 +202,7 @@ impl Market {
             let status = if filled == order.quantity { VenueOrderStatus::Filled } else { VenueOrderStatus::Cancelled };
             order.states.push((at_ms, status, filled));
         }
+        self.note_balance(at_ms);
     }
 
     pub(crate) fn arrive_later(&mut self, at_ms: i64, sent: Sent) {
@@ -197,6 +222,7 @@ impl Market {
             Ok(None) => Fate::Accepted { order: self.open(at_ms, &sent.request, half) },
         };
         self.arrivals.push(Arrival { at_ms, at, sent, fate: fate.clone() });
+        self.note_balance(at_ms);
         match fate {
             Fate::Accepted { order } | Fate::Replayed { order } => {
                 Ok(self.orders[order].seen_at(at_ms).expect("it has a first state"))
@@ -239,10 +265,12 @@ impl Market {
     fn open(&mut self, at_ms: i64, request: &OrderRequest, half: bool) -> usize {
         let index = self.orders.len();
         let name = request.instrument.as_str();
+        let open_ms = if self.rests { REST_MS } else { OPEN_MS };
         let (share, ends) = match name {
-            _ if half => ("0.5", Some((at_ms + OPEN_MS, false))),
-            "DELTAUSDT" => ("0.8", Some((at_ms + OPEN_MS, false))),
-            "GAMMAUSDT" => ("0", Some((at_ms + OPEN_MS, true))),
+            _ if half => ("0.5", Some((at_ms + open_ms, false))),
+            "DELTAUSDT" => ("0.8", Some((at_ms + open_ms, false))),
+            "GAMMAUSDT" => ("0", Some((at_ms + open_ms, true))),
+            _ if self.rests => ("0", Some((at_ms + open_ms, true))),
             _ => ("1", None),
         };
         let lot = self.instruments[&request.instrument].lot;
@@ -297,13 +325,26 @@ impl Market {
         }
     }
 
-    pub(crate) fn account(&mut self, now_ms: i64) -> AccountSnapshot {
+    /// The account as it was at a time that is over, or is.
+    pub(crate) fn account(&mut self, now_ms: i64, as_of_ms: i64) -> AccountSnapshot {
         self.advance(now_ms);
+        let seen =
+            self.balances.iter().rev().find(|balance| balance.since_ms <= as_of_ms).expect("the first is of ever");
         AccountSnapshot {
             observed_at: self.begin + SignedDuration::from_millis(now_ms),
-            cash_free: self.cash_free,
-            cash_locked: self.cash_locked,
-            holdings: self.holdings.clone(),
+            cash_free: seen.cash_free,
+            cash_locked: seen.cash_locked,
+            holdings: seen.holdings.clone(),
+        }
+    }
+
+    fn note_balance(&mut self, since_ms: i64) {
+        let Self { cash_free, cash_locked, .. } = *self;
+        let same = |last: &Balance| (last.cash_free, last.cash_locked) == (cash_free, cash_locked);
+        // Units move against cash, so cash alone tells whether anything changed.
+        if !self.balances.last().is_some_and(same) {
+            let holdings = self.holdings.clone();
+            self.balances.push(Balance { since_ms, cash_free, cash_locked, holdings });
         }
     }
 

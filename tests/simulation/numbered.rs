@@ -30,7 +30,7 @@ fn every_call_of_a_port_is_a_numbered_step() {
     let run = history.table.runs.values().next().expect("a run").clone();
     let order = history.table.orders.values().next().expect("an order").clone();
     let entry = history.table.log.values().next().expect("an entry").clone();
-    let market = Scenario::market(CLASSES[0].promise());
+    let market = Scenario::market(CLASSES[0]);
     let world = World::new(begin(), settings().lease_ms, &FaultPlan::default(), None, market, Table::default());
     let worker = world.add_worker(Event::FirstRun, 0);
     let store = SimStore {
@@ -46,6 +46,7 @@ fn every_call_of_a_port_is_a_numbered_step() {
         clock: SimClock { world: Rc::clone(&world), worker },
         id: run.identity.venue.clone(),
         promise: CLASSES[0].promise(),
+        rests: false,
         bug: None,
     };
 
@@ -63,9 +64,12 @@ fn every_call_of_a_port_is_a_numbered_step() {
         client_order_id: sought.client_order_id.clone(),
         venue_account: sought.venue_account.clone(),
         instrument: sought.instrument.clone(),
+        asset: planned.asset.clone(),
         side: planned.side,
         quantity: planned.quantity,
         limit_price: planned.limit_price,
+        valid_until: planned.valid_until,
+        payload_digest: planned.payload_digest.clone(),
         signed_at: begin(),
         deadline: begin(),
     };

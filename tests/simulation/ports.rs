@@ -238,11 +238,12 @@ pub(crate) struct SimVenue {
     pub(crate) clock: SimClock,
     pub(crate) id: VenueId,
     pub(crate) promise: Promise,
+    pub(crate) rests: bool,
     pub(crate) bug: Option<Bug>,
 }
 
 impl SimVenue {
-    /// How far back an answer about orders may be.
+    /// How far back an answer about orders or the balance may be.
     const STALE_MS: i64 = 1_500;
 
     fn as_of_ms(&self, effect: Effect) -> i64 {
@@ -304,10 +305,17 @@ impl Venue for SimVenue {
         self.promise
     }
 
+    fn orders_rest(&self) -> bool {
+        self.rests
+    }
+
     async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {
         let _ = account;
         let failed = |cause: &str| Err(VenueError { question: "the account's balance", cause: cause.to_owned() });
-        let effect = |_| Ok(self.world.market.borrow_mut().account(self.world.now_ms()));
+        let effect = |effect| {
+            let as_of_ms = self.as_of_ms(effect);
+            Ok(self.world.market.borrow_mut().account(self.world.now_ms(), as_of_ms))
+        };
         self.world.call(self.worker, "account", Kind::Balance, effect, failed).await
     }
 

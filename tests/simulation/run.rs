@@ -171,7 +171,7 @@ impl Simulation {
             settings().lease_ms,
             &setup.faults,
             setup.seed.map(SplitMix64::new),
-            Scenario::market(setup.class.promise()),
+            Scenario::market(setup.class),
             table,
         );
         for (at_ms, event) in [
@@ -316,6 +316,7 @@ impl Invocation {
             clock: clock.clone(),
             id: request.identity.venue.clone(),
             promise: self.promise(),
+            rests: self.setup.class.rests,
             bug,
         };
         let settings = self.settings();

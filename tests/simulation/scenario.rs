@@ -27,15 +27,24 @@ pub(crate) struct Class {
     pub(crate) duplicates: Duplicates,
     /// Whether a late request is refused.
     pub(crate) bounded: bool,
+    /// Whether orders rest until somebody else has carried them out, as in an outbox.
+    pub(crate) rests: bool,
 }
 
-pub(crate) const CLASSES: [Class; 6] = [
-    Class { duplicates: Duplicates::Replayed, bounded: true },
-    Class { duplicates: Duplicates::Replayed, bounded: false },
-    Class { duplicates: Duplicates::RefusedWhileOpen, bounded: true },
-    Class { duplicates: Duplicates::RefusedWhileOpen, bounded: false },
-    Class { duplicates: Duplicates::Unchecked, bounded: true },
-    Class { duplicates: Duplicates::Unchecked, bounded: false },
+impl Class {
+    const fn of(duplicates: Duplicates, bounded: bool) -> Self {
+        Self { duplicates, bounded, rests: false }
+    }
+}
+
+pub(crate) const CLASSES: [Class; 7] = [
+    Class::of(Duplicates::Replayed, true),
+    Class::of(Duplicates::Replayed, false),
+    Class::of(Duplicates::RefusedWhileOpen, true),
+    Class::of(Duplicates::RefusedWhileOpen, false),
+    Class::of(Duplicates::Unchecked, true),
+    Class::of(Duplicates::Unchecked, false),
+    Class { rests: true, ..Class::of(Duplicates::Replayed, true) },
 ];
 
 impl Class {
@@ -45,7 +54,8 @@ impl Class {
             Duplicates::RefusedWhileOpen => "refused-while-open",
             Duplicates::Unchecked => "unchecked",
         };
-        format!("{duplicates}, {}", if self.bounded { "late requests refused" } else { "late requests taken" })
+        let late = if self.bounded { "late requests refused" } else { "late requests taken" };
+        format!("{duplicates}, {late}{}", if self.rests { ", orders rest" } else { "" })
     }
 
     /// What the venue really does.
@@ -222,9 +232,9 @@ impl Scenario {
     }
 
     /// The venue before the first event.
-    pub(crate) fn market(promise: Promise) -> Market {
+    pub(crate) fn market(class: Class) -> Market {
         static OPENING: OnceLock<Market> = OnceLock::new();
-        OPENING.get_or_init(Self::opening).clone().promising(promise)
+        OPENING.get_or_init(Self::opening).clone().of_class(class)
     }
 
     fn opening() -> Market {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Item, text};
 use crate::model::{AccountId, Environment, PortfolioId, VenueId};
 use crate::ports::counter::Counter;
+use crate::ports::outbox::OutboxAddress;
 use crate::ports::store::{
     AccountKey, BlobOwner, Change, ChunkAddress, LogEntry, MIN_RUN_PREFIX, PortfolioKey, StoreError, SwitchEntry,
     SwitchScope,
@@ -19,6 +20,8 @@ pub(super) const OWN_ATTRIBUTES: [&str; 4] = ["pk", "sk", "portfolio_key", "crea
 
 /// Partition of all locks.
 pub(super) const LOCKS: &str = "lock";
+/// Partition of all accounts of outboxes.
+pub(super) const OUTBOX: &str = "outbox";
 /// Partition of all kill switches, and of their log.
 pub(super) const SWITCHES: &str = "switch";
 pub(super) const SWITCH_LOG: &str = "switch_log";
@@ -150,4 +153,17 @@ pub(super) fn paper_account(venue: &VenueId, account: &AccountId) -> Key {
 
 pub(super) fn paper_order(venue: &VenueId, account: &AccountId, client_order_id: &str) -> Key {
     Key { pk: paper(venue, account), sk: format!("order#{client_order_id}") }
+}
+
+pub(super) fn outbox_account(venue: &VenueId, account: &AccountId) -> Key {
+    Key { pk: OUTBOX.to_owned(), sk: format!("{venue}#{account}") }
+}
+
+/// Partition of an account's orders. Executors filter the table's stream by its beginning.
+pub(super) fn outbox(venue: &VenueId, account: &AccountId) -> String {
+    format!("{OUTBOX}#{venue}#{account}")
+}
+
+pub(super) fn outbox_order(address: &OutboxAddress) -> Key {
+    Key { pk: outbox(&address.venue, &address.account), sk: format!("order#{}", address.client_order_id) }
 }

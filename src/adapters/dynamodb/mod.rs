@@ -16,14 +16,16 @@
 //! | its log entry | `switch_log` | the same`#`number | all of them, by scope and number |
 //! | alert | `alerts#` run id | its key, 32 hex digits | run and key |
 //! | counter | `counter#`name | period | name and period |
+//! | outbox account | `outbox` | venue`#`account | account; all of them |
+//! | outbox order | `outbox#`venue`#`account | `order#`client order id | client order id; all of an account |
 //! | paper account, paper order | `paper#`venue`#`account | `account`, `order#`client order id | account; client order id |
 //!
 //! Recovery goes by the locks and not by an index: a query of the partition is strongly consistent, and claim and end
 //! of a run put and delete its lock in their own transaction. One index is left, and nothing is decided by it.
 //!
 //! No identifier contains `#`, so no two keys run into each other. Every item but chunks, days and counters carries `schema`.
-//! `expires_at_s` is the table's TTL attribute; only terminal runs and orders, chunks of such runs, alerts and
-//! counters have it.
+//! `expires_at_s` is the table's TTL attribute; only terminal runs and orders, chunks of such runs, orders of an outbox
+//! that have ended, alerts and counters have it.
 //!
 //! # Conditions, and the timeline behind each
 //!
@@ -55,6 +57,13 @@
 //!
 //! count         counted < most: two who count at once cannot both have the last one
 //!
+//! outbox        order and account each: revision = mine − 1, or absent for the first (one transaction)
+//!               two executors take one order: one write wins, the other reads whose it is
+//!               fill and cancellation at once: the second reads what the first left, and is judged by that
+//!               A checks the deadline … freezes … B finds no order and raises the account's revision … A thaws and
+//!               puts: refused, reads that the account is closed to its deadline
+//!               a statement of the account: AND nobody has placed an order since it was read, by the same revision
+//!
 //! commit's day  reserved_notional ≤ limit − mine, in the same transaction: two commits cannot both fit in one gap
 //! ```
 //!
@@ -66,6 +75,7 @@ mod alert_log;
 mod all_runs;
 mod counters;
 mod keys;
+mod outbox_ledger;
 mod paper_ledger;
 mod run_store;
 pub mod table;

@@ -53,7 +53,7 @@ impl DynamoStore {
     }
 
     /// Everything in a partition, by sort key, strongly consistent.
-    async fn partition<T: DeserializeOwned>(
+    pub(super) async fn partition<T: DeserializeOwned>(
         &self,
         pk: impl Into<String>,
         step: &'static str,

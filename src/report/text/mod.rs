@@ -3,6 +3,7 @@
 //! * [`canvas`]: what the terminal can show.
 //! * [`backtest()`]: a policy on the past.
 //! * [`handled`]: runs that were taken up again; [`audit()`]: a run's log.
+//! * [`outbox_orders`], [`outbox_act`]: orders that wait for executors.
 //! * [`run_report`]: a plan or a run; [`explanation()`], [`difference()`], [`run_list`]: the other views.
 
 mod audit;
@@ -18,6 +19,7 @@ mod handling;
 mod header;
 mod listing;
 mod orders;
+mod outbox;
 mod positions;
 mod spark;
 mod table;
@@ -31,6 +33,7 @@ pub use explanation::explanation;
 pub use fetching::fetched_grades;
 pub use handling::handled;
 pub use listing::{kill_switch, policy_check, replay, run_list};
+pub use outbox::{outbox_act, outbox_orders};
 
 use super::run::{Mode, RunReport};
 pub use super::wording::{number, time};
