@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 
-from .clients import invoke, orders
+from .clients import invoke
 from .rehearsal import Stack, event, rehearsed, this_minute
 
 
@@ -26,7 +26,7 @@ def _show(stack: Stack) -> None:
         error, answer = invoke(emulator, function, event(mode, at))
         print(f"\n{mode} at {at} by {function}: {error or 'no error'}")
         print(json.dumps(answer)[:600])
-    print(f"\n{len(orders(emulator, deployment.table))} orders stand in {deployment.table}\n\nLook there yourself:\n")
+    print(f"\n{len(stack.emitted())} orders stand in the outbox of {deployment.table}\n\nLook there yourself:\n")
     signs = " ".join(f"{key}={value}" for key, value in emulator.environment().items()
                      if key.startswith("AWS_") and value and not value.startswith("/"))
     print(f"  export {signs}")

@@ -33,6 +33,18 @@ def invoke(emulator: Emulator, function: str, event: object) -> tuple[str | None
     return answer.get("FunctionError"), json.load(answer["Payload"])
 
 
+def deliver(emulator: Emulator, function: str, event: object) -> Any:
+    """As Lambda delivers events: again where the function says that it helps. The answer."""
+    for _ in range(60):
+        error, answer = invoke(emulator, function, event)
+        if error is None:
+            return answer
+        if answer.get("errorType") != "RetryHelps":
+            break
+        time.sleep(1)
+    raise AssertionError(f"{event}: {error}: {answer}")
+
+
 def items(emulator: Emulator, table: str) -> list[dict[str, Any]]:
     """Every item of the table, by key."""
     pages = client(emulator, "dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
@@ -40,33 +52,41 @@ def items(emulator: Emulator, table: str) -> list[dict[str, Any]]:
     return sorted(found, key=lambda item: (item["pk"]["S"], item["sk"]["S"]))
 
 
-def orders(emulator: Emulator, table: str) -> dict[str, str]:
-    """Payload digests of the orders in the table, by key."""
-    stored = [item for item in items(emulator, table) if item["pk"]["S"].startswith("orders#")]
-    return {item["sk"]["S"]: item["payload_digest"]["S"] for item in stored}
+def order_keys(emulator: Emulator, table: str) -> set[str]:
+    """Keys of the orders that runs have committed to sending, whatever the venue knows of them."""
+    return {item["sk"]["S"] for item in items(emulator, table) if item["pk"]["S"].startswith("orders#")}
 
 
 def fire(emulator: Emulator, name: str, scheduled_time: str) -> None:
-    """Lets the emulator's scheduler fire a deployed schedule, as it stands, within ten seconds.
+    """Lets the emulator's scheduler fire a deployed schedule, from a minute on and every minute.
 
     MiniStack sends the schedule's input as it is; AWS fills in the context attributes. That is done here, and nothing
-    else of the schedule is changed but that it is due now.
+    else of the schedule is changed but when it is due. (`at(…)` would be ignored for a schedule that MiniStack has seen.)
     """
-    scheduler = client(emulator, "scheduler")
-    schedule = scheduler.get_schedule(Name=name, GroupName=STACK)
-    target = schedule["Target"]
+    found = client(emulator, "scheduler").get_schedule(Name=name, GroupName=STACK)
+    target = found["Target"]
     target["Input"] = (
         target["Input"]
         .replace("<aws.scheduler.scheduled-time>", scheduled_time)
-        .replace("<aws.scheduler.schedule-arn>", schedule["Arn"])
+        .replace("<aws.scheduler.schedule-arn>", found["Arn"])
     )
-    scheduler.update_schedule(
-        Name=name,
+    _reschedule(emulator, found, "rate(1 minute)", "ENABLED")
+
+
+def silence(emulator: Emulator, name: str) -> None:
+    """Stops a schedule."""
+    found = client(emulator, "scheduler").get_schedule(Name=name, GroupName=STACK)
+    _reschedule(emulator, found, found["ScheduleExpression"], "DISABLED")
+
+
+def _reschedule(emulator: Emulator, found: dict[str, Any], expression: str, state: str) -> None:
+    client(emulator, "scheduler").update_schedule(
+        Name=found["Name"],
         GroupName=STACK,
-        ScheduleExpression=f"at({scheduled_time.removesuffix('Z')})",
-        FlexibleTimeWindow=schedule["FlexibleTimeWindow"],
-        State=schedule["State"],
-        Target=target,
+        ScheduleExpression=expression,
+        FlexibleTimeWindow=found["FlexibleTimeWindow"],
+        State=state,
+        Target=found["Target"],
     )
 
 

@@ -17,6 +17,16 @@ REBALANCE = ROOT / "target/debug/rebalance"
 
 
 @dataclass(frozen=True)
+class Order:
+    """What is to be traded, as text: the digits count."""
+
+    side: str
+    instrument: str
+    quantity: str
+    limit_price: str
+
+
+@dataclass(frozen=True)
 class Stack:
     """A running emulator, what is deployed in it, and the case that is loaded."""
 
@@ -29,16 +39,25 @@ class Stack:
         store = f"dynamodb:{self.deployment.table}"
         return run(self.emulator, [str(REBALANCE), *words, "--store", store])
 
-    def planned(self, scheduled_time: str) -> dict[str, str]:
-        """What the terminal would do from the files, without this table: payload digests of the orders, by key."""
+    def planned(self, scheduled_time: str) -> dict[str, Order]:
+        """What the terminal would do from the files, without this table."""
         words = [str(REBALANCE), "plan", str(self.case), "--at", scheduled_time, "--format", "json"]
         words += ["--store", str(WORK / "terminal")]
         document = json.loads(run(self.emulator, words))
-        return _by_key(document["runs"][0]["run"])
+        return by_key(document["runs"][0]["run"]["orders"])
+
+    def emitted(self, *, only_open: bool = False) -> dict[str, Order]:
+        """What stands in the table's outbox, whatever became of it."""
+        words = ["orders", *(["--open"] if only_open else []), "--format", "json"]
+        return by_key(json.loads(self.rebalance(*words))["orders"])
 
 
-def _by_key(report: dict) -> dict[str, str]:
-    return {order["client_order_id"]: order["payload_digest"] for order in report["orders"]}
+def by_key(orders: list[dict]) -> dict[str, Order]:
+    """Of a report or of an outbox. Validity is left out: the function plans some seconds after the nominal time."""
+    return {
+        order["client_order_id"]: Order(order["side"], order["instrument"], order["quantity"], order["limit_price"])
+        for order in orders
+    }
 
 
 def event(mode: str, scheduled_time: str) -> dict[str, object]:

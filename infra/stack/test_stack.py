@@ -8,10 +8,10 @@ import zipfile
 import rendering
 import runbook
 
-from .clients import client, eventually, fire, invoke, items, log_lines, orders
+from .clients import client, deliver, eventually, fire, invoke, items, log_lines, order_keys, silence
 from .deployment import ROOT, STACK, run
 from .emulator import LOOPBACK
-from .rehearsal import PORTFOLIO, event, rehearsed, this_minute
+from .rehearsal import PORTFOLIO, Order, by_key, event, rehearsed, this_minute
 
 
 class TheStack(unittest.TestCase):
@@ -35,7 +35,8 @@ class TheStack(unittest.TestCase):
         self._dry_run_is(planned, at)
 
         fire(self.emulator, f"{STACK}-{PORTFOLIO}", at)
-        first = eventually("orders in the table", lambda: orders(self.emulator, self.deployment.table))
+        first = eventually("orders in the outbox", self.stack.emitted)
+        silence(self.emulator, f"{STACK}-{PORTFOLIO}")
         self.assertLessEqual(first.items(), planned.items())
         before = self._delivered_again(at)
         self.assertNotEqual(before["state"], "done", "an update would find nothing unsettled")
@@ -47,29 +48,26 @@ class TheStack(unittest.TestCase):
         # An executor that fills everything; buys are sent as soon as sells have paid for them.
         for _ in range(10):
             executed = self._execute_what_is_open()
-            error, answer = invoke(self.emulator, self.deployment.function, {"schema": 1, "mode": "recover"})
-            self.assertIsNone(error, answer)
+            deliver(self.emulator, self.deployment.function, {"schema": 1, "mode": "recover"})
             if not executed:
                 break
         settled = self._delivered_again(at)
         self.assertEqual((settled["state"], settled["plan_digest"]), ("done", before["plan_digest"]))
         self.assertEqual(settled["orders_by_state"], {"filled": len(planned)})
-        self.assertEqual(orders(self.emulator, self.deployment.table), planned)
-        self.assertIn(f"{len(planned)}", self.stack.rebalance("audit", "last"))
+        self.assertEqual(self.stack.emitted(), planned)
+        self.assertEqual(order_keys(self.emulator, self.deployment.table), planned.keys())
+        self.stack.rebalance("audit")
 
-    def _dry_run_is(self, planned: dict[str, str], at: str) -> None:
+    def _dry_run_is(self, planned: dict[str, Order], at: str) -> None:
         before = items(self.emulator, self.deployment.table)
-        error, report = invoke(self.emulator, self.deployment.dry_run_function, event("dry-run", at))
-        self.assertIsNone(error, report)
-        keys = {order["client_order_id"] for order in report["runs"][0]["run"]["orders"]}
-        self.assertEqual(keys, set(planned), "the dry run's orders are not the terminal's")
+        report = deliver(self.emulator, self.deployment.dry_run_function, event("dry-run", at))
+        self.assertEqual(by_key(report["runs"][0]["run"]["orders"]), planned)
         # There is no run yet, so recovery has nothing to write either.
         self.assertEqual(items(self.emulator, self.deployment.table), before, "a dry run wrote something")
 
     def _delivered_again(self, at: str) -> dict:
         """The same event by hand: the stored run answers. How it is carried out so far."""
-        error, report = invoke(self.emulator, self.deployment.function, event("live", at))
-        self.assertIsNone(error, report)
+        report = deliver(self.emulator, self.deployment.function, event("live", at))
         return report["runs"][0]["run"]["execution"]
 
     def _update(self) -> None:
@@ -86,21 +84,25 @@ class TheStack(unittest.TestCase):
 
     def _execute_what_is_open(self) -> int:
         """Acknowledges and fills every open order at its limit. How many those were."""
-        open_orders = json.loads(self.stack.rebalance("orders", "--open", "--format", "json"))["orders"]
-        for order in open_orders:
-            key = order["client_order_id"]
+        open_orders = self.stack.emitted(only_open=True)
+        for key, order in open_orders.items():
             self.stack.rebalance("ack", key, "--by", "executor")
-            self.stack.rebalance("fill", key, "--quantity", order["quantity"], "--price", order["limit_price"],
+            self.stack.rebalance("fill", key, "--quantity", order.quantity, "--price", order.limit_price,
                                  "--fee", "0", "--fill-id", f"fill-{key}", "--by", "executor")
         return len(open_orders)
 
     def test_recovery_is_fired_by_the_emulators_own_schedule(self) -> None:
-        group = f"/aws/lambda/{self.deployment.function}"
-        lines = eventually(
-            "a line of the function about a recovery",
-            lambda: [line for line in log_lines(self.emulator, group) if "recover" in line],
-        )
-        self.assertFalse([line for line in lines if "AccessDenied" in line], lines)
+        # Nobody else invokes the function while this waits.
+        before = len(self._invocations())
+        lines = eventually("an invocation that nobody here made", lambda: self._invocations()[before:])
+        self.assertTrue(lines)
+        written = log_lines(self.emulator, f"/aws/lambda/{self.deployment.function}")
+        after = written[written.index(lines[0]) :]
+        self.assertFalse([line for line in after if '"ERROR"' in line], after)
+
+    def _invocations(self) -> list[str]:
+        written = log_lines(self.emulator, f"/aws/lambda/{self.deployment.function}")
+        return [line for line in written if line.startswith("START RequestId")]
 
     # --- authorization ---
 
