@@ -2,6 +2,8 @@
 //!
 //! * [`Clock`]: the time, and waiting.
 //! * [`store::RunStore`]: runs, plans, orders and locks, each call one atomic step.
+//! * [`blob`]: immutable bytes of any length over it, in chunks, by digest.
+//! * [`snapshot::SnapshotStore`]: what the planner reads, as dated snapshots.
 //! * [`venue::Venue`]: balances, placing, finding.
 //! * [`capability`]: what each venue can do, as a table.
 //! * [`outbox`]: orders that wait in a table for an executor.
@@ -17,10 +19,12 @@ use crate::model::{AccountSnapshot, Money, PlanningInput, Price, Quantity};
 use crate::planning::RebalancePlan;
 
 pub mod alert;
+pub mod blob;
 pub mod capability;
 pub mod counter;
 pub mod outbox;
 pub mod secret;
+pub mod snapshot;
 pub mod store;
 pub mod venue;
 

@@ -7,15 +7,16 @@ mod claimed_run;
 mod plans;
 
 use claimed_run::claimed;
+use index_rebalancer::execution::Opening;
 use index_rebalancer::execution::claim::{self, Standing};
 use index_rebalancer::execution::commitment::{self, check};
 use index_rebalancer::execution::gate::{self, DayTotal, Switch, View};
 use index_rebalancer::execution::intervention::{Answer, Known, Statement, answered};
 use index_rebalancer::execution::settlement::{self, Adoption, Finding, Verdict, adopted, moved};
-use index_rebalancer::execution::{Opening, blob::Blob};
 use index_rebalancer::model::{Decimal, Environment, Flow, Money, Order, PlanningInput, Price, Quantity, Weight};
 use index_rebalancer::planning::idempotency::{digest_of, run_id};
 use index_rebalancer::planning::plan::{RebalancePlan, Relaxation};
+use index_rebalancer::ports::blob::Blob;
 use index_rebalancer::ports::capability::{PAPER, client_order_id};
 use index_rebalancer::ports::store::{Attempt, OrderItem, RunItem};
 use index_rebalancer::ports::venue::{Duplicates, Fill, LateRequests, Promise, VenueOrder, VenueOrderStatus};

@@ -7,7 +7,11 @@ use index_rebalancer::report::document::{
     ErrorKind, ErrorReport, KillSwitchReport, PolicyCheck, ReplayReport, RunEntry, RunLine, RunWithoutPlan,
 };
 use index_rebalancer::report::fetching::{FetchOutcome, FetchedGrades, FetchedSet};
+use index_rebalancer::report::loading::{
+    AccountOutcome, LoadOutcome, LoadedAccount, LoadedCase, LoadedInput, StoredSnapshot, StoredSnapshots,
+};
 use index_rebalancer::report::outbox::OutboxActReport;
+use index_rebalancer::report::published::SnapshotKind;
 use index_rebalancer::report::{Difference, Document, Explanation, Mode, RunReport, csv, difference, published};
 use report_sample as sample;
 use serde_json::{Value, json};
@@ -115,6 +119,42 @@ fn every_document() -> Vec<Document> {
         }),
         Document::Error(error),
     ]
+    .into_iter()
+    .chain(stored_inputs())
+    .collect()
+}
+
+/// What `load` says.
+fn stored_inputs() -> [Document; 2] {
+    let at = report(Mode::Stored).as_of;
+    let snapshot = StoredSnapshot {
+        kind: SnapshotKind::VenueRules,
+        at,
+        revision: 2,
+        dated: None,
+        file: "venue_rules.json".to_owned(),
+        bytes: 38_620,
+        digest: Some("d".repeat(64)),
+        loaded_at: at,
+        expires_at: Some(at),
+    };
+    let store = "dynamodb:index".to_owned();
+    let case = LoadedCase {
+        case: "fixtures/blue-chip".to_owned(),
+        portfolio: Some("blue-chip".to_owned()),
+        store: store.clone(),
+        stored: true,
+        inputs: vec![LoadedInput { outcome: LoadOutcome::Replaced, snapshot: snapshot.clone() }],
+        accounts: vec![LoadedAccount {
+            account: "main".to_owned(),
+            observed_at: at,
+            outcome: AccountOutcome::Refused,
+            refusal: "orders of the account are open".to_owned(),
+        }],
+        error: None,
+    };
+    let stored = StoredSnapshots { portfolio: "blue-chip".to_owned(), store, snapshots: vec![snapshot] };
+    [Document::LoadedCases { cases: vec![case] }, Document::StoredSnapshots(stored)]
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What reports look like, as plain expected files. `UPDATE_EXPECTED=1 cargo test --test report_text` rewrites
 //! them; look at the difference before committing it.
 #![cfg(feature = "terminal")]
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test stops where something is not as it must be")]
+#![expect(clippy::expect_used, reason = "a test stops where something is not as it must be")]
 
 mod report_sample;
 

@@ -5,9 +5,11 @@
 
 use std::time::Duration;
 
-#[cfg(feature = "secrets-manager")]
+#[cfg(feature = "dynamodb")]
+use aws_sdk_dynamodb::config as sdk;
+#[cfg(all(feature = "secrets-manager", not(feature = "dynamodb")))]
 use aws_sdk_secretsmanager::config as sdk;
-#[cfg(not(feature = "secrets-manager"))]
+#[cfg(not(any(feature = "secrets-manager", feature = "dynamodb")))]
 use aws_sdk_sns::config as sdk;
 use aws_smithy_http_client::tls;
 
@@ -54,6 +56,22 @@ impl AwsAccess {
 
     fn patience() -> TimeoutConfig {
         TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build()
+    }
+
+    /// A client of DynamoDB; sends nothing yet. It repeats what was not answered: the store tells its own write, whose
+    /// answer was lost, from another's.
+    #[cfg(feature = "dynamodb")]
+    #[must_use]
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        let mut config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
+            .region(self.region())
+            .credentials_provider(self.credentials())
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(Self::patience())
+            .http_client(self.http());
+        config.set_endpoint_url(self.endpoint.clone());
+        aws_sdk_dynamodb::Client::from_conf(config.build())
     }
 
     /// A client of Secrets Manager; sends nothing yet.

@@ -66,13 +66,6 @@ impl EmbeddedStore {
         Self::serve(database).await
     }
 
-    /// A store that another process serves, on a table that exists.
-    #[cfg(feature = "rehearsal")]
-    #[must_use]
-    pub fn elsewhere(client: Client, table: &str) -> Self {
-        Self { store: DynamoStore::new(client.clone(), table), client, stop: None, server: tokio::spawn(async {}) }
-    }
-
     async fn serve(database: Database) -> Result<Self, StoreError> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| failed(&error))?;
         let address = listener.local_addr().map_err(|error| failed(&error))?;

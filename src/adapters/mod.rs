@@ -1,7 +1,7 @@
 //! Adapters: one file or folder per outside system, each behind a port.
 
 pub mod alerts;
-#[cfg(any(feature = "secrets-manager", feature = "sns"))]
+#[cfg(any(feature = "dynamodb", feature = "secrets-manager", feature = "sns"))]
 pub mod aws;
 pub mod clock;
 #[cfg(feature = "dynamodb")]
@@ -17,5 +17,6 @@ pub mod paper_venue;
 #[cfg(feature = "rehearsal")]
 pub mod rehearsal;
 pub mod secrets;
+pub mod snapshots;
 #[cfg(feature = "token-metrics")]
 pub mod token_metrics;

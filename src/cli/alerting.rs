@@ -96,7 +96,7 @@ fn senders_of_this_machine() -> Senders {
 
 #[cfg(feature = "sns")]
 fn topics() -> Option<Topics> {
-    environment::aws_access().map(|access| Topics::new(access.sns()))
+    environment::aws_access("SNS", None).map(|access| Topics::new(access.sns()))
 }
 
 #[cfg(not(feature = "sns"))]

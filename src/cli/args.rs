@@ -1,6 +1,7 @@
 //! What can be asked of `rebalance`. The texts here are its help.
 
 mod backtest;
+mod inputs;
 mod outbox;
 
 use std::path::PathBuf;
@@ -8,13 +9,13 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use jiff::Timestamp;
-use jiff::civil::Date;
 use uuid::Uuid;
 
 use crate::model::{AccountId, Flow, Money, PortfolioId, Price, Quantity, Rate};
-use crate::preparation::time::{parse_day, parse_moment};
+use crate::preparation::time::parse_moment;
 
 pub use backtest::{Backtest, Basis, Every, FillOn, Variation};
+pub use inputs::{ApiVersion, FetchCommand, FetchGrades, GradeSet, Load};
 pub use outbox::{Ack, Close, Fill, Orders};
 
 const EXIT_CODES: &str = "\
@@ -32,6 +33,8 @@ Exit codes:
 Environment:
   REBALANCE_STORE        the store when --store is not given
   TOKEN_METRICS_API_KEY  the key for `fetch grades` when --key-file is not given
+  AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+                         who signs requests to a table; AWS_ENDPOINT_URL_DYNAMODB names another endpoint
   REBALANCE_SECRET_NAME  with --send-alerts, the secret that a policy calls name
   SSL_CERT_FILE          the certificate authorities to believe, in place of the machine's
   NO_COLOR               no colours, whatever the terminal";
@@ -42,7 +45,8 @@ Environment:
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
-    /// Folder of the local store, or its file if it ends in .db; .rebalance when not given
+    /// Folder of the local store, or its file if it ends in .db; .rebalance when not given. dynamodb:TABLE, or
+    /// dynamodb:TABLE@REGION, is a table of DynamoDB
     #[arg(long, global = true, value_name = "PATH")]
     pub store: Option<PathBuf>,
     /// Trade with the store and the simulated venue that this JSON names
@@ -90,7 +94,7 @@ pub enum When {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Dry run: the plan, its orders with their live keys and its certificate; writes nothing
-    Plan(Cases),
+    Plan(PlanCases),
     /// Claim, plan, commit, emit and settle on the paper venue; again: tell what was done
     Run(RunCases),
     /// List the runs of the store, newest first
@@ -138,6 +142,8 @@ pub enum Command {
     Cancel(Close),
     /// Try a policy on the past: the same planner over dated prices, memberships and grades
     Backtest(Box<Backtest>),
+    /// Store the files of cases as dated snapshots, from which the function plans; or list what is stored
+    Load(Load),
     /// Fetch inputs of a case from their source
     #[command(subcommand)]
     Fetch(FetchCommand),
@@ -169,6 +175,17 @@ pub struct Cases {
     /// Only the head of each report
     #[arg(long)]
     pub brief: bool,
+}
+
+/// Cases, and where they are.
+#[derive(Debug, Clone, Args)]
+pub struct PlanCases {
+    #[command(flatten)]
+    pub cases: Cases,
+    /// Plan from what `rebalance load` stored: CASE is the id of a portfolio, and the newest market counts when no time
+    /// is given
+    #[arg(long, conflicts_with = "day")]
+    pub from_store: bool,
 }
 
 /// Cases, the occasion, and the paper venue.
@@ -378,71 +395,6 @@ pub enum SwitchAction {
     On,
     Off,
     Status,
-}
-
-#[derive(Debug, Clone, Subcommand)]
-pub enum FetchCommand {
-    /// Grades and signals from Token Metrics, as dated files in the folder of a case
-    Grades(FetchGrades),
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct FetchGrades {
-    /// Folder with a case.toml
-    #[arg(value_name = "CASE")]
-    pub case: PathBuf,
-    /// The newest day asked for, in UTC; the day before is asked for with it. Today when not given
-    #[arg(long, value_name = "DAY", value_parser = parse_day)]
-    pub day: Option<Date>,
-    /// What to fetch; what the policy looks at when not given
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "SET")]
-    pub only: Vec<GradeSet>,
-    /// Every graded token (thousands, dozens of credits), not only those of the newest market file
-    #[arg(long)]
-    pub all_tokens: bool,
-    /// Fetch again what is there already
-    #[arg(long)]
-    pub again: bool,
-    /// File with the key and nothing else, which others may not read; the environment when not given
-    #[arg(long, value_name = "FILE")]
-    pub key_file: Option<PathBuf>,
-    /// Secret of AWS Secrets Manager that is the key: NAME, ARN, or NAME#FIELD of a JSON object
-    #[cfg(feature = "secrets-manager")]
-    #[arg(long, value_name = "SECRET", conflicts_with = "key_file")]
-    pub key_secret: Option<String>,
-    /// Credits of your plan in a month; requests are counted in the store and end there
-    #[arg(long, value_name = "N", default_value_t = 500)]
-    pub monthly_credits: u64,
-    /// Version of the API; v3 tells grades along with the signals
-    #[arg(long, value_enum, default_value_t = ApiVersion::V2)]
-    pub api: ApiVersion,
-    /// Another address of the API, such as a proxy that you run; https only
-    #[arg(long, value_name = "URL", value_parser = origin)]
-    pub origin: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum GradeSet {
-    Trader,
-    Investor,
-    Signals,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ApiVersion {
-    V2,
-    V3,
-}
-
-/// Scheme, host and port, and nothing after them.
-fn origin(text: &str) -> Result<String, String> {
-    let host = text.strip_prefix("https://").unwrap_or_default();
-    let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':'));
-    if plain && !host.is_empty() {
-        Ok(text.to_owned())
-    } else {
-        Err("write https:// and a host, such as https://localhost:8443".to_owned())
-    }
 }
 
 fn label(text: &str) -> Result<PortfolioId, String> {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use anstream::{AutoStream, ColorChoice};
 
 use super::args::{Look, When};
+use crate::adapters::aws::AwsAccess;
+use crate::ports::secret::Secret;
 use crate::report::text::Canvas;
 
 /// Columns where there is no terminal to ask.
@@ -60,17 +62,17 @@ pub(super) fn secret(name: &str) -> (String, Option<String>) {
     (name, value)
 }
 
-/// Who signs requests to AWS; nothing where the environment does not say.
-#[cfg(any(feature = "secrets-manager", feature = "sns"))]
-pub(super) fn aws_access() -> Option<crate::adapters::aws::AwsAccess> {
-    use crate::ports::secret::Secret;
+/// Who signs requests to this service of AWS, as its variables call it; nothing where the environment does not say. The
+/// region is the given one, or the environment's.
+pub(super) fn aws_access(service: &str, region: Option<&str>) -> Option<AwsAccess> {
     let secret = |name: &str| variable(name).and_then(|value| Secret::new(&value).ok());
-    Some(crate::adapters::aws::AwsAccess {
-        region: variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"))?,
+    let region = region.map(str::to_owned).or_else(|| variable("AWS_REGION"));
+    Some(AwsAccess {
+        region: region.or_else(|| variable("AWS_DEFAULT_REGION"))?,
         access_key_id: variable("AWS_ACCESS_KEY_ID")?,
         secret_access_key: secret("AWS_SECRET_ACCESS_KEY")?,
         session_token: secret("AWS_SESSION_TOKEN"),
-        endpoint: variable("AWS_ENDPOINT_URL"),
+        endpoint: variable(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| variable("AWS_ENDPOINT_URL")),
     })
 }
 

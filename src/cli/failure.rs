@@ -46,6 +46,9 @@ impl Failure {
 
 impl From<PreparationError> for Failure {
     fn from(error: PreparationError) -> Self {
+        if let PreparationError::Store(error) = error {
+            return error.into();
+        }
         Self::new(ErrorKind::BadInput, error.to_string(), "")
     }
 }

@@ -6,8 +6,8 @@
 //! * `failure`: what goes wrong, with its exit code.
 //! * `output`: text or JSON to standard output, errors to standard error.
 //! * `occasion`: case, account and time of one run.
-//! * `store`: the embedded store; opened for writing by `run`, `recover`, `settle`, `abort` and
-//!   `kill-switch`, by what is done to orders of an outbox, and by `fetch`, which counts requests in it.
+//! * `store`: the embedded store or a table of DynamoDB; opened for writing by `run`, `recover`, `settle`, `abort`,
+//!   `kill-switch` and `load`, by what is done to orders of an outbox, and by `fetch`, which counts requests in it.
 //! * `handling`: a stored run that is taken up again, by hand or by recovery.
 //! * `rehearsal`: another store and venue, in other processes; only with the feature of this name.
 //! * `progress`: a sign of life where something takes longer than half a second.
@@ -58,7 +58,7 @@ fn run(arguments: &Arguments) -> u8 {
 }
 
 async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure> {
-    let store = store::StorePath::new(arguments.store.as_deref());
+    let store = store::StorePath::new(arguments.store.as_deref())?;
     #[cfg(feature = "rehearsal")]
     let store = store.rehearsing(arguments.rehearsal.clone());
     match &arguments.command {
@@ -85,6 +85,7 @@ async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure
         Command::Reject(close) => commands::outbox::reject(close, &store, output).await,
         Command::Cancel(close) => commands::outbox::cancel(close, &store, output).await,
         Command::Backtest(backtest) => commands::backtest::backtest(backtest, output),
+        Command::Load(load) => commands::load::load(load, &store, output).await,
         Command::Fetch(FetchCommand::Grades(fetch)) => commands::fetch::grades(fetch, &store, output).await,
         Command::Completions { shell } => commands::completions::completions(*shell, output),
     }

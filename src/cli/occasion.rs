@@ -7,13 +7,17 @@ use jiff::Timestamp;
 
 use super::args::Cases;
 use super::failure::Failure;
-use crate::adapters::embedded_store::EmbeddedStore;
+use super::store::OpenStore;
 use crate::adapters::files::Case;
+use crate::adapters::files::case::CASE_FILE;
 use crate::adapters::paper_venue::PaperLedger;
+use crate::adapters::snapshots;
 use crate::execution::load_settlement;
 use crate::model::{
     AccountId, AccountSnapshot, Flow, PlanningInput, PortfolioId, PortfolioState, RunIdentity, Trigger,
 };
+use crate::ports::outbox::OutboxLedger;
+use crate::ports::snapshot::{SnapshotKind, SnapshotStore};
 use crate::ports::store::{AccountKey, PortfolioKey};
 use crate::report::published::RunState;
 use crate::report::run::count;
@@ -26,6 +30,8 @@ pub(super) struct Occasion {
     pub(super) identity: RunIdentity,
     pub(super) as_of: Timestamp,
     pub(super) flow: Flow,
+    /// Its inputs are in the store, where a function plans from what is there, accounts included.
+    pub(super) from_store: bool,
 }
 
 /// Something that was asked for and cannot be: which case or account, and why.
@@ -41,16 +47,49 @@ pub(super) fn occasions(asked: &Cases) -> Vec<Result<Occasion, Refused>> {
     asked.cases.iter().flat_map(|directory| of_case(directory, asked)).collect()
 }
 
+/// The same of portfolios whose files are in the store.
+pub(super) async fn stored_occasions(asked: &Cases, store: &OpenStore) -> Vec<Result<Occasion, Refused>> {
+    let mut occasions = Vec::new();
+    for name in &asked.cases {
+        let shown = name.display().to_string();
+        let loaded = match stored_case(&shown, asked.at, store).await {
+            Ok((as_of, case)) => of_loaded(&shown, as_of, case, asked, true),
+            Err(failure) => vec![Err(refused(&shown, "", failure))],
+        };
+        occasions.extend(loaded);
+    }
+    occasions
+}
+
+async fn stored_case(name: &str, at: Option<Timestamp>, store: &OpenStore) -> Result<(Timestamp, Case), Failure> {
+    let portfolio = PortfolioId::new(name).map_err(|error| {
+        Failure::bad_input(format!("not the id of a portfolio: {}", error.fault), format!("use {}", error.expected))
+    })?;
+    let newest = store.store().latest_snapshot(&portfolio, SnapshotKind::Market, Timestamp::MAX).await?;
+    let as_of = at.or_else(|| newest.map(|market| market.at)).unwrap_or(Timestamp::MAX);
+    Ok((as_of, snapshots::load_case(store.store(), &portfolio, as_of).await?))
+}
+
+fn refused(shown: &str, account: &str, failure: Failure) -> Refused {
+    Refused { case: shown.to_owned(), account: account.to_owned(), failure: failure.about(shown) }
+}
+
 fn of_case(directory: &Path, asked: &Cases) -> Vec<Result<Occasion, Refused>> {
     let shown = directory.display().to_string();
-    let refused = |account: &str, failure: Failure| {
-        Err(Refused { case: shown.clone(), account: account.to_owned(), failure: failure.about(&shown) })
-    };
-    let loaded = load_case(directory).and_then(|case| Ok((planning_time(&case, asked)?, Rc::new(case))));
-    let (as_of, case) = match loaded {
-        Ok(loaded) => loaded,
-        Err(failure) => return vec![refused("", failure)],
-    };
+    match load_case(directory).and_then(|case| Ok((planning_time(&case, asked)?, case))) {
+        Ok((as_of, case)) => of_loaded(&shown, as_of, case, asked, false),
+        Err(failure) => vec![Err(refused(&shown, "", failure))],
+    }
+}
+
+fn of_loaded(
+    shown: &str,
+    as_of: Timestamp,
+    case: Case,
+    asked: &Cases,
+    from_store: bool,
+) -> Vec<Result<Occasion, Refused>> {
+    let case = Rc::new(case);
     let trigger = asked.label.clone().map_or(Trigger::Scheduled(as_of), Trigger::Manual);
     let accounts: Vec<AccountId> = match &asked.account {
         Some(account) => vec![account.clone()],
@@ -60,21 +99,29 @@ fn of_case(directory: &Path, asked: &Cases) -> Vec<Result<Occasion, Refused>> {
     accounts
         .into_iter()
         .map(|account| match case.run_identity(&account, trigger.clone()) {
-            Ok(identity) => Ok(Occasion { case: Rc::clone(&case), account, identity, as_of, flow: flow.clone() }),
-            Err(error) => refused(account.as_str(), error.into()),
+            Ok(identity) => {
+                Ok(Occasion { case: Rc::clone(&case), account, identity, as_of, flow: flow.clone(), from_store })
+            }
+            Err(error) => Err(refused(shown, account.as_str(), error.into())),
         })
         .collect()
 }
 
 pub(super) fn load_case(directory: &Path) -> Result<Case, Failure> {
+    check_folder(directory)?;
+    Ok(Case::load(directory)?)
+}
+
+/// Is it a folder with a case? Who names something else by mistake is told so.
+pub(super) fn check_folder(directory: &Path) -> Result<(), Failure> {
     if directory.is_file() {
         return Err(Failure::bad_input("this is a file", "name the folder that holds case.toml"));
     }
-    if !directory.join("case.toml").is_file() {
+    if !directory.join(CASE_FILE).is_file() {
         let remedy = "name a folder with a case.toml, such as fixtures/blue-chip";
         return Err(Failure::bad_input("there is no case.toml", remedy));
     }
-    Ok(Case::load(directory)?)
+    Ok(())
 }
 
 fn planning_time(case: &Case, asked: &Cases) -> Result<Timestamp, Failure> {
@@ -106,7 +153,7 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
-    pub(super) async fn read(store: &EmbeddedStore, occasion: &Occasion) -> Result<Self, Failure> {
+    pub(super) async fn read(store: &OpenStore, occasion: &Occasion) -> Result<Self, Failure> {
         let store = store.store();
         let identity = &occasion.identity;
         let account = AccountKey::from(identity);
@@ -120,12 +167,16 @@ impl Earlier {
         }
         let settled = load_settlement(store, &PortfolioKey::from(identity)).await?;
         let held = store.load_account(&identity.venue, &identity.venue_account).await?;
-        let account = held.map(|held| AccountSnapshot {
+        let mut account = held.map(|held| AccountSnapshot {
             observed_at: occasion.as_of,
             cash_free: held.cash_free,
             cash_locked: held.cash_locked,
             holdings: held.holdings,
         });
+        if account.is_none() && occasion.from_store {
+            let stated = store.load_outbox_account(&identity.venue, &identity.venue_account).await?;
+            account = stated.map(|stated| stated.balance());
+        }
         Ok(Self { account, state: settled.map(|settled| settled.state), owner: None, same_run })
     }
 }
@@ -133,17 +184,13 @@ impl Earlier {
 impl Occasion {
     /// The case as it was named.
     pub(super) fn directory(&self) -> String {
-        self.case.directory().display().to_string()
+        self.case.place()
     }
 
     /// For messages.
     pub(super) fn name(&self) -> String {
-        let directory = self.case.directory().display();
-        if self.case.accounts().count() > 1 {
-            format!("{directory}, account {}", self.account)
-        } else {
-            directory.to_string()
-        }
+        let directory = self.case.place();
+        if self.case.accounts().count() > 1 { format!("{directory}, account {}", self.account) } else { directory }
     }
 
     pub(super) fn input(

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::adapters::embedded_store::EmbeddedStore;
+use super::store::OpenStore;
+use crate::adapters::dynamodb::DynamoStore;
 use crate::adapters::rehearsal::client;
 use crate::adapters::rehearsal::venue::HttpVenue;
 use crate::execution::Settings;
@@ -46,8 +47,8 @@ impl Rehearsal {
         serde_json::from_str(text).map_err(|error| error.to_string())
     }
 
-    pub(super) fn open(&self) -> EmbeddedStore {
-        EmbeddedStore::elsewhere(client(&self.store, STORE_PATIENCE), &self.table)
+    pub(super) fn open(&self) -> OpenStore {
+        OpenStore::Elsewhere(DynamoStore::new(client(&self.store, STORE_PATIENCE), &self.table))
     }
 
     pub(super) fn venue(&self, id: &VenueId) -> HttpVenue {

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::audit;
-use super::blob::{self, Blob};
 use super::claim;
 use super::conclusion;
 use super::request::{self, ExecutionError, Ports};
 use super::transition::run_transition;
 use crate::model::{Order, PlanningInput, RunIdentity};
 use crate::planning::{RebalancePlan, idempotency};
+use crate::ports::blob::{self, Blob};
 use crate::ports::store::{AccountKey, BlobOwner, CommitAnswer, Commitment, DayReservation, RunItem};
 use crate::ports::{Clock, RunState, RunStore, Venue};
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::audit;
-use super::blob::{self, Blob};
 use super::claim;
 use super::request::{self, ExecutionError, Ports};
 use super::transition::run_transition;
 use crate::model::PlanningInput;
 use crate::planning::RebalancePlan;
+use crate::ports::blob::{self, Blob};
 use crate::ports::store::{
     BlobOwner, ITEM_SCHEMA, LogEntry, OrderItem, PortfolioItem, PortfolioKey, RunItem, Settlement, Written,
 };

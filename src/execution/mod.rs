@@ -12,7 +12,6 @@
 //! * [`request`]: what is asked, how patient execution is, what comes out.
 //! * [`claim`]: one run per occasion, one unsettled run per venue account; takeover of a worker that died. Its
 //!   verdict on a stored run is pure.
-//! * [`blob`]: immutable bytes in chunks, by digest.
 //! * [`commitment`]: the checks on a plan, the one conditional update that commits it, and reading it back.
 //! * [`gate`]: the controls at the last step before the venue. Pure.
 //! * [`emission`]: two phases, one conditional write and one send per order.
@@ -36,7 +35,6 @@ use crate::ports::store::{PortfolioKey, RunItem};
 use crate::ports::{Clock, RunState, RunStore, Venue};
 
 pub mod audit;
-pub mod blob;
 pub mod claim;
 pub mod commitment;
 pub mod conclusion;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::audit::{self, Finding};
-use super::blob;
 use super::request::ExecutionError;
 use crate::model::{Money, PlanningInput, Quantity};
 use crate::planning::RebalancePlan;
+use crate::ports::blob;
 use crate::ports::store::{BlobOwner, Change, LogEntry, OrderItem, PortfolioKey, RunItem, RunStore, Settlement};
 use crate::ports::{OrderRecord, OrderState, RunRecord};
 

@@ -66,7 +66,7 @@ impl Default for Settings {
             window_hours: 6,
             max_day_notional: None,
             retention_days: 400,
-            chunk_bytes: super::blob::CHUNK_BYTES,
+            chunk_bytes: crate::ports::blob::CHUNK_BYTES,
         }
     }
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::snapshot::SnapshotKey;
 use super::{OrderState, RunState};
 use crate::model::{
     AccountId, AccountSnapshot, Environment, Flow, Money, PortfolioId, PortfolioState, Price, Quantity, RunIdentity,
@@ -225,6 +226,7 @@ pub struct BlobRef {
 pub enum BlobOwner<'a> {
     Run(Uuid),
     Portfolio(&'a PortfolioKey),
+    Snapshot(&'a SnapshotKey),
 }
 
 /// One chunk of a blob.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::reading::is_printable;
 use crate::model::{InvalidId, InvalidNumber};
+use crate::ports::StoreError;
 
 /// The longest value that an error repeats, in characters.
 const MAX_SHOWN: usize = 80;
@@ -112,13 +113,16 @@ pub enum PreparationError {
     /// A file that cannot be read now; it may be there on the next attempt.
     #[error("{path} cannot be read: {problem}; check the path and its permissions")]
     Unreadable { path: String, problem: String },
+    /// The store, where the inputs are in one.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl PreparationError {
     /// Can the same run succeed later without anybody mending anything?
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreadable { .. })
+        matches!(self, Self::Unreadable { .. } | Self::Store(StoreError::Unavailable { .. }))
     }
 }
 

@@ -43,6 +43,16 @@ pub struct Grades {
     pub signals: BTreeMap<u64, Dated<Signal>>,
 }
 
+impl Grades {
+    /// The newest date of any grade or signal.
+    #[must_use]
+    pub fn newest_date(&self) -> Option<Timestamp> {
+        let trader = self.trader.values().map(|grade| grade.at);
+        let investor = self.investor.values().map(|grade| grade.at);
+        trader.chain(investor).chain(self.signals.values().map(|signal| signal.at)).max()
+    }
+}
+
 /// One venue's instruments and their rules.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VenueRules {

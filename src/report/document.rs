@@ -14,6 +14,7 @@ use super::difference::{Difference, FieldChange};
 use super::explanation::Explanation;
 use super::fetching::FetchedGrades;
 use super::handling::HandledRun;
+use super::loading::{LoadedCase, StoredSnapshots};
 use super::outbox::{OutboxActReport, OutboxLine};
 use super::published::{RunState, UtcTime, UuidText};
 use super::run::RunReport;
@@ -69,6 +70,12 @@ pub enum Document {
     /// `fetch grades`.
     #[serde(rename = "rebalance/fetched-grades/1")]
     FetchedGrades(FetchedGrades),
+    /// `load`: one entry for each case.
+    #[serde(rename = "rebalance/loaded-cases/1")]
+    LoadedCases { cases: Vec<LoadedCase> },
+    /// `load --list`.
+    #[serde(rename = "rebalance/stored-snapshots/1")]
+    StoredSnapshots(StoredSnapshots),
     /// `orders`: those of every outbox, oldest first.
     #[serde(rename = "rebalance/outbox-orders/1")]
     OutboxOrders { orders: Vec<OutboxLine> },

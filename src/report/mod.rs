@@ -12,7 +12,7 @@
 //! * [`handling`]: stored runs that were taken up again, and what a person must do.
 //! * [`audit`]: a run's log and what its check found.
 //! * [`backtest`]: a policy over a period of the past, and several of them under one question.
-//! * [`fetching`]: what `fetch` brought.
+//! * [`fetching`], [`loading`]: what `fetch` brought, what `load` stored.
 //! * [`outbox`]: orders that wait for executors, and what was done to one.
 //! * [`document`]: every JSON document that the command line prints, each with its schema name.
 //! * [`published`]: the spellings that documents use.
@@ -33,6 +33,7 @@ pub mod fetching;
 pub mod handling;
 #[cfg(feature = "html")]
 pub mod html;
+pub mod loading;
 pub mod outbox;
 pub mod published;
 pub mod run;

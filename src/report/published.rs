@@ -51,6 +51,19 @@ published! {
 }
 
 published! {
+    /// What a snapshot is of.
+    SnapshotKind of ports::snapshot::SnapshotKind {
+        Portfolio = "portfolio",
+        Policy = "policy",
+        VenueRules = "venue_rules",
+        Market = "market",
+        TraderGrades = "trader_grades",
+        InvestorGrades = "investor_grades",
+        TradingSignals = "trading_signals",
+    }
+}
+
+published! {
     /// Why an asset is traded (the first six) or left alone.
     ReasonCode of plan::ReasonCode {
         Enter = "enter",

@@ -271,7 +271,7 @@ fn stale_data_are_recognised_by_what_the_guards_say_of_them() {
 
     // A single old grade among fresh ones: the run goes on without it and says so.
     let folder = tempfile::tempdir().expect("a folder");
-    for entry in std::fs::read_dir(case.directory()).expect("a folder") {
+    for entry in std::fs::read_dir(case.place()).expect("a folder") {
         let entry = entry.expect("an entry");
         if entry.path().is_file() {
             std::fs::copy(entry.path(), folder.path().join(entry.file_name())).expect("copied");

@@ -10,6 +10,7 @@
 mod alerting;
 mod backtest;
 mod bench;
+mod loading;
 mod outbox;
 mod recovery;
 mod stores;

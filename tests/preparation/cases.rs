@@ -147,7 +147,8 @@ fn a_run_uses_the_last_day_that_is_early_enough() {
     );
     let case = format!(
         "{}\n[[days]]\nat = \"2025-04-17T00:00:00Z\"\nmarket = \"later.csv\"\n",
-        std::fs::read_to_string(workspace.load().expect("a case").directory().join("case.toml")).expect("readable")
+        std::fs::read_to_string(std::path::Path::new(&workspace.load().expect("a case").place()).join("case.toml"))
+            .expect("readable")
     );
     workspace.write("case.toml", &case);
     let input = workspace.plan().expect("the middle day");
@@ -331,4 +332,20 @@ fn an_explicit_token_id_grades_market_data_that_has_none() {
     workspace.edit("case.toml", "[[accounts]]", "[token_ids]\nbitcoin = 3375\n\n[[accounts]]");
     let input = workspace.plan().expect("planned");
     assert_eq!(input.assets[&asset("bitcoin")].grades.investor.expect("graded").value.to_string(), "80.5");
+}
+
+#[test]
+fn an_account_is_observed_when_its_case_says_so() {
+    let at = |workspace: &Workspace| workspace.plan().expect("an input").account.observed_at.to_string();
+    let workspace = Workspace::new();
+    assert_eq!(at(&workspace), AS_OF, "the planning time, unless it is said");
+    workspace.edit("case.toml", "cash = \"1000\"", "cash = \"1000\"\nobserved_at = \"2025-04-15T00:00:00Z\"");
+    assert_eq!(at(&workspace), "2025-04-15T00:00:00Z");
+    // One that was read after everything else makes nothing old.
+    workspace.edit(
+        "case.toml",
+        "2025-04-15T00:00:00Z\"\n\n[accounts.holdings]",
+        "2025-04-19T00:00:00Z\"\n\n[accounts.holdings]",
+    );
+    assert_eq!(at(&workspace), "2025-04-19T00:00:00Z");
 }

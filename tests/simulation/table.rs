@@ -109,6 +109,7 @@ pub(crate) fn owner_name(owner: BlobOwner<'_>) -> String {
     match owner {
         BlobOwner::Run(id) => id.to_string(),
         BlobOwner::Portfolio(key) => format!("{key:?}"),
+        BlobOwner::Snapshot(key) => format!("{key:?}"),
     }
 }
 

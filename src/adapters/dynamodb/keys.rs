@@ -3,6 +3,7 @@
 use std::fmt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use uuid::Uuid;
 
@@ -10,6 +11,7 @@ use super::{Item, text};
 use crate::model::{AccountId, Environment, PortfolioId, VenueId};
 use crate::ports::counter::Counter;
 use crate::ports::outbox::OutboxAddress;
+use crate::ports::snapshot::{SnapshotKey, SnapshotKind};
 use crate::ports::store::{
     AccountKey, BlobOwner, Change, ChunkAddress, LogEntry, MIN_RUN_PREFIX, PortfolioKey, StoreError, SwitchEntry,
     SwitchScope,
@@ -72,6 +74,10 @@ pub(super) fn chunk(address: &ChunkAddress<'_>) -> Key {
     let pk = match address.owner {
         BlobOwner::Run(run_id) => format!("blob#run#{}", run_id.simple()),
         BlobOwner::Portfolio(key) => format!("blob#{}", portfolio(key).pk),
+        BlobOwner::Snapshot(key) => {
+            let Key { pk, sk } = snapshot(key);
+            format!("blob#{pk}#{sk}")
+        }
     };
     Key { pk, sk: format!("{}#{:05}", address.digest, address.chunk) }
 }
@@ -141,6 +147,26 @@ pub(super) fn alert(run_id: Uuid, key: Uuid) -> Key {
 
 pub(super) fn counter(counter: &Counter) -> Key {
     Key { pk: format!("counter#{}", counter.name), sk: counter.period.clone() }
+}
+
+/// Partition of all snapshots of a portfolio.
+pub(super) fn snapshots(portfolio: &PortfolioId) -> String {
+    format!("snapshots#{portfolio}")
+}
+
+/// Beginning of the sort keys of one kind.
+pub(super) fn snapshots_of(kind: SnapshotKind) -> String {
+    format!("{kind}#")
+}
+
+/// Beginning of the sort keys of one kind and time. All have one length, so that they sort as times do.
+pub(super) fn snapshots_at(kind: SnapshotKind, at: Timestamp) -> String {
+    format!("{kind}#{}#", at.strftime("%Y-%m-%dT%H:%M:%S.%9fZ"))
+}
+
+pub(super) fn snapshot(key: &SnapshotKey) -> Key {
+    let sk = format!("{}{:06}", snapshots_at(key.kind, key.at), key.revision);
+    Key { pk: snapshots(&key.portfolio), sk }
 }
 
 fn paper(venue: &VenueId, account: &AccountId) -> String {

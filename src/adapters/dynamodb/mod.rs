@@ -6,7 +6,7 @@
 //! |---|---|---|---|
 //! | run | `run#` first 4 hex digits of its id | the id, 32 hex digits | id; prefix of the id (`begins_with`) |
 //! | run, index `runs_by_portfolio` | `portfolio_key` | `created_at_ms` | runs of a portfolio, oldest first |
-//! | chunk | `blob#run#`id or `blob#`portfolio | digest`#`chunk | owner, digest, number |
+//! | chunk | `blob#run#`id, `blob#`portfolio or `blob#`snapshot | digest`#`chunk | owner, digest, number |
 //! | order | `orders#` run id | the key, 32 hex digits | run; run and key |
 //! | log entry | `log#` run id | `run#`number or `order#`key`#`number | run; chain by number |
 //! | lock | `lock` | environment`#`venue`#`account | account; all of them, by recovery |
@@ -14,6 +14,7 @@
 //! | portfolio | `portfolio#`environment`#`venue`#`account`#`portfolio | `state` | portfolio on an account |
 //! | kill switch | `switch` | `everything` or `portfolio#`environment`#`portfolio | scope; all of them |
 //! | its log entry | `switch_log` | the same`#`number | all of them, by scope and number |
+//! | snapshot | `snapshots#`portfolio | kind`#`time`#`revision, both padded | portfolio; kind; the latest of a kind at a time |
 //! | alert | `alerts#` run id | its key, 32 hex digits | run and key |
 //! | counter | `counter#`name | period | name and period |
 //! | outbox account | `outbox` | venue`#`account | account; all of them |
@@ -25,7 +26,7 @@
 //!
 //! No identifier contains `#`, so no two keys run into each other. Every item but chunks, days and counters carries `schema`.
 //! `expires_at_s` is the table's TTL attribute; only terminal runs and orders, chunks of such runs, orders of an outbox
-//! that have ended, alerts and counters have it.
+//! that have ended, alerts, counters, and snapshots that are no longer in use, with their chunks, have it.
 //!
 //! # Conditions, and the timeline behind each
 //!
@@ -51,6 +52,9 @@
 //! kill switch   log entry of its number absent; the switch itself has no condition
 //!               two people at once: one is refused, reads the other's entry and goes on from it. What is stored may
 //!               be unreadable: a switch can be set all the same
+//!
+//! put_snapshots all of them absent (one transaction): a reader sees the files of a day together or not at all
+//!               two people load at once: one is refused, reads what the other loaded and counts on from there
 //!
 //! put_alert     absent, or state and attempts = what I read
 //!               A and B tell the same run: one put wins and sends, the other leaves the message alone
@@ -78,6 +82,7 @@ mod keys;
 mod outbox_ledger;
 mod paper_ledger;
 mod run_store;
+mod snapshots;
 pub mod table;
 
 use std::collections::HashMap;

@@ -42,7 +42,7 @@ fn put_action(put: aws_sdk_dynamodb::types::Put) -> TransactWriteItem {
 }
 
 impl DynamoStore {
-    async fn collect<T: DeserializeOwned>(
+    pub(super) async fn collect<T: DeserializeOwned>(
         &self,
         query: QueryFluentBuilder,
         step: &'static str,

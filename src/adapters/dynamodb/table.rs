@@ -4,9 +4,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
+use aws_sdk_dynamodb::operation::get_item::GetItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType, TimeToLiveSpecification,
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 
 use super::unavailable;
@@ -36,6 +37,22 @@ pub async fn create(client: &Client, table: &str) -> Result<(), StoreError> {
     let request = client.update_time_to_live().table_name(table).time_to_live_specification(ttl);
     request.send().await.map_err(|error| unavailable(STEP, error))?;
     Ok(())
+}
+
+/// Looks whether the table is there, by reading an item that no table has.
+///
+/// # Errors
+/// [`StoreError::Invalid`] when there is no such table; else when the store does not answer.
+pub async fn look_for(client: &Client, table: &str) -> Result<(), StoreError> {
+    let (pk, sk) = (AttributeValue::S("nothing".to_owned()), AttributeValue::S("nothing".to_owned()));
+    match client.get_item().table_name(table).key("pk", pk).key("sk", sk).send().await {
+        Ok(_) => Ok(()),
+        Err(error) if error.as_service_error().is_some_and(GetItemError::is_resource_not_found_exception) => {
+            let expected = "the name of a table that is there, in this account and region";
+            Err(StoreError::Invalid { field: "table", value: table.to_owned(), expected })
+        }
+        Err(error) => Err(unavailable("looking for the table", error)),
+    }
 }
 
 fn definition(client: &Client, table: &str) -> Result<CreateTableFluentBuilder, BuildError> {

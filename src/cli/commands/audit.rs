@@ -2,11 +2,10 @@
 
 use uuid::Uuid;
 
-use crate::adapters::embedded_store::EmbeddedStore;
 use crate::cli::args::Audit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
-use crate::cli::store::{self, StorePath};
+use crate::cli::store::{self, OpenStore, StorePath};
 use crate::execution::{self, audit::Finding};
 use crate::report::audit::{AuditFinding, AuditReport, SwitchReport};
 use crate::report::document::{Document, ErrorKind};
@@ -31,7 +30,7 @@ pub(in crate::cli) async fn audit(asked: &Audit, path: &StorePath, output: &Outp
 }
 
 /// One run's log and what its check found.
-pub(super) async fn report(store: &EmbeddedStore, run: Uuid) -> Result<AuditReport, Failure> {
+pub(super) async fn report(store: &OpenStore, run: Uuid) -> Result<AuditReport, Failure> {
     let trail = execution::load_audit(store.store(), run).await?;
     let trail = trail.ok_or_else(|| Failure::unexpected(format!("run {run} is gone from the store")))?;
     let plan = execution::load_run(store.store(), run).await?.and_then(|record| record.plan);
@@ -39,7 +38,7 @@ pub(super) async fn report(store: &EmbeddedStore, run: Uuid) -> Result<AuditRepo
     Ok(AuditReport::of(&trail.run, plan.as_ref(), &trail.entries, findings))
 }
 
-async fn switches(store: &EmbeddedStore) -> Result<Vec<SwitchReport>, Failure> {
+async fn switches(store: &OpenStore) -> Result<Vec<SwitchReport>, Failure> {
     let trails = execution::load_switch_trails(store.store()).await?;
     let report = |trail: execution::SwitchTrail| {
         let findings = trail.findings.into_iter().map(published).collect();

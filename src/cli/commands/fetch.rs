@@ -182,7 +182,7 @@ impl SecretReader for Key {
 fn key(asked: &FetchGrades) -> Result<(String, Key), Failure> {
     #[cfg(feature = "secrets-manager")]
     if let Some(reference) = &asked.key_secret {
-        let access = environment::aws_access().ok_or_else(|| {
+        let access = environment::aws_access("SECRETS_MANAGER", None).ok_or_else(|| {
             Failure::bad_input(
                 "nobody is known to sign requests to AWS",
                 "set AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",

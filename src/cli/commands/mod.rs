@@ -9,6 +9,7 @@ pub(super) mod explain;
 pub(super) mod export;
 pub(super) mod fetch;
 pub(super) mod kill_switch;
+pub(super) mod load;
 pub(super) mod outbox;
 pub(super) mod plan;
 pub(super) mod policy;

@@ -1,23 +1,28 @@
 //! `plan`: the same planner as `run`, and nothing else. Writes nothing.
 
 use super::Telling;
-use crate::adapters::embedded_store::EmbeddedStore;
-use crate::cli::args::Cases;
+use crate::cli::args::PlanCases;
 use crate::cli::failure::Failure;
-use crate::cli::occasion::{Earlier, Occasion, occasions};
+use crate::cli::occasion::{Earlier, Occasion, occasions, stored_occasions};
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
-use crate::cli::store::StorePath;
+use crate::cli::store::{OpenStore, StorePath};
 use crate::model::PortfolioId;
 use crate::planning;
 use crate::report::RunReport;
 use crate::report::document::RunEntry;
 use crate::report::published::RunState;
 
-pub(in crate::cli) async fn plan(asked: &Cases, path: &StorePath, output: &Output) -> Result<u8, Failure> {
-    let store = path.look().await?;
-    let mut telling = Telling::new(output, asked.brief);
-    for occasion in occasions(asked) {
+pub(in crate::cli) async fn plan(asked: &PlanCases, path: &StorePath, output: &Output) -> Result<u8, Failure> {
+    let (store, found) = if asked.from_store {
+        let store = path.look_at_existing().await?;
+        let found = stored_occasions(&asked.cases, &store).await;
+        (Some(store), found)
+    } else {
+        (path.look().await?, occasions(&asked.cases))
+    };
+    let mut telling = Telling::new(output, asked.cases.brief);
+    for occasion in found {
         let occasion = match occasion {
             Ok(occasion) => occasion,
             Err(refused) => {
@@ -37,7 +42,7 @@ pub(in crate::cli) async fn plan(asked: &Cases, path: &StorePath, output: &Outpu
     telling.end()
 }
 
-async fn dry_run(occasion: &Occasion, store: Option<&EmbeddedStore>, output: &Output) -> Result<RunReport, Failure> {
+async fn dry_run(occasion: &Occasion, store: Option<&OpenStore>, output: &Output) -> Result<RunReport, Failure> {
     let _progress = Progress::start(!output.is_json(), format!("planning {}", occasion.name()));
     let earlier = match store {
         Some(store) => Earlier::read(store, occasion).await?,

@@ -12,6 +12,7 @@ use crate::report::document::Document;
 use crate::report::text;
 
 pub(in crate::cli) async fn recover(asked: &Recover, path: &StorePath, output: &Output) -> Result<u8, Failure> {
+    path.must_be_embedded()?;
     // Looked at first: where there is nothing to recover, nothing is written.
     let runs = match (&asked.run, path.look().await?) {
         (Some(name), Some(looked)) => vec![store::find(&looked, name).await?.run_id],

@@ -6,7 +6,6 @@
 use super::Telling;
 use crate::adapters::clock::{CaseClock, claim_token};
 use crate::adapters::dynamodb::DynamoStore;
-use crate::adapters::embedded_store::EmbeddedStore;
 use crate::adapters::paper_venue::{PaperBook, PaperVenue};
 use crate::alerts::{Seen, holders};
 use crate::cli::alerting::Alerting;
@@ -15,7 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::occasion::{Earlier, Occasion, occasions};
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
-use crate::cli::store::{self, StorePath};
+use crate::cli::store::{self, OpenStore, StorePath};
 use crate::execution::{
     self, ExecutionError, Opening, Ports, PreparationFailure, RunOutcome, RunRequest, Settings, gate,
 };
@@ -30,10 +29,11 @@ use crate::report::text;
 use crate::report::{Mode, RunReport, published};
 
 pub(in crate::cli) async fn run(asked: &RunCases, path: &StorePath, output: &Output) -> Result<u8, Failure> {
+    path.must_be_embedded()?;
     let mut telling = Telling::new(output, asked.cases.brief);
     let alerting = Alerting::new(asked.alerts.send_alerts);
     // Made when the first run needs it: what is refused leaves no store behind.
-    let mut store: Option<EmbeddedStore> = None;
+    let mut store: Option<OpenStore> = None;
     for occasion in occasions(&asked.cases) {
         let occasion = match occasion {
             Ok(occasion) => occasion,
@@ -90,7 +90,7 @@ fn refuse_live(occasion: &Occasion) -> Result<(), Failure> {
 
 async fn execute(
     occasion: &Occasion,
-    store: &EmbeddedStore,
+    store: &OpenStore,
     depth: Option<Rate>,
     output: &Output,
 ) -> Result<RunOutcome, Stopped> {
@@ -111,7 +111,7 @@ async fn execute(
 #[cfg(feature = "rehearsal")]
 async fn rehearse(
     occasion: &Occasion,
-    store: &EmbeddedStore,
+    store: &OpenStore,
     rehearsal: &crate::cli::rehearsal::Rehearsal,
 ) -> Result<RunOutcome, Stopped> {
     known_assets(occasion, store).await?;
@@ -121,7 +121,7 @@ async fn rehearse(
 
 async fn trade<V: Venue, C: Clock>(
     occasion: &Occasion,
-    store: &EmbeddedStore,
+    store: &OpenStore,
     venue: &V,
     clock: &C,
     settings: &Settings,
@@ -149,7 +149,7 @@ fn preparation_failure(error: &PreparationError) -> PreparationFailure {
 /// The input whose prices and rules the paper venue trades by: the stored one of a run that is committed, else the
 /// one that would be planned from. That one is planned as a trial, and the kill switch read, so that nothing is
 /// claimed in vain.
-async fn known_assets(occasion: &Occasion, store: &EmbeddedStore) -> Result<PlanningInput, Stopped> {
+async fn known_assets(occasion: &Occasion, store: &OpenStore) -> Result<PlanningInput, Stopped> {
     let stored = store::load(store, run_id(&occasion.identity)).await?;
     if let Some(input) = stored.and_then(|record| record.input) {
         return Ok(input);

@@ -9,6 +9,7 @@ use crate::execution::{Answer, Statement};
 use crate::model::Money;
 
 pub(in crate::cli) async fn settle(asked: &Settle, path: &StorePath, output: &Output) -> Result<u8, Failure> {
+    path.must_be_embedded()?;
     let statement = statement(asked)?;
     let run = store::find(&path.look_at_existing().await?, &asked.run).await?.run_id;
     take_up(path, vec![run], &Act::Settle(statement), asked.time.at, asked.alerts, output).await

@@ -129,7 +129,10 @@ pub(super) fn check_prices(input: &PlanningInput, watched: &BTreeSet<AssetId>, v
     }
 }
 
-/// The dates of the sources, oldest and newest, each with its name.
+/// The dates of what is watched, oldest and newest, each with its name.
+///
+/// An account counts when it is older than the rest: one that was read just now is no reason to call prices old, while
+/// one of last week says nothing about what is held today.
 pub(super) fn check_skew(input: &PlanningInput, watched: &BTreeSet<AssetId>, violations: &mut Vec<GuardViolation>) {
     let assets = || input.assets.iter().filter(|(id, _)| watched.contains(*id));
     let mut dates: Vec<(Timestamp, String)> =
@@ -143,24 +146,34 @@ pub(super) fn check_skew(input: &PlanningInput, watched: &BTreeSet<AssetId>, vio
         let newest = input.assets.values().filter_map(|asset| asset.grades.signal).map(|signal| signal.at).max();
         dates.extend(newest.map(|at| (at, "the newest signal".to_owned())));
     }
-    let (Some(oldest), Some(newest)) = (dates.iter().min(), dates.iter().max()) else { return };
-    let skew = age(newest.0, oldest.0);
-    let most = input.policy.guards.max_snapshot_skew_hours;
-    if longer_than(skew, most) {
-        violations.push(GuardViolation {
-            guard: "max_snapshot_skew_hours".to_owned(),
-            field: "observed_at".to_owned(),
-            value: format!(
-                "{} is of {} and {} of {}: {} apart, and at most {most} h are allowed",
-                oldest.1,
-                oldest.0,
-                newest.1,
-                newest.0,
-                in_hours(skew)
-            ),
-            remedy: "fetch all sources for the same day".to_owned(),
-        });
+    let is_oldest = dates.iter().all(|(at, _)| *at > input.account.observed_at);
+    if is_oldest {
+        let account = &input.run.venue_account;
+        dates.push((input.account.observed_at, format!("the balance of account {account}")));
     }
+    violations.extend(snapshot_skew(&dates, &input.policy.guards));
+}
+
+/// The violation where the oldest and the newest of these dates, each with what it is of, are further apart than
+/// `max_snapshot_skew_hours`.
+#[must_use]
+pub fn snapshot_skew(dates: &[(Timestamp, String)], guards: &Guards) -> Option<GuardViolation> {
+    let (oldest, newest) = (dates.iter().min()?, dates.iter().max()?);
+    let skew = age(newest.0, oldest.0);
+    let most = guards.max_snapshot_skew_hours;
+    longer_than(skew, most).then(|| GuardViolation {
+        guard: "max_snapshot_skew_hours".to_owned(),
+        field: "observed_at".to_owned(),
+        value: format!(
+            "{} is of {} and {} of {}: {} apart, and at most {most} h are allowed",
+            oldest.1,
+            oldest.0,
+            newest.1,
+            newest.0,
+            in_hours(skew)
+        ),
+        remedy: "fetch all sources for the same day".to_owned(),
+    })
 }
 
 pub(super) fn check_stable_legs(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {

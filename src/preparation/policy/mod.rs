@@ -20,7 +20,7 @@ use crate::model::Policy;
 /// As [`parse`], and when the file cannot be read.
 pub fn load(path: &Path) -> Result<Policy, PreparationError> {
     let place = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-    parse_bytes(&place, &read_file(path)?)
+    read(&place, &read_file(path)?)
 }
 
 /// Reads and checks a policy. Messages call it `policy`.
@@ -29,10 +29,14 @@ pub fn load(path: &Path) -> Result<Policy, PreparationError> {
 /// [`PreparationError::BadInput`]: one error where the text does not fit the format, otherwise everything in which
 /// the fields do not fit together.
 pub fn parse(text: &str) -> Result<Policy, PreparationError> {
-    parse_bytes("policy", text.as_bytes())
+    read("policy", text.as_bytes())
 }
 
-fn parse_bytes(place: &str, bytes: &[u8]) -> Result<Policy, PreparationError> {
+/// Reads and checks the bytes of a policy file, which messages call `place`.
+///
+/// # Errors
+/// As [`parse`].
+pub fn read(place: &str, bytes: &[u8]) -> Result<Policy, PreparationError> {
     let policy: Policy = toml_text::read(place, bytes)?;
     let mut faults = checks::faults(place, &policy);
     faults.extend(alert_checks::faults(place, &policy));

@@ -1,6 +1,6 @@
 //! A policy with some fields changed: for a grid of them.
 
-use super::parse_bytes;
+use super::read;
 use crate::model::Policy;
 use crate::preparation::reading::text_of;
 use crate::preparation::{BadInput, PreparationError};
@@ -13,10 +13,10 @@ use crate::preparation::{BadInput, PreparationError};
 /// As reading a policy has; and when a path leads through something that is no table, or to a table or a list.
 pub fn varied(place: &str, bytes: &[u8], changes: &[(String, String)]) -> Result<Policy, PreparationError> {
     if changes.is_empty() {
-        return parse_bytes(place, bytes);
+        return read(place, bytes);
     }
     // Its errors have lines, which those of the changed text would not.
-    let _ = parse_bytes(place, bytes)?;
+    let _ = read(place, bytes)?;
     let text = text_of(place, bytes)?;
     let bad = |path: &str, value: &str, problem: String| {
         BadInput::new(place, path, value, problem, "vary a single value, such as ranking.members=20,30")
@@ -26,7 +26,7 @@ pub fn varied(place: &str, bytes: &[u8], changes: &[(String, String)]) -> Result
         set(&mut table, path, value).map_err(|problem| bad(path, value, problem))?;
     }
     let text = toml::to_string(&table).map_err(|error| bad("", "", error.to_string()))?;
-    parse_bytes(place, text.as_bytes())
+    read(place, text.as_bytes())
 }
 
 fn set(table: &mut toml::Table, path: &str, value: &str) -> Result<(), String> {

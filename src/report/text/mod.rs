@@ -18,6 +18,7 @@ mod fetching;
 mod handling;
 mod header;
 mod listing;
+mod loading;
 mod orders;
 mod outbox;
 mod positions;
@@ -33,6 +34,7 @@ pub use explanation::explanation;
 pub use fetching::fetched_grades;
 pub use handling::handled;
 pub use listing::{kill_switch, policy_check, replay, run_list};
+pub use loading::{loaded_cases, stored_snapshots};
 pub use outbox::{outbox_act, outbox_orders};
 
 use super::run::{Mode, RunReport};

@@ -182,6 +182,13 @@ pub(super) fn rows() -> Vec<Row> {
             },
             &["max_snapshot_skew_hours", "the price of solana is of 2025-04-14T00:00:00Z", "48.0 h apart"],
         ),
+        edit(
+            "snapshots of different dates mixed",
+            "case.toml",
+            "cash = \"1000\"",
+            "cash = \"1000\"\nobserved_at = \"2025-04-14T23:59:00Z\"",
+            &["max_snapshot_skew_hours", "the balance of account main is of 2025-04-14T23:59:00Z", "24.0 h apart"],
+        ),
         remembered(
             "a mass flip of grades",
             |state| {

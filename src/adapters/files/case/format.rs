@@ -11,6 +11,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use crate::model::{
     AccountId, AssetId, Environment, Flow, Holding, InstrumentId, Money, PortfolioId, Quantity, VenueId, Weight,
 };
+use crate::ports::snapshot::SnapshotKind;
 use crate::preparation::time::parse_moment;
 use crate::preparation::{BadInput, Migration};
 
@@ -48,6 +49,8 @@ pub(super) struct AccountEntry {
     pub(super) cash: Money,
     #[serde(default)]
     pub(super) cash_locked: Money,
+    #[serde(default, deserialize_with = "optional_moment")]
+    pub(super) observed_at: Option<Timestamp>,
     #[serde(default)]
     pub(super) holdings: BTreeMap<AssetId, HoldingEntry>,
 }
@@ -79,6 +82,19 @@ pub struct Day {
     pub(super) trader_grades: Option<String>,
     pub(super) investor_grades: Option<String>,
     pub(super) trading_signals: Option<String>,
+}
+
+impl Day {
+    /// The name of the day's file of this kind; nothing where it names none, or the kind is none of a day's.
+    pub(super) fn file(&self, kind: SnapshotKind) -> Option<&str> {
+        match kind {
+            SnapshotKind::Market => Some(&self.market),
+            SnapshotKind::TraderGrades => self.trader_grades.as_deref(),
+            SnapshotKind::InvestorGrades => self.investor_grades.as_deref(),
+            SnapshotKind::TradingSignals => self.trading_signals.as_deref(),
+            SnapshotKind::Portfolio | SnapshotKind::Policy | SnapshotKind::VenueRules => None,
+        }
+    }
 }
 
 /// `"0.5"`, all of it free, or `{ free = "10", locked = "2" }`.
@@ -117,6 +133,10 @@ impl<'de> Deserialize<'de> for HoldingEntry {
 fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_moment(&text).map_err(|problem| D::Error::custom(format!("{text:?} is {problem}")))
+}
+
+fn optional_moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    moment(deserializer).map(Some)
 }
 
 impl CaseFile {

@@ -1,5 +1,5 @@
-//! A case: a directory with a `case.toml`, a policy, venue rules and dated inputs. Fixtures and a user's own
-//! workspace have this same format.
+//! A case: a `case.toml`, a policy, venue rules and dated inputs. In a folder, where fixtures and a user's own workspace
+//! have this same format; or in memory, as [`adapters::snapshots`](crate::adapters::snapshots) reads it from a table.
 //!
 //! ```toml
 //! schema = 1
@@ -27,6 +27,7 @@
 //! id = "main"
 //! cash = "25000"
 //! cash_locked = "0"                    # optional
+//! observed_at = "2025-04-16T00:00:00Z" # optional: when cash and holdings were so
 //! [accounts.holdings]
 //! bitcoin = "0.5"
 //! ethereum = { free = "10", locked = "2" }
@@ -43,29 +44,34 @@
 //! ```
 
 mod format;
+mod input_files;
+mod listing;
 
-use std::collections::BTreeSet;
-use std::path::{Component, Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use jiff::Timestamp;
 
 pub use format::{CASE_SCHEMA, Day};
+pub use input_files::{CASE_FILE, InputFile};
+pub use listing::{CaseInput, newest_date};
 
 use self::format::{AccountEntry, CaseFile, HoldingEntry, Observation, StateEntry};
+use self::input_files::InputFiles;
 use super::token_metrics::{self, Endpoint};
 use super::{market, venue_rules};
 use crate::model::{
     AccountId, AccountSnapshot, Environment, Flow, PlanningInput, Policy, PortfolioId, PortfolioState,
     RegimeObservation, RunIdentity, Trigger, VenueId,
 };
-use crate::preparation::reading::read_file;
-use crate::preparation::sources::{Grades, VenueRules};
+use crate::ports::snapshot::SnapshotKind;
+use crate::preparation::sources::{Grades, MarketData, VenueRules};
 use crate::preparation::{BadInput, Migration, Occasion, PreparationError, Sources, assemble, policy, toml_text};
 
 /// A loaded case: its own file, its policy and its venue's rules. The days' files are read when a day is planned.
 #[derive(Debug, Clone)]
 pub struct Case {
-    directory: PathBuf,
+    files: InputFiles,
     file: CaseFile,
     policy: Policy,
     venue_rules: VenueRules,
@@ -77,21 +83,51 @@ impl Case {
     /// # Errors
     /// When a file is missing or malformed, or the parts of the case do not fit together.
     pub fn load(directory: &Path) -> Result<Self, PreparationError> {
-        let bytes = read_file(&directory.join("case.toml"))?;
-        let file: CaseFile = toml_text::read("case.toml", &bytes)?;
-        let faults = file.faults();
-        if !faults.is_empty() {
-            return Err(PreparationError::BadInput(faults));
-        }
-        let policy = policy::load(&inside(directory, "policy", &file.policy)?)?;
-        let rules_path = inside(directory, "venue_rules", &file.venue_rules)?;
-        let venue_rules = venue_rules::read(&file.venue_rules, &read_file(&rules_path)?)?;
-        Ok(Self { directory: directory.to_owned(), file, policy, venue_rules })
+        let files = InputFiles::Folder(directory.to_owned());
+        let file = definition(CASE_FILE, &files.read(SnapshotKind::Portfolio, CASE_FILE)?)?;
+        Self::of(files, file)
     }
 
+    /// A case of one day from files that were read beforehand, one of each kind; `place` is what messages call them
+    /// together. The market is known from `at` on, and the days that `case.toml` itself lists do not count.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn of_files(
+        place: String,
+        at: Timestamp,
+        files: BTreeMap<SnapshotKind, InputFile>,
+    ) -> Result<Self, PreparationError> {
+        let name = |kind: SnapshotKind| files.get(&kind).map(|file| file.name.clone());
+        let named = |kind: SnapshotKind| name(kind).unwrap_or_default();
+        let (own, policy, venue_rules) =
+            (named(SnapshotKind::Portfolio), named(SnapshotKind::Policy), named(SnapshotKind::VenueRules));
+        let day = Day {
+            at,
+            market: named(SnapshotKind::Market),
+            trader_grades: name(SnapshotKind::TraderGrades),
+            investor_grades: name(SnapshotKind::InvestorGrades),
+            trading_signals: name(SnapshotKind::TradingSignals),
+        };
+        let files = InputFiles::Memory { place, files };
+        let file = definition(&own, &files.read(SnapshotKind::Portfolio, &own)?)?;
+        Self::of(files, CaseFile { policy, venue_rules, days: vec![day], ..file })
+    }
+
+    fn of(files: InputFiles, file: CaseFile) -> Result<Self, PreparationError> {
+        let bytes = files.read(SnapshotKind::Policy, &file.policy)?;
+        let name = Path::new(&file.policy).file_name();
+        let name = name.map_or_else(|| file.policy.clone(), |name| name.to_string_lossy().into_owned());
+        let policy = policy::read(&name, &bytes)?;
+        let bytes = files.read(SnapshotKind::VenueRules, &file.venue_rules)?;
+        let venue_rules = venue_rules::read(&file.venue_rules, &bytes)?;
+        Ok(Self { files, file, policy, venue_rules })
+    }
+
+    /// Where its files are: a folder, or what they are called together.
     #[must_use]
-    pub fn directory(&self) -> &Path {
-        &self.directory
+    pub fn place(&self) -> String {
+        self.files.place()
     }
 
     /// What this case shows, in one sentence.
@@ -168,7 +204,7 @@ impl Case {
         })
     }
 
-    /// The account as the case opens it.
+    /// The account as the case opens it; observed then, unless the case says itself when it was so.
     ///
     /// # Errors
     /// When the case has no such account.
@@ -179,7 +215,14 @@ impl Case {
     ) -> Result<AccountSnapshot, PreparationError> {
         let entry = self.account(account)?;
         let holdings = entry.holdings.iter().map(|(asset, HoldingEntry(holding))| (asset.clone(), *holding)).collect();
+        let observed_at = entry.observed_at.unwrap_or(observed_at);
         Ok(AccountSnapshot { observed_at, cash_free: entry.cash, cash_locked: entry.cash_locked, holdings })
+    }
+
+    /// Does the case say when the account held what it says?
+    #[must_use]
+    pub fn says_when_observed(&self, account: &AccountId) -> bool {
+        self.account(account).is_ok_and(|entry| entry.observed_at.is_some())
     }
 
     /// The state as the case opens it.
@@ -213,8 +256,7 @@ impl Case {
     ) -> Result<PlanningInput, PreparationError> {
         let run = self.run_identity(account, trigger)?;
         let day = self.day(as_of)?;
-        let bytes = read_file(&inside(&self.directory, "days.market", &day.market)?)?;
-        let market = market::read(&day.market, &bytes, day.at)?;
+        let market = self.market(day)?;
         let grades = self.grades(day)?;
         let settled = settled.map_or_else(|| self.opening_account(account, as_of), Ok)?;
         let occasion = Occasion {
@@ -243,8 +285,7 @@ impl Case {
     pub fn token_ids(&self) -> Result<BTreeSet<u64>, PreparationError> {
         let mut ids: BTreeSet<u64> = self.file.token_ids.values().copied().collect();
         if let Some(day) = self.file.days.last() {
-            let bytes = read_file(&inside(&self.directory, "days.market", &day.market)?)?;
-            ids.extend(market::read(&day.market, &bytes, day.at)?.assets.values().filter_map(|asset| asset.token_id));
+            ids.extend(self.market(day)?.assets.values().filter_map(|asset| asset.token_id));
         }
         Ok(ids)
     }
@@ -266,17 +307,16 @@ impl Case {
         })
     }
 
+    fn market(&self, day: &Day) -> Result<MarketData, PreparationError> {
+        let bytes = self.files.read(SnapshotKind::Market, &day.market)?;
+        Ok(market::read(&day.market, &bytes, day.at)?)
+    }
+
     fn grades(&self, day: &Day) -> Result<Grades, PreparationError> {
         let mut grades = Grades::default();
-        let files = [
-            ("days.trader_grades", &day.trader_grades, Endpoint::TraderGrades),
-            ("days.investor_grades", &day.investor_grades, Endpoint::InvestorGrades),
-            // Last, as it repeats grades and only fills gaps.
-            ("days.trading_signals", &day.trading_signals, Endpoint::TradingSignals),
-        ];
-        for (key, file, endpoint) in files {
-            if let Some(file) = file {
-                let bytes = read_file(&inside(&self.directory, key, file)?)?;
+        for (kind, endpoint) in GRADES {
+            if let Some(file) = day.file(kind) {
+                let bytes = self.files.read(kind, file)?;
                 grades.fill_from(token_metrics::read(file, &bytes, endpoint)?);
             }
         }
@@ -284,15 +324,16 @@ impl Case {
     }
 }
 
-/// A path of the case, relative to its directory.
-fn inside(directory: &Path, key: &str, path: &str) -> Result<PathBuf, BadInput> {
-    let relative = Path::new(path);
-    let plain = relative
-        .components()
-        .all(|part| matches!(part, Component::Normal(_) | Component::ParentDir | Component::CurDir));
-    if path.is_empty() || !plain {
-        let remedy = "write a path relative to the directory of case.toml";
-        return Err(BadInput::new("case.toml", key, path, "not a relative path", remedy));
-    }
-    Ok(directory.join(relative))
+/// Signals last, as they repeat grades and only fill gaps.
+const GRADES: [(SnapshotKind, Endpoint); 3] = [
+    (SnapshotKind::TraderGrades, Endpoint::TraderGrades),
+    (SnapshotKind::InvestorGrades, Endpoint::InvestorGrades),
+    (SnapshotKind::TradingSignals, Endpoint::TradingSignals),
+];
+
+/// Reads `case.toml`.
+fn definition(place: &str, bytes: &[u8]) -> Result<CaseFile, PreparationError> {
+    let file: CaseFile = toml_text::read(place, bytes)?;
+    let faults = file.faults();
+    if faults.is_empty() { Ok(file) } else { Err(PreparationError::BadInput(faults)) }
 }

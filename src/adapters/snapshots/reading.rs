@@ -1,0 +1,109 @@
+//! A case from its snapshots.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::adapters::files::Case;
+use crate::adapters::files::case::InputFile;
+use crate::model::policy::GradeKind;
+use crate::model::{Policy, PortfolioId};
+use crate::ports::blob;
+use crate::ports::snapshot::{SnapshotItem, SnapshotKind, SnapshotStore, in_force};
+use crate::ports::store::{BlobOwner, RunStore, StoreError};
+use crate::preparation::guards::snapshot_skew;
+use crate::preparation::{BadInput, PreparationError};
+
+/// Reads the portfolio's inputs that count at the planning time: a case of one day, from which
+/// [`Case::planning_input`] plans as from a folder.
+///
+/// # Errors
+/// When a kind is missing that every plan needs, or that the policy looks at; when the snapshots are further apart than
+/// the policy's `max_snapshot_skew_hours`; when a file is refused as it would be in a folder; when the store does not
+/// answer, or holds other bytes than were loaded.
+pub async fn load_case<S>(store: &S, portfolio: &PortfolioId, as_of: Timestamp) -> Result<Case, PreparationError>
+where
+    S: RunStore + SnapshotStore,
+{
+    let mut set: BTreeMap<SnapshotKind, SnapshotItem> = BTreeMap::new();
+    for kind in SnapshotKind::ALL {
+        let found = newest(store, portfolio, kind, as_of).await?;
+        set.extend(found.filter(|item| item.content.is_some()).map(|item| (kind, item)));
+    }
+    let needed =
+        [SnapshotKind::Portfolio, SnapshotKind::Policy, SnapshotKind::VenueRules, SnapshotKind::Market].into_iter();
+    let missing = needed.filter(|kind| !set.contains_key(kind)).map(|kind| absent(portfolio, kind, as_of));
+    let missing: Vec<BadInput> = missing.collect();
+    let (Some(market), true) = (set.get(&SnapshotKind::Market), missing.is_empty()) else {
+        return Err(PreparationError::BadInput(missing));
+    };
+    let place = format!("portfolio {portfolio} in the store");
+    let mut files = BTreeMap::new();
+    for (kind, item) in &set {
+        let bytes = bytes(store, item).await?;
+        let _ = files.insert(*kind, InputFile { name: item.file.clone(), bytes });
+    }
+    let case = Case::of_files(place, market.at, files)?;
+    check_set(case.policy(), portfolio, &set, as_of)?;
+    Ok(case)
+}
+
+async fn newest<S: SnapshotStore>(
+    store: &S,
+    portfolio: &PortfolioId,
+    kind: SnapshotKind,
+    as_of: Timestamp,
+) -> Result<Option<SnapshotItem>, StoreError> {
+    if !kind.is_standing() {
+        return store.latest_snapshot(portfolio, kind, as_of).await;
+    }
+    let all = store.list_snapshots(portfolio, Some(kind)).await?;
+    Ok(in_force(&all, kind, as_of).cloned())
+}
+
+/// The file's bytes, none where there is no file.
+async fn bytes<S: RunStore>(store: &S, item: &SnapshotItem) -> Result<Vec<u8>, StoreError> {
+    let Some(content) = &item.content else { return Ok(Vec::new()) };
+    let what = format!("snapshot {} of {} of portfolio {},", item.kind, item.at, item.portfolio);
+    blob::load_bytes(store, BlobOwner::Snapshot(&item.key()), content, &what).await
+}
+
+fn absent(portfolio: &PortfolioId, kind: SnapshotKind, as_of: Timestamp) -> BadInput {
+    let problem = format!("the store has none of {as_of} or before");
+    let remedy =
+        "`rebalance load CASE` stores the files of a case; `rebalance load --list PORTFOLIO` shows what is there";
+    BadInput::new(&format!("portfolio {portfolio}"), kind.as_str(), "", problem, remedy)
+}
+
+/// What the policy looks at is there, and of about the same time.
+fn check_set(
+    policy: &Policy,
+    portfolio: &PortfolioId,
+    set: &BTreeMap<SnapshotKind, SnapshotItem>,
+    as_of: Timestamp,
+) -> Result<(), PreparationError> {
+    let mut watched = vec![SnapshotKind::Market];
+    if policy.uses_grades() {
+        let own = match policy.ranking.grade {
+            GradeKind::Trader => SnapshotKind::TraderGrades,
+            GradeKind::Investor => SnapshotKind::InvestorGrades,
+        };
+        // Signals repeat grades; the third version of the API has nothing else.
+        watched.push(if set.contains_key(&own) { own } else { SnapshotKind::TradingSignals });
+    }
+    if policy.regime.is_some() {
+        watched.push(SnapshotKind::TradingSignals);
+    }
+    if let Some(kind) = watched.iter().find(|kind| !set.contains_key(kind)) {
+        return Err(absent(portfolio, *kind, as_of).into());
+    }
+    let dates: Vec<(Timestamp, String)> = watched
+        .iter()
+        .filter_map(|kind| set.get(kind))
+        .map(|item| (item.dated.unwrap_or(item.at), format!("the snapshot of {}", item.kind)))
+        .collect();
+    match snapshot_skew(&dates, &policy.guards) {
+        Some(violation) => Err(PreparationError::Guarded(vec![violation])),
+        None => Ok(()),
+    }
+}
