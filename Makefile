@@ -53,7 +53,7 @@ PACKAGE_BIN ?= rebalance-lambda
 PACKAGE_FEATURES ?= lambda
 PACKAGE_MOST_BYTES ?= 8000000
 ARM64 := aarch64-unknown-linux-gnu
-# Panics name the file that they are in: not by the folders of the machine that built it, or no two would build the same.
+# Panics name the file that they are in: not by the folders of the machine that built it.
 PACKAGE_FLAGS = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo
 # What `make ci-long` runs besides the properties; each ends within LONG_LIMIT_SECONDS.
 LONG_PARTS := long-largest-run $(FUZZ_TARGETS:%=fuzz-%) $(MUTANTS:%=mutants-%) chaos
@@ -202,7 +202,7 @@ clean: ## Delete everything that was built, tools included; the store stays
 ##@ On AWS
 
 .PHONY: package
-package: ## The function's package, target/lambda/bootstrap.zip: x86-64, the same bytes whoever builds it
+package: ## The function's package, target/lambda/bootstrap.zip: x86-64, the same bytes from the same binary
 	RUSTFLAGS="$(PACKAGE_FLAGS)" $(CARGO) build --profile lambda --no-default-features \
 	  --features $(PACKAGE_FEATURES) --bin $(PACKAGE_BIN)
 	python3 infra/function_package.py target/lambda/$(PACKAGE_BIN) target/lambda/bootstrap.zip \
@@ -254,7 +254,7 @@ $(INFRA_LINT) $(INFRA_STACK):
 .PHONY: ci
 ci: ## Everything that must hold before a merge: ../shared present, lint, tests, dependencies
 	@summary=; total=$$SECONDS; \
-	for step in shared-present lint infra-check test-shared aws-clients rotation deny; do \
+	for step in shared-present lint infra-check test-shared stack-test aws-clients rotation deny; do \
 	  printf '\n== %s\n' "$$step"; start=$$SECONDS; \
 	  $(MAKE) --no-print-directory "$$step" || { printf '\nci: %s failed\n' "$$step" >&2; exit 1; }; \
 	  summary+=$$(printf '  %-16s %5d s' "$$step" "$$((SECONDS - start))")$$'\n'; \

@@ -27,7 +27,9 @@ def scan(file: Path) -> dict[str, Any]:
 def findings(answer: dict[str, Any], excepted: set[tuple[str, str]]) -> list[str]:
     """What is wrong: failed checks, exceptions without need, and a scan that saw nothing."""
     results = answer.get("results", {})
-    failed = [f"{found['check_id']} {found['resource']}: {found['check_name']}" for found in results.get("failed_checks", [])]
+    failed = [
+        f"{found['check_id']} {found['resource']}: {found['check_name']}" for found in results.get("failed_checks", [])
+    ]
     used = {(found["check_id"], found["resource"].rsplit(".", 1)[1]) for found in results.get("skipped_checks", [])}
     idle = [f"{check} is excepted for {name}, and there is no need" for check, name in sorted(excepted - used)]
     passed = len(results.get("passed_checks", []))

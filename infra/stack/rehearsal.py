@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import recent_case
-from .deployment import ROOT, Deployment, deploy, parameters, run
+from .deployment import BUCKET, ROOT, Deployment, deploy, parameters, run
 from .emulator import Emulator
 
 PORTFOLIO = "blue-chip"
@@ -84,7 +84,7 @@ def rehearsed() -> Iterator[Stack]:
     }
     chosen = parameters(ROOT / "infra/parameters/paper.json", changes)
     with Emulator(WORK / "emulator.log") as emulator:
-        run(emulator, ["aws", "s3", "mb", "s3://packages"])
+        run(emulator, ["aws", "s3", "mb", f"s3://{BUCKET}"])
         stack = Stack(emulator, deploy(emulator, chosen), case)
         stack.rebalance("load", str(case))
         yield stack

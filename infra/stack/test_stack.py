@@ -175,11 +175,11 @@ class TheStack(unittest.TestCase):
 
     def test_every_alarm_pages(self) -> None:
         alarms = self.client("cloudwatch").describe_alarms()["MetricAlarms"]
-        expected = {f"{STACK}-{name}-{PORTFOLIO}" for name in ("RunMissing", "RunAborted", "OrderUnknown", "OrderRejected")}
-        expected |= {
-            f"{STACK}-{name}"
-            for name in ("EventRefused", "RecoverMissing", "FunctionErrors", "FunctionThrottles", "FunctionDeadLetter", "ScheduleDeadLetter")
-        }
+        of_portfolios = ("RunMissing", "RunAborted", "OrderUnknown", "OrderRejected")
+        of_all = ("EventRefused", "RecoverMissing", "FunctionErrors", "FunctionThrottles")
+        of_queues = ("FunctionDeadLetter", "ScheduleDeadLetter")
+        expected = {f"{STACK}-{name}-{PORTFOLIO}" for name in of_portfolios}
+        expected |= {f"{STACK}-{name}" for name in of_all + of_queues}
         self.assertEqual({alarm["AlarmName"] for alarm in alarms}, expected)
         for alarm in alarms:
             self.assertEqual(alarm["AlarmActions"], [self.deployment.outputs["PageTopicArn"]], alarm["AlarmName"])

@@ -96,7 +96,7 @@ class TheChecks(unittest.TestCase):
             ("aws dynamodb get-items", ["get-items"]),
             ("aws lambda invoke --function x /dev/stdout", ["function", "without function-name"]),
             ("aws dynamodb wait table-is-there", ["table-is-there"]),
-            ("aws cloudformation deploy --stack x", ["capabilities", "parameter-overrides", "stack", "stack-name", "template-file"]),
+            ("aws cloudformation package --s3-bucket x --at y", ["at", "output-template-file", "template-file"]),
         ):
             self.assertEqual(unknown(line.split()), expected, line)
 
@@ -104,7 +104,12 @@ class TheChecks(unittest.TestCase):
         text = 'a\n```sh\necho x | aws a b\nexport T="$(aws c d --e "f g")"\naws h i --j "$(aws k l)" --m n\n```\n'
         self.assertEqual(
             runbook.aws_commands(text),
-            [["aws", "a", "b"], ["aws", "c", "d", "--e", "f g"], ["aws", "h", "i", "--j", "substituted", "--m", "n"], ["aws", "k", "l"]],
+            [
+                ["aws", "a", "b"],
+                ["aws", "c", "d", "--e", "f g"],
+                ["aws", "h", "i", "--j", "substituted", "--m", "n"],
+                ["aws", "k", "l"],
+            ],
         )
 
 

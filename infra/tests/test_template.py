@@ -146,7 +146,8 @@ class OneEnvironment(unittest.TestCase):
     def test_after_a_restore_works_on_that_table_alone(self) -> None:
         rendered = rendering.render(TEMPLATE, ENVIRONMENTS["live"] | {"RestoredTableName": "restored"})
         for role in ("FunctionRole", "DryRunRole"):
-            places = [found["Resource"] for found in statements(rendered["Resources"][role]) if "dynamodb" in str(found["Action"])]
+            found = statements(rendered["Resources"][role])
+            places = [statement["Resource"] for statement in found if "dynamodb" in str(statement["Action"])]
             self.assertEqual(len(places), 2)
             for place in places:
                 self.assertIn(":table/${RestoredTableName}", place["Fn::Sub"])
@@ -185,7 +186,8 @@ class TheRole(unittest.TestCase):
         self.assertEqual(self.permissions("FunctionRole"), called)
 
     def test_of_the_dry_run_is_the_part_of_it_that_reads_the_table(self) -> None:
-        reads = {(action, place) for action, place in self.permissions("FunctionRole") if action.startswith(("dynamodb:Get", "dynamodb:Query"))}
+        reading = {"dynamodb:GetItem", "dynamodb:Query"}
+        reads = {(action, place) for action, place in self.permissions("FunctionRole") if action in reading}
         self.assertEqual(self.permissions("DryRunRole"), reads)
 
 
