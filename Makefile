@@ -97,7 +97,7 @@ install: ## Install `rebalance` for this user, optimised
 .PHONY: test
 test: ## Run every test; says at the end how many were skipped because ../shared or the browser is missing
 	@mkdir -p $(dir $(SKIP_LOG)) && rm -f $(SKIP_LOG)
-	@status=0; REBALANCE_SKIP_LOG=$(SKIP_LOG) $(CARGO) test --features rehearsal --no-fail-fast || status=$$?; \
+	@status=0; REBALANCE_SKIP_LOG=$(SKIP_LOG) $(CARGO) test --features rehearsal,lambda --no-fail-fast || status=$$?; \
 	  if [ -s $(SKIP_LOG) ]; then sort -u $(SKIP_LOG); fi; \
 	  printf 'skipped because ../shared or the browser is missing: %s\n' "$$(sort -u $(SKIP_LOG) 2>/dev/null | wc -l)"; \
 	  exit $$status

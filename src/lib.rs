@@ -16,7 +16,9 @@
 //! * [`backtest`]: the same planner over dated inputs of the past.
 //! * [`alerts`]: what of a run is told, to whom, once.
 //! * [`report`]: explains a plan or a run; decides nothing.
+//! * `application` (features `cli` and `lambda`): one occasion from case to report; what both programs share.
 //! * `cli` (feature `cli`): the command line; wiring only.
+//! * `function` (feature `lambda`): the function on AWS Lambda; wiring only.
 //!
 //! # Features
 //! * `dynamodb`: the store adapter for DynamoDB.
@@ -33,10 +35,14 @@
 
 pub mod adapters;
 pub mod alerts;
+#[cfg(any(feature = "cli", feature = "lambda"))]
+pub mod application;
 pub mod backtest;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod execution;
+#[cfg(feature = "lambda")]
+pub mod function;
 pub mod model;
 pub mod planning;
 pub mod ports;

@@ -28,6 +28,7 @@ pub mod snapshot;
 pub mod store;
 pub mod venue;
 
+use store::Approval;
 pub use store::{RunStore, StoreError};
 pub use venue::{Venue, VenueError};
 
@@ -59,6 +60,8 @@ pub struct RunRecord {
     pub input: Option<PlanningInput>,
     pub plan: Option<RebalancePlan>,
     pub plan_digest: Option<String>,
+    /// Absent where the plan needs nobody's word.
+    pub approval: Option<Approval>,
     /// In the plan's order; an order without an item is `Planned`.
     pub orders: Vec<OrderRecord>,
     /// The account after settlement.

@@ -11,6 +11,7 @@ use claimed_run::claimed;
 use index_rebalancer::execution::Opening;
 use index_rebalancer::execution::claim::{Standing, given_up, judge};
 use index_rebalancer::execution::gate::{self, DayTotal, Switch, View};
+use index_rebalancer::execution::proposal::Consent;
 use index_rebalancer::model::{Money, Order, PlanningInput, Side};
 use index_rebalancer::planning::idempotency::run_id;
 use index_rebalancer::ports::capability::PAPER;
@@ -30,6 +31,7 @@ fn verdict(input: &PlanningInput, order: &Order, day: Option<DayTotal>) -> gate:
         policy: &input.policy.orders,
         order,
         switch: Switch::Off,
+        consent: Consent::NotAsked,
         promise: PAPER.promise(),
         sent_count: 0,
         sent_notional: Money::ZERO,

@@ -12,6 +12,7 @@ use index_rebalancer::execution::claim::{self, Standing};
 use index_rebalancer::execution::commitment::{self, check};
 use index_rebalancer::execution::gate::{self, DayTotal, Switch, View};
 use index_rebalancer::execution::intervention::{Answer, Known, Statement, answered};
+use index_rebalancer::execution::proposal::Consent;
 use index_rebalancer::execution::settlement::{self, Adoption, Finding, Verdict, adopted, moved};
 use index_rebalancer::model::{Decimal, Environment, Flow, Money, Order, PlanningInput, Price, Quantity, Weight};
 use index_rebalancer::planning::idempotency::{digest_of, run_id};
@@ -81,6 +82,7 @@ fn view<'a>(input: &'a PlanningInput, order: &'a Order) -> View<'a> {
         policy: &input.policy.orders,
         order,
         switch: Switch::Off,
+        consent: Consent::NotAsked,
         promise: PAPER.promise(),
         sent_count: 0,
         sent_notional: Money::ZERO,
@@ -101,6 +103,11 @@ fn the_gate_passes_a_clean_order_and_stops_each_fault() {
         other => assert_eq!(format!("{other:?}"), expected),
     };
     stopped(&View { switch: Switch::On("drill".to_owned()), ..clean.clone() }, "drill");
+    let until = monday() + seconds(60);
+    stopped(&View { consent: Consent::Awaited { until }, ..clean.clone() }, "to be approved before");
+    stopped(&View { consent: Consent::Lapsed { since: until }, ..clean.clone() }, "was not approved before");
+    stopped(&View { consent: Consent::ForAnotherPlan, ..clean.clone() }, "given to another plan");
+    assert_eq!(gate::judge(&View { consent: Consent::Given, ..clean.clone() }), gate::Verdict::Pass);
     stopped(&View { run_id: Uuid::nil(), ..clean.clone() }, "not what was planned");
     let live = index_rebalancer::model::RunIdentity { environment: Environment::Live, ..input.run.clone() };
     let promise = Promise { duplicates: Duplicates::RefusedWhileOpen, late_requests: None };

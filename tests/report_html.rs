@@ -13,8 +13,10 @@ use std::collections::BTreeSet;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hostile_report::{HOSTILE, filled_with};
+use index_rebalancer::model::BasisPoints;
 use index_rebalancer::report::backtest::reading::{self, Readable};
 use index_rebalancer::report::html::{backtest_page, run_page, study_page};
+use index_rebalancer::report::margin::{MarginReport, ShadowPriceReport};
 use index_rebalancer::report::{Document, Mode, RunReport};
 use report_sample as sample;
 use sha2::{Digest as _, Sha256};
@@ -292,6 +294,30 @@ fn the_page_has_the_figures_of_the_report() {
     let actual = column(&page, "costs-table", "Actual");
     assert_eq!(actual.last(), Some(&execution.cost.to_string()));
     assert_eq!(column(&page, "costs-table", "Expected").last(), Some(&execution.estimated_cost.to_string()));
+}
+
+#[test]
+fn the_distance_from_the_best_and_the_prices_of_limits_are_told() {
+    let bp = |text: &str| BasisPoints::parse(text).expect("basis points");
+    let price = |limit: &str, looser: &str, tighter: Option<&str>| ShadowPriceReport {
+        limit: limit.to_owned(),
+        looser_bp: bp(looser),
+        tighter_bp: tighter.map(bp),
+    };
+    let mut report = report();
+    assert!(!run_page(&report, None).contains("shadow-prices-table"), "without the input there are none");
+    report.certificate.shadow_prices =
+        vec![price("turnover", "0.8", Some("1.1")), price("max_weight(bitcoin)", "0.25", None)];
+    report.orders[0].margin = Some(MarginReport {
+        side: report.orders[0].side,
+        gain_bp: bp("7.25"),
+        takes_bp: [("turnover".to_owned(), bp("7"))].into(),
+    });
+    let page = run_page(&report, None);
+    assert!(page.contains("At most 1.2 bp from the best possible within these limits as they gave way"), "{page}");
+    assert_eq!(column(&page, "shadow-prices-table", "A point more"), ["0.8", "0.25"]);
+    assert!(page.contains("not possible"), "the cap cannot be tighter");
+    assert!(page.contains("is worth 7.25 bp by itself; it takes 7.00 bp of turnover"), "{page}");
 }
 
 #[test]

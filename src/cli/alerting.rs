@@ -9,11 +9,9 @@ use super::environment;
 use crate::adapters::alerts::Channels;
 use crate::adapters::alerts::log::LogChannel;
 use crate::adapters::alerts::webhooks::Webhooks;
-use crate::adapters::clock::SystemClock;
-use crate::adapters::dynamodb::DynamoStore;
-use crate::alerts::{Delivery, Outcome, Seen, tell_run};
-use crate::model::RunIdentity;
-use crate::model::alert::{AlertChannel, AlertPolicy, ChannelName};
+use crate::alerts::Told;
+use crate::application::alerting::warnings;
+use crate::model::alert::{AlertChannel, ChannelName};
 use crate::ports::alert::{AlertMessage, Notifier, NotifyError};
 use crate::ports::secret::{Secret, SecretError, SecretReader, Stage};
 
@@ -39,22 +37,11 @@ impl Alerting {
         Self { lines: LogChannel::new(line), senders: really.then(OnceCell::new) }
     }
 
-    /// Tells what the run's policy wants told, once; `policy` is that of a run which may have none stored.
-    pub(super) async fn tell(
-        &self,
-        store: &DynamoStore,
-        run: &RunIdentity,
-        policy: Option<&AlertPolicy>,
-        seen: Seen<'_>,
-    ) {
-        let told = tell_run(run, policy, seen, store, self, &SystemClock).await;
-        for problem in told.problems {
-            eprintln!("warning: {problem}");
-        }
-        for delivery in told.deliveries {
-            if let Some(why) = problem(&delivery) {
-                eprintln!("warning: the alert {} for {} was not sent: {why}", delivery.event, delivery.channel);
-            }
+    /// Says which alerts were not told, and why.
+    #[expect(clippy::unused_self, reason = "whoever told alerts says what became of them")]
+    pub(super) fn warn(&self, told: Vec<Told>) {
+        for warning in warnings(told) {
+            eprintln!("warning: {warning}");
         }
     }
 }
@@ -75,15 +62,6 @@ impl Notifier for Alerting {
 
 fn line(text: &str) {
     eprintln!("{text}");
-}
-
-fn problem(delivery: &Delivery) -> Option<&str> {
-    match &delivery.outcome {
-        Outcome::Sent | Outcome::AlreadyTold => None,
-        Outcome::Suppressed => Some("its channel has had all messages of this hour; run again later"),
-        Outcome::NoTime => Some("the others took too long; run again"),
-        Outcome::Failed(why) => Some(why),
-    }
 }
 
 fn senders_of_this_machine() -> Senders {

@@ -1,5 +1,6 @@
 //! What can be asked of `rebalance`. The texts here are its help.
 
+mod approving;
 mod backtest;
 mod inputs;
 mod outbox;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use crate::model::{AccountId, Flow, Money, PortfolioId, Price, Quantity, Rate};
 use crate::preparation::time::parse_moment;
 
+pub use approving::Approve;
 pub use backtest::{Backtest, Basis, Every, FillOn, Variation};
 pub use inputs::{ApiVersion, FetchCommand, FetchGrades, GradeSet, Load};
 pub use outbox::{Ack, Close, Fill, Orders};
@@ -97,6 +99,10 @@ pub enum Command {
     Plan(PlanCases),
     /// Claim, plan, commit, emit and settle on the paper venue; again: tell what was done
     Run(RunCases),
+    /// Claim, plan and commit, and send nothing before `approve`: the account is held until then, or until it lapses
+    Propose(RunCases),
+    /// Send exactly the plan that was proposed, limit prices and all
+    Approve(Approve),
     /// List the runs of the store, newest first
     Runs(List),
     /// Show a stored run: plan, orders, fills
@@ -116,7 +122,7 @@ pub enum Command {
     Policy(PolicyCommand),
     /// Print a JSON Schema
     Schema {
-        /// Of the documents that --format json prints, or of policies
+        /// Of the documents that --format json prints, of policies, or of events that start the function
         #[arg(value_enum, default_value_t = SchemaOf::Report)]
         of: SchemaOf,
     },
@@ -291,6 +297,7 @@ pub enum PolicyCommand {
 pub enum SchemaOf {
     Report,
     Policy,
+    Event,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -1,17 +1,18 @@
-//! The command line: wiring only. Preparation reads, the planner plans, execution executes, reports tell.
+//! The command line: wiring only. The application does the work, reports tell it.
 //!
 //! # Layout, in reading order
 //! * [`args`]: what can be asked.
 //! * `environment`: the terminal, its width and its characters.
-//! * `failure`: what goes wrong, with its exit code.
+//! * `failure`: a defect of the program; everything else that goes wrong is the application's to name.
 //! * `output`: text or JSON to standard output, errors to standard error.
-//! * `occasion`: case, account and time of one run.
-//! * `store`: the embedded store or a table of DynamoDB; opened for writing by `run`, `recover`, `settle`, `abort`,
-//!   `kill-switch` and `load`, by what is done to orders of an outbox, and by `fetch`, which counts requests in it.
+//! * `occasion`: the occasions that were asked for.
+//! * `store`: the embedded store or a table of DynamoDB; opened for writing by `run`, `propose`, `approve`, `recover`,
+//!   `settle`, `abort`, `kill-switch` and `load`, by what is done to orders of an outbox, and by `fetch`, which counts
+//!   requests in it.
 //! * `handling`: a stored run that is taken up again, by hand or by recovery.
 //! * `rehearsal`: another store and venue, in other processes; only with the feature of this name.
 //! * `progress`: a sign of life where something takes longer than half a second.
-//! * `alerting`: what a run's policy wants told.
+//! * `alerting`: who tells what a run's policy wants told.
 //! * `commands`: one file per command.
 
 mod alerting;
@@ -34,6 +35,8 @@ use clap::Parser;
 use args::{Arguments, Command, FetchCommand, PolicyCommand};
 use failure::Failure;
 use output::Output;
+
+use crate::execution::Intent;
 
 /// Reads the arguments, does what they ask, and says how it went.
 #[must_use]
@@ -63,7 +66,9 @@ async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure
     let store = store.rehearsing(arguments.rehearsal.clone());
     match &arguments.command {
         Command::Plan(cases) => commands::plan::plan(cases, &store, output).await,
-        Command::Run(cases) => commands::run::run(cases, &store, output).await,
+        Command::Run(cases) => commands::run::run(cases, &Intent::Execute, &store, output).await,
+        Command::Propose(cases) => commands::run::run(cases, &Intent::Propose, &store, output).await,
+        Command::Approve(approve) => commands::approve::approve(approve, &store, output).await,
         Command::Runs(list) => commands::runs::runs(list, &store, output).await,
         Command::Show(show) => commands::show::show(show, &store, output).await,
         Command::Explain(explain) => commands::explain::explain(explain, &store, output).await,
@@ -86,7 +91,7 @@ async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure
         Command::Cancel(close) => commands::outbox::cancel(close, &store, output).await,
         Command::Backtest(backtest) => commands::backtest::backtest(backtest, output),
         Command::Load(load) => commands::load::load(load, &store, output).await,
-        Command::Fetch(FetchCommand::Grades(fetch)) => commands::fetch::grades(fetch, &store, output).await,
+        Command::Fetch(FetchCommand::Grades(fetch)) => commands::fetch::fetch_grades(fetch, &store, output).await,
         Command::Completions { shell } => commands::completions::completions(*shell, output),
     }
 }

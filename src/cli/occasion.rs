@@ -1,4 +1,4 @@
-//! Case, account and time of one run, and what it would plan from.
+//! The occasions that were asked for: cases, accounts, a time.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -10,29 +10,14 @@ use super::failure::Failure;
 use super::store::OpenStore;
 use crate::adapters::files::Case;
 use crate::adapters::files::case::CASE_FILE;
-use crate::adapters::paper_venue::PaperLedger;
 use crate::adapters::snapshots;
-use crate::execution::load_settlement;
-use crate::model::{
-    AccountId, AccountSnapshot, Flow, PlanningInput, PortfolioId, PortfolioState, RunIdentity, Trigger,
-};
+use crate::application::occasion::{Earlier, Occasion};
+use crate::application::paper;
+use crate::model::{AccountId, PortfolioId, Trigger};
 use crate::ports::outbox::OutboxLedger;
 use crate::ports::snapshot::{SnapshotKind, SnapshotStore};
-use crate::ports::store::{AccountKey, PortfolioKey};
-use crate::report::published::RunState;
+use crate::ports::store::AccountKey;
 use crate::report::run::count;
-
-/// One run that was asked for.
-#[derive(Debug)]
-pub(super) struct Occasion {
-    pub(super) case: Rc<Case>,
-    pub(super) account: AccountId,
-    pub(super) identity: RunIdentity,
-    pub(super) as_of: Timestamp,
-    pub(super) flow: Flow,
-    /// Its inputs are in the store, where a function plans from what is there, accounts included.
-    pub(super) from_store: bool,
-}
 
 /// Something that was asked for and cannot be: which case or account, and why.
 #[derive(Debug)]
@@ -100,7 +85,8 @@ fn of_loaded(
         .into_iter()
         .map(|account| match case.run_identity(&account, trigger.clone()) {
             Ok(identity) => {
-                Ok(Occasion { case: Rc::clone(&case), account, identity, as_of, flow: flow.clone(), from_store })
+                let (case, source, flow) = (Rc::clone(&case), case.place(), flow.clone());
+                Ok(Occasion { case, source, account, identity, as_of, flow, from_store })
             }
             Err(error) => Err(refused(shown, account.as_str(), error.into())),
         })
@@ -141,64 +127,21 @@ fn planning_time(case: &Case, asked: &Cases) -> Result<Timestamp, Failure> {
     })
 }
 
-/// What earlier runs left for this one; nothing of it before the first.
-#[derive(Debug, Default)]
-pub(super) struct Earlier {
-    pub(super) account: Option<AccountSnapshot>,
-    pub(super) state: Option<PortfolioState>,
-    /// Another portfolio whose money the venue account holds.
-    pub(super) owner: Option<PortfolioId>,
-    /// Where this very run stands, if it is committed.
-    pub(super) same_run: Option<RunState>,
-}
-
-impl Earlier {
-    pub(super) async fn read(store: &OpenStore, occasion: &Occasion) -> Result<Self, Failure> {
-        let store = store.store();
-        let identity = &occasion.identity;
-        let account = AccountKey::from(identity);
-        let runs = store.all_runs().await?;
-        let same_run = runs.iter().find(|run| run.identity == *identity && run.commitment.is_some());
-        let same_run = same_run.map(|run| run.state.into());
-        let on_account = runs.into_iter().filter(|run| AccountKey::from(&run.identity) == account);
-        let owner = on_account.map(|run| run.identity.portfolio).find(|portfolio| *portfolio != identity.portfolio);
-        if owner.is_some() {
-            return Ok(Self { owner, ..Self::default() });
-        }
-        let settled = load_settlement(store, &PortfolioKey::from(identity)).await?;
-        let held = store.load_account(&identity.venue, &identity.venue_account).await?;
-        let mut account = held.map(|held| AccountSnapshot {
-            observed_at: occasion.as_of,
-            cash_free: held.cash_free,
-            cash_locked: held.cash_locked,
-            holdings: held.holdings,
-        });
-        if account.is_none() && occasion.from_store {
-            let stated = store.load_outbox_account(&identity.venue, &identity.venue_account).await?;
-            account = stated.map(|stated| stated.balance());
-        }
-        Ok(Self { account, state: settled.map(|settled| settled.state), owner: None, same_run })
+/// What earlier runs left for this one on the paper venue, and the portfolio whose money the account holds if that is
+/// another: then nothing of it is this one's.
+pub(super) async fn earlier(store: &OpenStore, occasion: &Occasion) -> Result<(Earlier, Option<PortfolioId>), Failure> {
+    let identity = &occasion.identity;
+    let account = AccountKey::from(identity);
+    let runs = store.store().all_runs().await?.into_iter();
+    let on_account = runs.filter(|run| AccountKey::from(&run.identity) == account);
+    let owner = on_account.map(|run| run.identity.portfolio).find(|portfolio| *portfolio != identity.portfolio);
+    if owner.is_some() {
+        return Ok((Earlier::default(), owner));
     }
-}
-
-impl Occasion {
-    /// The case as it was named.
-    pub(super) fn directory(&self) -> String {
-        self.case.place()
+    let mut account = paper::account(store.store(), occasion).await?;
+    if account.is_none() && occasion.from_store {
+        let stated = store.store().load_outbox_account(&identity.venue, &identity.venue_account).await?;
+        account = stated.map(|stated| stated.balance());
     }
-
-    /// For messages.
-    pub(super) fn name(&self) -> String {
-        let directory = self.case.place();
-        if self.case.accounts().count() > 1 { format!("{directory}, account {}", self.account) } else { directory }
-    }
-
-    pub(super) fn input(
-        &self,
-        account: Option<AccountSnapshot>,
-        state: Option<PortfolioState>,
-    ) -> Result<PlanningInput, crate::preparation::PreparationError> {
-        let trigger = self.identity.trigger.clone();
-        self.case.planning_input(&self.account, trigger, self.as_of, Some(self.flow.clone()), account, state)
-    }
+    Ok((Earlier::read(store.store(), occasion, account).await?, None))
 }

@@ -5,8 +5,6 @@ use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use uuid::Uuid;
-
 use super::environment;
 use super::failure::Failure;
 #[cfg(feature = "rehearsal")]
@@ -15,7 +13,7 @@ use crate::adapters::dynamodb::{DynamoStore, table};
 use crate::adapters::embedded_store::EmbeddedStore;
 use crate::execution;
 use crate::ports::RunRecord;
-use crate::ports::store::{MIN_RUN_PREFIX, RunItem, RunStore};
+use crate::ports::store::{MIN_RUN_PREFIX, RunItem};
 use crate::report::document::ErrorKind;
 
 const DEFAULT_FOLDER: &str = ".rebalance";
@@ -269,14 +267,6 @@ fn prefix(name: &str) -> Result<String, Failure> {
         format!("{name:?} does not name a run"),
         format!("give its id, at least {MIN_RUN_PREFIX} hex digits of its beginning, or `{LAST}`"),
     ))
-}
-
-/// A stored run by its whole id.
-pub(super) async fn load(store: &OpenStore, run_id: Uuid) -> Result<Option<RunRecord>, Failure> {
-    match store.store().load_run(run_id).await? {
-        Some(_) => Ok(execution::load_run(store.store(), run_id).await?),
-        None => Ok(None),
-    }
 }
 
 #[cfg(test)]

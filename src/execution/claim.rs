@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::audit;
+use super::proposal;
 use super::request::{self, ExecutionError, Ports, RunRequest};
 use crate::model::{RunIdentity, Trigger};
 use crate::planning::idempotency;
@@ -16,6 +17,8 @@ pub enum Claim {
     /// The run is this worker's, in whatever state it was left.
     Won(Box<RunItem>),
     Settled(Box<RunItem>),
+    /// A plan that waits for a person's word; left as it is.
+    Pending(Box<RunItem>),
     Elsewhere {
         run_id: Uuid,
         lease_until: Timestamp,
@@ -87,10 +90,13 @@ pub(super) async fn claim<S: RunStore, V: Venue, C: Clock>(
     loop {
         if let Some(stored) = ports.store.load_run(run_id).await? {
             match judge(&stored, &digest, request.claim_token, ports.clock.lease_now()) {
-                Standing::Mine => return Ok(Claim::Won(Box::new(stored))),
                 Standing::Settled => return Ok(Claim::Settled(Box::new(stored))),
                 Standing::OtherOccasion => return Err(ExecutionError::OtherOccasion { run_id }),
                 Standing::Elsewhere => return Ok(Claim::Elsewhere { run_id, lease_until: stored.lease_until }),
+                Standing::Mine | Standing::LeaseOver if proposal::is_pending(&stored) => {
+                    return Ok(Claim::Pending(Box::new(stored)));
+                }
+                Standing::Mine => return Ok(Claim::Won(Box::new(stored))),
                 Standing::LeaseOver => match take_over(ports, &stored, request.claim_token).await? {
                     Some(run) => return Ok(Claim::Won(Box::new(run))),
                     None => continue,
@@ -198,12 +204,13 @@ fn fresh<S, V, C: Clock>(ports: &Ports<'_, S, V, C>, request: &RunRequest, run_i
         created_at: now,
         updated_at: now,
         commitment: None,
+        approval: None,
         settlement: None,
         expires_at_s: None,
     }
 }
 
-fn check_venue<V: Venue>(identity: &RunIdentity, venue: &V) -> Result<(), ExecutionError> {
+pub(super) fn check_venue<V: Venue>(identity: &RunIdentity, venue: &V) -> Result<(), ExecutionError> {
     if venue.id() == &identity.venue {
         return Ok(());
     }

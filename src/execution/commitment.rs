@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use super::audit;
 use super::claim;
 use super::conclusion;
-use super::request::{self, ExecutionError, Ports};
+use super::proposal;
+use super::request::{self, ExecutionError, Intent, Ports};
 use super::transition::run_transition;
 use crate::model::{Order, PlanningInput, RunIdentity};
 use crate::planning::{RebalancePlan, idempotency};
 use crate::ports::blob::{self, Blob};
-use crate::ports::store::{AccountKey, BlobOwner, CommitAnswer, Commitment, DayReservation, RunItem};
+use crate::ports::store::{AccountKey, Approval, BlobOwner, CommitAnswer, Commitment, DayReservation, RunItem};
 use crate::ports::{Clock, RunState, RunStore, Venue};
 
 /// The most orders that one plan may have.
@@ -96,6 +97,7 @@ pub(super) async fn commit<S: RunStore, V: Venue, C: Clock>(
     run: RunItem,
     input: &PlanningInput,
     plan: &RebalancePlan,
+    intent: &Intent,
 ) -> Result<Result<RunItem, RunItem>, ExecutionError> {
     let size = ports.settings.chunk_bytes;
     let blobs = Blob::in_chunks(input, size).and_then(|input| Blob::in_chunks(plan, size).map(|plan| (input, plan)));
@@ -125,6 +127,9 @@ pub(super) async fn commit<S: RunStore, V: Venue, C: Clock>(
             valid_until: plan.valid_until,
             committed_at: now,
         }),
+        // A plan without orders sends nothing, and needs nobody's word for that.
+        approval: (*intent == Intent::Propose && order_count > 0)
+            .then(|| Approval { until: proposal::approval_until(ports, plan.valid_until), given: None }),
         ..run.clone()
     };
     let (committed, entry) = audit::of_run(Some(&run), committed, None);

@@ -19,6 +19,7 @@ use super::claim;
 use super::commitment;
 use super::conclusion;
 use super::gate::{self, DayTotal, View};
+use super::proposal;
 use super::request::{self, ExecutionError, Ports};
 use super::settlement::{self, Finding, Verdict, other_digest};
 use super::transition::{order_counts_as_sent, order_is_terminal, order_transition, run_transition};
@@ -62,6 +63,11 @@ async fn begin<S: RunStore, V: Venue, C: Clock>(
     run: RunItem,
     plan: &RebalancePlan,
 ) -> Result<RunItem, ExecutionError> {
+    // A stopped run may begin: it only ends its orders, and sends none.
+    let consent = proposal::consent(&run, ports.clock.now());
+    if !consent.allows_sending() && run.reason.is_empty() {
+        return Err(ExecutionError::NotApproved { run_id: run.run_id, cause: consent.to_string() });
+    }
     let order_count = u32::try_from(plan.orders.len()).unwrap_or(u32::MAX);
     let state = run_transition(run.state, RunState::Emitting, order_count)?;
     let emitting = RunItem { state, updated_at: ports.clock.now(), ..run.clone() };
@@ -173,6 +179,10 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
             if self.orders.contains_key(&order.key) {
                 continue;
             }
+            // What is not sent yet stays Planned, for whoever comes next.
+            if request::is_out_of_time(self.ports) {
+                return Ok(());
+            }
             let item = self.emit(order).await?;
             self.remember(order, item);
         }
@@ -220,10 +230,10 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
                     self.settle(order, Resending::IfAllowed).await?;
                 }
             }
-            if self.is_settled(side) || self.ports.clock.now() >= until {
+            if self.is_settled(side) || self.ports.clock.now() >= until || request::is_out_of_time(self.ports) {
                 return Ok(());
             }
-            self.ports.clock.pause(self.ports.settings.poll_interval_ms).await;
+            self.ports.clock.pause(request::pause_ms(self.ports)).await;
         }
     }
 
@@ -291,6 +301,7 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
             policy: &self.input.policy.orders,
             order,
             switch,
+            consent: proposal::consent(&self.run, self.ports.clock.now()),
             promise: self.ports.venue.promise(),
             sent_count,
             sent_notional,
@@ -512,6 +523,7 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         let may_resend = resending == Resending::IfAllowed
             && finding == Finding::Absent
             && promise.duplicates == Duplicates::Replayed
+            && !request::is_out_of_time(self.ports)
             && self.may_resend(order, &item).await?
             && self.is_in_time(&next);
         let settled = match settlement::judge(order, &item, &finding, promise, asked_at, may_resend) {

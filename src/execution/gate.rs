@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::commitment::check_order;
+use super::proposal::Consent;
 use super::transition::order_is_terminal;
 use crate::model::policy::OrderPolicy;
 use crate::model::{Flow, Money, Order, PlanningInput, Rate, RunIdentity, Side, Weight};
@@ -49,6 +50,8 @@ pub struct View<'a> {
     pub policy: &'a OrderPolicy,
     pub order: &'a Order,
     pub switch: Switch,
+    /// How the run's plan stands to a person's word.
+    pub consent: Consent,
     /// Of the venue at hand.
     pub promise: Promise,
     /// Orders of this run that were sent or may have been, and what they are worth at reference prices.
@@ -83,6 +86,9 @@ pub enum Verdict {
 pub fn judge(view: &View<'_>) -> Verdict {
     if let Switch::On(reason) = &view.switch {
         return Verdict::Stop(reason.clone());
+    }
+    if !view.consent.allows_sending() {
+        return Verdict::Stop(view.consent.to_string());
     }
     if let Some(reason) = unconsented(view.run, view.promise, view.policy) {
         return Verdict::Stop(reason);

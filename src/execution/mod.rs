@@ -13,6 +13,7 @@
 //! * [`claim`]: one run per occasion, one unsettled run per venue account; takeover of a worker that died. Its
 //!   verdict on a stored run is pure.
 //! * [`commitment`]: the checks on a plan, the one conditional update that commits it, and reading it back.
+//! * [`proposal`]: a committed plan that waits for a person's word.
 //! * [`gate`]: the controls at the last step before the venue. Pure.
 //! * [`emission`]: two phases, one conditional write and one send per order.
 //! * [`settlement`]: what became of an order; its verdict is pure.
@@ -42,6 +43,7 @@ pub mod emission;
 pub mod gate;
 pub mod intervention;
 pub mod kill_switch;
+pub mod proposal;
 pub mod record;
 pub mod request;
 pub mod settlement;
@@ -50,7 +52,7 @@ pub mod transition;
 pub use intervention::{Answer, Handled, Statement, abort, settle};
 pub use kill_switch::{SwitchTrail, load_switch_trails, set_kill_switch};
 pub use record::{AuditTrail, find_run, load_audit, load_run, load_settlement};
-pub use request::{ExecutionError, Opening, Ports, PreparationFailure, RunOutcome, RunRequest, Settings};
+pub use request::{ExecutionError, Intent, Opening, Ports, PreparationFailure, RunOutcome, RunRequest, Settings};
 
 use claim::Claim;
 
@@ -99,8 +101,15 @@ where
     C: Clock,
     E: Display,
 {
+    if let Intent::Approve { plan_digest, operator } = &request.intent {
+        return proposal::approve(ports, request, plan_digest, operator).await;
+    }
+    if request::is_out_of_time(ports) {
+        return Err(ExecutionError::OutOfTime { run_id: idempotency::run_id(&request.identity) });
+    }
     let run = match claim_or_recover(request, ports).await? {
         Claim::Won(run) => *run,
+        Claim::Pending(run) => return proposal::answer(ports, request, *run).await,
         Claim::Settled(run) => return Ok(RunOutcome::AlreadyDone(record::of(ports.store, *run).await?)),
         Claim::Elsewhere { run_id, lease_until } => {
             return Ok(RunOutcome::InProgressElsewhere { run_id, lease_until });
@@ -108,12 +117,17 @@ where
         Claim::Busy { holder } => return Ok(RunOutcome::Busy { holder }),
     };
     let run = match run.state {
-        RunState::Claimed => match commit_new_plan(ports, run, prepare, plan).await? {
+        RunState::Claimed => match commit_new_plan(ports, run, &request.intent, prepare, plan).await? {
             Ok(committed) => committed,
             Err(aborted) => return outcome(ports, aborted).await,
         },
         _ => run,
     };
+    if request.intent == Intent::Propose && !run.state.is_terminal() && holds_orders(&run) {
+        // What was not proposed is not ended by a proposal either: it is left to whoever may send it.
+        let left = claim::give_up(ports, &run).await?;
+        return outcome(ports, left).await;
+    }
     let run = emission::carry_out(ports, run).await?;
     outcome(ports, run).await
 }
@@ -157,8 +171,15 @@ pub async fn recover<S: RunStore, V: Venue, C: Clock>(
     if is_awaited(&stored, unplanned, ports) {
         return Ok(Some(stored));
     }
+    let consent = proposal::consent(&stored, ports.clock.now());
+    if proposal::is_pending(&stored) && matches!(consent, proposal::Consent::Awaited { .. }) {
+        return Ok(Some(stored));
+    }
     let event_digest = stored.event_digest.clone();
     let run = match claim::judge(&stored, &event_digest, claim_token, ports.clock.lease_now()) {
+        claim::Standing::Mine | claim::Standing::LeaseOver if proposal::is_pending(&stored) => {
+            return Ok(Some(proposal::end(ports, stored, consent, claim_token).await?));
+        }
         claim::Standing::Mine => stored,
         claim::Standing::LeaseOver => match claim::take_over(ports, &stored, claim_token).await? {
             Some(run) => run,
@@ -187,6 +208,7 @@ fn is_awaited<S, V, C: Clock>(run: &RunItem, unplanned: Unplanned, ports: &Ports
 async fn commit_new_plan<S, V, C, E>(
     ports: &Ports<'_, S, V, C>,
     run: RunItem,
+    intent: &Intent,
     prepare: impl AsyncFnOnce(Opening) -> Result<PlanningInput, PreparationFailure>,
     plan: impl FnOnce(&PlanningInput) -> Result<RebalancePlan, E>,
 ) -> Result<Result<RunItem, RunItem>, ExecutionError>
@@ -224,22 +246,44 @@ where
     if let Some(reason) = gate::unconsented(&run.identity, ports.venue.promise(), &input.policy.orders) {
         return Ok(Err(conclusion::abort_unplanned(ports, run, reason).await?));
     }
+    if request::is_out_of_time(ports) {
+        return leave_unplanned(ports, &run).await;
+    }
     let planned = plan(&input).map_err(|error| error.to_string());
+    // Planning cannot be interrupted: what took too long is planned again by whoever comes next.
+    if request::is_out_of_time(ports) {
+        return leave_unplanned(ports, &run).await;
+    }
     match planned.and_then(|plan| commitment::check(&run, &input, &plan).map(|()| plan)) {
-        Ok(plan) => commitment::commit(ports, run, &input, &plan).await,
+        Ok(plan) => commitment::commit(ports, run, &input, &plan, intent).await,
         Err(reason) => Ok(Err(conclusion::abort_unplanned(ports, run, reason).await?)),
     }
+}
+
+/// A run that is claimed, and this worker's time over: whoever comes next need not wait for its lease.
+async fn leave_unplanned<S: RunStore, V: Venue, C: Clock, T>(
+    ports: &Ports<'_, S, V, C>,
+    run: &RunItem,
+) -> Result<T, ExecutionError> {
+    claim::give_up(ports, run).await?;
+    Err(ExecutionError::OutOfTime { run_id: run.run_id })
+}
+
+fn holds_orders(run: &RunItem) -> bool {
+    run.commitment.as_ref().is_some_and(|commitment| commitment.order_count > 0)
 }
 
 async fn outcome<S: RunStore, V: Venue, C: Clock>(
     ports: &Ports<'_, S, V, C>,
     run: RunItem,
 ) -> Result<RunOutcome, ExecutionError> {
-    let state = run.state;
+    let (state, pending) = (run.state, proposal::is_pending(&run));
     let record = record::of(ports.store, run).await?;
     Ok(match state {
         RunState::Done => RunOutcome::Completed(record),
         RunState::Aborted => RunOutcome::Aborted(record),
+        RunState::Planned if pending => RunOutcome::Proposed(record),
+        RunState::Planned | RunState::Emitting if request::is_out_of_time(ports) => RunOutcome::OutOfTime(record),
         RunState::Claimed | RunState::Planned | RunState::Emitting => RunOutcome::Unsettled(record),
     })
 }

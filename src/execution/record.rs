@@ -115,6 +115,7 @@ pub(super) async fn of<S: RunStore>(store: &S, run: RunItem) -> Result<Box<RunRe
         input,
         plan,
         plan_digest,
+        approval: run.approval,
         account_after,
     }))
 }

@@ -7,15 +7,29 @@ use super::transition::IllegalTransition;
 use crate::model::policy::OrderPolicy;
 use crate::model::{AccountSnapshot, Flow, Money, RunIdentity, Trigger, VenueId};
 use crate::ports::store::{RunItem, Settlement};
-use crate::ports::{RunRecord, StoreError, VenueError};
+use crate::ports::{Clock, RunRecord, StoreError, VenueError};
 
 /// One occasion to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRequest {
     pub identity: RunIdentity,
     pub flow: Flow,
+    pub intent: Intent,
     /// Of this worker: another one for every process or invocation, repeated by none. Not part of any key.
     pub claim_token: Uuid,
+}
+
+/// What is to come of the occasion. Not part of any key, nor of what a run is about: a proposal, its approval and its
+/// execution are one run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Intent {
+    /// Plan it and send its orders.
+    #[default]
+    Execute,
+    /// Plan it, send nothing, and wait for a person's word.
+    Propose,
+    /// Send exactly the stored plan of this digest.
+    Approve { plan_digest: String, operator: String },
 }
 
 /// The outside, as execution sees it.
@@ -42,6 +56,11 @@ pub struct Settings {
     pub phase_timeout_ms: u64,
     /// Between two looks at orders that are not terminal.
     pub poll_interval_ms: u64,
+    /// When this worker takes up nothing new any more and leaves what there is to the next one; by the time that leases
+    /// are measured by. Absent: nobody stops it.
+    pub stop_at: Option<Timestamp>,
+    /// For so long a proposal can be approved; its plan's validity bounds it as well.
+    pub proposal_ms: u64,
     /// Most attempts under one key, at a venue that replays.
     pub max_attempts: u32,
     /// For so many hours after its scheduled time a run may begin, or wait for its input.
@@ -62,6 +81,8 @@ impl Default for Settings {
             send_window_ms: 5_000,
             phase_timeout_ms: 20_000,
             poll_interval_ms: 500,
+            stop_at: None,
+            proposal_ms: 86_400_000,
             max_attempts: 3,
             window_hours: 6,
             max_day_notional: None,
@@ -102,6 +123,10 @@ pub enum RunOutcome {
     /// Committed, and at least one order's fate is not known yet. The account stays locked; run or recover again,
     /// and look at the venue when it persists.
     Unsettled(Box<RunRecord>),
+    /// Committed, and waiting for a person's word; nothing was sent.
+    Proposed(Box<RunRecord>),
+    /// Committed, and this worker's time is over before its end. Whoever comes next goes on at once.
+    OutOfTime(Box<RunRecord>),
     /// Another run holds the venue account and is not settled.
     Busy { holder: Uuid },
     /// Another worker is at it, or was when its lease was written.
@@ -127,6 +152,11 @@ pub enum ExecutionError {
     WrongVenue { asked: VenueId, at_hand: VenueId },
     #[error("the input is not to be had now: {cause}; run again before {until}")]
     TryAgain { cause: String, until: Timestamp },
+    /// This worker's time is over and nothing was committed; another delivery of the event goes on.
+    #[error("run {run_id} has no plan yet and this worker's time is over; deliver its event again")]
+    OutOfTime { run_id: Uuid },
+    #[error("nothing is sent of run {run_id}: {cause}")]
+    NotApproved { run_id: Uuid, cause: String },
     #[error("run {run_id} was taken over by another worker; this one has stopped")]
     LostLease { run_id: Uuid },
     /// What is stored or found contradicts the plan. Nothing more is sent; a person must look.
@@ -154,6 +184,18 @@ pub(super) fn window_end(run: &RunItem, settings: &Settings) -> Timestamp {
         Trigger::Manual(_) => run.created_at,
     };
     after(begin, u64::from(settings.window_hours) * 3_600_000)
+}
+
+/// This worker's time is over.
+pub(super) fn is_out_of_time<S, V, C: Clock>(ports: &Ports<'_, S, V, C>) -> bool {
+    ports.settings.stop_at.is_some_and(|at| ports.clock.lease_now() >= at)
+}
+
+/// Between two looks, and not beyond this worker's time.
+pub(super) fn pause_ms<S, V, C: Clock>(ports: &Ports<'_, S, V, C>) -> u64 {
+    let left = ports.settings.stop_at.map(|at| at.duration_since(ports.clock.lease_now()).as_millis());
+    let left = left.map_or(u64::MAX, |left| u64::try_from(left.max(1)).unwrap_or(u64::MAX));
+    ports.settings.poll_interval_ms.min(left)
 }
 
 /// The most that may be reserved on the account in one day: the tighter of the operator's and the policy's.

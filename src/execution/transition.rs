@@ -3,6 +3,7 @@
 //! ```text
 //! run:    Claimed ─▶ Planned ─▶ Emitting ─▶ Done          Planned ─▶ Done when there are no orders
 //!         Claimed, Planned, Emitting ─▶ Aborted
+//!         A proposal stays Planned until a person's word; see `proposal` for who may take it to Emitting
 //!
 //! order:  Planned ─▶ Sending, Skipped, Expired
 //!         Sending ─▶ Acknowledged, PartiallyFilled, Filled, Cancelled, Rejected, Unknown

@@ -152,10 +152,30 @@ amount!(
     Tick, min Some(Decimal::ZERO), max 1_000_000_000_u64, "a price step from 0 to 1e9"
 );
 
+amount!(
+    /// The objective of a policy, as a fraction of net asset value before trading; may be negative.
+    Worth, min None, max 1_000_000_000_u64, "a fraction of net asset value of at most 1e9"
+);
+amount!(
+    /// Hundredths of a percent of net asset value before trading; may be negative (a difference).
+    BasisPoints, min None, max 1_000_000_000_000_u64, "basis points of at most 1e12"
+);
+amount!(
+    /// What one unit of a limit's bound counts in a bound on the objective, both in net asset value; never negative.
+    DualPrice, min Some(Decimal::ZERO), max 1_000_000_u64, "a multiplier from 0 to 1e6"
+);
+
 additive!(Quantity);
 additive!(Money);
 additive!(Weight);
 additive!(Rate);
+
+impl BasisPoints {
+    #[must_use]
+    pub fn abs(self) -> Self {
+        Self(self.0.abs())
+    }
+}
 
 impl Neg for Money {
     type Output = Self;

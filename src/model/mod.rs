@@ -18,7 +18,7 @@ pub mod schedule;
 mod text;
 
 pub use account::{AccountSnapshot, Holding};
-pub use amount::{Money, Price, Quantity, Rate, Tick, Weight};
+pub use amount::{BasisPoints, DualPrice, Money, Price, Quantity, Rate, Tick, Weight, Worth};
 pub use asset::{AssetRecord, Listing, ListingStatus};
 pub use grade::{Dated, Grade, GradeRecord, Signal};
 pub use identifier::{AccountId, AssetId, CategoryId, InstrumentId, InvalidId, PortfolioId, VenueId};

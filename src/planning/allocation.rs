@@ -20,6 +20,8 @@ pub(crate) struct Decided {
     pub(crate) allocation: Allocation,
     pub(crate) rounded: Rounded,
     pub(crate) relaxed: Vec<RelaxedRow>,
+    /// By limit, where a program was solved: see [`Program::multipliers`].
+    pub(crate) multipliers: Option<Vec<(String, Decimal)>>,
     /// The reason of every asset when the whole run is idle.
     pub(crate) idle: Option<(ReasonCode, String)>,
 }
@@ -35,6 +37,7 @@ impl Decided {
             allocation: Allocation::default(),
             rounded: Rounded::default(),
             relaxed: Vec::new(),
+            multipliers: None,
             idle: Some((code, sentence)),
         }
     }
@@ -163,11 +166,12 @@ pub(crate) fn allocate(
     // No limit is brought nearer by trading, whether it holds or nothing can be done about it.
     let optional = idle.keeps_limits_as_well_as(&best);
     let best = if optional && idle.value >= best.value { idle } else { best };
+    let multipliers = Some(program.multipliers(&first, &best.shortfalls));
     let Candidate { mut allocation, rounded, .. } = best;
     allocation.programs = programs;
     let rounded = rounded.naming(dropped);
     let relaxed = program.relaxed(&allocation.given);
-    Ok(Decided { relaxed, ..decide(input, portfolio, changes, allocation, rounded, optional) })
+    Ok(Decided { relaxed, multipliers, ..decide(input, portfolio, changes, allocation, rounded, optional) })
 }
 
 /// The way from the first solution to the best rounded one.
@@ -329,5 +333,5 @@ fn decide(
     } else {
         Outcome::Rebalance
     };
-    Decided { outcome, allocation, rounded, relaxed: Vec::new(), idle: None }
+    Decided { outcome, allocation, rounded, relaxed: Vec::new(), multipliers: None, idle: None }
 }

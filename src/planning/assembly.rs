@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::model::{
-    AssetId, AssetRecord, Decimal, Money, Order, PlanningInput, PortfolioState, Quantity, Side, Weight,
+    AssetId, AssetRecord, Decimal, DualPrice, Money, Order, PlanningInput, PortfolioState, Quantity, Side, Weight,
 };
 
 use super::Survey;
@@ -15,7 +15,7 @@ use super::allocation::Decided;
 use super::constraints::Limits;
 use super::explanation::{Decision, explain};
 use super::idempotency::{digest_of, order_key, payload_digest, run_id};
-use super::plan::{CashLine, Certificate, PLAN_SCHEMA, Position, RebalancePlan, Relaxation, SolverRecord};
+use super::plan::{CashLine, Certificate, Multiplier, PLAN_SCHEMA, Position, RebalancePlan, Relaxation, SolverRecord};
 use super::portfolio::{Line, Portfolio};
 use super::rounding::Trade;
 use super::solver::{BACKEND, BACKEND_VERSION};
@@ -55,6 +55,7 @@ pub(crate) fn assemble(input: &PlanningInput, survey: Survey<'_>, decided: &Deci
         positions: positions(&parts),
         orders: orders(&parts, run_id, valid_until),
         relaxations: relaxations(decided),
+        multipliers: decided.multipliers.as_deref().map(multipliers),
         certificate: Certificate::default(),
         turnover: Weight::new(traded.fraction_of(net_asset_value).get() / Decimal::TWO).unwrap_or_default(),
         estimated_cost: decided.rounded.cost(),
@@ -211,6 +212,14 @@ fn orders(parts: &Parts<'_>, run_id: Uuid, valid_until: Timestamp) -> Vec<Order>
         Some(order)
     };
     (0_u32..).zip(trades).filter_map(order).collect()
+}
+
+/// One too large to be stated is left out: any multipliers bound.
+fn multipliers(by_limit: &[(String, Decimal)]) -> Vec<Multiplier> {
+    let stated = |(limit, price): &(String, Decimal)| {
+        Some(Multiplier { limit: limit.clone(), price: DualPrice::new(*price).ok()? })
+    };
+    by_limit.iter().filter_map(stated).collect()
 }
 
 fn relaxations(decided: &Decided) -> Vec<Relaxation> {

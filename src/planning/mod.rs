@@ -10,15 +10,19 @@ pub mod verification;
 
 mod allocation;
 mod assembly;
+mod conflict;
 mod constraints;
 mod drift_band;
+mod dual;
 mod error;
 mod explanation;
+mod optimality;
 mod portfolio;
 mod program;
 pub(crate) mod reference_weights;
 mod regime;
 mod rounding;
+mod shadow_prices;
 mod slacks;
 mod solver;
 mod tracking;
@@ -32,6 +36,7 @@ mod tests;
 
 pub use error::{Conflict, PlanError, Repair};
 pub use plan::RebalancePlan;
+pub use shadow_prices::{AtTheMargin, Margin, ShadowPrice, at_the_margin};
 pub use solver::{BACKEND, BACKEND_VERSION, SolverFault};
 
 use crate::model::{Decimal, Flow, Money, PlanningInput};

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::model::{AssetId, Flow, Money, Order, PortfolioState, Price, Quantity, RunIdentity, Weight};
+use crate::model::{
+    AssetId, BasisPoints, DualPrice, Flow, Money, Order, PortfolioState, Price, Quantity, RunIdentity, Weight, Worth,
+};
 
 /// The version of the stored plan.
 pub const PLAN_SCHEMA: u32 = 1;
@@ -39,6 +41,10 @@ pub struct RebalancePlan {
     /// Candidates that are not constituents, and why; by id.
     pub exclusions: Vec<Exclusion>,
     pub relaxations: Vec<Relaxation>,
+    /// What proves how far the orders are from the best possible, by limit. Absent where no program was solved, and in
+    /// plans stored before there was such a proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multipliers: Option<Vec<Multiplier>>,
     pub certificate: Certificate,
     /// Half of buys plus sells, as a fraction of net asset value.
     pub turnover: Weight,
@@ -197,6 +203,36 @@ pub struct Relaxation {
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
     pub checks: Vec<LimitCheck>,
+    /// Absent where the plan has no multipliers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimality: Option<Optimality>,
+}
+
+/// The multiplier of cash that is neither invested nor meant to be cash: not a limit, but a part of the objective.
+pub const IDLE_CASH: &str = "idle_cash";
+
+/// What a unit of room in one limit counts in the bound on the objective: a dual solution of the program. Zero for a limit
+/// that is not named. Found by search and taken on no trust: any multipliers bound.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Multiplier {
+    /// As in the certificate, for limits over several assets, and [`IDLE_CASH`].
+    pub limit: String,
+    /// Objective per unit of bound, both in net asset value.
+    pub price: DualPrice,
+}
+
+/// How good the rounded orders are by the policy's own objective, costs included, and how good any could be: by weak
+/// duality from the plan's multipliers, in decimals with directed rounding. See the verifier for what is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Optimality {
+    /// The objective of the plan as it would be filled at reference prices, in net asset value; rounded down.
+    pub value: Worth,
+    /// No portfolio that keeps the limits as the plan does has more, lots and minimums aside; rounded up.
+    pub bound: Worth,
+    /// The distance between the two in basis points of net asset value; rounded up.
+    pub gap_bp: BasisPoints,
 }
 
 /// One limit: `left_side ≤ bound + relaxation + lot_allowance` (or `≥` with the signs turned).

@@ -15,16 +15,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rust_decimal::RoundingStrategy;
-
 use crate::model::{Decimal, PlanningInput, Side};
 
 use super::SegmentProgram;
 use super::constraints::{LimitRow, Limits, RowKind, SOLVER_NOISE, tight_buy_box};
 use super::drift_band::Changes;
-use super::error::{Conflict, PlanError, Repair};
+use super::error::PlanError;
 use super::plan::Role;
-use super::portfolio::{Line, Portfolio, max_weight};
+use super::portfolio::{Line, Portfolio};
 use super::rounding::Trade;
 use super::slacks::Slacks;
 use super::solver::{AtMostRow, BoxedColumn, Verdict, maximise};
@@ -80,9 +78,9 @@ pub(crate) struct RelaxedRow {
 /// The program of one run.
 #[derive(Debug)]
 pub(crate) struct Program<'a> {
-    input: &'a PlanningInput,
-    portfolio: &'a Portfolio<'a>,
-    limits: &'a Limits,
+    pub(super) input: &'a PlanningInput,
+    pub(super) portfolio: &'a Portfolio<'a>,
+    pub(super) limits: &'a Limits,
     tracks: Vec<Track>,
     /// What each line's weight is worth less than the one's before it, so that equal choices have one answer.
     tie_step: Decimal,
@@ -104,7 +102,7 @@ impl Sides<'static> {
 
 /// Which bounds a solve uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Bounds {
+pub(super) enum Bounds {
     /// Tightened by the worst rounding.
     Tight,
     /// The same, and each row gives up its room for rounding, at a price, where it cannot keep it: one row without
@@ -148,6 +146,11 @@ impl<'a> Program<'a> {
         Ok(Allocation { programs, ..refined.unwrap_or(elastic) })
     }
 
+    /// The same without a rule for ties.
+    pub(super) fn untied(&self) -> Self {
+        Self { tie_step: Decimal::ZERO, tracks: self.tracks.clone(), ..*self }
+    }
+
     /// What the first solve is given.
     pub(crate) fn as_numbers(&self) -> SegmentProgram {
         let columns = self.columns(Bounds::Tight, &|_, _| false);
@@ -171,7 +174,7 @@ impl<'a> Program<'a> {
         self.solve_within(sides, &first.given, programs)
     }
 
-    fn nothing_given(&self) -> Vec<Decimal> {
+    pub(super) fn nothing_given(&self) -> Vec<Decimal> {
         vec![Decimal::ZERO; self.limits.rows.len()]
     }
 
@@ -278,7 +281,7 @@ impl<'a> Program<'a> {
 
     /// One more column, and the row that makes it at least what is neither invested nor meant to be cash:
     /// `c0 + Σs − Σb − t_c ≤ idle`. Costs count as if they were still there: to burn cash is no way to track.
-    fn measure_idle_cash(&self, columns: &[Column], all: &mut Vec<BoxedColumn>, rows: &mut Vec<AtMostRow>) {
+    pub(super) fn measure_idle_cash(&self, columns: &[Column], all: &mut Vec<BoxedColumn>, rows: &mut Vec<AtMostRow>) {
         let price = self.input.policy.objective.tracking_aversion.get();
         if price.is_zero() {
             return;
@@ -308,101 +311,7 @@ impl<'a> Program<'a> {
         }
     }
 
-    /// A minimal set of limits that cannot all be met (deletion filter), and what would mend it.
-    fn conflict(&self) -> Result<Conflict, PlanError> {
-        let columns = self.columns(Bounds::Exact, &|_, _| false);
-        let rows = self.rows(&columns, Bounds::Exact, &self.nothing_given());
-        // Every limit at the furthest it may go.
-        let mut kept: Vec<usize> = Vec::new();
-        let mut furthest = rows;
-        for (index, (limit, row)) in self.limits.rows.iter().zip(&mut furthest).enumerate() {
-            row.bound += limit.most_relaxation();
-            kept.push(index);
-        }
-        let subset = |kept: &[usize]| -> Vec<AtMostRow> {
-            kept.iter().filter_map(|index| furthest.get(*index)).cloned().collect()
-        };
-        let all = without_reward(&columns);
-        for candidate in kept.clone() {
-            let without: Vec<usize> = kept.iter().copied().filter(|index| *index != candidate).collect();
-            if maximise(&all, &subset(&without))? == Verdict::Infeasible {
-                kept = without;
-            }
-        }
-        let mut repairs = Vec::new();
-        for index in &kept {
-            let others: Vec<usize> = kept.iter().copied().filter(|other| other != index).collect();
-            repairs.extend(self.repair(*index, &all, &furthest, subset(&others))?);
-        }
-        let limits = kept.iter().filter_map(|index| self.limits.rows.get(*index));
-        let mut names: Vec<String> = limits.map(|row| row.name.clone()).collect();
-        names.extend(self.boxes_at_fault(&kept));
-        Ok(Conflict { limits: names, repairs })
-    }
-
-    /// The least by which moving this row alone would end the conflict.
-    fn repair(
-        &self,
-        index: usize,
-        columns: &[BoxedColumn],
-        furthest: &[AtMostRow],
-        mut others: Vec<AtMostRow>,
-    ) -> Result<Option<Repair>, PlanError> {
-        let (Some(limit), Some(row)) = (self.limits.rows.get(index), furthest.get(index)) else { return Ok(None) };
-        if matches!(limit.kind, RowKind::Budget | RowKind::CashAtLimitPrices { .. }) {
-            return Ok(None);
-        }
-        let mut columns = columns.to_vec();
-        let mut row = row.clone();
-        row.terms.push((columns.len(), Decimal::NEGATIVE_ONE));
-        columns.push(BoxedColumn { upper: Decimal::TEN, reward: Decimal::NEGATIVE_ONE });
-        others.push(row);
-        let Verdict::Optimal { objective, .. } = maximise(&columns, &others)? else { return Ok(None) };
-        let lower = matches!(
-            limit.kind,
-            RowKind::CashBuffer | RowKind::CategoryMin(_) | RowKind::StableShare | RowKind::Withdraw
-        );
-        let already = limit.most_relaxation();
-        let by = (already - objective).round_dp_with_strategy(6, RoundingStrategy::AwayFromZero);
-        let to = if lower { limit.bound - by } else { limit.bound + by };
-        let unit = match limit.kind {
-            RowKind::RunNotional => self.portfolio.net_asset_value.get(),
-            _ => Decimal::ONE,
-        };
-        Ok(Some(Repair {
-            limit: limit.name.clone(),
-            from: (limit.bound * unit).normalize(),
-            to: (to * unit).normalize(),
-        }))
-    }
-
-    /// Limits that bound one line's trade are boxes, not rows, but they have names: participation where a cap cannot
-    /// be met, caps and participation of the members where a category cannot be filled.
-    fn boxes_at_fault(&self, kept: &[usize]) -> Vec<String> {
-        let mut names = Vec::new();
-        for row in kept.iter().filter_map(|index| self.limits.rows.get(*index)) {
-            let at_fault = |line: &&Line<'_>| match &row.kind {
-                RowKind::CategoryMin(category) => line.categories().contains(category) && line.buy_barred.is_none(),
-                _ => false,
-            };
-            if let RowKind::MaxWeight(line) = row.kind
-                && let Some(line) = self.portfolio.lines.get(line)
-                && line.participation.is_some_and(|most| most < line.weight)
-            {
-                names.push(format!("participation({})", line.asset));
-            }
-            for line in self.portfolio.lines.iter().filter(at_fault) {
-                if max_weight(self.input, line).is_some_and(|cap| cap - line.weight < line.buy_box + line.lot) {
-                    names.push(format!("max_weight({})", line.asset));
-                } else if line.participation.is_some_and(|most| most < line.buy_box + line.lot) {
-                    names.push(format!("participation({})", line.asset));
-                }
-            }
-        }
-        names
-    }
-
-    fn columns(&self, bounds: Bounds, barred: &dyn Fn(usize, Side) -> bool) -> Vec<Column> {
+    pub(super) fn columns(&self, bounds: Bounds, barred: &dyn Fn(usize, Side) -> bool) -> Vec<Column> {
         let mut columns = Vec::with_capacity(self.portfolio.lines.len() * 4);
         for (index, (line, track)) in self.portfolio.lines.iter().zip(&self.tracks).enumerate() {
             if !barred(index, Side::Buy) {
@@ -476,7 +385,7 @@ impl<'a> Program<'a> {
         })
     }
 
-    fn rows(&self, columns: &[Column], bounds: Bounds, given: &[Decimal]) -> Vec<AtMostRow> {
+    pub(super) fn rows(&self, columns: &[Column], bounds: Bounds, given: &[Decimal]) -> Vec<AtMostRow> {
         let row = |(limit, given): (&LimitRow, &Decimal)| AtMostRow {
             terms: columns
                 .iter()
@@ -514,11 +423,11 @@ fn at_least(columns: &[Column], (line, side): (usize, Side), least: Decimal) -> 
 }
 
 /// For programs that only ask how far a limit must give way.
-fn without_reward(columns: &[Column]) -> Vec<BoxedColumn> {
+pub(super) fn without_reward(columns: &[Column]) -> Vec<BoxedColumn> {
     columns.iter().map(|column| BoxedColumn { upper: column.upper, reward: Decimal::ZERO }).collect()
 }
 
-fn boxes(columns: &[Column]) -> Vec<BoxedColumn> {
+pub(super) fn boxes(columns: &[Column]) -> Vec<BoxedColumn> {
     columns.iter().map(|column| BoxedColumn { upper: column.upper, reward: column.reward }).collect()
 }
 
@@ -530,10 +439,7 @@ fn allocation(
     given: Vec<Decimal>,
     programs: u32,
 ) -> Allocation {
-    let used = |row: &AtMostRow| -> Decimal {
-        row.terms.iter().filter_map(|(column, by)| Some(*values.get(*column)? * *by)).sum()
-    };
-    let binding = rows.iter().enumerate().filter(|(_, row)| row.bound - used(row) <= RELAXATION_NOISE);
+    let binding = rows.iter().enumerate().filter(|(_, row)| row.bound - row.use_of(values) <= RELAXATION_NOISE);
     let binding = binding.map(|(index, _)| index).collect();
     let mut allocation = Allocation { objective, given, binding, programs, ..Allocation::default() };
     // What fixed relaxations leave to spare is no trade; a whole piece is one, however small.

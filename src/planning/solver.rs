@@ -41,6 +41,13 @@ pub(crate) struct AtMostRow {
     pub(crate) bound: Decimal,
 }
 
+impl AtMostRow {
+    /// What column values use of it; a column without a value counts as zero.
+    pub(crate) fn use_of(&self, values: &[Decimal]) -> Decimal {
+        self.terms.iter().filter_map(|(column, by)| Some(*values.get(*column)? * *by)).sum()
+    }
+}
+
 /// What the backend says of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {

@@ -193,10 +193,36 @@ pub struct RunItem {
     pub updated_at: Timestamp,
     /// Absent before the commit.
     pub commitment: Option<Commitment>,
+    /// Absent where the plan needs nobody's word. Left out then, so that items of before there were proposals read and
+    /// digest as they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Approval>,
     /// Absent before settlement.
     pub settlement: Option<BlobRef>,
     /// Unix seconds at which the item may be purged; only on terminal runs.
     pub expires_at_s: Option<i64>,
+}
+
+/// A plan that is sent only on a person's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// From then on it cannot be given any more.
+    pub until: Timestamp,
+    /// Absent until it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
+}
+
+/// The word that was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Given {
+    /// SHA-256 of the plan's bytes, in hex: to this plan and no other.
+    pub plan_digest: String,
+    /// Who gave it.
+    pub operator: String,
+    pub at: Timestamp,
 }
 
 /// What was committed. Nothing is solved again afterwards.

@@ -8,13 +8,16 @@
 //!   {"schema": 1, "portfolio": "blue-chip", "mode": "live",
 //!    "scheduled_time": "<aws.scheduler.scheduled-time>", "schedule_arn": "<aws.scheduler.schedule-arn>"}
 //!   ```
-//!   `mode` is `live` or `dry-run`. Optional: `venue_account`, `flow` (`"full"`, `"deposit_only"`,
+//!   `mode` is `live`, `dry-run` or `propose`, which commits a plan and sends nothing of it until `live` comes for the
+//!   same occasion with `approved_plan`, the plan's digest, and `approved_by`, who says so. Optional: `venue_account`, `flow` (`"full"`, `"deposit_only"`,
 //!   `{"withdraw": "1000"}`), `schedule_arn`, and `execution_id` and `attempt_number`, which change with every attempt
 //!   and are therefore looked at by nobody. A person may give a `label` of their own instead of `scheduled_time`.
 //! * **The same in a rule's own envelope**: a `Scheduled Event` of `aws.events` whose `detail` holds `schema`,
 //!   `portfolio`, `mode` and the optional fields; the time is the envelope's. A rule without an input transformer sends
 //!   an empty `detail`, which names no portfolio and is refused.
 //! * **Recovery**: `{"schema": 1, "mode": "recover"}`.
+//!
+//! The [JSON Schema](super::event_schema) of all three is printed by `rebalance schema event`.
 //!
 //! Times are normalised to UTC; that nominal time is the run's identity, and redeliveries repeat it.
 
@@ -41,6 +44,8 @@ const OUR_FIELDS: &[&str] = &[
     "portfolio",
     "venue_account",
     "mode",
+    "approved_plan",
+    "approved_by",
     "scheduled_time",
     "label",
     "flow",
@@ -48,7 +53,8 @@ const OUR_FIELDS: &[&str] = &[
     "execution_id",
     "attempt_number",
 ];
-const DETAIL_FIELDS: &[&str] = &["schema", "portfolio", "venue_account", "mode", "flow"];
+const DETAIL_FIELDS: &[&str] =
+    &["schema", "portfolio", "venue_account", "mode", "approved_plan", "approved_by", "flow"];
 const ENVELOPE_FIELDS: &[&str] =
     &["version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"];
 
@@ -68,8 +74,19 @@ pub struct RunEvent {
     pub venue_account: Option<AccountId>,
     pub trigger: Trigger,
     pub mode: Mode,
+    /// Which stored proposal is to be sent; only with [`Mode::Live`].
+    pub approval: Option<PlanApproval>,
     /// Absent: as configured.
     pub flow: Option<Flow>,
+}
+
+/// A person's word on a stored proposal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanApproval {
+    /// SHA-256 of the plan's bytes, 64 lower-case hex digits.
+    pub plan_digest: String,
+    /// Who gives it; absent where the event does not say.
+    pub by: Option<PortfolioId>,
 }
 
 /// What a run may change.
@@ -77,6 +94,8 @@ pub struct RunEvent {
 pub enum Mode {
     /// Commits a plan and emits its orders, to whatever the environment is.
     Live,
+    /// Commits a plan, sends nothing, and waits for a person's word.
+    Propose,
     /// Changes nothing at all.
     DryRun,
 }
@@ -89,8 +108,8 @@ pub struct Origin {
 }
 
 impl RunEvent {
-    /// SHA-256, in hex, of what the event asks for; nothing in it changes between attempts. The mode is left out, as it
-    /// is out of the run id.
+    /// SHA-256, in hex, of what the event asks for; nothing in it changes between attempts. Mode and approval are left
+    /// out, as they are out of the run id.
     #[must_use]
     pub fn digest(&self, environment: Environment) -> String {
         #[derive(Serialize)]
@@ -198,15 +217,37 @@ fn from_envelope(root: &Node<'_>, origin: &Origin) -> Result<Event, BadInput> {
 fn run(node: &Node<'_>, trigger: Trigger) -> Result<Event, BadInput> {
     let mode = match mode_text(node)? {
         "live" => Mode::Live,
+        "propose" => Mode::Propose,
         _ => Mode::DryRun,
     };
+    let approval = approval(node, mode)?;
     Ok(Event::Run(RunEvent {
         portfolio: node.required("portfolio")?.id()?,
         venue_account: node.optional("venue_account")?.map(|account| account.id()).transpose()?,
         trigger,
         mode,
+        approval,
         flow: node.optional("flow")?.map(|node| flow(&node)).transpose()?,
     }))
+}
+
+fn approval(node: &Node<'_>, mode: Mode) -> Result<Option<PlanApproval>, BadInput> {
+    let (plan, by) = (node.optional("approved_plan")?, node.optional("approved_by")?);
+    if let Some(field) = plan.as_ref().or(by.as_ref()).filter(|_| mode != Mode::Live) {
+        return Err(field.bad("only \"live\" sends what was approved", "send \"mode\": \"live\", or leave it out"));
+    }
+    let Some(plan) = plan else {
+        let Some(by) = by else { return Ok(None) };
+        return Err(by.bad("it approves nothing", "send approved_plan, the digest of the plan, with it"));
+    };
+    let digest = plan.text()?;
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if digest.len() != 64 || !digest.bytes().all(is_hex) {
+        let remedy = "send plan_digest as the proposal's answer has it: 64 hex digits in lower case";
+        return Err(plan.bad("not the digest of a plan", remedy));
+    }
+    let by = by.map(|by| by.id()).transpose()?;
+    Ok(Some(PlanApproval { plan_digest: digest.to_owned(), by }))
 }
 
 fn check_schema(node: &Node<'_>) -> Result<(), BadInput> {
@@ -220,8 +261,8 @@ fn check_schema(node: &Node<'_>) -> Result<(), BadInput> {
 fn mode_text<'a>(node: &Node<'a>) -> Result<&'a str, BadInput> {
     let mode = node.required("mode")?;
     match mode.text()? {
-        text @ ("live" | "dry-run" | "recover") => Ok(text),
-        _ => Err(mode.bad("unknown mode", "send \"live\", \"dry-run\" or \"recover\"")),
+        text @ ("live" | "dry-run" | "propose" | "recover") => Ok(text),
+        _ => Err(mode.bad("unknown mode", "send \"live\", \"dry-run\", \"propose\" or \"recover\"")),
     }
 }
 

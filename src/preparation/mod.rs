@@ -14,6 +14,7 @@
 pub mod assemble;
 pub mod error;
 pub mod event;
+pub mod event_schema;
 pub mod guards;
 pub mod json;
 pub mod listing;

@@ -4,17 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::certificate::{Check, LimitFamily};
+use super::certificate::{Check, LimitFamily, OptimalityReport};
+use super::margin::{MarginReport, ShadowPriceReport};
 use super::published::{OrderState, ReasonCode, Role};
 use super::run::{
-    CashReport, CertificateReport, ExclusionReport, ExecutionReport, Loaded, Mode, Occasion, OrderReport, OrderResult,
-    OutcomeKind, OutcomeReport, PositionReport, RegimeReport, RelaxationReport, RunReport, SolverReport, count,
+    ApprovalReport, CashReport, CertificateReport, ExclusionReport, ExecutionReport, Loaded, Mode, Occasion,
+    OrderReport, OrderResult, OutcomeKind, OutcomeReport, PositionReport, RegimeReport, RelaxationReport, RunReport,
+    SolverReport, count,
 };
 use crate::model::policy::GradeKind;
 use crate::model::{AssetId, AssetRecord, Money, Order, PlanningInput, Price, Quantity, Side, Trigger};
-use crate::planning::RebalancePlan;
 use crate::planning::plan::{Outcome, Position};
+use crate::planning::{AtTheMargin, RebalancePlan, at_the_margin};
 use crate::ports::capability::client_order_id;
+use crate::ports::store::Approval;
 use crate::ports::{OrderRecord, RunRecord};
 
 impl RunReport {
@@ -32,6 +35,8 @@ impl RunReport {
     }
 
     fn build(mode: Mode, plan: &RebalancePlan, input: Option<&PlanningInput>, record: Option<&RunRecord>) -> Self {
+        // A plan whose input makes no plan any more is told as it stands.
+        let margins = input.and_then(|input| at_the_margin(input, plan).ok()).unwrap_or_default();
         let traded: BTreeSet<&AssetId> = plan.orders.iter().map(|order| &order.asset).collect();
         Self {
             mode,
@@ -68,8 +73,12 @@ impl RunReport {
                 reference_weight: plan.cash.reference_weight,
                 weight_after: plan.cash.weight_after,
             },
-            positions: plan.positions.iter().map(|it| PositionReport::of(it, traded.contains(&it.asset))).collect(),
-            orders: orders(plan, record),
+            positions: plan
+                .positions
+                .iter()
+                .map(|it| PositionReport::of(it, traded.contains(&it.asset), &margins))
+                .collect(),
+            orders: orders(plan, record, &margins),
             exclusions: plan
                 .exclusions
                 .iter()
@@ -88,6 +97,8 @@ impl RunReport {
             certificate: CertificateReport {
                 families: LimitFamily::of(&plan.certificate),
                 checks: plan.certificate.checks.iter().map(Check::of).collect(),
+                optimality: OptimalityReport::of(plan),
+                shadow_prices: margins.limits.iter().map(ShadowPriceReport::of).collect(),
             },
             turnover: plan.turnover,
             estimated_cost: plan.estimated_cost,
@@ -114,7 +125,7 @@ fn notices(plan: &RebalancePlan, input: Option<&PlanningInput>) -> Vec<String> {
     notices
 }
 
-fn orders(plan: &RebalancePlan, record: Option<&RunRecord>) -> Vec<OrderReport> {
+fn orders(plan: &RebalancePlan, record: Option<&RunRecord>, margins: &AtTheMargin) -> Vec<OrderReport> {
     let positions: BTreeMap<&AssetId, &Position> = plan.positions.iter().map(|it| (&it.asset, it)).collect();
     let results: BTreeMap<Uuid, &OrderRecord> =
         record.iter().flat_map(|record| &record.orders).map(|it| (it.key, it)).collect();
@@ -123,7 +134,7 @@ fn orders(plan: &RebalancePlan, record: Option<&RunRecord>) -> Vec<OrderReport> 
         .iter()
         .map(|order| {
             let result = record.map(|_| OrderResult::of(order, results.get(&order.key).copied()));
-            OrderReport::of(order, positions.get(&order.asset).copied(), result)
+            OrderReport::of(order, positions.get(&order.asset).copied(), margins, result)
         })
         .collect();
     orders.sort_by_key(|order| order.priority);
@@ -169,7 +180,7 @@ impl OutcomeReport {
 }
 
 impl PositionReport {
-    fn of(position: &Position, traded: bool) -> Self {
+    fn of(position: &Position, traded: bool, margins: &AtTheMargin) -> Self {
         Self {
             asset: position.asset.clone(),
             symbol: position.symbol.clone(),
@@ -185,12 +196,13 @@ impl PositionReport {
             reason: position.reason.code.into(),
             binding: position.reason.binding.clone(),
             sentence: position.reason.sentence.clone(),
+            margin: margins.assets.get(&position.asset).map(MarginReport::of),
         }
     }
 }
 
 impl OrderReport {
-    fn of(order: &Order, position: Option<&Position>, result: Option<OrderResult>) -> Self {
+    fn of(order: &Order, position: Option<&Position>, margins: &AtTheMargin, result: Option<OrderResult>) -> Self {
         let fallback = match order.side {
             Side::Sell => ReasonCode::Trim,
             Side::Buy => ReasonCode::TopUp,
@@ -214,6 +226,7 @@ impl OrderReport {
             reason: position.map_or(fallback, |it| it.reason.code.into()),
             binding: position.map(|it| it.reason.binding.clone()).unwrap_or_default(),
             sentence: position.map(|it| it.reason.sentence.clone()).unwrap_or_default(),
+            margin: margins.assets.get(&order.asset).map(MarginReport::of),
             result,
         }
     }
@@ -264,7 +277,7 @@ impl ExecutionReport {
         let (mut bought, mut sold, mut fees, mut slippage) = (Money::ZERO, Money::ZERO, Money::ZERO, Money::ZERO);
         let mut estimated_cost = Money::ZERO;
         let (mut sent, mut needs_attention) = (0, 0);
-        for order in orders(plan, Some(record)) {
+        for order in orders(plan, Some(record), &AtTheMargin::default()) {
             let Some(result) = &order.result else { continue };
             *by_state.entry(result.state.as_str().to_owned()).or_insert(0) += 1;
             sent +=
@@ -283,6 +296,7 @@ impl ExecutionReport {
             state: record.state.into(),
             reason: record.reason.clone(),
             plan_digest: record.plan_digest.clone(),
+            approval: record.approval.as_ref().map(ApprovalReport::of),
             sent,
             orders_by_state: by_state,
             bought,
@@ -294,6 +308,17 @@ impl ExecutionReport {
             cash_after: record.account_after.as_ref().map(|account| account.cash_free + account.cash_locked),
             net_asset_value_after: value_after(plan, record),
             needs_attention,
+        }
+    }
+}
+
+impl ApprovalReport {
+    fn of(approval: &Approval) -> Self {
+        let given = approval.given.as_ref();
+        Self {
+            until: approval.until,
+            given_by: given.map(|given| given.operator.clone()),
+            given_at: given.map(|given| given.at),
         }
     }
 }

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::published::Sense;
-use crate::model::Weight;
-use crate::planning::plan::{Certificate, LimitCheck};
+use crate::model::{BasisPoints, DualPrice, Weight, Worth};
+use crate::planning::RebalancePlan;
+use crate::planning::plan::{Certificate, LimitCheck, Multiplier};
 
 /// One limit, re-checked on the rounded orders: `left_side` against `bound + relaxation + lot_allowance`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -21,6 +22,45 @@ pub struct Check {
     pub lot_allowance: Weight,
     /// Room left; never negative in a plan that is emitted.
     pub slack: Weight,
+}
+
+/// How far the plan is from the best possible, proved by weak duality from its multipliers. Figures are the policy's own
+/// objective: tilt, tracking and costs as it weighs them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct OptimalityReport {
+    /// The objective of the rounded orders, in net asset value; rounded down.
+    pub value: Worth,
+    /// No portfolio that keeps the limits as the plan does has more; rounded up.
+    pub bound: Worth,
+    /// The distance between the two in basis points of net asset value; rounded up.
+    pub gap_bp: BasisPoints,
+    /// The bound is for the limits as far as they gave way, not as the policy has them.
+    pub limits_gave_way: bool,
+    /// What proves it: the objective per unit of room, by limit.
+    pub multipliers: Vec<MultiplierReport>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct MultiplierReport {
+    /// As in the certificate; `idle_cash` for cash that is neither invested nor meant to be there.
+    pub limit: String,
+    pub price: DualPrice,
+}
+
+impl OptimalityReport {
+    /// Nothing where the plan's certificate states no gap.
+    pub(super) fn of(plan: &RebalancePlan) -> Option<Self> {
+        let proved = plan.certificate.optimality?;
+        let multipliers = plan.multipliers.iter().flatten();
+        let multiplier = |it: &Multiplier| MultiplierReport { limit: it.limit.clone(), price: it.price };
+        Some(Self {
+            value: proved.value,
+            bound: proved.bound,
+            gap_bp: proved.gap_bp,
+            limits_gave_way: !plan.relaxations.is_empty(),
+            multipliers: multipliers.map(multiplier).collect(),
+        })
+    }
 }
 
 /// All checks of one kind, such as `max_weight`, with the one that has the least room.

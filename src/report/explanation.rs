@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::certificate::{Check, subject_of};
+use super::certificate::{Check, OptimalityReport, subject_of};
+use super::margin::ShadowPriceReport;
 use super::published::{Day, UtcTime, UuidText};
 use super::run::{ExclusionReport, OrderReport, PositionReport, RunReport};
 use crate::model::{
@@ -27,6 +28,10 @@ pub struct Explanation {
     pub exclusions: Vec<ExclusionReport>,
     /// Limits without room left: their bound decides what the plan may do. Of one asset's limits, all.
     pub limits: Vec<Check>,
+    /// How far the plan is from the best possible; of a whole run only.
+    pub optimality: Option<OptimalityReport>,
+    /// What a point more or less of them would be worth.
+    pub shadow_prices: Vec<ShadowPriceReport>,
     /// What the planner knew of the asset; only when the question was about one.
     pub known: Option<KnownAsset>,
 }
@@ -85,6 +90,8 @@ impl Explanation {
             not_traded: report.not_traded().cloned().collect(),
             exclusions: report.exclusions.clone(),
             limits: report.certificate.checks.iter().filter(|check| binds(check)).cloned().collect(),
+            optimality: report.certificate.optimality.clone(),
+            shadow_prices: report.certificate.shadow_prices.clone(),
             known: None,
         }
     }
@@ -95,13 +102,17 @@ impl Explanation {
     /// When nothing in the run has that name, or several assets have that symbol.
     pub fn of_asset(report: &RunReport, input: Option<&PlanningInput>, name: &str) -> Result<Self, UnknownAsset> {
         let asset = find(report, input, name)?;
+        let limits = limits_of(report, &asset);
+        let priced = |it: &&ShadowPriceReport| limits.iter().any(|check| check.limit == it.limit);
         Ok(Self {
             run_id: report.run_id,
             index: report.index.clone(),
             orders: report.orders.iter().filter(|it| it.asset == asset).cloned().collect(),
             not_traded: report.not_traded().filter(|it| it.asset == asset).cloned().collect(),
             exclusions: report.exclusions.iter().filter(|it| it.asset == asset).cloned().collect(),
-            limits: limits_of(report, &asset),
+            shadow_prices: report.certificate.shadow_prices.iter().filter(priced).cloned().collect(),
+            limits,
+            optimality: None,
             known: input.and_then(|input| known(input, &asset)),
             asset: Some(asset),
         })

@@ -46,6 +46,8 @@ pub enum HandledOutcome {
     Unsettled,
     /// It has no plan yet, and its event may still come again.
     AwaitsInput,
+    /// It is a proposal that nobody has approved yet; nothing was done.
+    AwaitsApproval,
     /// A worker is at it; nothing was done.
     InProgress,
     /// What is stored of it could not be read, or it was refused: the error says which. Nothing was done.

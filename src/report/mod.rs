@@ -7,6 +7,7 @@
 //! * [`run`]: what a run planned and did, as one value with a published shape.
 //! * `assembly`: how that value is made from plan, input and stored results.
 //! * [`certificate`]: the proof of the limits, family by family.
+//! * [`margin`]: what a point more or less of a limit would be worth.
 //! * [`explanation`]: why each order, why no order, why not in the index.
 //! * [`difference`]: what changed from one run to another.
 //! * [`handling`]: stored runs that were taken up again, and what a person must do.
@@ -35,6 +36,7 @@ pub mod handling;
 pub mod html;
 pub mod loading;
 pub mod outbox;
+pub mod margin;
 pub mod published;
 pub mod run;
 #[cfg(feature = "terminal")]

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::certificate::{Check, LimitFamily};
+use super::certificate::{Check, LimitFamily, OptimalityReport};
+use super::margin::{MarginReport, ShadowPriceReport};
 use super::published::{OrderState, ReasonCode, Role, RunState, UtcTime, UuidText};
 use crate::model::policy::GradeKind;
 use crate::model::{
@@ -22,6 +23,8 @@ pub enum Mode {
     DryRun,
     /// Committed, emitted and settled just now.
     Executed,
+    /// Committed as a proposal: nothing was sent, and nothing is before somebody approves it.
+    Proposed,
     /// The run had ended before; this is its stored result, and no order was sent.
     AlreadyDone,
     /// Read from the store.
@@ -150,6 +153,8 @@ pub struct PositionReport {
     /// Limits whose bound holds the asset where it is, named as in the certificate.
     pub binding: Vec<String>,
     pub sentence: String,
+    /// What trading a little more of it would do; absent where that is not possible or the planning input not at hand.
+    pub margin: Option<MarginReport>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -176,6 +181,8 @@ pub struct OrderReport {
     pub reason: ReasonCode,
     pub binding: Vec<String>,
     pub sentence: String,
+    /// What a little more of it would do; absent where that is not possible or the planning input not at hand.
+    pub margin: Option<MarginReport>,
     /// What became of it; absent for a dry run.
     pub result: Option<OrderResult>,
 }
@@ -217,6 +224,10 @@ pub struct CertificateReport {
     /// One line per kind of limit, with its tightest member.
     pub families: Vec<LimitFamily>,
     pub checks: Vec<Check>,
+    /// Absent where no program was solved, and in runs from before there was such a proof.
+    pub optimality: Option<OptimalityReport>,
+    /// Limits that a point of room more or less would be worth something at; none where the planning input is not at hand.
+    pub shadow_prices: Vec<ShadowPriceReport>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -234,6 +245,8 @@ pub struct ExecutionReport {
     /// Why it was aborted; empty otherwise.
     pub reason: String,
     pub plan_digest: Option<String>,
+    /// Absent where the plan needs nobody's word.
+    pub approval: Option<ApprovalReport>,
     /// Orders that went to the venue, whatever became of them there.
     pub sent: usize,
     /// How many orders are in each state.
@@ -252,6 +265,18 @@ pub struct ExecutionReport {
     pub net_asset_value_after: Option<Money>,
     /// Orders at which a person must look: of unknown fate, or never seen by the venue.
     pub needs_attention: usize,
+}
+
+/// How a proposal stands to a person's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ApprovalReport {
+    /// From then on it cannot be given any more.
+    #[schemars(with = "UtcTime")]
+    pub until: Timestamp,
+    /// Who gave it; absent while nobody has.
+    pub given_by: Option<String>,
+    #[schemars(with = "Option<UtcTime>")]
+    pub given_at: Option<Timestamp>,
 }
 
 impl RunReport {

@@ -45,6 +45,7 @@ fn finished() -> RunRecord {
         state: RunState::Done,
         reason: String::new(),
         plan_digest: None,
+        approval: None,
         orders,
         account_after: None,
         input: Some(input),

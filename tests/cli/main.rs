@@ -12,6 +12,7 @@ mod backtest;
 mod bench;
 mod loading;
 mod outbox;
+mod proposing;
 mod recovery;
 mod stores;
 

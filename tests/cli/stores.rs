@@ -90,7 +90,12 @@ impl Stage {
         plan: impl FnOnce(&PlanningInput) -> Result<RebalancePlan, PlanError>,
     ) -> RunOutcome {
         let ports = Ports { store: self.store.store(), venue, clock: &self.clock, settings };
-        let request = RunRequest { identity: self.identity.clone(), flow: Flow::Full, claim_token: claim_token() };
+        let request = RunRequest {
+            identity: self.identity.clone(),
+            flow: Flow::Full,
+            intent: index_rebalancer::execution::Intent::Execute,
+            claim_token: claim_token(),
+        };
         let prepare = async |_| Ok::<_, PreparationFailure>(self.input.clone());
         execution::execute(&request, &ports, prepare, plan).await.expect("executed")
     }
@@ -192,7 +197,12 @@ pub(crate) async fn hold_the_account(path: &Path, account: &str) {
     let clock = SystemClock;
     let now = clock.now();
     let token = claim_token();
-    let request = RunRequest { identity: identity.clone(), flow: Flow::Full, claim_token: token };
+    let request = RunRequest {
+        identity: identity.clone(),
+        flow: Flow::Full,
+        intent: index_rebalancer::execution::Intent::Execute,
+        claim_token: token,
+    };
     let run = RunItem {
         schema: ITEM_SCHEMA,
         run_id: idempotency::run_id(&identity),
@@ -209,6 +219,7 @@ pub(crate) async fn hold_the_account(path: &Path, account: &str) {
         created_at: now,
         updated_at: now,
         commitment: None,
+        approval: None,
         settlement: None,
         expires_at_s: None,
     };

@@ -26,6 +26,7 @@ pub(crate) fn claimed(request: RunRequest) -> RunItem {
         created_at: monday(),
         updated_at: monday(),
         commitment: None,
+        approval: None,
         settlement: None,
         expires_at_s: None,
     }

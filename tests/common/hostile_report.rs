@@ -1,6 +1,10 @@
 //! Reports in which every text from outside is what the test wants it to be.
 
+use std::collections::BTreeMap;
+
+use index_rebalancer::model::{BasisPoints, Side};
 use index_rebalancer::report::audit::AuditReport;
+use index_rebalancer::report::margin::{MarginReport, ShadowPriceReport};
 use index_rebalancer::report::{Mode, RunReport};
 
 use crate::report_sample as sample;
@@ -48,6 +52,16 @@ pub(crate) fn filled_with(text: &str) -> (RunReport, AuditReport) {
     for family in &mut report.certificate.families {
         family.family = own();
         family.tightest.limit.clone_from(&limit);
+    }
+    report.certificate.shadow_prices =
+        vec![ShadowPriceReport { limit: limit.clone(), looser_bp: BasisPoints::ZERO, tighter_bp: None }];
+    let takes_bp = BTreeMap::from([(limit, BasisPoints::parse("1").expect("basis points"))]);
+    let margin = MarginReport { side: Side::Buy, gain_bp: BasisPoints::ZERO, takes_bp };
+    for position in &mut report.positions {
+        position.margin = Some(margin.clone());
+    }
+    for order in &mut report.orders {
+        order.margin = Some(margin.clone());
     }
     let execution = report.execution.as_mut().expect("it was executed");
     execution.reason = own();

@@ -317,6 +317,7 @@ fn empty_plan(input: &PlanningInput) -> RebalancePlan {
         orders: Vec::new(),
         exclusions: Vec::new(),
         relaxations: Vec::new(),
+        multipliers: None,
         certificate: Certificate::default(),
         turnover: Weight::ZERO,
         estimated_cost: Money::ZERO,

@@ -15,6 +15,7 @@ mod support;
 
 mod audit;
 mod controls;
+mod deadlines;
 mod emission;
 mod interruptions;
 mod interventions;
@@ -22,6 +23,7 @@ mod kill_switches;
 mod many_orders;
 mod outbox;
 mod paper_venue;
+mod proposals;
 mod recovery;
 mod runs;
 mod store;

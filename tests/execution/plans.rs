@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use index_rebalancer::execution::{Opening, RunRequest};
+use index_rebalancer::execution::{Intent, Opening, RunRequest};
 use index_rebalancer::model::{
     AccountId, AccountSnapshot, AssetId, AssetRecord, Flow, GradeRecord, Holding, InstrumentId, Listing, ListingStatus,
     Money, Order, PlanningInput, Policy, PortfolioState, Price, Quantity, Rate, RunIdentity, Side, Tick, Trigger,
@@ -139,7 +139,12 @@ pub(crate) fn identity(trigger: Trigger) -> RunIdentity {
 }
 
 pub(crate) fn scheduled(at: Timestamp) -> RunRequest {
-    RunRequest { identity: identity(Trigger::Scheduled(at)), flow: Flow::Full, claim_token: Uuid::from_u128(1) }
+    RunRequest {
+        identity: identity(Trigger::Scheduled(at)),
+        flow: Flow::Full,
+        intent: Intent::Execute,
+        claim_token: Uuid::from_u128(1),
+    }
 }
 
 /// The same occasion, delivered to another worker.
@@ -204,6 +209,7 @@ pub(crate) fn plan_of(input: &PlanningInput, legs: &[Leg]) -> RebalancePlan {
         orders,
         exclusions: Vec::new(),
         relaxations: Vec::new(),
+        multipliers: None,
         certificate: Certificate::default(),
         turnover: Weight::ZERO,
         estimated_cost: Money::ZERO,

@@ -48,6 +48,8 @@ pub(crate) struct Watched<'a> {
     pub(crate) before_placing: Option<Hook>,
     /// Called after each search for an order, before its answer arrives.
     pub(crate) after_asking: Option<Box<dyn Fn() + Send + Sync>>,
+    /// Whether it says that orders may rest.
+    pub(crate) orders_rest: bool,
     /// Questions that get no answer.
     pub(crate) mute: Mutex<bool>,
     /// Replaces what is found.
@@ -74,6 +76,10 @@ impl Venue for Watched<'_> {
 
     fn promise(&self) -> Promise {
         self.promise
+    }
+
+    fn orders_rest(&self) -> bool {
+        self.orders_rest
     }
 
     async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {
@@ -158,6 +164,7 @@ impl World {
             placed: Mutex::default(),
             before_placing: None,
             after_asking: None,
+            orders_rest: false,
             mute: Mutex::default(),
             forged: Mutex::default(),
         }

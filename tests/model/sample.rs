@@ -103,7 +103,12 @@ impl Sample {
                 trigger: Trigger::Scheduled(time(0)),
             };
             let id = run_id(&identity);
-            let request = RunRequest { identity: identity.clone(), flow: Flow::Full, claim_token: Uuid::nil() };
+            let request = RunRequest {
+                identity: identity.clone(),
+                flow: Flow::Full,
+                intent: index_rebalancer::execution::Intent::Execute,
+                claim_token: Uuid::nil(),
+            };
             let orders = [
                 order(&identity, id, Side::Sell, "alpha", "10", "98", 0),
                 order(&identity, id, Side::Buy, "beta", "9", "102", 1),
@@ -124,6 +129,7 @@ impl Sample {
                 created_at: time(0),
                 updated_at: time(0),
                 commitment: None,
+                approval: None,
                 settlement: None,
                 expires_at_s: None,
             };

@@ -2,6 +2,7 @@
 
 use index_rebalancer::execution::claim::{self, Standing};
 use index_rebalancer::execution::gate::{self, Switch, View};
+use index_rebalancer::execution::proposal::Consent;
 use index_rebalancer::execution::settlement::{self, Finding, Verdict};
 use index_rebalancer::model::Money;
 use index_rebalancer::ports::{OrderState, RunState};
@@ -255,6 +256,7 @@ impl Protocol {
             policy: sample.order_policy(),
             order,
             switch,
+            consent: Consent::NotAsked,
             promise: self.promise(),
             sent_count: u32::from(sent),
             sent_notional: if sent { sample.orders[other].notional } else { Money::ZERO },

@@ -1,7 +1,7 @@
 //! Events that are accepted, and what they mean. Refusals are in the table of bad inputs.
 
 use index_rebalancer::model::{Environment, Flow, Money, Trigger};
-use index_rebalancer::preparation::event::{self, Event, Mode, Origin, RunEvent};
+use index_rebalancer::preparation::event::{self, Event, Mode, Origin, PlanApproval, RunEvent};
 use jiff::Timestamp;
 
 pub(crate) fn now() -> Timestamp {
@@ -52,6 +52,22 @@ fn a_person_gives_a_label_and_a_flow() {
     assert!(matches!(&run.trigger, Trigger::Manual(label) if label.as_str() == "try-1"));
     assert_eq!(run.flow, Some(Flow::Withdraw(Money::parse("1000.5").expect("money"))));
     assert_eq!(run.venue_account.expect("an account").as_str(), "sub-2");
+}
+
+#[test]
+fn a_proposal_and_its_approval_are_of_one_run() {
+    let of = |mode: &str, more: &str| {
+        run(&format!(
+            r#"{{"schema": 1, "portfolio": "blue-chip", "mode": "{mode}", "scheduled_time": "2025-04-16T06:00:00Z"{more}}}"#
+        ))
+    };
+    let digest = "0f".repeat(32);
+    let proposal = of("propose", "");
+    let approval = of("live", &format!(r#", "approved_plan": "{digest}", "approved_by": "alice""#));
+    assert_eq!(proposal.mode, Mode::Propose);
+    let by = Some("alice".parse().expect("an id"));
+    assert_eq!(approval.approval, Some(PlanApproval { plan_digest: digest, by }));
+    assert_eq!(proposal.digest(Environment::Live), approval.digest(Environment::Live));
 }
 
 #[test]

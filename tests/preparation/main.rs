@@ -7,6 +7,8 @@ mod bad_inputs;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
+mod event_schemas;
+#[cfg(test)]
 mod events;
 #[cfg(test)]
 mod files;

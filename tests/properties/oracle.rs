@@ -80,7 +80,12 @@ impl<'a> Oracle<'a> {
 
     /// The best objective with every limit at its bound; negated, as every answer is a minimum.
     pub(crate) fn best(&self) -> Answer {
-        self.formulate(&|_| Room::Fixed(0.0), None).0.solve()
+        self.best_within(&|_| Room::Fixed(0.0))
+    }
+
+    /// The same with limits given way.
+    pub(crate) fn best_within(&self, room: &dyn Fn(&Limit) -> Room) -> Answer {
+        self.formulate(room, None).0.solve()
     }
 
     fn formulate(&self, room: &dyn Fn(&Limit) -> Room, common: Option<()>) -> (LinearProgram, Vec<usize>) {
@@ -231,17 +236,28 @@ impl<'a> Oracle<'a> {
 }
 
 impl Oracle<'_> {
+    /// What a unit of weight is worth at most: its tilt, three times its tracking on either side of a trade, and its cost.
+    fn worth_of_a_unit(&self) -> f64 {
+        let objective = &self.books.input.policy.objective;
+        let dearest = float(dearest_rate(&self.books.input.policy.costs));
+        float(objective.grade_tilt.get())
+            + 6.0 * float(objective.tracking_aversion.get())
+            + 2.0 * float(objective.cost_aversion.get()) * dearest
+    }
+
+    /// What a lot of every line may be worth at most: trades end at whole lots here.
+    pub(crate) fn worth_of_lots(&self) -> f64 {
+        let lots: Decimal = self.books.lines.iter().map(Books::lot).sum();
+        self.worth_of_a_unit() * float(self.books.weight(lots))
+    }
+
     /// What lots, minimums and the room kept for them may cost at most: a unit of weight is worth no more than its
     /// tilt, three times its tracking on either side of a trade and its cost; and each line may be off by a lot and a
     /// smallest order and by what paying for a round trip moves it, each cap and category's most by the same.
     pub(crate) fn worth_of_rounding(&self) -> f64 {
         let books = self.books;
-        let objective = &books.input.policy.objective;
-        let costs = &books.input.policy.costs;
-        let dearest = float(dearest_rate(costs));
-        let unit = float(objective.grade_tilt.get())
-            + 6.0 * float(objective.tracking_aversion.get())
-            + 2.0 * float(objective.cost_aversion.get()) * dearest;
+        let dearest = float(dearest_rate(&books.input.policy.costs));
+        let unit = self.worth_of_a_unit();
         let lots: Decimal = books.lines.iter().map(|line| Books::lot(line) + books.smallest_order(line)).sum();
         let caps: Decimal = books.lines.iter().filter_map(|line| books.cap(line)).sum();
         let mosts = self.limits.iter().filter(|limit| matches!(limit.kind, Kind::CategoryAtMost(_)));

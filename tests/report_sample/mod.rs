@@ -5,14 +5,14 @@ pub(crate) mod operations;
 pub(crate) mod outbox;
 
 use index_rebalancer::model::{
-    AccountId, AccountSnapshot, AssetId, Decimal, Environment, Flow, Holding, InstrumentId, Money, Order, PortfolioId,
-    PortfolioState, Price, Quantity, Rate, RunIdentity, Side, Trigger, VenueId, Weight,
+    AccountId, AccountSnapshot, AssetId, BasisPoints, Decimal, Environment, Flow, Holding, InstrumentId, Money, Order,
+    PortfolioId, PortfolioState, Price, Quantity, Rate, RunIdentity, Side, Trigger, VenueId, Weight, Worth,
 };
 use index_rebalancer::planning::RebalancePlan;
 use index_rebalancer::planning::idempotency::{digest_of, order_key, payload_digest, run_id};
 use index_rebalancer::planning::plan::{
-    CashLine, Certificate, Exclusion, LimitCheck, Outcome, Position, Reason, ReasonCode, Regime, Relaxation, Role,
-    Sense, SolverRecord,
+    CashLine, Certificate, Exclusion, LimitCheck, Optimality, Outcome, Position, Reason, ReasonCode, Regime,
+    Relaxation, Role, Sense, SolverRecord,
 };
 use index_rebalancer::ports::{OrderRecord, OrderState, RunRecord, RunState};
 
@@ -191,7 +191,12 @@ fn certificate(positions: &[Position], turnover: Weight) -> Certificate {
     checks.push(check("participation(eos)", Sense::AtMost, "0.02", "0.02", "0", "0"));
     checks.push(check("category(meme)", Sense::AtMost, "0.0388", "0.1", "0", "0"));
     checks.push(check("stable_share", Sense::AtLeast, "0.0274", "0", "0", "0"));
-    Certificate { checks }
+    let optimality = Optimality {
+        value: Worth::parse("-0.2381").expect("a worth"),
+        bound: Worth::parse("-0.237986").expect("a worth"),
+        gap_bp: BasisPoints::parse("1.137042").expect("basis points"),
+    };
+    Certificate { checks, optimality: Some(optimality) }
 }
 
 fn exclusions() -> Vec<Exclusion> {
@@ -265,6 +270,7 @@ pub(crate) fn plan() -> RebalancePlan {
             reference_weight: weight("0.01"),
             weight_after: cash_after.fraction_of(nav),
         },
+        multipliers: None,
         certificate: certificate(&positions, turnover),
         positions,
         orders,
@@ -309,6 +315,7 @@ pub(crate) fn record() -> RunRecord {
         reason: String::new(),
         input: None,
         plan_digest: Some(digest_of(&plan)),
+        approval: None,
         plan: Some(plan),
         orders,
         account_after: Some(account_after),

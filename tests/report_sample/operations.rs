@@ -34,6 +34,7 @@ fn claimed() -> RunItem {
         created_at: at(0),
         updated_at: at(0),
         commitment: None,
+        approval: None,
         settlement: None,
         expires_at_s: None,
     }

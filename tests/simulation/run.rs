@@ -421,6 +421,8 @@ fn outcome_name(outcome: &RunOutcome) -> &'static str {
         RunOutcome::AlreadyDone(_) => "already done",
         RunOutcome::Aborted(_) => "aborted",
         RunOutcome::Unsettled(_) => "unsettled",
+        RunOutcome::Proposed(_) => "proposed",
+        RunOutcome::OutOfTime(_) => "out of time",
         RunOutcome::Busy { .. } => "busy",
         RunOutcome::InProgressElsewhere { .. } => "elsewhere",
     }

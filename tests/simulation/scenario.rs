@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use index_rebalancer::execution::{RunRequest, Settings};
+use index_rebalancer::execution::{Intent, RunRequest, Settings};
 use index_rebalancer::model::{
     AccountSnapshot, AssetId, AssetRecord, Flow, GradeRecord, Holding, InstrumentId, Listing, ListingStatus, Money,
     PlanningInput, Policy, PortfolioState, Price, Quantity, RunIdentity, Side, Tick, Trigger, VenueId,
@@ -217,6 +217,7 @@ impl Scenario {
         RunRequest {
             identity: identity(begin() + SignedDuration::from_secs(seconds)),
             flow: Flow::Full,
+            intent: Intent::Execute,
             claim_token: Self::token(worker),
         }
     }

@@ -4,7 +4,7 @@ use crate::tokens::{NamePath, read};
 use crate::{Finding, Source, assert_caught, assert_clean, assert_passes, product_files, root, rust_files};
 
 /// For each top-level module, the modules that it may use besides itself.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("model", &[]),
     ("planning", &["model"]),
     ("ports", &["model", "planning"]),
@@ -15,7 +15,29 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("adapters", &["model", "planning", "ports", "preparation", "backtest"]),
     ("alerts", &["model", "planning", "ports", "preparation", "execution"]),
     ("config", &["model"]),
-    ("cli", &["model", "planning", "ports", "preparation", "execution", "adapters", "alerts", "backtest", "report"]),
+    (
+        "application",
+        &["model", "planning", "ports", "preparation", "execution", "adapters", "alerts", "backtest", "report"],
+    ),
+    (
+        "function",
+        &["model", "planning", "ports", "preparation", "execution", "adapters", "alerts", "application", "report"],
+    ),
+    (
+        "cli",
+        &[
+            "model",
+            "planning",
+            "ports",
+            "preparation",
+            "execution",
+            "adapters",
+            "alerts",
+            "application",
+            "backtest",
+            "report",
+        ],
+    ),
 ];
 
 /// No file uses a module that its own module does not stand upon.

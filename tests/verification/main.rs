@@ -14,6 +14,7 @@
 mod sample;
 
 mod limits;
+mod optimality;
 mod orders;
 mod permission;
 mod relaxations;

@@ -38,6 +38,9 @@
 //!               A reads epoch 1 … freezes … B takes over with epoch 2 … A thaws and writes: refused by the epoch
 //!               A renews its lease … B, who read the old lease as over, takes over: refused by the lease
 //!
+//! approve       an update of the run as any other, from a proposal that nobody has answered
+//!               A and B approve at once: one write wins; the other is refused, and finds the run in A's hands
+//!
 //! create_order  order absent AND run: state = Emitting, epoch = mine (one transaction)
 //!               A passes its checks … freezes … B takes over, expires the order … A thaws and puts: refused
 //!

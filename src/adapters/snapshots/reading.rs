@@ -25,6 +25,31 @@ pub async fn load_case<S>(store: &S, portfolio: &PortfolioId, as_of: Timestamp) 
 where
     S: RunStore + SnapshotStore,
 {
+    let (case, set) = read(store, portfolio, as_of).await?;
+    check_set(case.policy(), portfolio, &set, as_of)?;
+    Ok(case)
+}
+
+/// The same before the grades that a plan needs are there, for whoever fetches them: definition, policy, rules and
+/// market. Nothing is to be planned from it.
+///
+/// # Errors
+/// As [`load_case`], but for grades and signals.
+pub async fn load_files<S>(store: &S, portfolio: &PortfolioId, as_of: Timestamp) -> Result<Case, PreparationError>
+where
+    S: RunStore + SnapshotStore,
+{
+    Ok(read(store, portfolio, as_of).await?.0)
+}
+
+async fn read<S>(
+    store: &S,
+    portfolio: &PortfolioId,
+    as_of: Timestamp,
+) -> Result<(Case, BTreeMap<SnapshotKind, SnapshotItem>), PreparationError>
+where
+    S: RunStore + SnapshotStore,
+{
     let mut set: BTreeMap<SnapshotKind, SnapshotItem> = BTreeMap::new();
     for kind in SnapshotKind::ALL {
         let found = newest(store, portfolio, kind, as_of).await?;
@@ -44,8 +69,7 @@ where
         let _ = files.insert(*kind, InputFile { name: item.file.clone(), bytes });
     }
     let case = Case::of_files(place, market.at, files)?;
-    check_set(case.policy(), portfolio, &set, as_of)?;
-    Ok(case)
+    Ok((case, set))
 }
 
 async fn newest<S: SnapshotStore>(

@@ -1,8 +1,9 @@
 //! `abort`: stop a run by hand.
 
+use crate::application::handling::Act;
 use crate::cli::args::Abort;
 use crate::cli::failure::Failure;
-use crate::cli::handling::{Act, operator, take_up};
+use crate::cli::handling::{Circumstances, operator, take_up};
 use crate::cli::output::Output;
 use crate::cli::store::{self, StorePath};
 
@@ -10,5 +11,6 @@ pub(in crate::cli) async fn abort(asked: &Abort, path: &StorePath, output: &Outp
     path.must_be_embedded()?;
     let act = Act::Abort { operator: operator(&asked.operator)?, reason: asked.reason.clone() };
     let run = store::find(&path.look_at_existing().await?, &asked.run).await?.run_id;
-    take_up(path, vec![run], &act, asked.time.at, asked.alerts, output).await
+    let circumstances = Circumstances { at: asked.time.at, depth: None, alerts: asked.alerts };
+    take_up(path, vec![run], &act, circumstances, output).await
 }

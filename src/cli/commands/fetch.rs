@@ -8,18 +8,14 @@ use std::fs;
 use std::io::ErrorKind as IoErrorKind;
 use std::path::Path;
 
-use jiff::ToSpan as _;
-use jiff::civil::Date;
-
 use crate::adapters::clock::SystemClock;
 use crate::adapters::files::Case;
 use crate::adapters::files::token_metrics::{self as reader, Endpoint};
 use crate::adapters::https::{HttpsClient, Trust};
 use crate::adapters::secrets::CachedSecret;
 use crate::adapters::secrets::local::LocalSecret;
-use crate::adapters::token_metrics::{
-    FetchProgress, Fetched, LIMITS, Query, Settings, TokenMetrics, Tokens, Version, path,
-};
+use crate::adapters::token_metrics::{FetchProgress, Fetched, LIMITS, Settings, TokenMetrics, Tokens, Version, path};
+use crate::application::grades::{self, query, set_name};
 use crate::cli::args::{ApiVersion, FetchGrades, GradeSet};
 use crate::cli::environment;
 use crate::cli::failure::Failure;
@@ -27,7 +23,6 @@ use crate::cli::occasion::load_case;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::store::StorePath;
-use crate::model::policy::GradeKind;
 use crate::ports::Clock as _;
 use crate::ports::secret::{Secret, SecretError, SecretReader, Stage};
 use crate::preparation::reading::read_file;
@@ -37,7 +32,11 @@ use crate::report::document::Document;
 use crate::report::fetching::{FetchOutcome, FetchedGrades, FetchedSet};
 use crate::report::text;
 
-pub(in crate::cli) async fn grades(asked: &FetchGrades, path: &StorePath, output: &Output) -> Result<u8, Failure> {
+pub(in crate::cli) async fn fetch_grades(
+    asked: &FetchGrades,
+    path: &StorePath,
+    output: &Output,
+) -> Result<u8, Failure> {
     let shown = asked.case.display().to_string();
     let fetched = fetch(asked, path, output).await.map_err(|failure| failure.about(&shown))?;
     output.say(&Document::FetchedGrades(fetched.clone()), |canvas| text::fetched_grades(&fetched, canvas))?;
@@ -87,16 +86,7 @@ async fn fetch(asked: &FetchGrades, path: &StorePath, output: &Output) -> Result
 fn endpoints(asked: &FetchGrades, case: &Case) -> Result<Vec<Endpoint>, Failure> {
     let mut wanted: Vec<Endpoint> = asked.only.iter().map(|set| endpoint_of(*set)).collect();
     if wanted.is_empty() {
-        let policy = case.policy();
-        if policy.uses_grades() {
-            wanted.push(match policy.ranking.grade {
-                GradeKind::Trader => Endpoint::TraderGrades,
-                GradeKind::Investor => Endpoint::InvestorGrades,
-            });
-        }
-        if policy.regime.is_some() {
-            wanted.push(Endpoint::TradingSignals);
-        }
+        wanted = grades::wanted(case.policy());
     }
     if wanted.is_empty() {
         return Err(Failure::bad_input(
@@ -104,14 +94,7 @@ fn endpoints(asked: &FetchGrades, case: &Case) -> Result<Vec<Endpoint>, Failure>
             "--only trader,investor,signals fetches them all the same",
         ));
     }
-    let version = version(asked.api);
-    let mut endpoints = Vec::new();
-    for endpoint in wanted.into_iter().map(|endpoint| version.source_of(endpoint)) {
-        if !endpoints.contains(&endpoint) {
-            endpoints.push(endpoint);
-        }
-    }
-    Ok(endpoints)
+    Ok(grades::sources(&wanted, version(asked.api)))
 }
 
 const fn endpoint_of(set: GradeSet) -> Endpoint {
@@ -129,15 +112,6 @@ const fn version(api: ApiVersion) -> Version {
     }
 }
 
-/// The key of the set under `[[days]]`.
-const fn set_name(endpoint: Endpoint) -> &'static str {
-    match endpoint {
-        Endpoint::TraderGrades => "trader_grades",
-        Endpoint::InvestorGrades => "investor_grades",
-        Endpoint::TradingSignals => "trading_signals",
-    }
-}
-
 fn tokens(asked: &FetchGrades, case: &Case) -> Result<Tokens, Failure> {
     if asked.all_tokens {
         return Ok(Tokens::All);
@@ -150,14 +124,6 @@ fn tokens(asked: &FetchGrades, case: &Case) -> Result<Tokens, Failure> {
         ));
     }
     Ok(Tokens::Only(ids))
-}
-
-/// The day and the one before it: early in the day its own grades may not be made yet.
-fn query(endpoint: Endpoint, day: Date, tokens: Tokens) -> Result<Query, Failure> {
-    let from = day
-        .checked_sub(1.day())
-        .map_err(|error| Failure::bad_input(format!("--day {day}: {error}"), "give a day of this century"))?;
-    Ok(Query { endpoint, from, to: day, tokens })
 }
 
 /// Where the key is read.
@@ -237,16 +203,16 @@ fn write(place: &Path, file: &str, endpoint: Endpoint, fetched: &Fetched) -> Res
     Ok(outcome)
 }
 
-fn set(endpoint: Endpoint, file: String, outcome: FetchOutcome, grades: &Grades, tokens: &Tokens) -> FetchedSet {
-    let trader = grades.trader.iter().map(|(id, grade)| (*id, grade.at));
-    let investor = grades.investor.iter().map(|(id, grade)| (*id, grade.at));
-    let signals = grades.signals.iter().map(|(id, signal)| (*id, signal.at));
+fn set(endpoint: Endpoint, file: String, outcome: FetchOutcome, found: &Grades, tokens: &Tokens) -> FetchedSet {
+    let trader = found.trader.iter().map(|(id, grade)| (*id, grade.at));
+    let investor = found.investor.iter().map(|(id, grade)| (*id, grade.at));
+    let signals = found.signals.iter().map(|(id, signal)| (*id, signal.at));
     let dated: Vec<_> = trader.chain(investor).chain(signals).collect();
-    let found: BTreeSet<u64> = dated.iter().map(|(id, _)| *id).collect();
+    let ids: BTreeSet<u64> = dated.iter().map(|(id, _)| *id).collect();
     let missing = match tokens {
         Tokens::All => Vec::new(),
-        Tokens::Only(asked) => asked.difference(&found).copied().collect(),
+        Tokens::Only(asked) => asked.difference(&ids).copied().collect(),
     };
     let newest = dated.iter().map(|(_, at)| *at).max();
-    FetchedSet { set: set_name(endpoint).to_owned(), file, outcome, tokens: found.len(), newest, missing }
+    FetchedSet { set: set_name(endpoint).to_owned(), file, outcome, tokens: ids.len(), newest, missing }
 }

@@ -1,6 +1,7 @@
 //! One file per command: read the arguments, call the library, say the answer.
 
 pub(super) mod abort;
+pub(super) mod approve;
 pub(super) mod audit;
 pub(super) mod backtest;
 pub(super) mod completions;
@@ -22,8 +23,9 @@ pub(super) mod settle;
 pub(super) mod show;
 
 use super::failure::{Failure, most_urgent};
-use super::occasion::{Occasion, Refused};
+use super::occasion::Refused;
 use super::output::Output;
+use crate::application::occasion::Occasion;
 use crate::report::Mode;
 use crate::report::document::{Document, RunEntry};
 use crate::report::run::count;
@@ -72,7 +74,7 @@ impl<'a> Telling<'a> {
 
     /// The same, of an occasion that exists.
     fn failed(&mut self, occasion: &Occasion, failure: Failure) -> Result<(), Failure> {
-        let (case, account) = (occasion.directory(), occasion.account.to_string());
+        let (case, account) = (occasion.source.clone(), occasion.account.to_string());
         let named = failure.clone().about(&occasion.name());
         let before = self.last_failure.take().filter(|(_, of, message)| *of == case && *message == failure.message);
         match &before {
@@ -104,6 +106,7 @@ fn summary(entries: &[RunEntry], canvas: &Canvas) -> String {
     let counts = [
         (of(Mode::DryRun), "planned"),
         (of(Mode::Executed), "run now"),
+        (of(Mode::Proposed), "proposed"),
         (of(Mode::AlreadyDone), "already done"),
         (not_done, "not done"),
     ];

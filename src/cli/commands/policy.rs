@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
-use schemars::Schema;
-
 use crate::cli::args::SchemaOf;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::model::Policy;
 use crate::planning::idempotency::policy_digest;
-use crate::preparation::policy;
+use crate::preparation::{event_schema, policy};
 use crate::report::document::{Document, PolicyCheck};
 use crate::report::text;
 
@@ -51,9 +49,10 @@ pub(in crate::cli) fn schema(output: &Output) -> Result<u8, Failure> {
 }
 
 pub(in crate::cli) fn schema_of(of: SchemaOf, output: &Output) -> Result<u8, Failure> {
-    let schema: Schema = match of {
-        SchemaOf::Policy => policy::schema(),
-        SchemaOf::Report => Document::json_schema(),
+    let schema = match of {
+        SchemaOf::Policy => policy::schema().to_value(),
+        SchemaOf::Report => Document::json_schema().to_value(),
+        SchemaOf::Event => event_schema::schema(),
     };
     let text = serde_json::to_string_pretty(&schema)
         .map_err(|error| Failure::unexpected(format!("the schema has no JSON: {error}")))?;

@@ -2,12 +2,12 @@
 
 use uuid::Uuid;
 
+use crate::application::handling::{self, Act};
 use crate::cli::args::Recover;
 use crate::cli::failure::Failure;
-use crate::cli::handling::{Act, take_up};
+use crate::cli::handling::{Circumstances, take_up};
 use crate::cli::output::Output;
 use crate::cli::store::{self, StorePath};
-use crate::ports::store::RunStore;
 use crate::report::document::Document;
 use crate::report::text;
 
@@ -17,12 +17,13 @@ pub(in crate::cli) async fn recover(asked: &Recover, path: &StorePath, output: &
     let runs = match (&asked.run, path.look().await?) {
         (Some(name), Some(looked)) => vec![store::find(&looked, name).await?.run_id],
         (Some(_), None) => vec![path.look_at_existing().await.map(|_| Uuid::nil())?],
-        (None, Some(looked)) => looked.store().held_locks().await?.into_iter().map(|lock| lock.run_id).collect(),
+        (None, Some(looked)) => handling::unfinished(looked.store()).await?,
         (None, None) => Vec::new(),
     };
     if runs.is_empty() {
         output.say(&Document::HandledRuns { runs: Vec::new() }, |canvas| text::handled(&[], canvas))?;
         return Ok(0);
     }
-    take_up(path, runs, &Act::Recover { depth: asked.paper_depth }, asked.time.at, asked.alerts, output).await
+    let circumstances = Circumstances { at: asked.time.at, depth: asked.paper_depth, alerts: asked.alerts };
+    take_up(path, runs, &Act::Recover, circumstances, output).await
 }

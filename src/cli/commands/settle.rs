@@ -1,8 +1,9 @@
 //! `settle`: look again at orders of unclear fate, or answer for a venue that cannot.
 
+use crate::application::handling::Act;
 use crate::cli::args::Settle;
 use crate::cli::failure::Failure;
-use crate::cli::handling::{Act, operator, take_up};
+use crate::cli::handling::{Circumstances, operator, take_up};
 use crate::cli::output::Output;
 use crate::cli::store::{self, StorePath};
 use crate::execution::{Answer, Statement};
@@ -12,7 +13,8 @@ pub(in crate::cli) async fn settle(asked: &Settle, path: &StorePath, output: &Ou
     path.must_be_embedded()?;
     let statement = statement(asked)?;
     let run = store::find(&path.look_at_existing().await?, &asked.run).await?.run_id;
-    take_up(path, vec![run], &Act::Settle(statement), asked.time.at, asked.alerts, output).await
+    let circumstances = Circumstances { at: asked.time.at, depth: None, alerts: asked.alerts };
+    take_up(path, vec![run], &Act::Settle(statement), circumstances, output).await
 }
 
 /// What a person says, if anything. The arguments come together or not at all.

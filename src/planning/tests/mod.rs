@@ -1,6 +1,7 @@
 //! Behaviour of the whole planner on inputs small enough to work out by hand.
 
 mod order_limits;
+mod shadow_prices;
 
 use std::collections::BTreeMap;
 

@@ -230,7 +230,7 @@ fn must_exit(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
 /// Units that can be sold in the long run: free and in whole lots. None where the flow sells nothing, the venue takes no
 /// orders or has no price inside the collar, a participation limit meets an unknown volume, or the most that one run
 /// may sell is less than the least order.
-fn sellable(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
+pub(super) fn sellable(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
     let Some(listing) = line.tradable() else { return Ok(Decimal::ZERO) };
     let volume = line.record.and_then(|record| record.average_daily_volume).map(Money::get);
     let participation = input.policy.limits.participation.map(Rate::get);
@@ -460,7 +460,7 @@ fn lot(line: &Line<'_>) -> Result<Decimal, OutOfRange> {
 }
 
 /// The dearest rate that a trade can cost.
-fn dearest(input: &PlanningInput) -> Result<Decimal, OutOfRange> {
+pub(super) fn dearest(input: &PlanningInput) -> Result<Decimal, OutOfRange> {
     let costs = &input.policy.costs;
     let impact = costs.impact.last().map_or(Decimal::ZERO, |piece| piece.cost.get());
     add(add(costs.fee.get(), costs.half_spread.get())?, impact)

@@ -56,13 +56,23 @@
 //!   others dropped that would have paid for it; for `stable_share` a leg may have been sold by a lot more, at its cost;
 //!   for `turnover` half of the smallest orders of those with an order. The certificate records what was used of this
 //!   as `lot_allowance`.
+//!
+//! # How far from the best
+//! A plan that carries multipliers is bounded by them (`optimality`, where the formulas stand): no portfolio that keeps the
+//! limits as the plan does has an objective more than the gap above the plan's. A multiplier of no limit, one below zero,
+//! or a claimed gap below the proved one is a violation.
 
 mod arithmetic;
 mod books;
+mod concave;
+mod enclosure;
 mod findings;
 mod limits;
+mod optimality;
 mod orders;
 mod permission;
+mod prospect;
+mod reach;
 mod regime;
 mod relaxation;
 mod statement;
@@ -71,7 +81,7 @@ use std::fmt;
 
 use self::arithmetic::OutOfRange;
 use self::findings::Findings;
-use super::plan::{Certificate, LimitCheck, RebalancePlan};
+use super::plan::{Certificate, RebalancePlan};
 use crate::model::PlanningInput;
 
 /// One thing wrong with a plan.
@@ -91,26 +101,23 @@ impl fmt::Display for Violation {
 
 impl std::error::Error for Violation {}
 
-/// Checks a plan against its input. The plan's own certificate is not looked at.
+/// Checks a plan against its input. Of the plan's own certificate only the claimed gap is looked at: it may be no less
+/// than what the multipliers prove.
 ///
 /// # Errors
 /// Everything found wrong, never empty.
 pub fn verify(input: &PlanningInput, plan: &RebalancePlan) -> Result<Certificate, Vec<Violation>> {
     let mut findings = Findings::default();
-    let checks = examine(input, plan, &mut findings).unwrap_or_else(|OutOfRange| {
+    let certificate = examine(input, plan, &mut findings).unwrap_or_else(|OutOfRange| {
         findings.require(false, "arithmetic", || {
             "a figure of this plan is beyond what a decimal can hold (7.9e28); nothing can be certified".to_owned()
         });
-        Vec::new()
+        Certificate::default()
     });
-    if findings.is_empty() { Ok(Certificate { checks }) } else { Err(findings.into_violations()) }
+    if findings.is_empty() { Ok(certificate) } else { Err(findings.into_violations()) }
 }
 
-fn examine(
-    input: &PlanningInput,
-    plan: &RebalancePlan,
-    findings: &mut Findings,
-) -> Result<Vec<LimitCheck>, OutOfRange> {
+fn examine(input: &PlanningInput, plan: &RebalancePlan, findings: &mut Findings) -> Result<Certificate, OutOfRange> {
     statement::check_identity(input, plan, findings);
     let books = books::keep(input, plan, findings)?;
     statement::check_totals(plan, &books, findings)?;
@@ -118,5 +125,7 @@ fn examine(
     regime::check(input, plan, findings)?;
     permission::check(input, plan, &books, findings);
     orders::check(input, plan, &books, findings)?;
-    limits::check(input, plan, &books, findings)
+    let checks = limits::check(input, plan, &books, findings)?;
+    let optimality = optimality::prove(input, plan, &books, &checks, findings)?;
+    Ok(Certificate { checks, optimality })
 }

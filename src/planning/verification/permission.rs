@@ -100,7 +100,15 @@ fn check_buy(input: &PlanningInput, plan: &RebalancePlan, asset: &AssetId, line:
     });
 }
 
-fn grade(input: &PlanningInput, record: &AssetRecord) -> Option<Grade> {
+/// Whether a constituent is not bought: while bearish, where the policy says so, or without a grade that it asks for.
+pub(super) fn no_buy(input: &PlanningInput, plan: &RebalancePlan, line: &Line<'_>) -> bool {
+    let regime = input.policy.regime.as_ref();
+    let bearish = plan.regime.bearish && regime.is_some_and(|regime| regime.no_buy_when_bearish);
+    let graded = line.record.is_some_and(|record| grade(input, record).is_some());
+    line.role() == Some(Role::Constituent) && (bearish || (input.policy.uses_grades() && !graded))
+}
+
+pub(super) fn grade(input: &PlanningInput, record: &AssetRecord) -> Option<Grade> {
     let dated = match input.policy.ranking.grade {
         GradeKind::Trader => record.grades.trader,
         GradeKind::Investor => record.grades.investor,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use maud::{Markup, html};
 use rust_decimal::prelude::*;
 
-use crate::model::{Money, Price, Quantity, Weight};
+use crate::model::{BasisPoints, Money, Price, Quantity, Weight};
 use crate::report::wording::{self, Tone, number};
 
 /// As in the JSON document.
@@ -19,6 +19,11 @@ pub(super) fn money(amount: Money) -> Markup {
 
 pub(super) fn weight(weight: Weight) -> Markup {
     html! { data value=(exact(weight.get())) { (number::percent(weight)) } }
+}
+
+/// What a point is worth.
+pub(super) fn marginal(worth: BasisPoints) -> Markup {
+    html! { data value=(exact(worth.get())) { (number::marginal(worth)) } }
 }
 
 /// Nothing where there is nothing to tell.

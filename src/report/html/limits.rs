@@ -3,10 +3,11 @@
 use maud::{Markup, html};
 use rust_decimal::prelude::*;
 
-use super::figure::{count, foreign, mark, meter, weight, weight_or_nothing};
+use super::figure::{count, foreign, marginal, mark, meter, weight, weight_or_nothing};
 use super::page::Section;
 use super::table::{Column, Table};
 use crate::report::certificate::{Check, LimitFamily, subject_of};
+use crate::report::margin::ShadowPriceReport;
 use crate::report::published::Sense;
 use crate::report::run::RunReport;
 use crate::report::wording::{Tone, limit};
@@ -46,11 +47,15 @@ pub(super) fn limits(report: &RunReport) -> Option<Section> {
     }
     let (tone, verdict) = limit::verdict(report);
     let body = html! {
+        @if let Some(proved) = &certificate.optimality {
+            p { (limit::optimality(proved)) "." }
+        }
         (families(&certificate.families))
         details {
             summary { "Every check" }
             (checks(&certificate.checks))
         }
+        @if !certificate.shadow_prices.is_empty() { (shadow_prices(&certificate.shadow_prices)) }
     };
     Some(Section::new("limits", "Limits", verdict, body).toned(tone))
 }
@@ -110,6 +115,28 @@ fn checks(checks: &[Check]) -> Markup {
             weight_or_nothing(check.relaxation),
             weight_or_nothing(check.lot_allowance),
             weight(check.slack),
+        ]);
+    }
+    table.render()
+}
+
+/// Apart from the checks: most of them have no price.
+fn shadow_prices(prices: &[ShadowPriceReport]) -> Markup {
+    let mut table = Table::new(
+        "shadow-prices-table",
+        "What a point more or less of a limit would be worth, in basis points of value",
+        [Column::name("Limit"), Column::number("A point more"), Column::number("A point less")],
+    );
+    for price in prices {
+        table.row([
+            foreign(&price.limit),
+            marginal(price.looser_bp),
+            html! {
+                @match price.tighter_bp {
+                    Some(less) => (marginal(less)),
+                    None => span .faint { "not possible" },
+                }
+            },
         ]);
     }
     table.render()

@@ -7,6 +7,7 @@ use super::page::Section;
 use super::table::{Column, Table};
 use crate::model::Money;
 use crate::report::run::{ExecutionReport, OrderReport, OrderResult, RunReport, count};
+use crate::report::wording::limit;
 use crate::report::wording::number::basis_points;
 use crate::report::wording::order::{reason_words, side_tone, state_tone, wire_form};
 
@@ -80,6 +81,7 @@ fn why(order: &OrderReport) -> Markup {
         @if !order.binding.is_empty() {
             span .note { "Held by " (foreign(&order.binding.join(", "))) }
         }
+        @if let Some(margin) = &order.margin { span .note { (foreign(&limit::margin(margin))) } }
         @if let Some(note) = note { span .note .warn { (foreign(note)) } }
     }
 }

@@ -10,8 +10,8 @@ use super::table::{Column, Table};
 use super::weights::{name, named};
 use crate::report::published::ReasonCode;
 use crate::report::run::{PositionReport, RunReport, count};
-use crate::report::wording::Tone;
 use crate::report::wording::order::{is_ordinary, reason_tone, reason_words};
+use crate::report::wording::{Tone, limit};
 
 /// More than so many are folded away.
 const MOST_ROWS: usize = 12;
@@ -67,6 +67,7 @@ fn sentences(report: &RunReport, groups: &[(ReasonCode, Vec<&PositionReport>)]) 
             html! {
                 (foreign(&position.sentence))
                 @if !position.binding.is_empty() { span .note { "Held by " (foreign(&position.binding.join(", "))) } }
+                @if let Some(margin) = &position.margin { span .note { (foreign(&limit::margin(margin))) } }
             },
         ]);
     }

@@ -3,7 +3,8 @@
 use super::canvas::{Canvas, Line, Tone};
 use super::table::{Column, Grid};
 use super::{heading, number};
-use crate::report::certificate::{Check, LimitFamily};
+use crate::report::certificate::{Check, LimitFamily, OptimalityReport};
+use crate::report::margin::ShadowPriceReport;
 use crate::report::published::Sense;
 use crate::report::run::RunReport;
 use crate::report::wording::limit;
@@ -43,7 +44,20 @@ pub(super) fn certificate(report: &RunReport, canvas: &Canvas) -> String {
     let mut out = heading(canvas, "Certificate", &verdict);
     let grid = if canvas.full { all(canvas, &certificate.checks) } else { families(canvas, &certificate.families) };
     out.push_str(&grid.render(canvas));
+    if let Some(proved) = &certificate.optimality {
+        out.push_str(&optimality(proved, canvas));
+    }
+    out.push_str(&shadow_prices(&certificate.shadow_prices, canvas));
     out
+}
+
+pub(super) fn shadow_prices(prices: &[ShadowPriceReport], canvas: &Canvas) -> String {
+    let said = |it| canvas.fill(&Line::plain("  "), Tone::Faint, &limit::shadow_price(it));
+    prices.iter().map(said).collect()
+}
+
+pub(super) fn optimality(proved: &OptimalityReport, canvas: &Canvas) -> String {
+    canvas.fill(&Line::plain("  "), Tone::Plain, &limit::optimality(proved))
 }
 
 fn families(canvas: &Canvas, families: &[LimitFamily]) -> Grid {

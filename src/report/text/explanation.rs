@@ -3,15 +3,17 @@
 use std::fmt::Write as _;
 
 use super::canvas::{Canvas, Line, Tone};
-use super::certificate::{figures, verdict};
+use super::certificate::{figures, optimality, shadow_prices, verdict};
 use super::orders::side;
 use super::table::{Column, Grid};
 use super::{heading, number, time};
 use crate::model::{ListingStatus, Signal};
 use crate::report::certificate::Check;
 use crate::report::explanation::{Explanation, KnownAsset};
+use crate::report::margin::MarginReport;
 use crate::report::published::Sense;
 use crate::report::run::{ExclusionReport, OrderReport, PositionReport, count};
+use crate::report::wording::limit;
 use crate::report::wording::order::{reason_tone, reason_words, state_tone};
 
 /// All of it: nothing is cut, because this is the command that other reports refer to.
@@ -28,6 +30,10 @@ pub fn explanation(explanation: &Explanation, canvas: &Canvas) -> String {
     out.push_str(&not_traded(&explanation.not_traded, canvas));
     out.push_str(&exclusions(&explanation.exclusions, canvas));
     out.push_str(&limits(explanation, canvas));
+    if let Some(proved) = &explanation.optimality {
+        out.push_str(&optimality(proved, canvas));
+    }
+    out.push_str(&shadow_prices(&explanation.shadow_prices, canvas));
     out
 }
 
@@ -46,6 +52,7 @@ fn orders(orders: &[OrderReport], canvas: &Canvas) -> String {
         let _ = writeln!(out, "  {}", what.fitted(canvas.columns() - 2).render(canvas));
         out.push_str(&canvas.fill(&Line::plain("    "), Tone::Plain, &order.sentence));
         out.push_str(&binding(&order.binding, canvas));
+        out.push_str(&at_the_margin(order.margin.as_ref(), canvas));
         out.push_str(&became(order, canvas));
         out.push_str(&canvas.fill(&Line::new(Tone::Faint, "    key "), Tone::Faint, &order.key.to_string()));
     }
@@ -73,6 +80,10 @@ fn binding(limits: &[String], canvas: &Canvas) -> String {
     canvas.fill(&Line::new(Tone::Warn, "    held by "), Tone::Plain, &limits.join(", "))
 }
 
+fn at_the_margin(margin: Option<&MarginReport>, canvas: &Canvas) -> String {
+    margin.map_or_else(String::new, |it| canvas.fill(&Line::plain("    "), Tone::Faint, &limit::margin(it)))
+}
+
 fn not_traded(positions: &[PositionReport], canvas: &Canvas) -> String {
     if positions.is_empty() {
         return String::new();
@@ -93,6 +104,7 @@ fn not_traded(positions: &[PositionReport], canvas: &Canvas) -> String {
         let _ = writeln!(out, "{}", what.fitted(canvas.columns()).render(canvas));
         out.push_str(&canvas.fill(&Line::plain("    "), Tone::Plain, &position.sentence));
         out.push_str(&binding(&position.binding, canvas));
+        out.push_str(&at_the_margin(position.margin.as_ref(), canvas));
     }
     out
 }

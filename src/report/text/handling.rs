@@ -52,6 +52,9 @@ fn sentence(run: &HandledRun) -> (Tone, String) {
         HandledOutcome::AwaitsInput => {
             (Tone::Warn, "has no plan yet and waits for its event to come again; nothing was done".to_owned())
         }
+        HandledOutcome::AwaitsApproval => {
+            (Tone::Warn, "is a proposal that nobody has approved yet; nothing was done".to_owned())
+        }
         HandledOutcome::Failed => (Tone::Bad, format!("is {now}; nothing was done, the account stays locked")),
         HandledOutcome::InProgress => {
             let until = run.lease_until.map_or_else(String::new, |until| format!(" until {}", time(until)));

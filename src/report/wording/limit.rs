@@ -1,8 +1,11 @@
 //! Limits: how close they are, and which gave way.
 
-use super::Tone;
-use crate::model::Weight;
-use crate::report::certificate::{Check, LimitFamily};
+use std::fmt::Write as _;
+
+use super::{Tone, number};
+use crate::model::{Decimal, Side, Weight};
+use crate::report::certificate::{Check, LimitFamily, OptimalityReport};
+use crate::report::margin::{MarginReport, ShadowPriceReport};
 use crate::report::published::Sense;
 use crate::report::run::{RelaxationReport, RunReport, count};
 
@@ -17,6 +20,49 @@ pub fn verdict(report: &RunReport) -> (Tone, String) {
     } else {
         (Tone::Bad, format!("{violated} of {limits} VIOLATED"))
     }
+}
+
+/// How far the plan is from the best possible, in one sentence.
+#[must_use]
+pub fn optimality(proved: &OptimalityReport) -> String {
+    let within = if proved.limits_gave_way { "within these limits as they gave way" } else { "within these limits" };
+    format!(
+        "At most {} from the best possible {within}, by the policy's own objective: what lots, minimums and the room kept \
+         for them cost is in it",
+        number::at_most_basis_points(proved.gap_bp)
+    )
+}
+
+/// What a point more or less of a limit would be worth, in one sentence.
+#[must_use]
+pub fn shadow_price(price: &ShadowPriceReport) -> String {
+    let limit = &price.limit;
+    let tighter = match price.tighter_bp {
+        None => "and there is no less of it".to_owned(),
+        Some(less) => format!("a point less would cost {}", number::marginal(less)),
+    };
+    format!("A point more of {limit} would be worth {}, {tighter}", number::marginal(price.looser_bp))
+}
+
+/// What a little more of an asset would do, in one sentence.
+#[must_use]
+pub fn margin(margin: &MarginReport) -> String {
+    let done = match margin.side {
+        Side::Buy => "bought",
+        Side::Sell => "sold",
+    };
+    let mut sentence = format!("A point more {done} is worth {} by itself", number::marginal(margin.gain_bp));
+    let of = |takes: bool| {
+        let some = margin.takes_bp.iter().filter(move |(_, it)| (it.get() > Decimal::ZERO) == takes);
+        let words = some.map(|(limit, it)| format!("{} of {limit}", number::marginal(it.abs())));
+        words.collect::<Vec<String>>().join(", ")
+    };
+    for (verb, limits) in [("takes", of(true)), ("gives", of(false))] {
+        if !limits.is_empty() {
+            let _ = write!(sentence, "; it {verb} {limits}");
+        }
+    }
+    sentence
 }
 
 /// The bound that a limit which gave way was met at.
@@ -43,4 +89,51 @@ pub fn gave_way(family: &LimitFamily) -> String {
         parts.push(format!("{} by lots", family.with_lot_allowance));
     }
     parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{BasisPoints, Worth};
+
+    fn bp(text: &str) -> BasisPoints {
+        BasisPoints::parse(text).expect(text)
+    }
+
+    #[test]
+    fn the_distance_from_the_best_is_rounded_up_and_says_of_which_limits() {
+        let proved = |limits_gave_way| OptimalityReport {
+            value: Worth::ZERO,
+            bound: Worth::ZERO,
+            gap_bp: bp("0.2101"),
+            limits_gave_way,
+            multipliers: Vec::new(),
+        };
+        assert!(
+            optimality(&proved(false)).starts_with("At most 0.3 bp from the best possible within these limits, by")
+        );
+        assert!(optimality(&proved(true)).contains("within these limits as they gave way, by"));
+    }
+
+    #[test]
+    fn a_price_has_two_sides() {
+        let price = |tighter_bp| ShadowPriceReport { limit: "turnover".to_owned(), looser_bp: bp("0.8"), tighter_bp };
+        let said = "A point more of turnover would be worth 0.80 bp, ";
+        assert_eq!(shadow_price(&price(Some(bp("1.1")))), format!("{said}a point less would cost 1.10 bp"));
+        assert_eq!(shadow_price(&price(None)), format!("{said}and there is no less of it"));
+    }
+
+    #[test]
+    fn a_margin_names_what_it_takes_and_gives() {
+        let margin_of = |takes: &[(&str, &str)]| {
+            let takes_bp = takes.iter().map(|(limit, it)| ((*limit).to_owned(), bp(it))).collect();
+            margin(&MarginReport { side: Side::Sell, gain_bp: bp("-0.5"), takes_bp })
+        };
+        assert_eq!(margin_of(&[]), "A point more sold is worth -0.50 bp by itself");
+        assert_eq!(
+            margin_of(&[("cash_buffer", "-3"), ("turnover", "2"), ("max_run_notional", "1")]),
+            "A point more sold is worth -0.50 bp by itself; it takes 1.00 bp of max_run_notional, 2.00 bp of turnover; it \
+             gives 3.00 bp of cash_buffer"
+        );
+    }
 }

@@ -4,7 +4,7 @@ use rust_decimal::RoundingStrategy;
 use rust_decimal::prelude::*;
 
 use crate::model::number::grouped;
-use crate::model::{Money, Price, Quantity, Weight};
+use crate::model::{BasisPoints, Money, Price, Quantity, Weight};
 
 /// `1,234,567.89`.
 #[must_use]
@@ -47,6 +47,18 @@ pub fn fixed_percent(fraction: Decimal, places: u32) -> String {
 #[must_use]
 pub fn basis_points(part: Money, whole: Money) -> String {
     fixed(part.fraction_of(whole).get() * Decimal::from(10_000), 1) + " bp"
+}
+
+/// Basis points that nothing exceeds: rounded up to the tenth, `0.3 bp`.
+#[must_use]
+pub fn at_most_basis_points(most: BasisPoints) -> String {
+    fixed(most.get().round_dp_with_strategy(1, RoundingStrategy::ToPositiveInfinity), 1) + " bp"
+}
+
+/// Basis points to the hundredth, as what a point is worth is told: `0.84 bp`.
+#[must_use]
+pub fn marginal(worth: BasisPoints) -> String {
+    fixed(worth.get(), 2) + " bp"
 }
 
 /// The next round number of percent at or above the largest weight: the weight that a full bar stands for.
@@ -146,6 +158,14 @@ mod tests {
         assert_eq!(points(Weight::parse("0.0123").expect("valid")), "+1.23");
         assert_eq!(points(Weight::parse("-0.005").expect("valid")), "-0.50");
         assert_eq!(points(Weight::ZERO), "0.00");
+    }
+
+    #[test]
+    fn what_nothing_exceeds_is_rounded_up() {
+        let shown = |text: &str| at_most_basis_points(BasisPoints::parse(text).expect("valid"));
+        assert_eq!(shown("0.300001"), "0.4 bp");
+        assert_eq!(shown("1200"), "1,200.0 bp");
+        assert_eq!(shown("0"), "0.0 bp");
     }
 
     #[test]

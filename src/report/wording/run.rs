@@ -144,6 +144,7 @@ pub const fn badge(mode: Mode) -> (Tone, &'static str) {
     match mode {
         Mode::DryRun => (Tone::Warn, "dry run"),
         Mode::Executed => (Tone::Good, "run"),
+        Mode::Proposed => (Tone::Warn, "proposal"),
         Mode::AlreadyDone => (Tone::Warn, "already done"),
         Mode::Stored => (Tone::Faint, "stored run"),
     }
@@ -166,8 +167,19 @@ pub fn closing(report: &RunReport) -> Option<(Tone, String)> {
             format!("Already done: this is the stored result; 0 new orders. `rebalance show {short}` shows all of it."),
         ),
         Mode::Executed => executed(report, &short),
+        Mode::Proposed => (Tone::Warn, proposed(report, &short)),
         Mode::Stored => return None,
     })
+}
+
+fn proposed(report: &RunReport, short: &str) -> String {
+    let execution = report.execution.as_ref();
+    let digest = execution.and_then(|execution| execution.plan_digest.as_deref()).unwrap_or_default();
+    let until = execution.and_then(|execution| execution.approval.as_ref()).map(|approval| time(approval.until));
+    format!(
+        "A proposal: nothing was sent, and the account is held until {}. `rebalance approve {short} --plan {digest}` sends exactly this.",
+        until.unwrap_or_default()
+    )
 }
 
 /// Enough of a run's id for a command.

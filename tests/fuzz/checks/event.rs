@@ -63,7 +63,8 @@ fn check_what_does_not_matter(bytes: &[u8], event: &Event) {
 }
 
 fn check_run(run: &RunEvent) {
-    let other_mode = RunEvent { mode: if run.mode == Mode::Live { Mode::DryRun } else { Mode::Live }, ..run.clone() };
+    let other = if run.mode == Mode::Live { Mode::DryRun } else { Mode::Live };
+    let other_mode = RunEvent { mode: other, approval: None, ..run.clone() };
     assert_eq!(run.digest(Environment::Live), other_mode.digest(Environment::Live), "a dry run shows the live keys");
     assert_ne!(run.digest(Environment::Live), run.digest(Environment::Paper), "paper and live are never one run");
     if let Trigger::Scheduled(at) = run.trigger {
@@ -80,8 +81,15 @@ fn normal_form(event: &Event) -> String {
     let mut fields = vec![("schema", Json::Number("1".to_owned()))];
     match event {
         Event::Recover => fields.push(("mode", text(&"recover"))),
-        Event::Run(RunEvent { portfolio, venue_account, trigger, mode, flow }) => {
-            fields.push(("mode", text(if *mode == Mode::Live { &"live" } else { &"dry-run" })));
+        Event::Run(RunEvent { portfolio, venue_account, trigger, mode, approval, flow }) => {
+            let mode: &dyn ToString = match mode {
+                Mode::Live => &"live",
+                Mode::Propose => &"propose",
+                Mode::DryRun => &"dry-run",
+            };
+            fields.push(("mode", text(mode)));
+            fields.extend(approval.iter().map(|approval| ("approved_plan", text(&approval.plan_digest))));
+            fields.extend(approval.iter().flat_map(|it| &it.by).map(|by| ("approved_by", text(by))));
             fields.push(("portfolio", text(portfolio)));
             fields.extend(venue_account.iter().map(|account| ("venue_account", text(account))));
             fields.push(match trigger {

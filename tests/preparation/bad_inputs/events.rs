@@ -234,6 +234,21 @@ pub(super) fn rows() -> Vec<Row> {
             &["schedule_arn", "not the ARN of a schedule"],
         ),
         event("unknown mode", ours("mode", Some("\"LIVE\"")), &["mode = \"LIVE\"", "unknown mode", "dry-run"]),
+        event(
+            "unknown mode",
+            ours("approved_plan", Some("\"abc\"")),
+            &["approved_plan = \"abc\"", "not the digest of a plan", "64 hex digits"],
+        ),
+        event(
+            "unknown mode",
+            ours("approved_plan", Some(&format!("\"{}\"", "a".repeat(64)))).replace("\"live\"", "\"dry-run\""),
+            &["approved_plan", "only \"live\" sends what was approved"],
+        ),
+        event(
+            "unknown mode",
+            ours("approved_by", Some("\"alice\"")),
+            &["approved_by = \"alice\"", "approves nothing", "approved_plan"],
+        ),
         event("unknown mode", ours("mode", None), &["mode", "missing or null", "send a value"]),
         event("unknown mode", ours("mode", Some("true")), &["mode = \"true\"", "text was expected"]),
         event(

@@ -168,6 +168,15 @@ fn asset(id: &str) -> AssetId {
     AssetId::new(id).expect("an id")
 }
 
+/// Entry and payload of every bad event.
+pub(crate) fn bad_events() -> Vec<(&'static str, Vec<u8>)> {
+    let payload = |row: Row| match row.given {
+        Given::Event(payload) => Some((row.entry, payload)),
+        _ => None,
+    };
+    events::rows().into_iter().filter_map(payload).collect()
+}
+
 fn rows() -> Vec<Row> {
     [events::rows(), numbers::rows(), grades::rows(), market::rows(), files::rows()].into_iter().flatten().collect()
 }

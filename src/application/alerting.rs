@@ -1,0 +1,58 @@
+//! What there is to tell people after a run was worked on. Whatever goes wrong here is a warning and changes no run.
+
+use super::run::Attempted;
+use crate::adapters::clock::SystemClock;
+use crate::alerts::{Delivery, Outcome, Seen, Told, holders, tell_run};
+use crate::model::RunIdentity;
+use crate::model::alert::AlertPolicy;
+use crate::ports::RunStore;
+use crate::ports::alert::{AlertLog, Notifier};
+use crate::ports::counter::Counters;
+
+/// Works on a run and tells what came of it: its own alerts, and those of runs that held the account before, which may
+/// have been finished first. Answers with what was told as well. `policy`: the one that a run without a plan was to
+/// follow, where that is known. `work` is best boxed: it is a large future.
+pub async fn with_alerts<S, N>(
+    store: &S,
+    notifier: &N,
+    run: &RunIdentity,
+    policy: Option<&AlertPolicy>,
+    work: impl Future<Output = Attempted>,
+) -> (Attempted, Vec<Told>)
+where
+    S: RunStore + AlertLog + Counters,
+    N: Notifier,
+{
+    let holders = holders(store, run).await.unwrap_or_default();
+    let attempted = work.await;
+    let mut told = Vec::new();
+    for holder in holders {
+        told.push(tell_run(&holder, None, Seen::Nothing, store, notifier, &SystemClock).await);
+    }
+    if let Some(seen) = attempted.seen() {
+        told.push(tell_run(run, policy, seen, store, notifier, &SystemClock).await);
+    }
+    (attempted, told)
+}
+
+/// What a person should hear of alerts that were not told, one sentence each.
+#[must_use]
+pub fn warnings(told: Vec<Told>) -> Vec<String> {
+    let of_one = |told: Told| {
+        let unsent = told.deliveries.into_iter().filter_map(|delivery| {
+            let why = unsent(&delivery)?.to_owned();
+            Some(format!("the alert {} for {} was not sent: {why}", delivery.event, delivery.channel))
+        });
+        told.problems.into_iter().chain(unsent).collect::<Vec<_>>()
+    };
+    told.into_iter().flat_map(of_one).collect()
+}
+
+fn unsent(delivery: &Delivery) -> Option<&str> {
+    match &delivery.outcome {
+        Outcome::Sent | Outcome::AlreadyTold => None,
+        Outcome::Suppressed => Some("its channel has had all messages of this hour; run again later"),
+        Outcome::NoTime => Some("the others took too long; run again"),
+        Outcome::Failed(why) => Some(why),
+    }
+}

@@ -1,0 +1,137 @@
+//! A stored run that is taken up again, without its case and its event: by recovery, or by hand.
+
+use uuid::Uuid;
+
+use super::failure::Failure;
+use crate::adapters::clock::{SystemClock, claim_token};
+use crate::alerts::{Seen, Told, tell_run};
+use crate::execution::proposal::is_pending;
+use crate::execution::{self, ExecutionError, Handled, Ports, Statement, Unplanned};
+use crate::ports::alert::{AlertLog, Notifier};
+use crate::ports::counter::Counters;
+use crate::ports::store::{RunItem, RunStore};
+use crate::ports::{Clock, RunState, StoreError, Venue};
+use crate::report::document::ErrorKind;
+use crate::report::handling::{Aftermath, HandledOutcome, HandledRun};
+
+/// What is done with a run.
+#[derive(Debug, Clone)]
+pub enum Act {
+    Recover,
+    Settle(Option<Statement>),
+    Abort { operator: String, reason: String },
+}
+
+/// Every run that holds an account: those that are neither done nor aborted, the longest held first.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn unfinished<S: RunStore>(store: &S) -> Result<Vec<Uuid>, StoreError> {
+    Ok(store.held_locks().await?.into_iter().map(|lock| lock.run_id).collect())
+}
+
+/// A run that is known to be stored.
+///
+/// # Errors
+/// When the store does not answer, or has it no more.
+pub async fn load<S: RunStore>(store: &S, run_id: Uuid) -> Result<RunItem, Failure> {
+    let run = store.load_run(run_id).await?;
+    run.ok_or_else(|| Failure::unexpected(format!("run {run_id} is gone from the store")))
+}
+
+/// Does it to one run, tells what there is to tell of it, and says what became of it.
+pub async fn take_up<S, V, C, N>(
+    ports: &Ports<'_, S, V, C>,
+    before: &RunItem,
+    act: &Act,
+    notifier: &N,
+) -> (Result<HandledRun, Failure>, Vec<Told>)
+where
+    S: RunStore + AlertLog + Counters,
+    V: Venue,
+    C: Clock,
+    N: Notifier,
+{
+    let (run_id, token) = (before.run_id, claim_token());
+    let answer = match act {
+        Act::Recover => {
+            let recovered = Box::pin(execution::recover(ports, run_id, token, Unplanned::Leave)).await;
+            recovered.map(|run| run.map_or(Handled::NoSuchRun, |run| recovered_as(run, token)))
+        }
+        Act::Settle(statement) => Box::pin(execution::settle(ports, run_id, token, statement.as_ref())).await,
+        Act::Abort { operator, reason } => Box::pin(execution::abort(ports, run_id, token, operator, reason)).await,
+    };
+    let seen = match &answer {
+        Ok(Handled::InProgress(_) | Handled::NoSuchRun) => None,
+        Err(ExecutionError::Halted { cause, .. }) => Some(Seen::Halted(cause)),
+        // Whatever else went wrong: what was changed before it is stored.
+        Ok(Handled::Run(_)) | Err(_) => Some(Seen::Nothing),
+    };
+    let mut told = Vec::new();
+    if let Some(seen) = seen {
+        told.push(tell_run(&before.identity, None, seen, ports.store, notifier, &SystemClock).await);
+    }
+    (tell(ports.store, before, answer).await, told)
+}
+
+/// Another worker's run that is not over is in progress, unless it waits for its input.
+fn recovered_as(run: RunItem, token: Uuid) -> Handled {
+    let is_left = run.state.is_terminal() || run.claim_token == token;
+    let waits = run.state == RunState::Claimed || is_pending(&run);
+    let awaits = waits && run.lease_until < SystemClock.now();
+    if is_left || awaits { Handled::Run(Box::new(run)) } else { Handled::InProgress(Box::new(run)) }
+}
+
+/// Puts the answer beside what is now stored. An answer that was refused, or a run that somebody else took, ends the
+/// command; a halt is told with the orders that it is about.
+async fn tell<S: RunStore>(
+    store: &S,
+    before: &RunItem,
+    answer: Result<Handled, ExecutionError>,
+) -> Result<HandledRun, Failure> {
+    let halt = match answer {
+        Ok(Handled::InProgress(run)) => {
+            let seen = Aftermath { before, after: &run, orders: &[], plan: None, log: &[], error: None };
+            return Ok(HandledRun::of(seen, HandledOutcome::InProgress));
+        }
+        Ok(Handled::Run(_) | Handled::NoSuchRun) => None,
+        Err(error @ ExecutionError::Halted { .. }) => Some(Failure::from(error).report()),
+        Err(error) => return Err(error.into()),
+    };
+    let after = load(store, before.run_id).await?;
+    let plan = execution::load_run(store, before.run_id).await?.and_then(|record| record.plan);
+    let orders = store.load_orders(before.run_id).await?;
+    let log = store.load_log(before.run_id).await?;
+    let outcome = match after.state {
+        _ if before.state.is_terminal() => HandledOutcome::AlreadySettled,
+        RunState::Done | RunState::Aborted => HandledOutcome::Settled,
+        RunState::Claimed => HandledOutcome::AwaitsInput,
+        RunState::Planned if is_pending(&after) => HandledOutcome::AwaitsApproval,
+        RunState::Planned | RunState::Emitting => HandledOutcome::Unsettled,
+    };
+    let seen =
+        Aftermath { before, after: &after, orders: &orders, plan: plan.as_ref(), log: &log, error: halt.as_ref() };
+    Ok(HandledRun::of(seen, outcome))
+}
+
+/// The run with what went wrong, as far as its item can be read.
+pub async fn failed_run<S: RunStore>(store: &S, run_id: Uuid, failure: &Failure) -> Option<HandledRun> {
+    let run = store.load_run(run_id).await.ok()??;
+    let error = failure.report();
+    let seen = Aftermath { before: &run, after: &run, orders: &[], plan: None, log: &[], error: Some(&error) };
+    Some(HandledRun::of(seen, HandledOutcome::Failed))
+}
+
+/// What kind of failure the run is to be taken for, if any.
+#[must_use]
+pub fn urgency(run: &HandledRun, act: &Act) -> Option<ErrorKind> {
+    // A run that ended as aborted is news, except to the one who acted on it or knew it before.
+    let is_news = run.outcome == HandledOutcome::Settled && matches!(act, Act::Recover);
+    let aborted = is_news && run.state == RunState::Aborted.into();
+    match run.outcome {
+        HandledOutcome::InProgress => Some(ErrorKind::Busy),
+        HandledOutcome::Failed => Some(run.error.as_ref().map_or(ErrorKind::Unexpected, |error| error.kind)),
+        _ if run.needs_person || aborted => Some(ErrorKind::NeedsAttention),
+        _ => None,
+    }
+}

@@ -1,0 +1,453 @@
+//! One invocation: an event in, a document out, or an error where the event is to come again.
+
+use std::rc::Rc;
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::answer::{Answer, Retry, failure_of, of_failure, retry_helps};
+use super::clients::Clients;
+use super::configuration::{Configuration, VenueMode};
+use super::grades;
+use super::log::{self, Level};
+use super::metrics::{self, Metrics};
+use crate::adapters::clock::{CaseClock, SystemClock, claim_token};
+use crate::adapters::outbox::Outbox;
+use crate::adapters::snapshots::{load_case, load_files};
+use crate::alerts::Told;
+use crate::application::alerting::{warnings, with_alerts};
+use crate::application::dry_run::dry_run;
+use crate::application::failure::Failure;
+use crate::application::handling::{self, Act};
+use crate::application::occasion::{Earlier, Occasion};
+use crate::application::paper;
+use crate::application::run::{Attempted, Stopped, run};
+use crate::application::telling::{entry, entry_of};
+use crate::execution::{Intent, Ports, RunOutcome, Settings};
+use crate::model::{AccountId, Trigger};
+use crate::planning::idempotency::run_id;
+use crate::ports::store::RunItem;
+use crate::ports::{Clock, RunState, RunStore as _, Venue};
+use crate::preparation::event::{self, Event, Mode, RunEvent};
+use crate::preparation::{BadInput, PreparationError};
+use crate::report::document::{Document, ErrorKind, RunEntry};
+use crate::report::handling::HandledRun;
+
+/// So long before Lambda's own deadline nothing new is taken up: enough for one order, a few writes and the alerts.
+pub const RESERVE_MS: i64 = 8_000;
+
+/// Where orders rest, looking again and again only costs: what there is to settle, recovery settles.
+const OUTBOX_PATIENCE_MS: u64 = 3_000;
+
+/// The function, for as long as its sandbox is warm.
+#[derive(Debug)]
+pub struct Function {
+    configuration: Configuration,
+    clients: Clients,
+    clock: FunctionClock,
+}
+
+/// What Lambda says of one invocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    pub request_id: String,
+    /// By the real time; absent where nobody ends it.
+    pub deadline: Option<Timestamp>,
+}
+
+/// The real time, or that of data of the past.
+#[derive(Debug, Clone, Copy)]
+enum FunctionClock {
+    Real(SystemClock),
+    OfThePast(CaseClock),
+}
+
+impl Clock for FunctionClock {
+    fn now(&self) -> Timestamp {
+        match self {
+            Self::Real(clock) => clock.now(),
+            Self::OfThePast(clock) => clock.now(),
+        }
+    }
+
+    fn lease_now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    async fn pause(&self, milliseconds: u64) {
+        SystemClock.pause(milliseconds).await;
+    }
+}
+
+impl Function {
+    #[must_use]
+    pub fn new(configuration: Configuration, clients: Clients) -> Self {
+        let clock = match configuration.paper_clock {
+            Some(at) => FunctionClock::OfThePast(CaseClock::starting_at(at)),
+            None => FunctionClock::Real(SystemClock),
+        };
+        Self { configuration, clients, clock }
+    }
+
+    /// Says what this sandbox runs with; no secret is among it.
+    pub fn log_start(&self) {
+        log::Line::new(Level::Info, "ready")
+            .field("version", env!("CARGO_PKG_VERSION"))
+            .field("table", self.configuration.table.as_str())
+            .field("environment", self.configuration.environment.to_string())
+            .field("venue_mode", format!("{:?}", self.configuration.venue_mode).to_lowercase())
+            .field("fetches_grades", self.configuration.token_metrics.is_some())
+            .field("paper_clock", self.configuration.paper_clock.map(|at| at.to_string()))
+            .write();
+    }
+
+    /// Handles one event.
+    ///
+    /// # Errors
+    /// Where another delivery of the event may succeed; see [`super::answer`].
+    pub async fn handle(&self, payload: &[u8], invocation: &Invocation) -> Answer {
+        let answer = match event::parse(payload, &self.configuration.origin, self.clock.now()) {
+            Err(refused) => self.refuse_event(refused),
+            Ok(Event::Recover) => self.recover(invocation).await,
+            Ok(Event::Run(event)) => Box::pin(self.run(&event, invocation)).await,
+        };
+        log_answer(&answer, invocation);
+        answer
+    }
+
+    #[expect(clippy::unused_self, reason = "one of three answers of the function")]
+    fn refuse_event(&self, refused: BadInput) -> Answer {
+        let mut metrics = Metrics::default();
+        metrics.count("EventsRefused", 1);
+        metrics.write(None, None);
+        of_failure(PreparationError::from(refused).into())
+    }
+
+    async fn run(&self, event: &RunEvent, invocation: &Invocation) -> Answer {
+        let portfolio = event.portfolio.as_str();
+        let occasion = match self.occasion(event).await {
+            Ok(occasion) => occasion,
+            Err(failure) if event.mode == Mode::DryRun => return Ok(Document::Error(failure.report())),
+            Err(failure) => return self.not_begun(failure, portfolio),
+        };
+        if event.mode == Mode::DryRun {
+            let told = self.dry_run(&occasion).await;
+            let entry = match &told {
+                Ok(report) => entry_of(&occasion.named(), Ok(report.clone()), 0),
+                Err(failure) => entry_of(&occasion.named(), Err(failure), 0),
+            };
+            return Ok(Document::Runs { runs: vec![entry] });
+        }
+        let settings = self.settings(invocation);
+        let policy = occasion.case.policy().alerts.as_ref();
+        let work = Box::pin(async { self.work(&occasion, event, &settings).await.unwrap_or_else(Attempted::from) });
+        let (attempted, told) =
+            with_alerts(&self.clients.store, &self.clients.notifier, &occasion.identity, policy, work).await;
+        log_warnings(told, invocation);
+        let planning_ms = attempted.planning_ms;
+        let is_news = !matches!(attempted.answer, Ok(RunOutcome::AlreadyDone(_)));
+        let told = attempted.answer.map_err(failure_of).and_then(|outcome| {
+            let plan = planned(&outcome);
+            Ok((entry(outcome, &occasion.named())?, plan))
+        });
+        match told {
+            Ok(((entry, _), plan)) => {
+                if let Some(run) = entry.run.as_ref().filter(|_| is_news) {
+                    let planned = plan.as_ref().map(|planned| (&planned.0, &planned.1));
+                    let metrics = metrics::of_run(run, entry.new_orders, planned, planning_ms);
+                    metrics.write(Some(portfolio), Some(&run.run_id.to_string()));
+                }
+                log_run(&entry, invocation);
+                Ok(Document::Runs { runs: vec![entry] })
+            }
+            Err(failure) if retry_helps(failure.kind) => Err(Retry(failure)),
+            Err(failure) => {
+                if is_news {
+                    count_aborted(portfolio);
+                }
+                let entry = entry_of(&occasion.named(), Err(&failure), 0);
+                log_run(&entry, invocation);
+                Ok(Document::Runs { runs: vec![entry] })
+            }
+        }
+    }
+
+    /// A run that was to be and never began: somebody waits for it, so it counts as one that was aborted.
+    #[expect(clippy::unused_self, reason = "one of the answers of the function")]
+    fn not_begun(&self, failure: Failure, portfolio: &str) -> Answer {
+        if !retry_helps(failure.kind) {
+            count_aborted(portfolio);
+        }
+        of_failure(failure)
+    }
+
+    /// Case and identity of what the event asks for, its grades fetched where they are this function's to fetch. A dry
+    /// run fetches nothing: it writes nothing, and credits are counted in the table.
+    async fn occasion(&self, event: &RunEvent) -> Result<Occasion, Failure> {
+        // To the second, as schedules are; a second is nothing to any guard.
+        let as_of = Timestamp::from_second(self.clock.now().as_second()).unwrap_or_else(|_| self.clock.now());
+        let store = &self.clients.store;
+        let fetching = self.configuration.token_metrics.as_ref().filter(|_| event.mode != Mode::DryRun);
+        let case = match fetching {
+            None => load_case(store, &event.portfolio, as_of).await.map_err(transient_as_busy)?,
+            Some(asked) => {
+                // Without the guards of a whole set: its grades may be those of the last occasion.
+                let standing = load_files(store, &event.portfolio, as_of).await.map_err(transient_as_busy)?;
+                let identity = standing.run_identity(&account_of(&standing, event)?, event.trigger.clone())?;
+                let stored = store.load_run(run_id(&identity)).await?;
+                self.refuse_late(&event.trigger, stored.as_ref())?;
+                if event.approval.is_some() || stored.is_some_and(|run| run.state != RunState::Claimed) {
+                    standing
+                } else {
+                    grades::renew(&self.clients, asked, &standing, &event.trigger, as_of, &self.clock).await?;
+                    load_case(store, &event.portfolio, as_of).await.map_err(transient_as_busy)?
+                }
+            }
+        };
+        let account = account_of(&case, event)?;
+        let identity = case.run_identity(&account, event.trigger.clone())?;
+        if identity.environment != self.configuration.environment {
+            return Err(Failure::bad_input(
+                format!(
+                    "portfolio {}: its environment is {}, and this function's is {}",
+                    event.portfolio, identity.environment, self.configuration.environment
+                ),
+                "send the event to the function of its own environment, or load the portfolio anew",
+            ));
+        }
+        if fetching.is_none() && event.mode != Mode::DryRun {
+            let stored = store.load_run(run_id(&identity)).await?;
+            self.refuse_late(&event.trigger, stored.as_ref())?;
+        }
+        let flow = event.flow.clone().unwrap_or_else(|| case.flow());
+        let source = case.place();
+        Ok(Occasion { source, case: Rc::new(case), account, identity, as_of, flow, from_store: true })
+    }
+
+    /// A record that was purged must never let an old event run again.
+    fn refuse_late(&self, trigger: &Trigger, stored: Option<&RunItem>) -> Result<(), PreparationError> {
+        let (Trigger::Scheduled(at), None) = (trigger, stored) else { return Ok(()) };
+        let window = SignedDuration::from_mins(i64::from(self.configuration.window_minutes));
+        Ok(event::check_window(*at, self.clock.now(), window)?)
+    }
+
+    async fn dry_run(&self, occasion: &Occasion) -> Result<crate::report::RunReport, Failure> {
+        let account = match self.configuration.venue_mode {
+            VenueMode::Paper => paper::account(&self.clients.store, occasion).await?,
+            VenueMode::Outbox => {
+                let venue = Outbox::new(occasion.identity.venue.clone(), &self.clients.store, &self.clock);
+                let account = venue.account(&occasion.account).await;
+                Some(account.map_err(|error| Failure::bad_input(error.to_string(), ""))?)
+            }
+        };
+        dry_run(occasion, Earlier::read(&self.clients.store, occasion, account).await?)
+    }
+
+    async fn work(&self, occasion: &Occasion, event: &RunEvent, settings: &Settings) -> Result<Attempted, Stopped> {
+        let (store, clock) = (&self.clients.store, &self.clock);
+        let intent = intent_of(event);
+        match self.configuration.venue_mode {
+            VenueMode::Outbox => {
+                let venue = Outbox::new(occasion.identity.venue.clone(), store, clock);
+                let ports = Ports { store, venue: &venue, clock, settings };
+                Ok(run(occasion, intent, claim_token(), &ports).await)
+            }
+            VenueMode::Paper => {
+                let book = paper::book_of(self.paper_input(occasion).await?.as_ref(), None);
+                let venue = paper::venue(store, clock, occasion, book).await?;
+                let ports = Ports { store, venue: &venue, clock, settings };
+                Ok(run(occasion, intent, claim_token(), &ports).await)
+            }
+        }
+    }
+
+    /// What the paper venue trades by: the stored input of a run that is committed, else the one that would be planned
+    /// from. Where that is refused the run ends by it, and has nothing to trade.
+    async fn paper_input(&self, occasion: &Occasion) -> Result<Option<crate::model::PlanningInput>, Failure> {
+        let store = &self.clients.store;
+        if let Some(input) = paper::stored_input(store, run_id(&occasion.identity)).await? {
+            return Ok(Some(input));
+        }
+        let account = paper::account(store, occasion).await?;
+        let earlier = Earlier::read(store, occasion, account).await?;
+        Ok(occasion.input(earlier.account, earlier.state).ok())
+    }
+
+    fn settings(&self, invocation: &Invocation) -> Settings {
+        let ours = Settings::default();
+        let reserve = SignedDuration::from_millis(RESERVE_MS);
+        Settings {
+            stop_at: invocation.deadline.map(|at| at.checked_sub(reserve).unwrap_or(Timestamp::MIN)),
+            window_hours: self.configuration.window_minutes.div_ceil(60),
+            proposal_ms: self
+                .configuration
+                .proposal_minutes
+                .map_or(ours.proposal_ms, |minutes| u64::from(minutes) * 60_000),
+            phase_timeout_ms: match self.configuration.venue_mode {
+                VenueMode::Outbox => OUTBOX_PATIENCE_MS,
+                VenueMode::Paper => ours.phase_timeout_ms,
+            },
+            ..ours
+        }
+    }
+
+    /// Takes up every run that holds an account, as far as the time goes; what is left is taken up by the next schedule.
+    async fn recover(&self, invocation: &Invocation) -> Answer {
+        let settings = self.settings(invocation);
+        let runs = match handling::unfinished(&self.clients.store).await {
+            Ok(runs) => runs,
+            Err(error) => return of_failure(error.into()),
+        };
+        let mut handled = Vec::new();
+        for run_id in runs {
+            if settings.stop_at.is_some_and(|at| SystemClock.now() >= at) {
+                log::Line::new(Level::Warn, "no time to take up more runs")
+                    .field("request_id", invocation.request_id.as_str())
+                    .write();
+                break;
+            }
+            match self.take_up(run_id, &settings, invocation).await {
+                Ok(Some(run)) => handled.push(run),
+                Ok(None) => {}
+                Err(failure) => {
+                    log_failure(&failure, "a run could not be taken up", Some(run_id), invocation);
+                    handled.extend(handling::failed_run(&self.clients.store, run_id, &failure).await);
+                }
+            }
+        }
+        Ok(Document::HandledRuns { runs: handled })
+    }
+
+    /// `None`: it is of another environment, and another function's to take up.
+    async fn take_up(
+        &self,
+        run_id: Uuid,
+        settings: &Settings,
+        invocation: &Invocation,
+    ) -> Result<Option<HandledRun>, Failure> {
+        let (store, clock) = (&self.clients.store, &self.clock);
+        let before = handling::load(store, run_id).await?;
+        if before.identity.environment != self.configuration.environment {
+            return Ok(None);
+        }
+        let notifier = &self.clients.notifier;
+        let (handled, told) = match self.configuration.venue_mode {
+            VenueMode::Outbox => {
+                let venue = Outbox::new(before.identity.venue.clone(), store, clock);
+                let ports = Ports { store, venue: &venue, clock, settings };
+                handling::take_up(&ports, &before, &Act::Recover, notifier).await
+            }
+            VenueMode::Paper => {
+                let input = paper::stored_input(store, run_id).await?;
+                let venue = paper::venue_of_run(store, clock, &before, paper::book_of(input.as_ref(), None));
+                let ports = Ports { store, venue: &venue, clock, settings };
+                handling::take_up(&ports, &before, &Act::Recover, notifier).await
+            }
+        };
+        log_warnings(told, invocation);
+        let handled = handled?;
+        let id = run_id.to_string();
+        metrics::of_recovered(&handled).write(Some(&handled.portfolio), Some(&id));
+        log::Line::new(if handled.needs_person { Level::Warn } else { Level::Info }, "run taken up")
+            .field("request_id", invocation.request_id.as_str())
+            .field("run_id", id)
+            .field("portfolio", handled.portfolio.as_str())
+            .field("state_before", handled.state_before.as_str())
+            .field("state", handled.state.as_str())
+            .write();
+        Ok(Some(handled))
+    }
+}
+
+fn intent_of(event: &RunEvent) -> Intent {
+    match (event.mode, &event.approval) {
+        (_, Some(approval)) => Intent::Approve {
+            plan_digest: approval.plan_digest.clone(),
+            operator: approval.by.as_ref().map_or_else(|| "an event".to_owned(), ToString::to_string),
+        },
+        (Mode::Propose, None) => Intent::Propose,
+        (Mode::Live | Mode::DryRun, None) => Intent::Execute,
+    }
+}
+
+/// The one that the event names, or the portfolio's only one.
+fn account_of(case: &crate::adapters::files::Case, event: &RunEvent) -> Result<AccountId, Failure> {
+    if let Some(account) = &event.venue_account {
+        return Ok(account.clone());
+    }
+    let accounts: Vec<&AccountId> = case.accounts().collect();
+    if let [only] = accounts.as_slice() {
+        return Ok((*only).clone());
+    }
+    let names: Vec<&str> = accounts.into_iter().map(AccountId::as_str).collect();
+    let problem = format!("event: venue_account: portfolio {} has several accounts", event.portfolio);
+    Err(Failure::bad_input(problem, format!("send one of {}", names.join(", "))))
+}
+
+/// What is worth another delivery is told as such.
+fn transient_as_busy(error: PreparationError) -> Failure {
+    if error.is_transient() { Failure::new(ErrorKind::Busy, error.to_string(), "") } else { error.into() }
+}
+
+/// Plan and input of a run, for its metrics.
+fn planned(outcome: &RunOutcome) -> Option<(crate::planning::RebalancePlan, crate::model::PlanningInput)> {
+    match outcome {
+        RunOutcome::Completed(record)
+        | RunOutcome::Aborted(record)
+        | RunOutcome::Unsettled(record)
+        | RunOutcome::Proposed(record)
+        | RunOutcome::OutOfTime(record) => record.plan.clone().zip(record.input.clone()),
+        RunOutcome::AlreadyDone(_) | RunOutcome::Busy { .. } | RunOutcome::InProgressElsewhere { .. } => None,
+    }
+}
+
+fn count_aborted(portfolio: &str) {
+    let mut metrics = Metrics::default();
+    metrics.count("RunsAborted", 1);
+    metrics.write(Some(portfolio), None);
+}
+
+fn log_run(entry: &RunEntry, invocation: &Invocation) {
+    let execution = entry.run.as_ref().and_then(|run| run.execution.as_ref());
+    let error = entry.error.as_ref().map(|error| error.message.as_str());
+    let reason = execution.map(|execution| execution.reason.as_str()).filter(|reason| !reason.is_empty());
+    let level = if error.or(reason).is_some() { Level::Error } else { Level::Info };
+    log::Line::new(level, "run")
+        .field("request_id", invocation.request_id.as_str())
+        .field("run_id", entry.run.as_ref().map(|run| run.run_id.to_string()))
+        .field("portfolio", entry.run.as_ref().map(|run| run.portfolio.to_string()))
+        .field("account", entry.account.as_str())
+        .field("state", execution.map(|execution| execution.state.as_str()))
+        .field("new_orders", entry.new_orders)
+        .field("reason", error.or(reason))
+        .write();
+}
+
+fn log_answer(answer: &Answer, invocation: &Invocation) {
+    match answer {
+        Ok(Document::Error(error)) => log::Line::new(Level::Error, "refused")
+            .field("request_id", invocation.request_id.as_str())
+            .field("problem", error.message.as_str())
+            .field("remedy", error.remedy.as_str())
+            .write(),
+        Ok(_) => {}
+        Err(Retry(failure)) => log_failure(failure, "another delivery may help", None, invocation),
+    }
+}
+
+fn log_failure(failure: &Failure, message: &str, run_id: Option<Uuid>, invocation: &Invocation) {
+    log::Line::new(Level::Error, message)
+        .field("request_id", invocation.request_id.as_str())
+        .field("run_id", run_id.map(|run_id| run_id.to_string()))
+        .field("problem", failure.message.as_str())
+        .write();
+}
+
+fn log_warnings(told: Vec<Told>, invocation: &Invocation) {
+    for warning in warnings(told) {
+        log::Line::new(Level::Warn, "alert")
+            .field("request_id", invocation.request_id.as_str())
+            .field("problem", warning)
+            .write();
+    }
+}

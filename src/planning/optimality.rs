@@ -1,0 +1,82 @@
+//! The program that a plan is held against: the policy's own bounds, before any room is kept for lots, and the
+//! multipliers that prove how far the plan is from its best.
+
+use crate::model::{Decimal, Side};
+
+use super::constraints::RowKind;
+use super::dual::Dual;
+use super::plan::IDLE_CASH;
+use super::program::{Allocation, Bounds, Column, Program, boxes};
+use super::solver::{AtMostRow, BoxedColumn};
+
+/// A plan is stated to a tenth of a basis point; a millionth is close enough.
+const CLOSE_ENOUGH: Decimal = Decimal::from_parts(1, 0, 0, false, 10);
+
+/// The program with exact bounds, and a solution to start from.
+#[derive(Debug)]
+pub(crate) struct Exact {
+    columns: Vec<Column>,
+    all: Vec<BoxedColumn>,
+    rows: Vec<AtMostRow>,
+    solution: Vec<Decimal>,
+}
+
+impl Exact {
+    pub(crate) fn dual(&self) -> Dual {
+        Dual::new(&self.all, &self.rows, &self.solution)
+    }
+
+    /// The piece that trading a little more of this side would use; its last one where that is used up.
+    pub(crate) fn next_piece(&self, line: usize, side: Side) -> Option<&Column> {
+        let pieces = || self.columns.iter().zip(&self.solution).filter(|(it, _)| it.line == line && it.side == side);
+        let next = pieces().find(|(column, used)| **used < column.upper).or_else(|| pieces().next_back());
+        next.map(|(column, _)| column)
+    }
+}
+
+impl Program<'_> {
+    /// The exact program around a solution: bounds are moved by what was given, and by what trades break them by beyond
+    /// that. Ties are left unbroken: a plan's worth knows nothing of them.
+    pub(crate) fn exact(&self, solution: &Allocation, shortfalls: &[Decimal]) -> Exact {
+        let untied = self.untied();
+        let columns = untied.columns(Bounds::Exact, &|_, _| false);
+        let mut rows = untied.rows(&columns, Bounds::Exact, &solution.given);
+        for (row, short) in rows.iter_mut().zip(shortfalls) {
+            row.bound += short;
+        }
+        let mut all = boxes(&columns);
+        untied.measure_idle_cash(&columns, &mut all, &mut rows);
+        let mut values = by_piece(solution, &columns);
+        if let Some(idle) = rows.get(self.limits.rows.len()) {
+            values.push(idle.use_of(&values) - idle.bound);
+        }
+        Exact { columns, all, rows, solution: values }
+    }
+
+    /// Multipliers of the rows over several lines, by name, that prove how far a plan is from the best; `first` is the
+    /// solution of the program before anything was rounded or dropped.
+    pub(crate) fn multipliers(&self, first: &Allocation, shortfalls: &[Decimal]) -> Vec<(String, Decimal)> {
+        let prices = self.exact(first, shortfalls).dual().search(CLOSE_ENOUGH).by_row;
+        // A row over a single line is the end of that line's trade.
+        let limits = self.limits.rows.iter().zip(&prices).filter(|(row, _)| !matches!(row.kind, RowKind::MaxWeight(_)));
+        let mut named: Vec<(String, Decimal)> = limits.map(|(row, price)| (row.name.clone(), *price)).collect();
+        let most = self.input.policy.objective.tracking_aversion.get();
+        named.extend(prices.get(self.limits.rows.len()).map(|price| (IDLE_CASH.to_owned(), (*price).min(most))));
+        named.retain(|(_, price)| !price.is_zero());
+        named
+    }
+}
+
+/// As column values: the pieces of a side are filled from the first on.
+fn by_piece(allocation: &Allocation, columns: &[Column]) -> Vec<Decimal> {
+    let mut left = [allocation.buys.clone(), allocation.sells.clone()];
+    let fill = |column: &Column| {
+        let [buys, sells] = &mut left;
+        let side = if column.side == Side::Buy { buys } else { sells };
+        let Some(rest) = side.get_mut(&column.line) else { return Decimal::ZERO };
+        let value = (*rest).min(column.upper);
+        *rest -= value;
+        value
+    };
+    columns.iter().map(fill).collect()
+}

@@ -1,0 +1,154 @@
+//! What a point more or less of a limit would be worth, and what holds each asset where it is.
+//!
+//! The optimum of a linear program is concave in straight pieces in the bound of any row, and the row's multiplier is its
+//! slope (Boyd and Vandenberghe, Convex Optimization, 5.6.3). Where a program is degenerate, several multipliers are
+//! optimal, and the slopes to either side of the bound differ. So each side is asked on its own: the dual with the bound
+//! moved there by [`STEP`], whose multiplier is the slope over there. That is exact for the program unless a piece is
+//! shorter than the step; a whole point more is worth no more than what is stated, and a whole point less costs no less.
+//!
+//! The program is the one that the plan answers: the policy's own bounds, moved where the plan says that they gave way,
+//! and amounts that need not be whole lots. Worth is the policy's objective: tilt, tracking and costs as it weighs them.
+
+use std::collections::BTreeMap;
+
+use crate::model::{AssetId, BasisPoints, Decimal, PlanningInput, Side};
+
+use super::constraints::LimitRow;
+use super::dual::Dual;
+use super::error::PlanError;
+use super::optimality::Exact;
+use super::plan::RebalancePlan;
+use super::portfolio::Line;
+use super::program::{Allocation, Program};
+use super::survey;
+
+/// A thousandth of a point of weight.
+const STEP: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
+
+/// How close the searches come, in net asset value: prices are right to 1e-7, a hundred-thousandth of a basis point per
+/// point.
+const CLOSE_ENOUGH: Decimal = Decimal::from_parts(1, 0, 0, false, 12);
+
+/// A multiplier of this size has no end: the limit cannot be any tighter.
+const ENDLESS: Decimal = Decimal::from_parts(100_000, 0, 0, false, 0);
+
+/// A multiplier as basis points of net asset value per point, a hundredth of it.
+const PER_POINT: Decimal = Decimal::ONE_HUNDRED;
+
+/// Decimals of what is stated, in basis points.
+const DECIMALS: u32 = 4;
+
+/// What one limit is worth at the margin, in basis points of net asset value for each point (a hundredth of net asset
+/// value) that its bound moves; for `max_run_notional` likewise, though the policy states that in money.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShadowPrice {
+    /// As in the certificate.
+    pub limit: String,
+    /// What a point more of room would be worth.
+    pub looser_bp: BasisPoints,
+    /// What a point less would cost: the same unless the program is degenerate. Absent where there can be no less.
+    pub tighter_bp: Option<BasisPoints>,
+}
+
+/// What trading a little more of an asset would do, in basis points of net asset value for each point of weight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Margin {
+    /// Which way: on from its order, or towards its reference weight where it has none.
+    pub side: Side,
+    /// What it would be worth by itself: tilt, tracking, idle cash and cost.
+    pub gain_bp: BasisPoints,
+    /// What it would take of limits at their prices, by name; below zero where it gives a limit room. What the gain has
+    /// over all of it, the asset's own limits hold back.
+    pub takes_bp: BTreeMap<String, BasisPoints>,
+}
+
+/// All of one plan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AtTheMargin {
+    /// In the order of the program; those with a price.
+    pub limits: Vec<ShadowPrice>,
+    /// Absent: nothing of it may be traded that way.
+    pub assets: BTreeMap<AssetId, Margin>,
+}
+
+/// Prices a plan's limits and assets; nothing for a plan that no program was solved for.
+///
+/// # Errors
+/// When the input is not one that a plan can be made from.
+pub fn at_the_margin(input: &PlanningInput, plan: &RebalancePlan) -> Result<AtTheMargin, PlanError> {
+    if plan.multipliers.is_none() {
+        return Ok(AtTheMargin::default());
+    }
+    let survey = survey(input)?;
+    let program = Program::formulate(input, &survey.portfolio, &survey.limits, survey.changes);
+    let exact = program.exact(&traded(&program, plan), &[]);
+    let dual = exact.dual();
+    let prices = dual.clone().search(CLOSE_ENOUGH).by_row;
+    let limits = limits(&program, &dual, &prices);
+    let margin = |(index, line): (usize, &Line<'_>)| {
+        Some((line.asset.clone(), margin(&program, &exact, &prices, index, line, plan)?))
+    };
+    Ok(AtTheMargin { limits, assets: program.portfolio.lines.iter().enumerate().filter_map(margin).collect() })
+}
+
+/// The plan's orders and relaxations in the program's terms.
+fn traded(program: &Program<'_>, plan: &RebalancePlan) -> Allocation {
+    let mut allocation = Allocation { given: program.nothing_given(), ..Allocation::default() };
+    for (given, row) in allocation.given.iter_mut().zip(&program.limits.rows) {
+        let found = plan.relaxations.iter().find(|relaxation| relaxation.limit == row.name);
+        *given = found.map_or(Decimal::ZERO, |relaxation| relaxation.amount.get());
+    }
+    for (index, line) in program.portfolio.lines.iter().enumerate() {
+        for order in plan.orders.iter().filter(|order| order.asset == *line.asset) {
+            let side = if order.side == Side::Buy { &mut allocation.buys } else { &mut allocation.sells };
+            let weight = order.notional.fraction_of(program.portfolio.net_asset_value).get();
+            *side.entry(index).or_default() += weight;
+        }
+    }
+    allocation
+}
+
+fn limits(program: &Program<'_>, dual: &Dual, prices: &[Decimal]) -> Vec<ShadowPrice> {
+    let slope = |index: usize, by: Decimal| {
+        let moved = dual.clone().moved(index, by).search(CLOSE_ENOUGH).by_row;
+        moved.get(index).copied().unwrap_or_default()
+    };
+    let stated = |(index, (row, price)): (usize, (&LimitRow, &Decimal))| {
+        let tighter = slope(index, -STEP);
+        let looser = if price.is_zero() { Decimal::ZERO } else { slope(index, STEP).min(tighter) };
+        let tighter = (tighter < ENDLESS).then_some(tighter);
+        let (looser_bp, tighter_bp) = (per_point(looser)?, tighter.map(per_point));
+        let free = looser_bp.is_zero() && tighter_bp == Some(Some(BasisPoints::ZERO));
+        (!free).then(|| ShadowPrice { limit: row.name.clone(), looser_bp, tighter_bp: tighter_bp.flatten() })
+    };
+    program.limits.rows.iter().zip(prices).enumerate().filter_map(stated).collect()
+}
+
+fn per_point(multiplier: Decimal) -> Option<BasisPoints> {
+    BasisPoints::new((multiplier * PER_POINT).round_dp(DECIMALS).normalize()).ok()
+}
+
+fn margin(
+    program: &Program<'_>,
+    exact: &Exact,
+    prices: &[Decimal],
+    index: usize,
+    line: &Line<'_>,
+    plan: &RebalancePlan,
+) -> Option<Margin> {
+    let order = plan.orders.iter().find(|order| order.asset == *line.asset);
+    let towards = if line.weight > line.reference { Side::Sell } else { Side::Buy };
+    let side = order.map_or(towards, |order| order.side);
+    let next = exact.next_piece(index, side)?;
+    let mut takes_bp = BTreeMap::new();
+    for (row, price) in program.limits.rows.iter().zip(prices) {
+        let taken = per_point(row.kind.coefficient(program.portfolio, next) * *price)?;
+        if !taken.is_zero() {
+            takes_bp.insert(row.name.clone(), taken);
+        }
+    }
+    // A buy uses up idle cash, and a sale adds to it.
+    let idle = prices.get(program.limits.rows.len()).copied().unwrap_or_default();
+    let idle = if side == Side::Buy { idle } else { -idle };
+    Some(Margin { side, gain_bp: per_point(next.reward + idle)?, takes_bp })
+}

@@ -1,0 +1,175 @@
+//! What one trade is worth: a concave function in straight pieces, and by how much a better trade would beat the one
+//! that is made.
+
+use super::arithmetic::OutOfRange;
+use super::enclosure::Enclosure;
+use crate::model::Decimal;
+
+/// A bend of the function: past `at` each unit is worth less by `bend`, which is not negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kink {
+    pub(super) at: Enclosure,
+    pub(super) bend: Enclosure,
+}
+
+/// `slope · x − Σ bend · max(0, x − at) − Σ bend · max(0, at − x)`, the first sum over `above`, the second over `below`.
+#[derive(Debug, Clone)]
+pub(super) struct Concave {
+    pub(super) slope: Enclosure,
+    pub(super) above: Vec<Kink>,
+    pub(super) below: Vec<Kink>,
+}
+
+impl Concave {
+    pub(super) fn value(&self, x: Enclosure) -> Result<Enclosure, OutOfRange> {
+        let mut value = self.slope.by(x)?;
+        // Most bends are on the other side.
+        for kink in self.above.iter().filter(|kink| x.high() > kink.at.low()) {
+            value = value.minus(kink.bend.by(x.minus(kink.at)?.excess())?)?;
+        }
+        for kink in self.below.iter().filter(|kink| kink.at.high() > x.low()) {
+            value = value.minus(kink.bend.by(kink.at.minus(x)?.excess())?)?;
+        }
+        Ok(value)
+    }
+
+    /// At least by how much the best x between `least` and `most` is worth more than `x`; zero where none is.
+    ///
+    /// From `x` outwards slopes only fall, so the gain is what lies under them until they are negative. Slopes are taken
+    /// from their high ends and kinks from their far ends, and the walk starts at the near end of `x`. How far it may go is
+    /// asked only where it leads up.
+    pub(super) fn regret(
+        &self,
+        x: Enclosure,
+        least: impl FnOnce() -> Result<Decimal, OutOfRange>,
+        most: impl FnOnce() -> Result<Decimal, OutOfRange>,
+    ) -> Result<Decimal, OutOfRange> {
+        let upwards = climb(x.low(), self.slope.high(), most, (&self.above, &self.below), Kink::far)?;
+        let least = || Ok(-least()?);
+        let downwards = climb(-x.high(), -self.slope.low(), least, (&self.below, &self.above), Kink::mirrored)?;
+        // The function has one hill: only one of the ways leads up, but for the width of `x` itself.
+        Ok(upwards.max(downwards))
+    }
+}
+
+impl Kink {
+    fn far(&self) -> Decimal {
+        self.at.high()
+    }
+
+    fn mirrored(&self) -> Decimal {
+        -self.at.low()
+    }
+}
+
+/// What walking from `start` to `end` gains while the slope is above zero: kinks `ahead` take from the slope once they
+/// are passed, kinks `behind` add to it until they are.
+fn climb(
+    start: Decimal,
+    slope: Decimal,
+    end: impl FnOnce() -> Result<Decimal, OutOfRange>,
+    (ahead, behind): (&[Kink], &[Kink]),
+    place: fn(&Kink) -> Decimal,
+) -> Result<Decimal, OutOfRange> {
+    let mut slope = Enclosure::exact(slope);
+    for kink in ahead.iter().filter(|kink| place(kink) <= start) {
+        slope = slope.minus(Enclosure::exact(kink.bend.low()))?;
+    }
+    for kink in behind.iter().filter(|kink| place(kink) > start) {
+        slope = slope.plus(Enclosure::exact(kink.bend.high()))?;
+    }
+    if slope.high() <= Decimal::ZERO {
+        return Ok(Decimal::ZERO);
+    }
+    let end = end()?;
+    if end <= start {
+        return Ok(Decimal::ZERO);
+    }
+    let ahead = ahead.iter().map(|kink| (place(kink), kink.bend.low()));
+    let behind = behind.iter().map(|kink| (place(kink), kink.bend.high()));
+    let mut passed: Vec<(Decimal, Decimal)> = ahead.chain(behind).filter(|(at, _)| *at > start).collect();
+    passed.sort_unstable();
+    let (mut gained, mut from) = (Enclosure::ZERO, start);
+    let stretch = |from: Decimal, to: Decimal, slope: Decimal| -> Result<Enclosure, OutOfRange> {
+        Enclosure::exact(to).minus(Enclosure::exact(from))?.times(slope)
+    };
+    for (at, bend) in passed.into_iter().take_while(|(at, _)| *at < end) {
+        gained = gained.plus(stretch(from, at, slope.high())?)?;
+        from = at;
+        slope = slope.minus(Enclosure::exact(bend))?;
+        if slope.high() <= Decimal::ZERO {
+            return Ok(gained.high());
+        }
+    }
+    Ok(gained.plus(stretch(from, end, slope.high())?)?.high())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dec(text: &str) -> Decimal {
+        text.parse().expect(text)
+    }
+
+    fn kink((at, bend): (&str, &str)) -> Kink {
+        Kink { at: Enclosure::exact(dec(at)), bend: Enclosure::exact(dec(bend)) }
+    }
+
+    /// Rises by 2 until −1, by 1 until 0, falls by 1 until 2 and by 3 from there on.
+    fn hill() -> Concave {
+        Concave {
+            slope: Enclosure::exact(dec("-1")),
+            above: [("2", "2")].map(kink).to_vec(),
+            below: [("0", "2"), ("-1", "1")].map(kink).to_vec(),
+        }
+    }
+
+    fn regret(at: &str, least: &str, most: &str) -> Decimal {
+        hill().regret(Enclosure::exact(dec(at)), || Ok(dec(least)), || Ok(dec(most))).expect("in range")
+    }
+
+    #[test]
+    fn the_value_is_the_sum_of_the_bends() {
+        let at = |x: &str| hill().value(Enclosure::exact(dec(x))).expect("in range");
+        for (x, value) in [("-2", "-3"), ("-1", "-1"), ("0", "0"), ("1", "-1"), ("2", "-2"), ("3", "-5")] {
+            assert_eq!(at(x), Enclosure::exact(dec(value)), "at {x}");
+        }
+    }
+
+    #[test]
+    fn regret_is_the_way_to_the_top() {
+        for (at, lost) in [("-2", "3"), ("-1", "1"), ("-0.5", "0.5"), ("0", "0"), ("1", "1"), ("2", "2"), ("3", "5")] {
+            assert_eq!(regret(at, "-10", "10"), dec(lost), "at {at}");
+        }
+    }
+
+    #[test]
+    fn the_top_may_be_out_of_reach() {
+        assert_eq!(regret("-2", "-2", "-1.5"), dec("1"));
+        assert_eq!(regret("3", "2.5", "3"), dec("1.5"));
+        assert_eq!(regret("3", "3", "3"), dec("0"));
+        assert_eq!(regret("-2", "-5", "-2"), dec("0"));
+    }
+
+    /// No point of a fine grid beats what regret says, and one comes close.
+    #[test]
+    fn no_point_beats_the_regret() {
+        let value = |x: Decimal| hill().value(Enclosure::exact(x)).expect("in range").high();
+        let grid: Vec<Decimal> = (-300..=300).map(|step| Decimal::new(step, 2)).collect();
+        let best = grid.iter().map(|x| value(*x)).max().expect("a grid");
+        for x in grid {
+            let regret = hill().regret(Enclosure::exact(x), || Ok(dec("-3")), || Ok(dec("3"))).expect("in range");
+            assert_eq!(value(x) + regret, best, "at {x}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_to_the_last_digit_is_taken_from_its_worse_end() {
+        let at = Enclosure::exact(dec("0.1")).hull(Enclosure::exact(dec("0.3")));
+        let blurred = Kink { at, bend: Enclosure::exact(dec("3")) };
+        let function = Concave { slope: Enclosure::exact(dec("2")), above: vec![blurred], below: Vec::new() };
+        let regret = function.regret(Enclosure::exact(dec("0")), || Ok(dec("0")), || Ok(dec("1"))).expect("in range");
+        assert_eq!(regret, dec("0.6"), "the kink may be as far as 0.3");
+    }
+}

@@ -1,0 +1,67 @@
+//! What goes wrong on the wire: throttling, conflicts, lost answers. Nothing is sent twice, and the answer says whether
+//! another delivery helps.
+
+use index_rebalancer::execution::load_audit;
+use serde_json::json;
+
+use crate::stage::{DAY, Stage, orders_of};
+use crate::table::Fault;
+
+/// Delivers the event until it is done, as Lambda would, and insists on one whole set of orders.
+async fn ends_well(action: &'static str, times: usize, fault: Fault) {
+    let stage = Stage::blue_chip().await;
+    let sandbox = stage.sandbox().on_paper().start();
+    stage.table.inject(action, times, fault);
+    let mut deliveries = 0;
+    let run = loop {
+        deliveries += 1;
+        match sandbox.invoke(stage.scheduled("live")) {
+            crate::sandbox::Outcome::Document(document) => break document["runs"][0].clone(),
+            crate::sandbox::Outcome::Error(error) => assert!(deliveries < 4, "{error:?}"),
+        }
+    };
+    assert_eq!(stage.table.pending_faults(), 0, "the faults have happened");
+    assert_eq!(run["run"]["execution"]["state"], "done", "{run}");
+    assert_eq!(orders_of(&run["run"]), orders_of(&stage.terminal_plan(&["--at", DAY])));
+    let orders = stage.orders(stage.scheduled_run()).await;
+    assert!(orders.iter().all(|order| order.attempt.as_ref().is_some_and(|attempt| attempt.number == 1)), "{orders:?}");
+    let trail = load_audit(&stage.table.store(), stage.scheduled_run()).await.expect("reads").expect("is stored");
+    assert_eq!(trail.findings, []);
+}
+
+#[tokio::test]
+async fn throttling_passes() {
+    ends_well("TransactWriteItems", 2, Fault::Throttled).await;
+    ends_well("GetItem", 2, Fault::Throttled).await;
+}
+
+#[tokio::test]
+async fn a_transaction_conflict_is_tried_again() {
+    ends_well("TransactWriteItems", 1, Fault::TransactionConflict).await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_found_out_about() {
+    ends_well("TransactWriteItems", 1, Fault::AnswerLost).await;
+    ends_well("PutItem", 1, Fault::AnswerLost).await;
+}
+
+#[tokio::test]
+async fn a_lost_request_is_sent_again() {
+    ends_well("TransactWriteItems", 1, Fault::RequestLost).await;
+}
+
+/// An outage: the event is to come again, and when it does the run is made.
+#[tokio::test]
+async fn an_outage_is_an_error_that_lambda_retries() {
+    let stage = Stage::blue_chip().await;
+    let sandbox = stage.sandbox().on_paper().start();
+    stage.table.inject("GetItem", 1_000, Fault::Throttled);
+    let why = sandbox.invoke(stage.scheduled("live")).retry();
+    assert!(why.contains("did not complete"), "{why}");
+    let dry = sandbox.invoke(stage.payload(&json!({ "mode": "dry-run", "label": "x" }))).refusal();
+    assert!(dry.contains("did not complete"), "a dry run is answered, for somebody waits: {dry}");
+    assert!(
+        sandbox.log().iter().any(|line| line["level"] == "ERROR" && line["message"] == "another delivery may help")
+    );
+}

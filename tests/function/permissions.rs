@@ -1,0 +1,79 @@
+//! What every call needs to be allowed, against the list that the function's role is made from.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde_json::Value;
+
+/// One action on one kind of resource.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Permission {
+    pub(crate) action: String,
+    pub(crate) resource: String,
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.action, self.resource)
+    }
+}
+
+impl Permission {
+    pub(crate) fn new(action: &str, resource: &str) -> Self {
+        Self { action: action.to_owned(), resource: resource.to_owned() }
+    }
+}
+
+/// What the role allows: `action resource`, one a line. Beside the template that makes the role from it.
+const ALLOWED: &str = include_str!("../../infra/permissions.txt");
+
+/// The list.
+pub(crate) fn allowed() -> BTreeSet<Permission> {
+    let lines = ALLOWED.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let of_line = |line: &str| {
+        let (action, resource) = line.split_once(' ').unwrap_or_else(|| panic!("{line:?}: action and resource"));
+        Permission::new(action, resource.trim())
+    };
+    lines.map(of_line).collect()
+}
+
+/// What a call of DynamoDB needs: a transaction needs what each of its parts does.
+pub(crate) fn of_call(action: &str, body: &[u8]) -> Vec<Permission> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let needs = |action: &str| Permission::new(&format!("dynamodb:{action}"), "table");
+    match action {
+        "TransactWriteItems" => {
+            let parts = body["TransactItems"].as_array().into_iter().flatten();
+            let of_part = |part: &Value| match part.as_object().and_then(|part| part.keys().next().cloned()) {
+                Some(kind) if kind == "ConditionCheck" => needs("ConditionCheckItem"),
+                Some(kind) => needs(&format!("{kind}Item")),
+                None => needs("TransactWriteItems"),
+            };
+            parts.map(of_part).collect()
+        }
+        "Query" if body["IndexName"].is_string() => {
+            vec![Permission::new("dynamodb:Query", &format!("index/{}", body["IndexName"].as_str().unwrap_or("")))]
+        }
+        action => vec![needs(action)],
+    }
+}
+
+/// Nothing that was called is missing from the list.
+pub(crate) fn check_allowed(needed: &BTreeSet<Permission>) {
+    let allowed = allowed();
+    let missing: Vec<String> = needed.difference(&allowed).map(ToString::to_string).collect();
+    assert!(missing.is_empty(), "infra/permissions.txt does not allow: {missing:?}");
+}
+
+#[test]
+fn a_transaction_needs_what_its_parts_do() {
+    let body = br#"{"TransactItems": [{"Put": {}}, {"Delete": {}}, {"ConditionCheck": {}}]}"#;
+    let needed: Vec<String> = of_call("TransactWriteItems", body).iter().map(ToString::to_string).collect();
+    assert_eq!(needed, ["dynamodb:PutItem table", "dynamodb:DeleteItem table", "dynamodb:ConditionCheckItem table"]);
+}
+
+#[test]
+#[should_panic(expected = "infra/permissions.txt does not allow: [\"dynamodb:DeleteTable table\"]")]
+fn a_call_that_is_not_on_the_list_is_noticed() {
+    check_allowed(&[Permission::new("dynamodb:DeleteTable", "table")].into());
+}

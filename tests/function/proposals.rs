@@ -1,0 +1,56 @@
+//! Proposals through the function: committed, approved, refused, lapsed.
+
+use index_rebalancer::ports::RunState;
+use serde_json::{Value, json};
+
+use crate::permissions::check_allowed;
+use crate::stage::{DAY, Stage, orders_of};
+
+fn approval(stage: &Stage, digest: &str) -> String {
+    stage.payload(&json!({ "mode": "live", "scheduled_time": DAY, "approved_plan": digest, "approved_by": "alice" }))
+}
+
+#[tokio::test]
+async fn a_proposal_is_sent_as_it_stands_once_it_is_approved() {
+    let stage = Stage::blue_chip().await;
+    let sandbox = stage.sandbox().on_paper().start();
+    let proposal = sandbox.invoke(stage.scheduled("propose")).run();
+    assert_eq!((&proposal["run"]["mode"], &proposal["new_orders"]), (&json!("proposed"), &json!(0)), "{proposal}");
+    let execution = &proposal["run"]["execution"];
+    assert_eq!((&execution["state"], &execution["approval"]["given_by"]), (&json!("planned"), &Value::Null));
+    assert!(stage.orders(stage.scheduled_run()).await.is_empty());
+    // A plain event does not send it, and says how it is sent.
+    let digest = execution["plan_digest"].as_str().expect("a digest");
+    let plain = sandbox.invoke(stage.scheduled("live")).refusal();
+    assert!(plain.contains("to be approved before") && plain.contains(digest), "{plain}");
+    let other = sandbox.invoke(approval(&stage, &"0".repeat(64))).refusal();
+    assert!(other.contains("its plan has the digest"), "{other}");
+    // Recovery leaves it alone.
+    let handled = sandbox.invoke(r#"{"schema": 1, "mode": "recover"}"#).document();
+    assert_eq!(handled["runs"][0]["outcome"], "awaits_approval", "{handled}");
+    assert!(stage.orders(stage.scheduled_run()).await.is_empty());
+
+    let sent = sandbox.invoke(approval(&stage, digest)).run();
+    assert_eq!(sent["run"]["execution"]["state"], "done", "{sent}");
+    assert_eq!(sent["run"]["execution"]["plan_digest"], digest);
+    assert_eq!(sent["run"]["execution"]["approval"]["given_by"], "alice");
+    assert_eq!(orders_of(&sent["run"]), orders_of(&proposal["run"]));
+    let again = sandbox.invoke(approval(&stage, digest)).run();
+    assert_eq!(again["run"]["mode"], "already_done");
+    check_allowed(&stage.table.permissions());
+}
+
+#[tokio::test]
+async fn a_proposal_that_nobody_approves_lapses_and_recovery_frees_the_account() {
+    let stage = Stage::blue_chip().await;
+    let sandbox = stage.sandbox().on_paper().start();
+    let proposal = sandbox.invoke(stage.scheduled("propose")).run();
+    let digest = proposal["run"]["execution"]["plan_digest"].as_str().expect("a digest");
+    let later = stage.sandbox().on_paper().with("REBALANCE_PAPER_CLOCK", "2025-04-10T00:15:00Z").start();
+    let handled = later.invoke(r#"{"schema": 1, "mode": "recover"}"#).document();
+    assert_eq!((&handled["runs"][0]["state"], &handled["runs"][0]["outcome"]), (&json!("aborted"), &json!("settled")));
+    let refusal = later.invoke(approval(&stage, digest)).refusal();
+    assert!(refusal.contains("it is over") && refusal.contains("was not approved before"), "{refusal}");
+    assert_eq!(stage.record(stage.scheduled_run()).await.state, RunState::Aborted);
+    assert!(!stage.table.items().await.keys().any(|(pk, _)| pk == "lock"), "the account is free");
+}

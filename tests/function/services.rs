@@ -1,0 +1,82 @@
+//! Stand-ins for Secrets Manager and SNS, which note what was asked of them.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::http::{self, Message};
+use crate::permissions::Permission;
+
+const TAKEN: &str = "<PublishResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><PublishResult>\
+    <MessageId>1</MessageId></PublishResult></PublishResponse>";
+
+/// What the secret is when it is read.
+#[derive(Debug, Clone)]
+pub(crate) enum Reading {
+    Value(String),
+    /// The service's own code for why it is not to be had.
+    Refused(&'static str),
+}
+
+pub(crate) struct Services {
+    pub(crate) address: SocketAddr,
+    permissions: Arc<Mutex<Vec<Permission>>>,
+}
+
+impl Services {
+    /// Answers readings in this order; the last one again and again.
+    pub(crate) fn start(readings: Vec<Reading>) -> Self {
+        let permissions = Arc::new(Mutex::new(Vec::new()));
+        let (noted, left) = (Arc::clone(&permissions), Arc::new(Mutex::new(readings)));
+        let address = http::serve(move |request| Some(answer(&request, &noted, &left)));
+        Self { address, permissions }
+    }
+
+    pub(crate) fn permissions(&self) -> BTreeSet<Permission> {
+        self.permissions.lock().expect("not poisoned").iter().cloned().collect()
+    }
+
+    /// How often the value in force was read.
+    pub(crate) fn readings(&self) -> usize {
+        let all = self.permissions.lock().expect("not poisoned");
+        all.iter().filter(|it| it.action == "secretsmanager:GetSecretValue").count()
+    }
+
+    pub(crate) fn published(&self) -> usize {
+        self.permissions.lock().expect("not poisoned").iter().filter(|it| it.action == "sns:Publish").count()
+    }
+}
+
+fn answer(request: &Message, noted: &Mutex<Vec<Permission>>, readings: &Mutex<Vec<Reading>>) -> Message {
+    let note = |action: &str, resource: &str| {
+        noted.lock().expect("not poisoned").push(Permission::new(action, resource));
+    };
+    let Some(target) = request.header("x-amz-target") else {
+        note("sns:Publish", "topic");
+        return Message::answer(200, &[("content-type", "text/xml")], TAKEN.as_bytes());
+    };
+    let asked: Value = serde_json::from_slice(&request.body).expect("JSON");
+    if asked["VersionStage"] == "AWSPREVIOUS" {
+        // It was never rotated before.
+        return secrets_answer(400, &json!({ "__type": "ResourceNotFoundException", "Message": "no such stage" }));
+    }
+    assert_eq!(asked["VersionStage"], "AWSCURRENT", "the stage that is not in force yet is never read");
+    note(&target.replacen("secretsmanager.", "secretsmanager:", 1), "secret");
+    let mut readings = readings.lock().expect("not poisoned");
+    let reading = if readings.len() > 1 { readings.remove(0) } else { readings[0].clone() };
+    let (status, body) = match reading {
+        Reading::Value(value) => {
+            let secret = json!({ "ARN": asked["SecretId"], "Name": "token-metrics", "SecretString": value,
+                                 "VersionId": "v", "VersionStages": ["AWSCURRENT"], "CreatedDate": 1.0 });
+            (200, secret)
+        }
+        Reading::Refused(code) => (400, json!({ "__type": code, "Message": "the key is not to be used" })),
+    };
+    secrets_answer(status, &body)
+}
+
+fn secrets_answer(status: u16, body: &Value) -> Message {
+    Message::answer(status, &[("content-type", "application/x-amz-json-1.1")], body.to_string().as_bytes())
+}
