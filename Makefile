@@ -45,6 +45,16 @@ BROWSER := .tools/browser
 BT_VERSION := 1.4.1
 BT := .tools/bt-$(BT_VERSION)/bin/python
 CHAOS_KILLS ?= 1100
+# Linters of infra/template.yaml, and the emulator of AWS that it is deployed into, with everything they need pinned.
+INFRA_LINT := .tools/infra-lint/bin/python
+INFRA_STACK := .tools/infra-stack/bin/python
+# What `make package` packs, built for Lambda's machines, and the size that it may have there.
+PACKAGE_BIN ?= rebalance-lambda
+PACKAGE_FEATURES ?= lambda
+PACKAGE_MOST_BYTES ?= 8000000
+ARM64 := aarch64-unknown-linux-gnu
+# Panics name the file that they are in: not by the folders of the machine that built it.
+PACKAGE_FLAGS = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo
 # What `make ci-long` runs besides the properties; each ends within LONG_LIMIT_SECONDS.
 LONG_PARTS := long-largest-run $(FUZZ_TARGETS:%=fuzz-%) $(MUTANTS:%=mutants-%) chaos
 LONG := --profile long --no-default-features --test properties
@@ -57,7 +67,7 @@ SKIP_LOG := $(CURDIR)/target/skipped-tests.txt
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z][a-z0-9-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nVariables: CASES="fixtures/a fixtures/b"  DAY=2  STORE=directory  REBALANCE_CASES=10000\n'
 
 .PHONY: run
@@ -189,12 +199,62 @@ clean: ## Delete everything that was built, tools included; the store stays
 	$(CARGO) clean
 	rm -rf .tools
 
+##@ On AWS
+
+.PHONY: package
+package: ## The function's package, target/lambda/bootstrap.zip: x86-64, the same bytes from the same binary
+	RUSTFLAGS="$(PACKAGE_FLAGS)" $(CARGO) build --profile lambda --no-default-features \
+	  --features $(PACKAGE_FEATURES) --bin $(PACKAGE_BIN)
+	python3 infra/function_package.py target/lambda/$(PACKAGE_BIN) target/lambda/bootstrap.zip \
+	  --most-bytes $(PACKAGE_MOST_BYTES)
+
+.PHONY: package-arm64
+package-arm64: ## The same for arm64, beside it; says what to install where the target is missing
+	@test -d "$$(rustc --print sysroot)/lib/rustlib/$(ARM64)" || { \
+	  printf '%s\n' 'package-arm64: this toolchain has no $(ARM64).' \
+	    'Install it:         rustup target add $(ARM64)' \
+	    'and a linker for it: apt-get install gcc-aarch64-linux-gnu' >&2; exit 1; }
+	@command -v aarch64-linux-gnu-gcc > /dev/null || { \
+	  echo 'package-arm64: no linker. Install it: apt-get install gcc-aarch64-linux-gnu' >&2; exit 1; }
+	RUSTFLAGS="$(PACKAGE_FLAGS)" CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	  $(CARGO) build --profile lambda --target $(ARM64) --no-default-features \
+	  --features $(PACKAGE_FEATURES) --bin $(PACKAGE_BIN)
+	python3 infra/function_package.py target/$(ARM64)/lambda/$(PACKAGE_BIN) target/lambda/bootstrap-arm64.zip \
+	  --architecture arm64 --most-bytes $(PACKAGE_MOST_BYTES)
+
+.PHONY: infra-check
+infra-check: $(INFRA_LINT) ## Template linter, policy scanner, and tests of what neither sees
+	@for parameters in infra/parameters/*.json; do \
+	  mapfile -t chosen < <(python3 -c 'import json, sys; print(*json.load(open(sys.argv[1])), sep="\n")' "$$parameters"); \
+	  echo "cfn-lint, $$parameters"; \
+	  $(dir $(INFRA_LINT))cfn-lint --non-zero-exit-code informational --parameters "$${chosen[@]}" -- infra/template.yaml; \
+	done
+	$(INFRA_LINT) infra/policy_scan.py
+	PYTHONPATH=infra $(INFRA_LINT) -m unittest discover --start-directory infra/tests
+
+.PHONY: stack
+stack: $(INFRA_STACK) package ## Everything of AWS on this machine: deploys, loads a fixture, invokes, says where to look
+	$(CARGO) build --bin rebalance
+	PYTHONPATH=infra $(INFRA_STACK) -m stack
+
+.PHONY: stack-test
+stack-test: $(INFRA_STACK) package ## The template in an emulator, with the real function: orders, dry run, schedules, roles, dead letters
+	$(CARGO) build --bin rebalance
+	PYTHONPATH=infra $(INFRA_STACK) -m unittest --verbose stack.test_stack
+
+$(INFRA_LINT): infra/requirements/lint.txt
+$(INFRA_STACK): infra/requirements/stack.txt
+$(INFRA_LINT) $(INFRA_STACK):
+	python3 -m venv $(patsubst %/bin/python,%,$@)
+	$@ -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
 ##@ Continuous integration
 
 .PHONY: ci
 ci: ## Everything that must hold before a merge: ../shared present, lint, tests, dependencies
 	@summary=; total=$$SECONDS; \
-	for step in shared-present lint test-shared aws-clients rotation deny; do \
+	for step in shared-present lint infra-check test-shared stack-test aws-clients rotation deny; do \
 	  printf '\n== %s\n' "$$step"; start=$$SECONDS; \
 	  $(MAKE) --no-print-directory "$$step" || { printf '\nci: %s failed\n' "$$step" >&2; exit 1; }; \
 	  summary+=$$(printf '  %-16s %5d s' "$$step" "$$((SECONDS - start))")$$'\n'; \

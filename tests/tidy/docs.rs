@@ -57,7 +57,7 @@ fn make_targets_exist(source: &Source, facts: &Facts) -> Vec<Finding> {
             // In prose only what stands in backticks is a command; in a code block the line begins with it.
             let is_command = before.ends_with("`make ") || before == "make " || before.ends_with("$ make ");
             let target: String =
-                after.chars().take_while(|letter| letter.is_ascii_lowercase() || *letter == '-').collect();
+                after.chars().take_while(|letter| matches!(letter, 'a'..='z' | '0'..='9' | '-')).collect();
             let is_pattern = target.starts_with("long-");
             if is_command && !target.is_empty() && !is_pattern && !facts.make_targets.contains(&target) {
                 let what = format!("`make {target}` is not a target of the Makefile");

@@ -1,0 +1,100 @@
+"""Makes the package of a binary for AWS Lambda, and refuses one that would not run there.
+
+The same binary gives the same bytes: nothing of this machine, and no time, is in the zip.
+"""
+
+import argparse
+import hashlib
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+# Amazon Linux 2023, which `provided.al2023` is, has this one.
+NEWEST_GLIBC = (2, 34)
+# In the first bytes of an ELF file: its class and byte order, and the processor that it is for.
+ELF_64_LITTLE = b"\x7fELF\x02\x01"
+MACHINES = {0x3E: "x86_64", 0xB7: "arm64"}
+# The earliest time that a zip can state.
+NO_TIME = (1980, 1, 1, 0, 0, 0)
+EXECUTABLE = 0o100755
+
+
+class Unfit(Exception):
+    """The binary is none that Lambda would run, or the package is too large; the message says which and what to do."""
+
+
+def machine(binary: bytes) -> str:
+    """The processor that it is for, in Lambda's words."""
+    if not binary.startswith(ELF_64_LITTLE):
+        raise Unfit("not a 64-bit ELF binary: name what cargo built for Linux")
+    return MACHINES.get(int.from_bytes(binary[18:20], "little"), "another processor")
+
+
+def newest_glibc(symbols: str) -> tuple[int, int]:
+    """The newest version that `objdump -T` shows to be needed; (0, 0) for a static binary."""
+    found = re.findall(r"GLIBC_(\d+)\.(\d+)", symbols)
+    return max(((int(major), int(minor)) for major, minor in found), default=(0, 0))
+
+
+def check(binary: Path, architecture: str) -> tuple[int, int]:
+    """Processor and C library. The version of glibc that it needs."""
+    found = machine(binary.read_bytes()[:20])
+    if found != architecture:
+        raise Unfit(f"{binary} is for {found}, and the template says {architecture}")
+    done = subprocess.run(["objdump", "-T", str(binary)], capture_output=True, text=True, check=False)
+    if done.returncode != 0 and "not a dynamic object" not in done.stderr:
+        raise Unfit(f"objdump -T {binary}: {done.stderr.strip()}")
+    needed = newest_glibc(done.stdout)
+    if needed > NEWEST_GLIBC:
+        raise Unfit(
+            f"{binary} needs GLIBC_{needed[0]}.{needed[1]}, and Lambda has {NEWEST_GLIBC[0]}.{NEWEST_GLIBC[1]}:"
+            " build on Debian 12 or older, or with cargo-zigbuild"
+        )
+    return needed
+
+
+def write(binary: Path, package: Path) -> None:
+    """One file named bootstrap, executable."""
+    entry = zipfile.ZipInfo("bootstrap", NO_TIME)
+    entry.create_system = 3  # Unix, or the mode is not looked at
+    entry.external_attr = EXECUTABLE << 16
+    package.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr(entry, binary.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def make(binary: Path, package: Path, architecture: str, most_bytes: int) -> str:
+    """Checks, packs, and says what came of it. What is too large is not left behind."""
+    needed = check(binary, architecture)
+    write(binary, package)
+    size = package.stat().st_size
+    if size >= most_bytes:
+        package.unlink()
+        raise Unfit(f"{package} would have {size:,} bytes, and {most_bytes:,} are too many: find out what came in")
+    digest = hashlib.sha256(package.read_bytes()).hexdigest()
+    library = "no glibc" if needed == (0, 0) else f"GLIBC_{needed[0]}.{needed[1]}"
+    return (
+        f"{package}: {size:,} bytes of {binary.stat().st_size:,}, {architecture}, needs {library}\n"
+        f"sha256 {digest}"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Makes the package of a binary for AWS Lambda")
+    parser.add_argument("binary", type=Path)
+    parser.add_argument("package", type=Path)
+    parser.add_argument("--architecture", choices=sorted(MACHINES.values()), default="x86_64")
+    parser.add_argument("--most-bytes", type=int, required=True)
+    given = parser.parse_args()
+    try:
+        print(make(given.binary, given.package, given.architecture, given.most_bytes))
+    except (Unfit, OSError) as problem:
+        print(f"package: {problem}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""Every alarm has a section in the runbook, and every `aws` command in it is one. `rebalance` is tests/runbook.rs's."""
+
+import re
+import unittest
+
+import botocore.session
+import rendering
+import runbook
+
+TEXT = runbook.RUNBOOK.read_text()
+SECTIONS = runbook.sections(TEXT)
+# Options of every command.
+COMMON = {"output", "query", "no-cli-pager"}
+# Of the AWS command line itself, and of no service: what they are given, without which they do nothing.
+CUSTOM = {
+    ("cloudformation", "package"): {"template-file", "s3-bucket", "output-template-file"},
+    ("cloudformation", "deploy"): {"template-file", "stack-name", "parameter-overrides", "capabilities"},
+}
+PAGED = {"max-items"}
+SESSION = botocore.session.get_session()
+
+
+def alarms() -> set[str]:
+    """Names of the alarms, without stack and portfolio."""
+    text = rendering.TEMPLATE.read_text()
+    return set(re.findall(r'AlarmName: !Sub "\$\{AWS::StackName\}-(\w+?)(?:-\$\{Portfolio\})?"', text))
+
+
+def dashed(name: str) -> str:
+    """An operation or member as an option of the command line."""
+    return botocore.xform_name(name, "-")
+
+
+def unknown(words: list[str]) -> list[str]:
+    """What of a command the AWS command line does not know."""
+    _, service, operation, *rest = words
+    options = {word[2:].split("=")[0] for word in rest if word.startswith("--")}
+    if (service, operation) in CUSTOM:
+        expected = CUSTOM[service, operation]
+        return sorted(options ^ expected)
+    if service not in SESSION.get_available_services():
+        return [service]
+    if operation == "wait":
+        waiters = SESSION.get_waiter_model(service).waiter_names
+        return [] if rest[0] in map(dashed, waiters) else [rest[0]]
+    model = SESSION.get_service_model(service)
+    names = {dashed(name): name for name in model.operation_names}
+    if operation not in names:
+        return [operation]
+    shape = model.operation_model(names[operation]).input_shape
+    members = shape.members if shape else {}
+    known = {dashed(member) for member in members} | COMMON | PAGED
+    # A switch without a value has its opposite.
+    known |= {f"no-{dashed(member)}" for member, kind in members.items() if kind.type_name == "boolean"}
+    required = {dashed(member) for member in (shape.required_members if shape else [])}
+    # `lambda invoke` takes where the answer goes without an option.
+    return sorted(options - known) + sorted(f"without {name}" for name in required - options)
+
+
+class TheRunbook(unittest.TestCase):
+    def test_has_a_section_for_every_alarm_and_alarms_name_it(self) -> None:
+        named = set(re.findall(r"RUNBOOK\.md, (\w+)", rendering.TEMPLATE.read_text()))
+        self.assertEqual(alarms(), named)
+        self.assertGreaterEqual(len(alarms()), 10)
+        self.assertEqual(alarms() - SECTIONS.keys(), set())
+
+    def test_begins_each_of_them_with_commands(self) -> None:
+        for alarm in alarms():
+            self.assertTrue(runbook.blocks(SECTIONS[alarm]), alarm)
+
+    def test_has_a_section_for_no_alarm_that_there_is_not(self) -> None:
+        (part,) = [part for part in re.split(r"(?m)^## ", TEXT) if part.startswith("Alarms\n")]
+        self.assertEqual(set(runbook.sections(part)), alarms())
+
+    def test_names_only_commands_that_there_are(self) -> None:
+        commands = runbook.aws_commands(TEXT)
+        self.assertGreater(len(commands), 25)
+        for words in commands:
+            self.assertEqual(unknown(words), [], " ".join(words))
+
+    def test_links_only_to_sections_that_there_are(self) -> None:
+        headings = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in SECTIONS}
+        for link in re.findall(r"\]\(#([\w-]+)\)", TEXT):
+            self.assertIn(link, headings)
+
+    def test_explains_its_variables(self) -> None:
+        used = set(re.findall(r"\$(\w+)", "".join(runbook.blocks(TEXT))))
+        explained = {"STACK", "TABLE", "PORTFOLIO", "RUN", "KEY", "DIGEST", "BUCKET", "SECRET", "OLD", "NEW"}
+        self.assertEqual(used - explained, set())
+
+
+class TheChecks(unittest.TestCase):
+    def test_of_commands_find_what_is_wrong(self) -> None:
+        for line, expected in (
+            ("aws dynamo get-item", ["dynamo"]),
+            ("aws dynamodb get-items", ["get-items"]),
+            ("aws lambda invoke --function x /dev/stdout", ["function", "without function-name"]),
+            ("aws dynamodb wait table-is-there", ["table-is-there"]),
+            ("aws cloudformation package --s3-bucket x --at y", ["at", "output-template-file", "template-file"]),
+        ):
+            self.assertEqual(unknown(line.split()), expected, line)
+
+    def test_of_blocks_find_commands_behind_pipes_and_in_substitutions(self) -> None:
+        text = 'a\n```sh\necho x | aws a b\nexport T="$(aws c d --e "f g")"\naws h i --j "$(aws k l)" --m n\n```\n'
+        self.assertEqual(
+            runbook.aws_commands(text),
+            [
+                ["aws", "a", "b"],
+                ["aws", "c", "d", "--e", "f g"],
+                ["aws", "h", "i", "--j", "substituted", "--m", "n"],
+                ["aws", "k", "l"],
+            ],
+        )
+
+
+if __name__ == "__main__":
+    unittest.main()
