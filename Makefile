@@ -24,6 +24,9 @@ LONG_LIMIT_SECONDS ?= 3600
 # the decimals are optimised in it all the same.
 REBALANCE = $(CARGO) run --quiet --bin rebalance --
 
+# What the tests of everything are built with: one set, so that one build serves all of them.
+TEST_FEATURES := rehearsal,lambda
+
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := .tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 CARGO_FUZZ_VERSION := 0.13.2
@@ -97,7 +100,7 @@ install: ## Install `rebalance` for this user, optimised
 .PHONY: test
 test: ## Run every test; says at the end how many were skipped because ../shared or the browser is missing
 	@mkdir -p $(dir $(SKIP_LOG)) && rm -f $(SKIP_LOG)
-	@status=0; REBALANCE_SKIP_LOG=$(SKIP_LOG) $(CARGO) test --features rehearsal,lambda --no-fail-fast || status=$$?; \
+	@status=0; REBALANCE_SKIP_LOG=$(SKIP_LOG) $(CARGO) test --features $(TEST_FEATURES) --no-fail-fast || status=$$?; \
 	  if [ -s $(SKIP_LOG) ]; then sort -u $(SKIP_LOG); fi; \
 	  printf 'skipped because ../shared or the browser is missing: %s\n' "$$(sort -u $(SKIP_LOG) 2>/dev/null | wc -l)"; \
 	  exit $$status
@@ -159,19 +162,19 @@ $(MOTO): $(MOTO_REQUIREMENTS)
 .PHONY: aws-clients
 aws-clients: ## Every client of other people's servers, those of AWS too; no secret of the tests in what is printed
 	@mkdir -p target
-	$(CARGO) test --features secrets-manager,sns --lib --test remote --test alerts -- --nocapture 2>&1 | tee target/remote.log
+	$(CARGO) test --features $(TEST_FEATURES) --lib --test remote --test alerts -- --nocapture 2>&1 | tee target/remote.log
 	@! grep -n canary target/remote.log || { echo 'aws-clients: a secret was printed' >&2; exit 1; }
 
 # On a free port of its own; the server ends with the recipe.
 .PHONY: rotation
 rotation: $(MOTO) ## A secret's rotation against moto, which stands in for Secrets Manager
-	$(CARGO) test --no-run --features secrets-manager,sns --test remote
+	$(CARGO) test --no-run --features $(TEST_FEATURES) --test remote
 	@port=$$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'); \
 	  $(MOTO) -H 127.0.0.1 -p $$port > target/moto.log 2>&1 & server=$$!; trap "kill $$server" EXIT; \
 	  for attempt in $$(seq 100); do \
 	    python3 -c "import socket; socket.create_connection(('127.0.0.1', $$port), 1)" 2>/dev/null && break; sleep 0.2; \
 	  done; \
-	  REBALANCE_MOTO=http://127.0.0.1:$$port $(CARGO) test --features secrets-manager,sns --test remote -- --ignored rotation
+	  REBALANCE_MOTO=http://127.0.0.1:$$port $(CARGO) test --features $(TEST_FEATURES) --test remote -- --ignored rotation
 
 .PHONY: readme-output
 readme-output: ## Renew the outputs that README.md shows
@@ -239,7 +242,7 @@ stack: $(INFRA_STACK) package ## Everything of AWS on this machine: deploys, loa
 
 .PHONY: stack-test
 stack-test: $(INFRA_STACK) package ## The template in an emulator, with the real function: orders, dry run, schedules, roles, dead letters
-	$(CARGO) build --bin rebalance
+	$(CARGO) build --features $(TEST_FEATURES) --bin rebalance
 	PYTHONPATH=infra $(INFRA_STACK) -m unittest --verbose stack.test_stack
 
 $(INFRA_LINT): infra/requirements/lint.txt
@@ -347,4 +350,4 @@ mutants: $(MUTANTS:%=mutants-%) ## Deliberate faults in keys, transitions and ve
 
 .PHONY: chaos
 chaos: ## Kill real workers 1,000 times between store and venue, then judge what is left; ends within 15 minutes
-	$(CARGO) test --features rehearsal --test chaos -- kills=$(CHAOS_KILLS) between=800 each=10 minutes=15
+	$(CARGO) test --features $(TEST_FEATURES) --test chaos -- kills=$(CHAOS_KILLS) between=800 each=10 minutes=15

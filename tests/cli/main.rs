@@ -19,6 +19,7 @@ mod stores;
 use std::fs;
 use std::process::Stdio;
 
+use index_rebalancer::planning::RebalancePlan;
 use serde_json::Value;
 
 use bench::{Answer, Bench, copy_case, path};
@@ -385,12 +386,27 @@ fn of_several_runs_the_most_urgent_code_counts_and_the_others_are_done() {
 #[test]
 fn a_replay_that_differs_exits_with_6_and_shows_where() {
     let bench = Bench::new();
-    block_on(doctored_run(&bench.store()));
+    block_on(doctored_run(&bench.store(), |plan| plan.notices.push("doctored".to_owned())));
     let answer = bench.expect(6, &["replay", "last"]);
     assert!(answer.out.contains("notices"), "{}", answer.out);
     let report = bench.json(6, &["replay", "last"]);
     assert_eq!(report["identical"], false);
     assert!(report["first_difference"]["path"].as_str().is_some_and(|path| path.starts_with("notices")), "{report:#}");
+}
+
+/// As plans were stored before they said how far they are from the best.
+#[test]
+fn a_plan_that_does_not_say_how_good_it_is_replays_in_everything_else() {
+    let bench = Bench::new();
+    let before = |plan: &mut RebalancePlan| {
+        plan.multipliers = None;
+        plan.certificate.optimality = None;
+    };
+    block_on(doctored_run(&bench.store(), before));
+    assert_eq!(bench.json(0, &["replay", "last"])["identical"], true);
+    let bench = Bench::new();
+    block_on(doctored_run(&bench.store(), |plan| plan.multipliers = None));
+    assert_eq!(bench.json(6, &["replay", "last"])["first_difference"]["path"], "multipliers");
 }
 
 #[test]

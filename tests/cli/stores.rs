@@ -176,11 +176,11 @@ fn first_occasion(case: &Path) -> (Case, AccountId, RunIdentity) {
 }
 
 /// A committed run whose plan says something that its input does not lead to.
-pub(crate) async fn doctored_run(path: &Path) {
+pub(crate) async fn doctored_run(path: &Path, doctor: impl Fn(&mut RebalancePlan)) {
     let stage = Stage::open(path, &blue_chip_folder()).await;
     let plan = |input: &PlanningInput| {
         planning::plan(input).map(|mut plan| {
-            plan.notices.push("doctored".to_owned());
+            doctor(&mut plan);
             plan
         })
     };

@@ -24,11 +24,21 @@ pub(in crate::cli) async fn replay(asked: &Replay, path: &StorePath, output: &Ou
         Failure::new(ErrorKind::ReplayMismatch, format!("the stored input makes no plan any more: {error}"), "")
     })?;
     drop(progress);
+    let recomputed = as_far_as(stored, recomputed);
     let stored_digest = record.plan_digest.clone().unwrap_or_else(|| digest_of(stored));
     let report = compare(stored, stored_digest, &recomputed)?;
     let code = if report.identical { 0 } else { ErrorKind::ReplayMismatch.exit_code() };
     output.say(&Document::Replay(report.clone()), |canvas| text::replay(&report, canvas))?;
     Ok(code)
+}
+
+/// A plan that was stored before plans said how far they are from the best is compared in everything else.
+fn as_far_as(stored: &RebalancePlan, mut recomputed: RebalancePlan) -> RebalancePlan {
+    if stored.multipliers.is_none() && stored.certificate.optimality.is_none() {
+        recomputed.multipliers = None;
+        recomputed.certificate.optimality = None;
+    }
+    recomputed
 }
 
 /// `stored_digest` is of the bytes in the store, whatever this program makes of them.
