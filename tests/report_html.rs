@@ -315,7 +315,7 @@ fn the_distance_from_the_best_and_the_prices_of_limits_are_told() {
     });
     let page = run_page(&report, None);
     assert!(page.contains("At most 1.2 bp from the best possible within these limits as they gave way"), "{page}");
-    assert_eq!(column(&page, "shadow-prices-table", "A point more"), ["0.8", "0.25"]);
+    assert_eq!(column(&page, "shadow-prices-table", "A point more room"), ["0.8", "0.25"]);
     assert!(page.contains("not possible"), "the cap cannot be tighter");
     assert!(page.contains("is worth 7.25 bp by itself; it takes 7.00 bp of turnover"), "{page}");
 }

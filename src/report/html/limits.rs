@@ -124,8 +124,8 @@ fn checks(checks: &[Check]) -> Markup {
 fn shadow_prices(prices: &[ShadowPriceReport]) -> Markup {
     let mut table = Table::new(
         "shadow-prices-table",
-        "What a point more or less of a limit would be worth, in basis points of value",
-        [Column::name("Limit"), Column::number("A point more"), Column::number("A point less")],
+        "What a point more or less room in a limit would be worth at the margin, in basis points of value",
+        [Column::name("Limit"), Column::number("A point more room"), Column::number("A point less")],
     );
     for price in prices {
         table.row([

@@ -38,10 +38,13 @@ pub fn optimality(proved: &OptimalityReport) -> String {
 pub fn shadow_price(price: &ShadowPriceReport) -> String {
     let limit = &price.limit;
     let tighter = match price.tighter_bp {
-        None => "and there is no less of it".to_owned(),
+        None => "and there can be no less".to_owned(),
         Some(less) => format!("a point less would cost {}", number::marginal(less)),
     };
-    format!("A point more of {limit} would be worth {}, {tighter}", number::marginal(price.looser_bp))
+    format!(
+        "At the margin, a point more room in {limit} would be worth {}, {tighter}",
+        number::marginal(price.looser_bp)
+    )
 }
 
 /// What a little more of an asset would do, in one sentence.
@@ -118,9 +121,9 @@ mod tests {
     #[test]
     fn a_price_has_two_sides() {
         let price = |tighter_bp| ShadowPriceReport { limit: "turnover".to_owned(), looser_bp: bp("0.8"), tighter_bp };
-        let said = "A point more of turnover would be worth 0.80 bp, ";
+        let said = "At the margin, a point more room in turnover would be worth 0.80 bp, ";
         assert_eq!(shadow_price(&price(Some(bp("1.1")))), format!("{said}a point less would cost 1.10 bp"));
-        assert_eq!(shadow_price(&price(None)), format!("{said}and there is no less of it"));
+        assert_eq!(shadow_price(&price(None)), format!("{said}and there can be no less"));
     }
 
     #[test]
