@@ -7,6 +7,7 @@
 //! | `OrdersUnknown`, `OrdersRejected` | count | orders of the run at which a person must look, or which the venue refused |
 //! | `Turnover` | none | half of buys plus sells, as a fraction of net asset value |
 //! | `SolveMilliseconds` | milliseconds | planning, verification included |
+//! | `OptimalityGapBp` | none | at most so far from the best possible, in basis points of net asset value |
 //! | `OldestGradeAgeHours` | none | at planning, of the grades that the plan's constituents have |
 //! | `EventsRefused` | count | events that started nothing; without a portfolio |
 //!
@@ -108,6 +109,9 @@ pub fn of_run(
         metrics.milliseconds("SolveMilliseconds", milliseconds);
         if let Some(hours) = planned.and_then(|(plan, input)| oldest_grade_age_hours(plan, input)) {
             metrics.decimal("OldestGradeAgeHours", hours);
+        }
+        if let Some(optimality) = planned.and_then(|(plan, _)| plan.certificate.optimality.as_ref()) {
+            metrics.decimal("OptimalityGapBp", optimality.gap_bp.get());
         }
     }
     metrics

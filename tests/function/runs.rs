@@ -56,6 +56,9 @@ async fn orders_stand_in_the_table_key_for_key_as_the_terminal_plans_them() {
     assert_eq!(sandbox.metric("SolveMilliseconds").len(), 1);
     let age = sandbox.metric("OldestGradeAgeHours");
     assert!(age.len() == 1 && age[0].to_string().starts_with("48"), "{age:?}");
+    let proved = plan.certificate.optimality.as_ref().expect("a plan with a program says how far it is from the best");
+    let gap = sandbox.metric("OptimalityGapBp");
+    assert_eq!(gap.iter().map(Value::to_string).collect::<Vec<_>>(), [proved.gap_bp.get().normalize().to_string()]);
     let lines = sandbox.log();
     let told = lines.iter().find(|line| line["message"] == "run").expect("a line about the run");
     assert_eq!(told["run_id"], run["run"]["run_id"]);
