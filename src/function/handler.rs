@@ -28,7 +28,7 @@ use crate::model::{AccountId, Trigger};
 use crate::planning::idempotency::run_id;
 use crate::ports::store::RunItem;
 use crate::ports::{Clock, RunState, RunStore as _, Venue};
-use crate::preparation::event::{self, Event, Mode, RunEvent};
+use crate::preparation::event::{self, AbortEvent, Event, Mode, RunEvent};
 use crate::preparation::{BadInput, PreparationError};
 use crate::report::document::{Document, ErrorKind, RunEntry};
 use crate::report::handling::HandledRun;
@@ -109,6 +109,7 @@ impl Function {
         let answer = match event::parse(payload, &self.configuration.origin, self.clock.now()) {
             Err(refused) => self.refuse_event(refused),
             Ok(Event::Recover) => self.recover(invocation).await,
+            Ok(Event::Abort(asked)) => self.abort(asked, invocation).await,
             Ok(Event::Run(event)) => Box::pin(self.run(&event, invocation)).await,
         };
         log_answer(&answer, invocation);
@@ -306,7 +307,7 @@ impl Function {
                     .write();
                 break;
             }
-            match self.take_up(run_id, &settings, invocation).await {
+            match self.take_up(run_id, &Act::Recover, &settings, invocation).await {
                 Ok(Some(run)) => handled.push(run),
                 Ok(None) => {}
                 Err(failure) => {
@@ -318,10 +319,31 @@ impl Function {
         Ok(Document::HandledRuns { runs: handled })
     }
 
+    /// A person's word on one run: what was not sent never will be, and what was is settled first.
+    async fn abort(&self, asked: AbortEvent, invocation: &Invocation) -> Answer {
+        let AbortEvent { run, by, reason } = asked;
+        let unknown = |problem: &str| {
+            let problem = format!("event: run {run}: {problem}");
+            of_failure(Failure::bad_input(problem, "send the whole id, as `rebalance show RUN` prints it"))
+        };
+        match self.clients.store.load_run(run).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return unknown("there is no such run in this function's table"),
+            Err(error) => return of_failure(error.into()),
+        }
+        let act = Act::Abort { operator: by.to_string(), reason };
+        match self.take_up(run, &act, &self.settings(invocation), invocation).await {
+            Ok(Some(handled)) => Ok(Document::HandledRuns { runs: vec![handled] }),
+            Ok(None) => unknown("it is of another environment than this function"),
+            Err(failure) => of_failure(failure),
+        }
+    }
+
     /// `None`: it is of another environment, and another function's to take up.
     async fn take_up(
         &self,
         run_id: Uuid,
+        act: &Act,
         settings: &Settings,
         invocation: &Invocation,
     ) -> Result<Option<HandledRun>, Failure> {
@@ -335,13 +357,13 @@ impl Function {
             VenueMode::Outbox => {
                 let venue = Outbox::new(before.identity.venue.clone(), store, clock);
                 let ports = Ports { store, venue: &venue, clock, settings };
-                handling::take_up(&ports, &before, &Act::Recover, notifier).await
+                handling::take_up(&ports, &before, act, notifier).await
             }
             VenueMode::Paper => {
                 let input = paper::stored_input(store, run_id).await?;
                 let venue = paper::venue_of_run(store, clock, &before, paper::book_of(input.as_ref(), None));
                 let ports = Ports { store, venue: &venue, clock, settings };
-                handling::take_up(&ports, &before, &Act::Recover, notifier).await
+                handling::take_up(&ports, &before, act, notifier).await
             }
         };
         log_warnings(told, invocation);

@@ -1,6 +1,6 @@
 //! What may start a run, and the refusal of everything else before anything is claimed.
 //!
-//! Three payloads are accepted:
+//! Four payloads are accepted:
 //!
 //! * **Ours**, which a person sends by hand, EventBridge Scheduler sends as the schedule's input, and an EventBridge
 //!   rule sends through an input transformer:
@@ -16,13 +16,16 @@
 //!   `portfolio`, `mode` and the optional fields; the time is the envelope's. A rule without an input transformer sends
 //!   an empty `detail`, which names no portfolio and is refused.
 //! * **Recovery**: `{"schema": 1, "mode": "recover"}`.
+//! * **A person's word on a run that is stuck**:
+//!   `{"schema": 1, "mode": "abort", "run": "…", "by": "alice", "reason": "…"}`, with the run's whole id.
 //!
-//! The [JSON Schema](super::event_schema) of all three is printed by `rebalance schema event`.
+//! The [JSON Schema](super::event_schema) of all of them is printed by `rebalance schema event`.
 //!
 //! Times are normalised to UTC; that nominal time is the run's identity, and redeliveries repeat it.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::BadInput;
 use super::json::{self, Json, Node};
@@ -64,7 +67,21 @@ pub enum Event {
     Run(RunEvent),
     /// Settle what earlier runs left, plan nothing.
     Recover,
+    Abort(AbortEvent),
 }
+
+/// A person stops a stored run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AbortEvent {
+    pub run: Uuid,
+    /// Who says so; stands in the log.
+    pub by: PortfolioId,
+    /// Stands in the log as well: 1 to [`MAX_REASON`] characters, none of them a control character.
+    pub reason: String,
+}
+
+/// Characters of a person's reason.
+pub const MAX_REASON: usize = 500;
 
 /// One run of one portfolio.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,7 +148,7 @@ impl RunEvent {
 /// Reads a payload.
 ///
 /// # Errors
-/// When it is not one of the three, is for another account or region, or lies in the future of `now`.
+/// When it is none of these, is for another account or region, or lies in the future of `now`.
 pub fn parse(bytes: &[u8], origin: &Origin, now: Timestamp) -> Result<Event, BadInput> {
     let json = json::parse("event", bytes, MAX_EVENT_SIZE)?;
     let root = Node::root("event", &json);
@@ -166,6 +183,9 @@ fn refuse_future(scheduled: Timestamp, now: Timestamp) -> Result<(), BadInput> {
 }
 
 fn from_ours(root: &Node<'_>, origin: &Origin) -> Result<Event, BadInput> {
+    if root.optional("mode")?.is_some_and(|mode| *mode.json() == Json::Text("abort".to_owned())) {
+        return abort(root);
+    }
     root.only(OUR_FIELDS)?;
     check_schema(root)?;
     if let Some(arn) = root.optional("schedule_arn")? {
@@ -189,6 +209,30 @@ fn from_ours(root: &Node<'_>, origin: &Origin) -> Result<Event, BadInput> {
     };
     run(root, trigger)
 }
+
+fn abort(root: &Node<'_>) -> Result<Event, BadInput> {
+    root.only(&["schema", "mode", "run", "by", "reason"])?;
+    check_schema(root)?;
+    let run = root.required("run")?;
+    let id = run.text()?;
+    let is_written_out = id.len() == HYPHENATED && id.bytes().all(|byte| !byte.is_ascii_uppercase());
+    let parsed = Uuid::parse_str(id).ok().filter(|_| is_written_out);
+    let reason = root.required("reason")?;
+    let text = reason.text()?;
+    if text.trim().is_empty() || text.chars().count() > MAX_REASON || text.chars().any(char::is_control) {
+        let problem = format!("not 1 to {MAX_REASON} printable characters");
+        return Err(reason.bad(problem, "say in one line why the run is to end"));
+    }
+    Ok(Event::Abort(AbortEvent {
+        run: parsed
+            .ok_or_else(|| run.bad("not the id of a run", "send the whole id, as `rebalance show RUN` prints it"))?,
+        by: root.required("by")?.id()?,
+        reason: text.to_owned(),
+    }))
+}
+
+/// Characters of an id with its hyphens.
+const HYPHENATED: usize = 36;
 
 fn from_envelope(root: &Node<'_>, origin: &Origin) -> Result<Event, BadInput> {
     let (kind, source) = (root.required("detail-type")?, root.required("source")?);
@@ -262,7 +306,7 @@ fn mode_text<'a>(node: &Node<'a>) -> Result<&'a str, BadInput> {
     let mode = node.required("mode")?;
     match mode.text()? {
         text @ ("live" | "dry-run" | "propose" | "recover") => Ok(text),
-        _ => Err(mode.bad("unknown mode", "send \"live\", \"dry-run\", \"propose\" or \"recover\"")),
+        _ => Err(mode.bad("unknown mode", "send \"live\", \"dry-run\", \"propose\", \"recover\" or \"abort\"")),
     }
 }
 

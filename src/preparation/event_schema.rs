@@ -6,13 +6,15 @@
 
 use serde_json::{Map, Value, json};
 
-/// The JSON Schema (2020-12) of the three payloads.
+use super::event::MAX_REASON;
+
+/// The JSON Schema (2020-12) of all payloads.
 #[must_use]
 pub fn schema() -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "What may start a run",
-        "oneOf": [run(), recovery(), envelope()],
+        "oneOf": [run(), recovery(), abort(), envelope()],
         "$defs": {
             "id": {
                 "description": "1 to 64 characters; begins with a letter or digit",
@@ -122,6 +124,27 @@ fn recovery() -> Value {
     json!({
         "description": "Finish what earlier runs left",
         "type": "object", "additionalProperties": false, "properties": fields, "required": ["schema", "mode"]
+    })
+}
+
+fn abort() -> Value {
+    json!({
+        "description": "A person stops a run that is stuck",
+        "type": "object", "additionalProperties": false,
+        "properties": {
+            "schema": { "const": 1 },
+            "mode": { "const": "abort" },
+            "run": {
+                "description": "The run's whole id", "type": "string",
+                "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+            },
+            "by": { "$ref": "#/$defs/id" },
+            "reason": {
+                "description": "One line for the log", "type": "string", "maxLength": MAX_REASON,
+                "pattern": "^[^\\p{Cc}]*[^\\p{Cc}\\s][^\\p{Cc}]*$"
+            }
+        },
+        "required": ["schema", "mode", "run", "by", "reason"]
     })
 }
 

@@ -94,6 +94,30 @@ async fn recovery_carries_a_run_to_its_end_as_executors_fill_it() {
     check_allowed(&stage.table.permissions());
 }
 
+/// A person stops a run whose orders stand in the outbox: what nobody has taken ends unexecuted, and the account is free.
+#[tokio::test]
+async fn a_person_stops_a_run_and_is_told_of_one_that_is_not_there() {
+    let stage = Stage::blue_chip().await;
+    let sandbox = stage.sandbox().start();
+    let abort = |run: &str| {
+        json!({ "schema": 1, "mode": "abort", "run": run, "by": "alice", "reason": "wrong policy" }).to_string()
+    };
+    let before = stage.table.items().await;
+    let refusal = sandbox.invoke(abort("76b1c65c-2767-5099-9c4d-fa0b9554229c")).refusal();
+    assert!(refusal.contains("there is no such run") && refusal.contains("whole id"), "{refusal}");
+    assert_eq!(stage.table.items().await, before);
+    let run = stage.scheduled_run();
+    let _ = sandbox.invoke(stage.scheduled("live")).run();
+    let handled = sandbox.invoke(abort(&run.to_string())).document();
+    assert_eq!(handled["schema"], "rebalance/handled-runs/1", "{handled}");
+    let record = stage.record(run).await;
+    assert!(record.reason.contains("alice") && record.reason.contains("wrong policy"), "{}", record.reason);
+    assert!(record.orders.iter().all(|order| order.state != OrderState::Planned), "{:?}", record.orders);
+    let buys = record.orders.iter().filter(|order| order.state == OrderState::Skipped).count();
+    assert!(buys > 0, "no buy leaves any more: {:?}", record.orders);
+    check_allowed(&stage.table.permissions());
+}
+
 #[tokio::test]
 async fn the_same_event_twice_at_once_and_later_is_one_set_of_orders() {
     let stage = Stage::blue_chip().await;

@@ -72,6 +72,8 @@ fn what_the_schema_takes_the_parser_takes() {
             &json!({ "scheduled_time": time, "schedule_arn": "arn:aws:scheduler:us-east-1:123456789012:schedule/default/x" }),
         ),
         json!({ "schema": 1, "mode": "recover", "scheduled_time": time, "attempt_number": "1" }),
+        json!({ "schema": 1, "mode": "abort", "run": "76b1c65c-2767-5099-9c4d-fa0b9554229c", "by": "alice",
+                "reason": "Börse außer Betrieb" }),
         envelope(json!({ "schema": 1, "portfolio": "blue-chip", "mode": "live" })),
         envelope(json!({ "schema": 1, "mode": "recover" })),
     ];

@@ -1,7 +1,7 @@
 //! Events that are accepted, and what they mean. Refusals are in the table of bad inputs.
 
 use index_rebalancer::model::{Environment, Flow, Money, Trigger};
-use index_rebalancer::preparation::event::{self, Event, Mode, Origin, PlanApproval, RunEvent};
+use index_rebalancer::preparation::event::{self, AbortEvent, Event, Mode, Origin, PlanApproval, RunEvent};
 use jiff::Timestamp;
 
 pub(crate) fn now() -> Timestamp {
@@ -82,6 +82,18 @@ fn a_rules_envelope_with_a_detail_of_ours() {
 fn recovery_names_no_portfolio() {
     let parsed = event::parse(br#"{"schema": 1, "mode": "recover"}"#, &origin(), now());
     assert_eq!(parsed, Ok(Event::Recover));
+}
+
+#[test]
+fn a_person_names_the_run_that_is_to_end() {
+    let event = br#"{"schema": 1, "mode": "abort", "run": "76b1c65c-2767-5099-9c4d-fa0b9554229c", "by": "alice",
+                     "reason": "wrong policy"}"#;
+    let abort = AbortEvent {
+        run: uuid::Uuid::from_u128(0x76b1_c65c_2767_5099_9c4d_fa0b_9554_229c),
+        by: "alice".parse().expect("a name"),
+        reason: "wrong policy".to_owned(),
+    };
+    assert_eq!(event::parse(event, &origin(), now()), Ok(Event::Abort(abort)));
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use index_rebalancer::model::{Environment, Flow, Trigger};
 use index_rebalancer::preparation::BadInput;
-use index_rebalancer::preparation::event::{Event, MAX_EVENT_SIZE, Mode, Origin, RunEvent, check_window, parse};
+use index_rebalancer::preparation::event::{
+    AbortEvent, Event, MAX_EVENT_SIZE, Mode, Origin, RunEvent, check_window, parse,
+};
 use index_rebalancer::preparation::json::{self, Json};
 use jiff::{SignedDuration, Timestamp};
 
@@ -81,6 +83,9 @@ fn normal_form(event: &Event) -> String {
     let mut fields = vec![("schema", Json::Number("1".to_owned()))];
     match event {
         Event::Recover => fields.push(("mode", text(&"recover"))),
+        Event::Abort(AbortEvent { run, by, reason }) => {
+            fields.extend([("mode", text(&"abort")), ("run", text(run)), ("by", text(by)), ("reason", text(reason))]);
+        }
         Event::Run(RunEvent { portfolio, venue_account, trigger, mode, approval, flow }) => {
             let mode: &dyn ToString = match mode {
                 Mode::Live => &"live",

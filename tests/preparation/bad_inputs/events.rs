@@ -37,6 +37,12 @@ pub(super) fn rows() -> Vec<Row> {
         )
     };
     let detail = r#"{"schema": 1, "portfolio": "blue-chip", "mode": "live"}"#;
+    let abort = |more: &str| {
+        format!(
+            r#"{{"schema": 1, "mode": "abort", "run": "76b1c65c-2767-5099-9c4d-fa0b9554229c", "by": "alice",
+                "reason": "wrong policy"{more}}}"#
+        )
+    };
     let arn = |arn: &str| ours("schedule_arn", Some(&format!("\"{arn}\"")));
     let id = |id: &str| ours("portfolio", Some(&format!("\"{id}\"")));
     vec![
@@ -233,6 +239,14 @@ pub(super) fn rows() -> Vec<Row> {
             arn("arn:aws:events:us-east-1:123456789012:rule/x"),
             &["schedule_arn", "not the ARN of a schedule"],
         ),
+        event("unknown field", abort(r#", "portfolio": "blue-chip""#), &["portfolio", "the field is unknown"]),
+        event("unknown field", abort("").replace("\"run\"", "\"runs\""), &["runs", "the field is unknown"]),
+        event("unknown mode", abort("").replace("wrong policy", "  "), &["reason", "1 to 500", "one line"]),
+        event("unknown mode", abort("").replace("wrong policy", "a\\nb"), &["reason", "printable"]),
+        event("unknown mode", abort("").replace("wrong policy", &"x".repeat(501)), &["reason", "1 to 500"]),
+        event("unknown mode", abort("").replace("alice", ""), &["by"]),
+        event("unknown mode", abort("").replace("-fa0b9554229c", ""), &["run = ", "not the id", "whole id"]),
+        event("unknown mode", abort("").replace("76b1", "76B1"), &["run = ", "not the id"]),
         event("unknown mode", ours("mode", Some("\"LIVE\"")), &["mode = \"LIVE\"", "unknown mode", "dry-run"]),
         event(
             "unknown mode",
