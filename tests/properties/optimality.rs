@@ -48,8 +48,12 @@ fn a_plan_without_relaxations_is_as_good_as_an_oracle_finds() {
     });
 }
 
-/// What the oracle finds within the plan's limits, given way as far as the plan states.
+/// What the oracle finds within the plan's limits, given way as far as the plan states; nothing where it is not sure.
 fn best(oracle: &Oracle<'_>, plan: &RebalancePlan) -> Option<f64> {
+    let prices = plan.multipliers.iter().flatten().map(|multiplier| float(multiplier.price.get()));
+    if prices.sum::<f64>() * KEPT_TO > AGREEMENT {
+        return None;
+    }
     let given = |limit: &Limit| {
         let found = plan.relaxations.iter().find(|relaxation| relaxation.limit == limit.name);
         Room::Fixed(found.map_or(0.0, |relaxation| float(relaxation.amount.get())))
@@ -59,6 +63,11 @@ fn best(oracle: &Oracle<'_>, plan: &RebalancePlan) -> Option<f64> {
         Answer::Infeasible | Answer::Unknown => None,
     }
 }
+
+/// How far the oracle may pass a limit, which it is asked to keep to 1e-9 at worst: by duality that is worth so much of
+/// the objective for each unit of the limit's price. Where limits that gave way leave each other no room, prices are in
+/// the thousands, and then no figure is sure.
+const KEPT_TO: f64 = 1e-9;
 
 /// The certificate states the plan's worth, and a bound that no portfolio passes and that the best one reaches.
 #[test]
