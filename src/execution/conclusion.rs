@@ -25,7 +25,7 @@ pub(super) async fn abort_unplanned<S: RunStore, V: Venue, C: Clock>(
     abort_unplanned_by(ports, run, reason, None).await
 }
 
-/// The same on a person's word.
+/// The same on a person's word. What stopped the run first stays its reason.
 pub(super) async fn abort_unplanned_by<S: RunStore, V: Venue, C: Clock>(
     ports: &Ports<'_, S, V, C>,
     run: RunItem,
@@ -34,7 +34,7 @@ pub(super) async fn abort_unplanned_by<S: RunStore, V: Venue, C: Clock>(
 ) -> Result<RunItem, ExecutionError> {
     let aborted = RunItem {
         state: run_transition(run.state, RunState::Aborted, 0)?,
-        reason,
+        reason: if run.reason.is_empty() { reason } else { run.reason.clone() },
         updated_at: ports.clock.now(),
         expires_at_s: Some(request::purge_time(ports.clock.now(), ports.settings)),
         ..run.clone()
