@@ -9,14 +9,13 @@ use super::clients::Clients;
 use super::configuration::TokenMetricsAccess;
 use super::log::{self, Level};
 use crate::adapters::files::Case;
-use crate::adapters::files::token_metrics::Endpoint;
-use crate::adapters::snapshots::{GradeFile, store_grades};
+use crate::adapters::snapshots::{GradeFile, kind_of, store_grades};
 use crate::adapters::token_metrics::Tokens;
 use crate::application::failure::Failure;
 use crate::application::grades::{query, set_name, sources, wanted};
 use crate::model::Trigger;
 use crate::ports::Clock;
-use crate::ports::snapshot::{SnapshotKind, SnapshotStore as _};
+use crate::ports::snapshot::SnapshotStore as _;
 use crate::preparation::time::day_of;
 
 /// For so long the grades of a run by hand, which has no time of its own, are taken for its own.
@@ -66,12 +65,4 @@ pub async fn renew<C: Clock>(
             .write();
     }
     Ok(())
-}
-
-const fn kind_of(endpoint: Endpoint) -> SnapshotKind {
-    match endpoint {
-        Endpoint::TraderGrades => SnapshotKind::TraderGrades,
-        Endpoint::InvestorGrades => SnapshotKind::InvestorGrades,
-        Endpoint::TradingSignals => SnapshotKind::TradingSignals,
-    }
 }

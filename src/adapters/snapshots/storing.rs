@@ -100,11 +100,7 @@ where
     S: RunStore + SnapshotStore,
 {
     let GradeFile { endpoint, at, file, bytes } = grades;
-    let kind = match endpoint {
-        Endpoint::TraderGrades => SnapshotKind::TraderGrades,
-        Endpoint::InvestorGrades => SnapshotKind::InvestorGrades,
-        Endpoint::TradingSignals => SnapshotKind::TradingSignals,
-    };
+    let kind = kind_of(endpoint);
     let candidate = candidate(kind, at, file, bytes.to_vec())?;
     for _ in 0..ATTEMPTS {
         let stored = store.list_snapshots(portfolio, Some(kind)).await?;
@@ -206,4 +202,14 @@ where
 fn contended(portfolio: &PortfolioId) -> StoreError {
     let cause = format!("others loaded portfolio {portfolio} at the same time, again and again");
     StoreError::Unavailable { step: "storing snapshots", cause }
+}
+
+/// Under which kind a set of grades or signals is stored.
+#[must_use]
+pub const fn kind_of(endpoint: Endpoint) -> SnapshotKind {
+    match endpoint {
+        Endpoint::TraderGrades => SnapshotKind::TraderGrades,
+        Endpoint::InvestorGrades => SnapshotKind::InvestorGrades,
+        Endpoint::TradingSignals => SnapshotKind::TradingSignals,
+    }
 }
