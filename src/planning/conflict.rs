@@ -8,7 +8,8 @@ use super::constraints::RowKind;
 use super::error::{Conflict, PlanError, Repair};
 use super::portfolio::{Line, max_weight};
 use super::program::{Bounds, Program, without_reward};
-use super::solver::{AtMostRow, BoxedColumn, Verdict, maximise};
+use super::sifting::maximise;
+use super::solver::{AtMostRow, BoxedColumn, Verdict};
 
 impl Program<'_> {
     /// A minimal set of limits that cannot all be met (deletion filter), and what would mend it.

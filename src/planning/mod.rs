@@ -16,6 +16,7 @@ mod drift_band;
 mod dual;
 mod error;
 mod explanation;
+mod few_rows;
 mod optimality;
 mod portfolio;
 mod program;
@@ -23,12 +24,15 @@ pub(crate) mod reference_weights;
 mod regime;
 mod rounding;
 mod shadow_prices;
+mod sifting;
 mod slacks;
 mod solver;
 mod tracking;
 pub(crate) mod universe;
 pub(crate) mod valuation;
 
+#[cfg(test)]
+mod drawn;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]

@@ -9,9 +9,6 @@ use super::plan::IDLE_CASH;
 use super::program::{Allocation, Bounds, Column, Program, boxes};
 use super::solver::{AtMostRow, BoxedColumn};
 
-/// A plan is stated to a tenth of a basis point; a millionth is close enough.
-const CLOSE_ENOUGH: Decimal = Decimal::from_parts(1, 0, 0, false, 10);
-
 /// The program with exact bounds, and a solution to start from.
 #[derive(Debug)]
 pub(crate) struct Exact {
@@ -56,7 +53,8 @@ impl Program<'_> {
     /// Multipliers of the rows over several lines, by name, that prove how far a plan is from the best; `first` is the
     /// solution of the program before anything was rounded or dropped.
     pub(crate) fn multipliers(&self, first: &Allocation, shortfalls: &[Decimal]) -> Vec<(String, Decimal)> {
-        let prices = self.exact(first, shortfalls).dual().search(CLOSE_ENOUGH).by_row;
+        // None at all bound too, only not closely.
+        let prices = self.exact(first, shortfalls).dual().search().unwrap_or_default();
         // A row over a single line is the end of that line's trade.
         let limits = self.limits.rows.iter().zip(&prices).filter(|(row, _)| !matches!(row.kind, RowKind::MaxWeight(_)));
         let mut named: Vec<(String, Decimal)> = limits.map(|(row, price)| (row.name.clone(), *price)).collect();

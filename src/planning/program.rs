@@ -24,8 +24,9 @@ use super::error::PlanError;
 use super::plan::Role;
 use super::portfolio::{Line, Portfolio};
 use super::rounding::Trade;
+use super::sifting::maximise;
 use super::slacks::Slacks;
-use super::solver::{AtMostRow, BoxedColumn, Verdict, maximise};
+use super::solver::{AtMostRow, BoxedColumn, Verdict};
 use super::tracking::Track;
 
 const HALF: Decimal = Decimal::from_parts(5, 0, 0, false, 1);

@@ -16,6 +16,7 @@ use crate::model::{AssetId, BasisPoints, Decimal, PlanningInput, Side};
 use super::constraints::LimitRow;
 use super::dual::Dual;
 use super::error::PlanError;
+use super::few_rows::Ending;
 use super::optimality::Exact;
 use super::plan::RebalancePlan;
 use super::portfolio::Line;
@@ -24,13 +25,6 @@ use super::survey;
 
 /// A thousandth of a point of weight.
 const STEP: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
-
-/// How close the searches come, in net asset value: prices are right to 1e-7, a hundred-thousandth of a basis point per
-/// point.
-const CLOSE_ENOUGH: Decimal = Decimal::from_parts(1, 0, 0, false, 12);
-
-/// A multiplier of this size has no end: the limit cannot be any tighter.
-const ENDLESS: Decimal = Decimal::from_parts(100_000, 0, 0, false, 0);
 
 /// A multiplier as basis points of net asset value per point, a hundredth of it.
 const PER_POINT: Decimal = Decimal::ONE_HUNDRED;
@@ -82,8 +76,8 @@ pub fn at_the_margin(input: &PlanningInput, plan: &RebalancePlan) -> Result<AtTh
     let survey = survey(input)?;
     let program = Program::formulate(input, &survey.portfolio, &survey.limits, survey.changes);
     let exact = program.exact(&traded(&program, plan), &[]);
-    let dual = exact.dual();
-    let prices = dual.clone().search(CLOSE_ENOUGH).by_row;
+    let mut dual = exact.dual();
+    let prices = dual.search().unwrap_or_default();
     let limits = limits(&program, &dual, &prices);
     let margin = |(index, line): (usize, &Line<'_>)| {
         Some((line.asset.clone(), margin(&program, &exact, &prices, index, line, plan)?))
@@ -109,14 +103,16 @@ fn traded(program: &Program<'_>, plan: &RebalancePlan) -> Allocation {
 }
 
 fn limits(program: &Program<'_>, dual: &Dual, prices: &[Decimal]) -> Vec<ShadowPrice> {
-    let slope = |index: usize, by: Decimal| {
-        let moved = dual.clone().moved(index, by).search(CLOSE_ENOUGH).by_row;
-        moved.get(index).copied().unwrap_or_default()
+    // The slope on the side that the bound is moved to; none where nothing is left there.
+    let slope = |index: usize, by: Decimal| match dual.moved(index, by).search() {
+        Ok(moved) => Some(moved.get(index).copied()),
+        Err(Ending::Infeasible) => Some(None),
+        Err(_) => None,
     };
     let stated = |(index, (row, price)): (usize, (&LimitRow, &Decimal))| {
-        let tighter = slope(index, -STEP);
-        let looser = if price.is_zero() { Decimal::ZERO } else { slope(index, STEP).min(tighter) };
-        let tighter = (tighter < ENDLESS).then_some(tighter);
+        let tighter = slope(index, -STEP)?;
+        let looser = if price.is_zero() { Decimal::ZERO } else { slope(index, STEP)?? };
+        let looser = tighter.map_or(looser, |tighter| looser.min(tighter));
         let (looser_bp, tighter_bp) = (per_point(looser)?, tighter.map(per_point));
         let free = looser_bp.is_zero() && tighter_bp == Some(Some(BasisPoints::ZERO));
         (!free).then(|| ShadowPrice { limit: row.name.clone(), looser_bp, tighter_bp: tighter_bp.flatten() })

@@ -156,7 +156,7 @@ fn constraint(row: &AtMostRow, handles: &[Variable]) -> Result<Constraint, Solve
 /// with 128-bit divisions, which would cost more than the simplex method does. Always finite: a mantissa is below 2^96.
 #[expect(clippy::float_arithmetic, reason = "the seam to the solver; the result is re-verified in Decimal")]
 #[expect(clippy::cast_precision_loss, reason = "a float is what is wanted")]
-fn float(value: Decimal) -> f64 {
+pub(super) fn float(value: Decimal) -> f64 {
     value.mantissa() as f64 / 10_f64.powi(value.scale().cast_signed())
 }
 
