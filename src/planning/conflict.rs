@@ -1,13 +1,11 @@
 //! Hard limits that cannot all be met: which, and the least change that would mend it.
 
-use rust_decimal::RoundingStrategy;
-
 use crate::model::Decimal;
 
-use super::constraints::RowKind;
+use super::constraints::{LimitRow, RowKind};
 use super::error::{Conflict, PlanError, Repair};
 use super::portfolio::{Line, max_weight};
-use super::program::{Bounds, Program, without_reward};
+use super::program::{Bounds, Program, RELAXATION_NOISE, without_reward};
 use super::sifting::maximise;
 use super::solver::{AtMostRow, BoxedColumn, Verdict};
 
@@ -33,51 +31,63 @@ impl Program<'_> {
                 kept = without;
             }
         }
+        // Every limit counts, not this set alone: there may be another set that conflicts.
+        let every: Vec<usize> = (0..furthest.len()).collect();
+        let stated = |moves: Vec<(usize, Decimal)>| -> Vec<Repair> {
+            let stated = |(index, by): (usize, Decimal)| {
+                let limit = self.limits.rows.get(index)?;
+                Some(self.repair(limit, limit.most_relaxation() + by))
+            };
+            moves.into_iter().filter_map(stated).collect()
+        };
         let mut repairs = Vec::new();
         for index in &kept {
-            let others: Vec<usize> = kept.iter().copied().filter(|other| other != index).collect();
-            repairs.extend(self.repair(*index, &all, &furthest, subset(&others))?);
+            repairs.extend(self.least_moves(&all, &furthest, &[*index])?.map(stated).unwrap_or_default());
         }
+        let together = if repairs.is_empty() { self.least_moves(&all, &furthest, &every)? } else { None };
+        let together = together.map(stated).unwrap_or_default();
         let limits = kept.iter().filter_map(|index| self.limits.rows.get(*index));
         let mut names: Vec<String> = limits.map(|row| row.name.clone()).collect();
         names.extend(self.boxes_at_fault(&kept));
-        Ok(Conflict { limits: names, repairs })
+        Ok(Conflict { limits: names, repairs, together })
     }
 
-    /// The least by which moving this row alone would end the conflict.
-    fn repair(
+    /// The least by which these rows must move, all together, so that every row can be met, by index; nothing where no such
+    /// move would do. What columns are worth is not asked.
+    pub(super) fn least_moves(
         &self,
-        index: usize,
         columns: &[BoxedColumn],
-        furthest: &[AtMostRow],
-        mut others: Vec<AtMostRow>,
-    ) -> Result<Option<Repair>, PlanError> {
-        let (Some(limit), Some(row)) = (self.limits.rows.get(index), furthest.get(index)) else { return Ok(None) };
-        if matches!(limit.kind, RowKind::Budget | RowKind::CashAtLimitPrices { .. }) {
-            return Ok(None);
+        rows: &[AtMostRow],
+        movable: &[usize],
+    ) -> Result<Option<Vec<(usize, Decimal)>>, PlanError> {
+        let unpaid = |column: &BoxedColumn| BoxedColumn { reward: Decimal::ZERO, ..*column };
+        let mut columns: Vec<BoxedColumn> = columns.iter().map(unpaid).collect();
+        let mut rows = rows.to_vec();
+        let mut by_column = Vec::new();
+        for index in movable {
+            let (Some(limit), Some(row)) = (self.limits.rows.get(*index), rows.get_mut(*index)) else { continue };
+            // What there is no money for is no bound that anybody could move.
+            if matches!(limit.kind, RowKind::Budget | RowKind::CashAtLimitPrices { .. }) {
+                continue;
+            }
+            row.terms.push((columns.len(), Decimal::NEGATIVE_ONE));
+            by_column.push((*index, columns.len()));
+            columns.push(BoxedColumn { upper: Decimal::TEN, reward: Decimal::NEGATIVE_ONE });
         }
-        let mut columns = columns.to_vec();
-        let mut row = row.clone();
-        row.terms.push((columns.len(), Decimal::NEGATIVE_ONE));
-        columns.push(BoxedColumn { upper: Decimal::TEN, reward: Decimal::NEGATIVE_ONE });
-        others.push(row);
-        let Verdict::Optimal { objective, .. } = maximise(&columns, &others)? else { return Ok(None) };
-        let lower = matches!(
-            limit.kind,
-            RowKind::CashBuffer | RowKind::CategoryMin(_) | RowKind::StableShare | RowKind::Withdraw
-        );
-        let already = limit.most_relaxation();
-        let by = (already - objective).round_dp_with_strategy(6, RoundingStrategy::AwayFromZero);
-        let to = if lower { limit.bound - by } else { limit.bound + by };
+        let Verdict::Optimal { values, .. } = maximise(&columns, &rows)? else { return Ok(None) };
+        let by = |(index, column): (usize, usize)| Some((index, values.get(column).copied()?));
+        let moves = by_column.into_iter().filter_map(by).filter(|(_, by)| *by > RELAXATION_NOISE);
+        Ok(Some(moves.collect()))
+    }
+
+    /// A bound moved by so much, in the limit's own unit.
+    fn repair(&self, limit: &LimitRow, by: Decimal) -> Repair {
         let unit = match limit.kind {
             RowKind::RunNotional => self.portfolio.net_asset_value.get(),
             _ => Decimal::ONE,
         };
-        Ok(Some(Repair {
-            limit: limit.name.clone(),
-            from: (limit.bound * unit).normalize(),
-            to: (to * unit).normalize(),
-        }))
+        let to = limit.moved(by);
+        Repair { limit: limit.name.clone(), from: (limit.bound * unit).normalize(), to: (to * unit).normalize() }
     }
 
     /// Limits that bound one line's trade are boxes, not rows, but they have names: participation where a cap cannot

@@ -19,6 +19,9 @@ use super::program::Column;
 /// Kept free in every row, so that what the solver calls met is met: a tenth of a millionth of a basis point.
 pub(crate) const SOLVER_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 11);
 
+/// Decimals of a bound that is proposed.
+const MOVE_DECIMALS: u32 = 6;
+
 /// All rows of one run, in a fixed order.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Limits {
@@ -51,6 +54,12 @@ impl LimitRow {
             RowKind::Turnover => most,
             _ => most.min((-self.room).max(Decimal::ZERO)),
         }
+    }
+
+    /// The bound that gives way by so much, in net asset value.
+    pub(crate) fn moved(&self, by: Decimal) -> Decimal {
+        let by = by.round_dp_with_strategy(MOVE_DECIMALS, RoundingStrategy::AwayFromZero);
+        if self.kind.is_lower() { self.bound - by } else { self.bound + by }
     }
 }
 
@@ -106,6 +115,11 @@ impl RowKind {
             Self::MaxWeight(_) => "max_weight".to_owned(),
             Self::MustExit => "must_exit".to_owned(),
         }
+    }
+
+    /// A least amount: room is what there is above the bound.
+    pub(crate) fn is_lower(&self) -> bool {
+        matches!(self, Self::CashBuffer | Self::CategoryMin(_) | Self::StableShare | Self::Withdraw)
     }
 
     /// The coefficient of a column: of one unit of weight traded in this piece.

@@ -39,8 +39,11 @@ pub enum PlanError {
 pub struct Conflict {
     /// A minimal set: without any one of them the rest can be met.
     pub limits: Vec<String>,
-    /// For each of them the smallest change that alone would make all of them meet; absent where none would.
+    /// For each of them the smallest change that alone would make every limit meet; absent where none would.
     pub repairs: Vec<Repair>,
+    /// Where no single change would: the changes that together would, the sum of them the least possible. Empty where no
+    /// bound in the policy can mend it.
+    pub together: Vec<Repair>,
 }
 
 /// Moving this one bound would end a conflict.
@@ -57,9 +60,19 @@ impl std::fmt::Display for Conflict {
         write!(f, "the hard limits cannot all be met: {} conflict", self.limits.join(", "))?;
         for (index, repair) in self.repairs.iter().enumerate() {
             let lead = if index == 0 { "; it would do to move" } else { ", or" };
-            write!(f, "{lead} {} from {} to {}", repair.limit, repair.from, repair.to)?;
+            write!(f, "{lead} {repair}")?;
+        }
+        for (index, repair) in self.together.iter().enumerate() {
+            let lead = if index == 0 { "; no single change would do, but together: move" } else { " and" };
+            write!(f, "{lead} {repair}")?;
         }
         f.write_str("; or mark one of them soft in the policy")
+    }
+}
+
+impl std::fmt::Display for Repair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} from {} to {}", self.limit, self.from, self.to)
     }
 }
 

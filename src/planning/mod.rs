@@ -17,6 +17,7 @@ mod dual;
 mod error;
 mod explanation;
 mod few_rows;
+mod keeping;
 mod optimality;
 mod portfolio;
 mod program;
@@ -39,6 +40,7 @@ mod sample;
 mod tests;
 
 pub use error::{Conflict, PlanError, Repair};
+pub use keeping::Instead;
 pub use plan::RebalancePlan;
 pub use shadow_prices::{AtTheMargin, Margin, ShadowPrice, at_the_margin};
 pub use solver::{BACKEND, BACKEND_VERSION, SolverFault};

@@ -23,6 +23,14 @@ impl Exact {
         Dual::new(&self.all, &self.rows, &self.solution)
     }
 
+    pub(super) fn columns(&self) -> &[BoxedColumn] {
+        &self.all
+    }
+
+    pub(super) fn rows(&self) -> &[AtMostRow] {
+        &self.rows
+    }
+
     /// The piece that trading a little more of this side would use; its last one where that is used up.
     pub(crate) fn next_piece(&self, line: usize, side: Side) -> Option<&Column> {
         let pieces = || self.columns.iter().zip(&self.solution).filter(|(it, _)| it.line == line && it.side == side);

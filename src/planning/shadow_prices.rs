@@ -6,6 +6,8 @@
 //! moved there by [`STEP`], whose multiplier is the slope over there. That is exact for the program unless a piece is
 //! shorter than the step; a whole point more is worth no more than what is stated, and a whole point less costs no less.
 //!
+//! Where a limit gave way, [`keeping`] says what else could have.
+//!
 //! The program is the one that the plan answers: the policy's own bounds, moved where the plan says that they gave way,
 //! and amounts that need not be whole lots. Worth is the policy's objective: tilt, tracking and costs as it weighs them.
 
@@ -17,6 +19,7 @@ use super::constraints::LimitRow;
 use super::dual::Dual;
 use super::error::PlanError;
 use super::few_rows::Ending;
+use super::keeping::{self, Instead};
 use super::optimality::Exact;
 use super::plan::RebalancePlan;
 use super::portfolio::Line;
@@ -63,6 +66,8 @@ pub struct AtTheMargin {
     pub limits: Vec<ShadowPrice>,
     /// Absent: nothing of it may be traded that way.
     pub assets: BTreeMap<AssetId, Margin>,
+    /// For each limit that gave way, what could have done so instead.
+    pub instead: BTreeMap<String, Vec<Instead>>,
 }
 
 /// Prices a plan's limits and assets; nothing for a plan that no program was solved for.
@@ -75,14 +80,22 @@ pub fn at_the_margin(input: &PlanningInput, plan: &RebalancePlan) -> Result<AtTh
     }
     let survey = survey(input)?;
     let program = Program::formulate(input, &survey.portfolio, &survey.limits, survey.changes);
-    let exact = program.exact(&traded(&program, plan), &[]);
+    let traded = traded(&program, plan);
+    let exact = program.exact(&traded, &[]);
     let mut dual = exact.dual();
     let prices = dual.search().unwrap_or_default();
     let limits = limits(&program, &dual, &prices);
     let margin = |(index, line): (usize, &Line<'_>)| {
         Some((line.asset.clone(), margin(&program, &exact, &prices, index, line, plan)?))
     };
-    Ok(AtTheMargin { limits, assets: program.portfolio.lines.iter().enumerate().filter_map(margin).collect() })
+    let assets = program.portfolio.lines.iter().enumerate().filter_map(margin).collect();
+    let mut instead = BTreeMap::new();
+    for (index, row) in program.limits.rows.iter().enumerate() {
+        if traded.given.get(index).is_some_and(|given| !given.is_zero()) {
+            instead.insert(row.name.clone(), keeping::instead(&program, &exact, &traded.given, index)?);
+        }
+    }
+    Ok(AtTheMargin { limits, assets, instead })
 }
 
 /// The plan's orders and relaxations in the program's terms.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::certificate::{Check, LimitFamily, OptimalityReport};
-use super::margin::{MarginReport, ShadowPriceReport};
+use super::margin::{InsteadReport, MarginReport, ShadowPriceReport};
 use super::published::{OrderState, ReasonCode, Role};
 use super::run::{
     ApprovalReport, CashReport, CertificateReport, ExclusionReport, ExecutionReport, Loaded, Mode, Occasion,
@@ -92,6 +92,7 @@ impl RunReport {
                     priority: it.priority,
                     bound: it.bound,
                     amount: it.amount,
+                    instead: margins.instead.get(&it.limit).into_iter().flatten().map(InsteadReport::of).collect(),
                 })
                 .collect(),
             certificate: CertificateReport {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::model::{BasisPoints, Side};
-use crate::planning::{Margin, ShadowPrice};
+use crate::model::{BasisPoints, Side, Weight};
+use crate::planning::{Instead, Margin, ShadowPrice};
 
 /// What one limit is worth at the margin, in basis points of net asset value, by the policy's own objective, for each
 /// point (a hundredth of net asset value) that its bound moves.
@@ -30,6 +30,24 @@ pub struct MarginReport {
     pub gain_bp: BasisPoints,
     /// What it would take of each limit at its price; below zero where it gives the limit room.
     pub takes_bp: BTreeMap<String, BasisPoints>,
+}
+
+/// Another limit that could have given way, so that one which did was kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct InsteadReport {
+    pub limit: String,
+    /// Its bound in the plan, as a fraction of net asset value.
+    pub from: Weight,
+    /// The bound that would have been needed, everything else as it is.
+    pub to: Weight,
+    /// What the portfolio would have been worth more by the policy's own objective; below zero: less.
+    pub worth_bp: BasisPoints,
+}
+
+impl InsteadReport {
+    pub(super) fn of(it: &Instead) -> Self {
+        Self { limit: it.limit.clone(), from: it.from, to: it.to, worth_bp: it.worth_bp }
+    }
 }
 
 impl ShadowPriceReport {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::certificate::{Check, LimitFamily, OptimalityReport};
-use super::margin::{MarginReport, ShadowPriceReport};
+use super::margin::{InsteadReport, MarginReport, ShadowPriceReport};
 use super::published::{OrderState, ReasonCode, Role, RunState, UtcTime, UuidText};
 use crate::model::policy::GradeKind;
 use crate::model::{
@@ -217,6 +217,8 @@ pub struct RelaxationReport {
     pub priority: u32,
     pub bound: Weight,
     pub amount: Weight,
+    /// What could have given way instead; none where the planning input is not at hand, or nothing alone would have done.
+    pub instead: Vec<InsteadReport>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

@@ -267,6 +267,38 @@ fn hard_limits_that_conflict_are_named_with_a_repair() {
     assert!(error.to_string().contains("it would do to move turnover from 0.05 to 0.15"), "{error}");
 }
 
+/// Neither category can be filled, for nobody may be bought: each needs its own bound moved.
+#[test]
+fn where_no_single_change_would_do_all_are_named_together() {
+    let least = |category: &str| CategoryLimit {
+        category: CategoryId::new(category).expect("category"),
+        min_weight: Some(weight("0.2")),
+        max_weight: None,
+        soft: None,
+    };
+    let mut input = input(
+        policy(|policy| policy.limits.categories.extend([least("meme"), least("defi")])),
+        &["600", "300", "100"],
+        &[("a", "9000"), ("b", "100")],
+        "900",
+    );
+    for (asset, category) in [("b", "meme"), ("c", "defi")] {
+        let record = input.assets.get_mut(&id(asset)).expect(asset);
+        record.categories.insert(CategoryId::new(category).expect("category"));
+        record.listing.as_mut().expect("listed").status = ListingStatus::Halted;
+    }
+    let error = plan(&input).expect_err("they conflict");
+    let PlanError::Conflict(conflict) = &error else { panic!("{error}") };
+    assert_eq!(conflict.repairs, [], "{error}");
+    let together: Vec<(&str, Decimal)> =
+        conflict.together.iter().map(|repair| (repair.limit.as_str(), repair.to)).collect();
+    // Of b there is 1 %, of c nothing.
+    assert_eq!(together, [("category_min(meme)", dec("0.01")), ("category_min(defi)", dec("0"))]);
+    let said =
+        "no single change would do, but together: move category_min(meme) from 0.2 to 0.01 and category_min(defi)";
+    assert!(error.to_string().contains(said), "{error}");
+}
+
 #[test]
 fn category_limits_hold() {
     let meme = CategoryId::new("meme").expect("category");

@@ -85,3 +85,33 @@ fn a_plan_without_a_program_has_no_prices() {
     plan.multipliers = None;
     assert_eq!(at_the_margin(&input, &plan), Ok(crate::planning::AtTheMargin::default()));
 }
+
+/// 80 % of one asset, of which 10 points can go: the cap of 50 % is met at 70 %, or with a turnover of 15 %. Its reference
+/// weight is 58.8 %, so by tracking alone half of it is not worth having.
+#[test]
+fn a_limit_that_gave_way_says_what_could_have_instead() {
+    let policy = policy(|policy| {
+        policy.limits.max_weight = Some(soft("0.5", 2));
+        policy.limits.turnover = Some(hard("0.05"));
+    });
+    let input = input(policy, &["600", "300", "100"], &[("a", "8000"), ("b", "1000"), ("c", "800")], "200");
+    let plan = planned(&input);
+    let margins = at_the_margin(&input, &plan).expect("it has a plan");
+    let instead = margins.instead.get("max_weight(a)").expect("the cap gave way");
+    let [other] = instead.as_slice() else { panic!("turnover alone could have: {instead:?}") };
+    assert_eq!((other.limit.as_str(), other.from, other.to), ("turnover", weight("0.05"), weight("0.15")));
+    let more = |turnover: &str, cap: Option<&str>| {
+        let mut input = input.clone();
+        input.policy.limits.turnover = Some(hard(turnover));
+        input.policy.limits.max_weight = cap.map(hard);
+        planned(&input).certificate.optimality.expect("a program was solved").value.get()
+    };
+    let worth = (more("0.15", Some("0.5")) - plan.certificate.optimality.expect("proved").value.get()) * dec("10000");
+    assert!(worth < dec("-2000") && (worth - other.worth_bp.get()).abs() < dec("1"), "{worth} and {}", other.worth_bp);
+}
+
+#[test]
+fn where_nothing_gave_way_nothing_could_have_instead() {
+    let input = all_in_cash("0.1");
+    assert!(at_the_margin(&input, &planned(&input)).expect("it has a plan").instead.is_empty());
+}

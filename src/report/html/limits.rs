@@ -37,7 +37,17 @@ pub(super) fn gave_way(report: &RunReport) -> Option<Section> {
         ]);
     }
     let remark = "soft limits, each by the least amount that has a solution";
-    Some(Section::new("gave-way", "Limits that gave way", remark, table.render()).toned(Tone::Warn))
+    let instead =
+        report.relaxations.iter().flat_map(|it| it.instead.iter().map(move |other| limit::instead(it, other)));
+    let instead: Vec<String> = instead.collect();
+    let body = html! {
+        (table.render())
+        @if !instead.is_empty() {
+            p { "What could have given way instead:" }
+            ul { @for sentence in &instead { li { (sentence) "." } } }
+        }
+    };
+    Some(Section::new("gave-way", "Limits that gave way", remark, body).toned(Tone::Warn))
 }
 
 pub(super) fn limits(report: &RunReport) -> Option<Section> {

@@ -32,6 +32,11 @@ pub(super) fn relaxations(report: &RunReport, canvas: &Canvas) -> String {
         ]);
     }
     out.push_str(&grid.render(canvas));
+    for it in &report.relaxations {
+        for other in &it.instead {
+            out.push_str(&canvas.fill(&Line::plain("  "), Tone::Faint, &limit::instead(it, other)));
+        }
+    }
     out
 }
 

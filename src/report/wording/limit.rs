@@ -1,11 +1,12 @@
 //! Limits: how close they are, and which gave way.
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 
 use super::{Tone, number};
 use crate::model::{Decimal, Side, Weight};
 use crate::report::certificate::{Check, LimitFamily, OptimalityReport};
-use crate::report::margin::{MarginReport, ShadowPriceReport};
+use crate::report::margin::{InsteadReport, MarginReport, ShadowPriceReport};
 use crate::report::published::Sense;
 use crate::report::run::{RelaxationReport, RunReport, count};
 
@@ -44,6 +45,24 @@ pub fn shadow_price(price: &ShadowPriceReport) -> String {
     format!(
         "At the margin, a point more room in {limit} would be worth {}, {tighter}",
         number::marginal(price.looser_bp)
+    )
+}
+
+/// What could have given way instead of a limit, in one sentence.
+#[must_use]
+pub fn instead(relaxed: &RelaxationReport, other: &InsteadReport) -> String {
+    let worth = other.worth_bp;
+    let compared = match worth.get().cmp(&Decimal::ZERO) {
+        Ordering::Greater => format!("{} better", number::marginal(worth)),
+        Ordering::Less => format!("{} worse", number::marginal(worth.abs())),
+        Ordering::Equal => "worth as much".to_owned(),
+    };
+    format!(
+        "{} would have held with {} at {} instead of {}: {compared} by the policy's own objective",
+        relaxed.limit,
+        other.limit,
+        number::percent(other.to),
+        number::percent(other.from)
     )
 }
 

@@ -1,0 +1,69 @@
+//! What it would have taken to keep a limit that gave way, and what that would have been worth.
+//!
+//! A limit gives way because others are kept. So each of the others is asked by how much it alone would have to move for
+//! this one to hold at the policy's own bound while the rest stays as it is, and the program is solved once more like that:
+//! the difference between the two optima is what the choice cost, or saved, by the policy's own objective.
+
+use crate::model::{BasisPoints, Decimal, Weight};
+
+use super::error::PlanError;
+use super::optimality::Exact;
+use super::program::Program;
+use super::sifting::maximise;
+use super::solver::{AtMostRow, Verdict};
+
+/// Basis points in one.
+const BASIS_POINTS: Decimal = Decimal::from_parts(10_000, 0, 0, false, 0);
+
+/// Decimals of what is stated, in basis points.
+const DECIMALS: u32 = 4;
+
+/// Another limit moved, so that the one that gave way is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instead {
+    /// The other limit, as in the certificate.
+    pub limit: String,
+    /// Where the plan has its bound, and where that would have to be, both in net asset value.
+    pub from: Weight,
+    pub to: Weight,
+    /// What the portfolio would have been worth more by the policy's own objective, in basis points of net asset value;
+    /// below zero where it would have been worth less.
+    pub worth_bp: BasisPoints,
+}
+
+/// For the limit of a row that gave way: every other limit that could have done so instead.
+pub(super) fn instead(
+    program: &Program<'_>,
+    exact: &Exact,
+    given: &[Decimal],
+    gave_way: usize,
+) -> Result<Vec<Instead>, PlanError> {
+    let Some(amount) = given.get(gave_way) else { return Ok(Vec::new()) };
+    let Verdict::Optimal { objective: planned, .. } = maximise(exact.columns(), exact.rows())? else {
+        return Ok(Vec::new());
+    };
+    let mut kept: Vec<AtMostRow> = exact.rows().to_vec();
+    if let Some(row) = kept.get_mut(gave_way) {
+        row.bound -= *amount;
+    }
+    let mut found = Vec::new();
+    for (index, limit) in program.limits.rows.iter().enumerate().filter(|(index, _)| *index != gave_way) {
+        let Some(moves) = program.least_moves(exact.columns(), &kept, &[index])? else { continue };
+        let Some((_, by)) = moves.first() else { continue };
+        let mut rows = kept.clone();
+        if let Some(row) = rows.get_mut(index) {
+            row.bound += *by + ROOM;
+        }
+        let Verdict::Optimal { objective, .. } = maximise(exact.columns(), &rows)? else { continue };
+        let before = given.get(index).copied().unwrap_or_default();
+        let worth = ((objective - planned) * BASIS_POINTS).round_dp(DECIMALS).normalize();
+        let weights = (Weight::new(limit.moved(before)), Weight::new(limit.moved(before + *by)));
+        if let ((Ok(from), Ok(to)), Ok(worth_bp)) = (weights, BasisPoints::new(worth)) {
+            found.push(Instead { limit: limit.name.clone(), from, to, worth_bp });
+        }
+    }
+    Ok(found)
+}
+
+/// So that the least move has a solution by the solver's own tolerance.
+const ROOM: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
