@@ -8,7 +8,7 @@ use super::constraints::RowKind;
 use super::error::{Conflict, PlanError, Repair};
 use super::portfolio::{Line, max_weight};
 use super::program::{Bounds, Program, without_reward};
-use super::solver::{AtMostRow, BoxedColumn, Verdict, maximise};
+use super::solver::{AtMostRow, BoxedColumn, Verdict};
 
 impl Program<'_> {
     /// A minimal set of limits that cannot all be met (deletion filter), and what would mend it.
@@ -28,7 +28,7 @@ impl Program<'_> {
         let all = without_reward(&columns);
         for candidate in kept.clone() {
             let without: Vec<usize> = kept.iter().copied().filter(|index| *index != candidate).collect();
-            if maximise(&all, &subset(&without))? == Verdict::Infeasible {
+            if self.maximise(&all, &subset(&without))? == Verdict::Infeasible {
                 kept = without;
             }
         }
@@ -60,7 +60,7 @@ impl Program<'_> {
         row.terms.push((columns.len(), Decimal::NEGATIVE_ONE));
         columns.push(BoxedColumn { upper: Decimal::TEN, reward: Decimal::NEGATIVE_ONE });
         others.push(row);
-        let Verdict::Optimal { objective, .. } = maximise(&columns, &others)? else { return Ok(None) };
+        let Verdict::Optimal { objective, .. } = self.maximise(&columns, &others)? else { return Ok(None) };
         let lower = matches!(
             limit.kind,
             RowKind::CashBuffer | RowKind::CategoryMin(_) | RowKind::StableShare | RowKind::Withdraw

@@ -37,7 +37,7 @@ mod tests;
 pub use error::{Conflict, PlanError, Repair};
 pub use plan::RebalancePlan;
 pub use shadow_prices::{AtTheMargin, Margin, ShadowPrice, at_the_margin};
-pub use solver::{BACKEND, BACKEND_VERSION, SolverFault};
+pub use solver::{SolverFault, has_backend};
 
 use crate::model::{Decimal, Flow, Money, PlanningInput};
 
