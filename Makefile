@@ -48,6 +48,13 @@ BROWSER := .tools/browser
 BT_VERSION := 1.4.1
 BT := .tools/bt-$(BT_VERSION)/bin/python
 CHAOS_KILLS ?= 1100
+# What HiGHS is built with besides a C++ compiler, which is the developer's: only the targets of the feature `highs` need it.
+HIGHS_TOOLS := .tools/highs
+HIGHS_INSTALLED := $(HIGHS_TOOLS)/bin/cmake
+WITH_HIGHS = PATH="$(CURDIR)/$(HIGHS_TOOLS)/bin:$$PATH" CMAKE_GENERATOR=Ninja \
+  LIBCLANG_PATH="$$(echo '$(CURDIR)/$(HIGHS_TOOLS)'/lib/python3*/site-packages/clang/native)"
+# What the tests on HiGHS are built with: planning and the seam need no store.
+HIGHS_FEATURES := --no-default-features --features highs
 # Linters of infra/template.yaml, and the emulator of AWS that it is deployed into, with everything they need pinned.
 INFRA_LINT := .tools/infra-lint/bin/python
 INFRA_STACK := .tools/infra-stack/bin/python
@@ -55,6 +62,11 @@ INFRA_STACK := .tools/infra-stack/bin/python
 PACKAGE_BIN ?= rebalance-lambda
 PACKAGE_FEATURES ?= lambda
 PACKAGE_MOST_BYTES ?= 8000000
+PACKAGE_NAME ?= bootstrap
+# For the linker of the package alone.
+PACKAGE_LINK ?=
+# C++'s library by itself, so that the linker has no shared one to prefer: Lambda's is older than a builder's.
+STATIC_CXX := target/static-c++/libstdc++.a
 ARM64 := aarch64-unknown-linux-gnu
 # Panics name the file that they are in: not by the folders of the machine that built it.
 PACKAGE_FLAGS = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo
@@ -125,13 +137,27 @@ fmt: ## Format the code
 	$(CARGO) fmt --manifest-path tests/fuzz/Cargo.toml
 
 # The documentation is for who works here: it covers private items, and links to them are meant.
+# Every feature but `highs`, which needs a C++ compiler: `make highs-test` looks at that one.
 .PHONY: lint
-lint: ## Format check, clippy with every and with no feature, documentation links
+lint: ## Format check, clippy with every feature but `highs` and with none, documentation links
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path tests/fuzz/Cargo.toml
-	$(CARGO) clippy --all-targets --all-features -- -D warnings
+	$(CARGO) clippy --all-targets --features $(TEST_FEATURES) -- -D warnings
 	$(CARGO) clippy --all-targets --no-default-features -- -D warnings
-	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --no-deps --document-private-items --all-features
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --no-deps --document-private-items \
+	  --features $(TEST_FEATURES)
+
+.PHONY: highs-test
+highs-test: $(HIGHS_INSTALLED) ## The feature `highs`: clippy, seam, known answers, planning and properties on HiGHS
+	$(WITH_HIGHS) $(CARGO) clippy --all-targets $(HIGHS_FEATURES) -- -D warnings
+	$(WITH_HIGHS) $(CARGO) test $(HIGHS_FEATURES) --lib --test properties --test preparation
+
+$(HIGHS_INSTALLED): infra/requirements/highs.txt
+	@command -v c++ > /dev/null || { \
+	  echo 'highs: no C++ compiler. Install one: apt-get install g++' >&2; exit 1; }
+	python3 -m venv $(HIGHS_TOOLS)
+	$(HIGHS_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 .PHONY: deny
 deny: $(CARGO_DENY) ## Dependencies: licences, bans and sources
@@ -206,10 +232,19 @@ clean: ## Delete everything that was built, tools included; the store stays
 
 .PHONY: package
 package: ## The function's package, target/lambda/bootstrap.zip: x86-64, the same bytes from the same binary
-	RUSTFLAGS="$(PACKAGE_FLAGS)" $(CARGO) build --profile lambda --no-default-features \
-	  --features $(PACKAGE_FEATURES) --bin $(PACKAGE_BIN)
-	python3 infra/function_package.py target/lambda/$(PACKAGE_BIN) target/lambda/bootstrap.zip \
+	RUSTFLAGS="$(PACKAGE_FLAGS)" $(CARGO) rustc --profile lambda --no-default-features \
+	  --features $(PACKAGE_FEATURES) --bin $(PACKAGE_BIN) -- $(PACKAGE_LINK)
+	python3 infra/function_package.py target/lambda/$(PACKAGE_BIN) target/lambda/$(PACKAGE_NAME).zip \
 	  --most-bytes $(PACKAGE_MOST_BYTES)
+
+.PHONY: package-full
+package-full: $(HIGHS_INSTALLED) $(STATIC_CXX) ## The same with HiGHS as a second solver, target/lambda/bootstrap-full.zip
+	$(WITH_HIGHS) $(MAKE) --no-print-directory package PACKAGE_FEATURES=$(PACKAGE_FEATURES),highs \
+	  PACKAGE_NAME=bootstrap-full PACKAGE_MOST_BYTES=14000000 PACKAGE_LINK='-L native=$(CURDIR)/$(dir $(STATIC_CXX))'
+
+$(STATIC_CXX):
+	@mkdir -p $(@D)
+	cp "$$(c++ -print-file-name=libstdc++.a)" $@
 
 .PHONY: package-arm64
 package-arm64: ## The same for arm64, beside it; says what to install where the target is missing
@@ -258,7 +293,7 @@ $(INFRA_LINT) $(INFRA_STACK):
 .PHONY: ci
 ci: ## Everything that must hold before a merge: ../shared present, lint, tests, dependencies
 	@summary=; total=$$SECONDS; \
-	for step in shared-present lint infra-check test-shared stack-test aws-clients rotation deny; do \
+	for step in shared-present lint infra-check test-shared highs-test stack-test aws-clients rotation deny; do \
 	  printf '\n== %s\n' "$$step"; start=$$SECONDS; \
 	  $(MAKE) --no-print-directory "$$step" || { printf '\nci: %s failed\n' "$$step" >&2; exit 1; }; \
 	  summary+=$$(printf '  %-16s %5d s' "$$step" "$$((SECONDS - start))")$$'\n'; \

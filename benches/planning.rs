@@ -30,7 +30,8 @@ use index_rebalancer::model::{
 };
 use index_rebalancer::planning::idempotency::digest_of;
 use index_rebalancer::planning::verification::verify;
-use index_rebalancer::planning::{BACKEND, BACKEND_VERSION, SegmentProgram, plan, segment_program};
+use index_rebalancer::planning::{SegmentProgram, plan, segment_program};
+use index_rebalancer::solver::Backend;
 use rust_decimal::prelude::ToPrimitive;
 
 const SIZES: [u32; 3] = [20, 100, 500];
@@ -50,7 +51,11 @@ enum Turnover {
 /// Every size, or the one that is given: `cargo bench --bench planning -- 100`.
 fn main() -> ExitCode {
     let asked: Vec<u32> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
-    println!("planning, input in memory to verified and keyed plan, beside {BACKEND} {BACKEND_VERSION} alone");
+    println!(
+        "planning, input in memory to verified and keyed plan, beside {} {} alone",
+        Backend::Microlp,
+        Backend::Microlp.version()
+    );
     println!("{INSTANCES} seeded instances a row; milliseconds, median; ratio = planning / solver, same run\n");
     println!(
         "    n  turnover  columns  programs  orders  planning    solver  ratio  worst  | formulate  verify  digest"

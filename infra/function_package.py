@@ -13,6 +13,8 @@ from pathlib import Path
 
 # Amazon Linux 2023, which `provided.al2023` is, has this one.
 NEWEST_GLIBC = (2, 34)
+# The shared libraries of glibc and of the compiler, as old there as anything needs them.
+LIBRARIES = re.compile(r"(ld-linux-.*|lib(c|m|dl|rt|pthread|gcc_s))\.so\.\d+")
 # In the first bytes of an ELF file: its class and byte order, and the processor that it is for.
 ELF_64_LITTLE = b"\x7fELF\x02\x01"
 MACHINES = {0x3E: "x86_64", 0xB7: "arm64"}
@@ -38,15 +40,28 @@ def newest_glibc(symbols: str) -> tuple[int, int]:
     return max(((int(major), int(minor)) for major, minor in found), default=(0, 0))
 
 
+def foreign_libraries(headers: str) -> list[str]:
+    """The shared libraries that `objdump -p` shows to be needed and Lambda may have an older one of, or none."""
+    needed = re.findall(r"^ +NEEDED +(\S+)$", headers, re.MULTILINE)
+    return [library for library in needed if not LIBRARIES.fullmatch(library)]
+
+
+def objdump(option: str, binary: Path) -> str:
+    done = subprocess.run(["objdump", option, str(binary)], capture_output=True, text=True, check=False)
+    if done.returncode != 0 and "not a dynamic object" not in done.stderr:
+        raise Unfit(f"objdump {option} {binary}: {done.stderr.strip()}")
+    return done.stdout
+
+
 def check(binary: Path, architecture: str) -> tuple[int, int]:
-    """Processor and C library. The version of glibc that it needs."""
+    """Processor, shared libraries and C library. The version of glibc that it needs."""
     found = machine(binary.read_bytes()[:20])
     if found != architecture:
         raise Unfit(f"{binary} is for {found}, and the template says {architecture}")
-    done = subprocess.run(["objdump", "-T", str(binary)], capture_output=True, text=True, check=False)
-    if done.returncode != 0 and "not a dynamic object" not in done.stderr:
-        raise Unfit(f"objdump -T {binary}: {done.stderr.strip()}")
-    needed = newest_glibc(done.stdout)
+    foreign = foreign_libraries(objdump("-p", binary))
+    if foreign:
+        raise Unfit(f"{binary} needs {', '.join(foreign)}: link it statically")
+    needed = newest_glibc(objdump("-T", binary))
     if needed > NEWEST_GLIBC:
         raise Unfit(
             f"{binary} needs GLIBC_{needed[0]}.{needed[1]}, and Lambda has {NEWEST_GLIBC[0]}.{NEWEST_GLIBC[1]}:"

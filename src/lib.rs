@@ -9,6 +9,7 @@
 //! # Layout, in reading order
 //! * [`model`]: value types with checked constructors. No I/O, no clock.
 //! * [`preparation`]: the only reader of the outside world; ends in one validated [`model::PlanningInput`].
+//! * [`solver`]: the seam to the solvers: a linear or mixed-integer program in, a checked verdict out.
 //! * [`planning`]: [`planning::plan()`], a pure function from input to verified, keyed plan.
 //! * [`ports`]: narrow traits that the rest needs: store, venue, clock, secrets, counters.
 //! * [`execution`]: claim, commit, emit, settle over those ports.
@@ -30,6 +31,7 @@
 //! * `webhooks`: alerts to Slack and Telegram.
 //! * `terminal`: reports as text, with tables.
 //! * `html`: reports as pages.
+//! * `highs`: HiGHS as a second solver; needs cmake, libclang and a C++ compiler to build.
 //! * `lambda`: the function on AWS Lambda, with every client above.
 //! * `cli` (default): the command line `rebalance`, with `local`, `html`, `token-metrics` and `webhooks`.
 
@@ -48,3 +50,4 @@ pub mod planning;
 pub mod ports;
 pub mod preparation;
 pub mod report;
+pub mod solver;

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -68,6 +69,16 @@ class TheLibrary(unittest.TestCase):
         shown = "DF *UND* 0 (GLIBC_2.9) a\nDF *UND* 0 (GLIBC_2.34) b\nDF *UND* 0 (GLIBC_2.2.5) c\n"
         self.assertEqual(own.newest_glibc(shown), (2, 34))
         self.assertEqual(own.newest_glibc("DYNAMIC SYMBOL TABLE:\nno symbols\n"), (0, 0))
+
+    def test_of_another_language_is_named_and_refused(self) -> None:
+        shown = "Dynamic Section:\n  NEEDED               libstdc++.so.6\n  NEEDED               libm.so.6\n  SONAME  x\n"
+        self.assertEqual(own.foreign_libraries(shown), ["libstdc++.so.6"])
+        found, own.LIBRARIES = own.LIBRARIES, re.compile("nothing")
+        try:
+            with self.assertRaisesRegex(own.Unfit, "needs libc.so.6.*: link it statically"):
+                own.check(BINARY, HERE)
+        finally:
+            own.LIBRARIES = found
 
     def test_that_lambda_lacks_is_refused(self) -> None:
         needed = own.check(BINARY, HERE)

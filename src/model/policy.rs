@@ -37,6 +37,9 @@ pub struct Policy {
     pub costs: Costs,
     pub orders: OrderPolicy,
     pub guards: Guards,
+    /// Which solver makes the plan. Left out: the one that every build has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solver: Option<SolverPolicy>,
     /// What is told to whom. Decides nothing about trades: a policy that differs in its alerts only is the same policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<AlertPolicy>,
@@ -52,6 +55,40 @@ impl Policy {
             || self.eligibility.min_grade.is_some()
             || self.reference_weights.method.uses_grades()
             || !self.objective.grade_tilt.is_zero()
+    }
+
+    #[must_use]
+    pub fn solver_backend(&self) -> SolverBackend {
+        self.solver.as_ref().map_or_else(SolverBackend::default, |solver| solver.backend)
+    }
+}
+
+/// How programs are solved. Solvers agree on how good a plan is, not on which of several equally good ones it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SolverPolicy {
+    /// Left out: `microlp`.
+    #[serde(default)]
+    pub backend: SolverBackend,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SolverBackend {
+    /// In every build.
+    #[default]
+    Microlp,
+    /// HiGHS, for large programs: only in builds with the feature `highs`.
+    Highs,
+}
+
+impl SolverBackend {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Microlp => "microlp",
+            Self::Highs => "highs",
+        }
     }
 }
 

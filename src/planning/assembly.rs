@@ -18,7 +18,7 @@ use super::idempotency::{digest_of, order_key, payload_digest, run_id};
 use super::plan::{CashLine, Certificate, Multiplier, PLAN_SCHEMA, Position, RebalancePlan, Relaxation, SolverRecord};
 use super::portfolio::{Line, Portfolio};
 use super::rounding::Trade;
-use super::solver::{BACKEND, BACKEND_VERSION};
+use super::solver;
 use super::universe::grade_of;
 
 /// Everything the plan is made of.
@@ -48,7 +48,7 @@ pub(crate) fn assemble(input: &PlanningInput, survey: Survey<'_>, decided: &Deci
         quote_currency: input.policy.quote_currency.clone(),
         as_of: input.as_of,
         valid_until,
-        solver: solver_record(decided),
+        solver: solver_record(input, decided),
         net_asset_value,
         outcome: decided.outcome.clone(),
         cash: cash_line(&parts),
@@ -67,12 +67,14 @@ pub(crate) fn assemble(input: &PlanningInput, survey: Survey<'_>, decided: &Deci
     }
 }
 
-fn solver_record(decided: &Decided) -> SolverRecord {
+fn solver_record(input: &PlanningInput, decided: &Decided) -> SolverRecord {
+    let backend = solver::backend_of(input.policy.solver_backend());
     let programs = decided.allocation.programs;
     let objective = (programs > 0).then(|| decided.allocation.objective.round_dp(12).normalize().to_string());
     SolverRecord {
-        backend: BACKEND.to_owned(),
-        version: BACKEND_VERSION.to_owned(),
+        backend: backend.to_string(),
+        version: backend.version().to_owned(),
+        options: solver::options(backend),
         programs,
         objective: objective.unwrap_or_default(),
     }

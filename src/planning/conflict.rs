@@ -6,7 +6,6 @@ use super::constraints::{LimitRow, RowKind};
 use super::error::{Conflict, PlanError, Repair};
 use super::portfolio::{Line, max_weight};
 use super::program::{Bounds, Program, RELAXATION_NOISE, without_reward};
-use super::sifting::maximise;
 use super::solver::{AtMostRow, BoxedColumn, Verdict};
 
 impl Program<'_> {
@@ -27,7 +26,7 @@ impl Program<'_> {
         let all = without_reward(&columns);
         for candidate in kept.clone() {
             let without: Vec<usize> = kept.iter().copied().filter(|index| *index != candidate).collect();
-            if maximise(&all, &subset(&without))? == Verdict::Infeasible {
+            if self.maximise(&all, &subset(&without))? == Verdict::Infeasible {
                 kept = without;
             }
         }
@@ -74,7 +73,7 @@ impl Program<'_> {
             by_column.push((*index, columns.len()));
             columns.push(BoxedColumn { upper: Decimal::TEN, reward: Decimal::NEGATIVE_ONE });
         }
-        let Verdict::Optimal { values, .. } = maximise(&columns, &rows)? else { return Ok(None) };
+        let Verdict::Optimal { values, .. } = self.maximise(&columns, &rows)? else { return Ok(None) };
         let by = |(index, column): (usize, usize)| Some((index, values.get(column).copied()?));
         let moves = by_column.into_iter().filter_map(by).filter(|(_, by)| *by > RELAXATION_NOISE);
         Ok(Some(moves.collect()))

@@ -6,12 +6,10 @@
 //!
 //! Nothing rests on this: the verifier bounds by whatever comes out, and a poor search makes a wide gap, not a wrong one.
 
-use rust_decimal::prelude::FromPrimitive;
-
 use crate::model::Decimal;
+use crate::solver::{Ending, FewRows};
 
-use super::few_rows::{Ending, FewRows};
-use super::solver::{AtMostRow, BoxedColumn, float};
+use super::solver::{self, AtMostRow, BoxedColumn};
 
 /// Multipliers are kept to this many decimals: any will do.
 const DECIMALS: u32 = 12;
@@ -19,7 +17,7 @@ const DECIMALS: u32 = 12;
 /// The dual of a program, around one of its solutions.
 #[derive(Debug, Clone)]
 pub(crate) struct Dual {
-    search: FewRows,
+    search: Option<FewRows>,
 }
 
 impl Dual {
@@ -28,7 +26,7 @@ impl Dual {
     pub(crate) fn new(columns: &[BoxedColumn], rows: &[AtMostRow], solution: &[Decimal]) -> Self {
         let kept = |row: &AtMostRow| AtMostRow { bound: row.bound.max(row.use_of(solution)), ..row.clone() };
         let rows: Vec<AtMostRow> = rows.iter().map(kept).collect();
-        Self { search: FewRows::new(columns, &rows) }
+        Self { search: solver::few_rows(columns, &rows) }
     }
 
     /// The best multipliers, by row; none below zero.
@@ -36,28 +34,63 @@ impl Dual {
     /// # Errors
     /// How the search ended, where not at an optimum.
     pub(crate) fn search(&mut self) -> Result<Vec<Decimal>, Ending> {
-        match self.search.search() {
-            Ending::Optimal => Ok(self.search.prices().iter().map(|price| multiplier(*price)).collect()),
+        let Some(search) = &mut self.search else { return Err(Ending::Unsettled) };
+        match search.search() {
+            Ending::Optimal => Ok(solver::multipliers(search, DECIMALS)),
             ending => Err(ending),
         }
     }
 
     /// The same with the bound of one row moved, from where this search ended.
     pub(crate) fn moved(&self, row: usize, by: Decimal) -> Self {
-        Self { search: self.search.clone().moved(row, float(by)) }
+        Self { search: self.search.as_ref().map(|search| solver::moved(search, row, by)) }
     }
-}
-
-/// One that no decimal can hold is left out: any multipliers bound.
-fn multiplier(price: f64) -> Decimal {
-    Decimal::from_f64(price).unwrap_or_default().round_dp(DECIMALS).max(Decimal::ZERO)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::planning::drawn::drawn;
     use crate::planning::solver::{SolverFault, Verdict, maximise};
+
+    /// A stream of numbers that look random (Knuth's MMIX congruence).
+    struct Draws(u64);
+
+    impl Draws {
+        /// From 0 to 1, in thousandths.
+        fn part(&mut self) -> Decimal {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            Decimal::new(i64::try_from((self.0 >> 33) % 1001).expect("small"), 3)
+        }
+
+        fn below(&mut self, count: u32) -> bool {
+            self.part() * Decimal::from(100) < Decimal::from(count)
+        }
+    }
+
+    /// Many boxed columns under few rows, some of them degenerate: equal rewards, rows that hold nothing back or all.
+    fn drawn(seed: u64) -> (Vec<BoxedColumn>, Vec<AtMostRow>) {
+        let mut draws = Draws(seed);
+        let (columns, rows) =
+            (5 + usize::try_from(seed % 60).expect("small"), 1 + usize::try_from(seed % 7).expect("small"));
+        let same = draws.part();
+        let column = |draws: &mut Draws| BoxedColumn {
+            upper: draws.part() / Decimal::TEN,
+            reward: if draws.below(30) { same } else { draws.part() + draws.part() - Decimal::ONE },
+        };
+        let columns: Vec<BoxedColumn> = (0..columns).map(|_| column(&mut draws)).collect();
+        let row = |draws: &mut Draws| {
+            let mut terms = Vec::new();
+            for index in 0..columns.len() {
+                if draws.below(60) {
+                    terms.push((index, draws.part() - Decimal::new(3, 1)));
+                }
+            }
+            let bound = if draws.below(20) { Decimal::ZERO } else { draws.part() / Decimal::from(5) };
+            AtMostRow { terms, bound }
+        };
+        let rows = (0..rows).map(|_| row(&mut draws)).collect();
+        (columns, rows)
+    }
 
     fn solved(columns: &[BoxedColumn], rows: &[AtMostRow]) -> Result<(Vec<Decimal>, Decimal), SolverFault> {
         match maximise(columns, rows)? {

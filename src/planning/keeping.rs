@@ -9,7 +9,6 @@ use crate::model::{BasisPoints, Decimal, Weight};
 use super::error::PlanError;
 use super::optimality::Exact;
 use super::program::Program;
-use super::sifting::maximise;
 use super::solver::{AtMostRow, Verdict};
 
 /// Basis points in one.
@@ -39,7 +38,7 @@ pub(super) fn instead(
     gave_way: usize,
 ) -> Result<Vec<Instead>, PlanError> {
     let Some(amount) = given.get(gave_way) else { return Ok(Vec::new()) };
-    let Verdict::Optimal { objective: planned, .. } = maximise(exact.columns(), exact.rows())? else {
+    let Verdict::Optimal { objective: planned, .. } = program.maximise(exact.columns(), exact.rows())? else {
         return Ok(Vec::new());
     };
     let mut kept: Vec<AtMostRow> = exact.rows().to_vec();
@@ -54,7 +53,7 @@ pub(super) fn instead(
         if let Some(row) = rows.get_mut(index) {
             row.bound += *by + ROOM;
         }
-        let Verdict::Optimal { objective, .. } = maximise(exact.columns(), &rows)? else { continue };
+        let Verdict::Optimal { objective, .. } = program.maximise(exact.columns(), &rows)? else { continue };
         let before = given.get(index).copied().unwrap_or_default();
         let worth = ((objective - planned) * BASIS_POINTS).round_dp(DECIMALS).normalize();
         let weights = (Weight::new(limit.moved(before)), Weight::new(limit.moved(before + *by)));

@@ -16,7 +16,6 @@ mod drift_band;
 mod dual;
 mod error;
 mod explanation;
-mod few_rows;
 mod keeping;
 mod optimality;
 mod portfolio;
@@ -25,15 +24,12 @@ pub(crate) mod reference_weights;
 mod regime;
 mod rounding;
 mod shadow_prices;
-mod sifting;
 mod slacks;
 mod solver;
 mod tracking;
 pub(crate) mod universe;
 pub(crate) mod valuation;
 
-#[cfg(test)]
-mod drawn;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
@@ -43,9 +39,10 @@ pub use error::{Conflict, PlanError, Repair};
 pub use keeping::Instead;
 pub use plan::RebalancePlan;
 pub use shadow_prices::{AtTheMargin, Margin, ShadowPrice, at_the_margin};
-pub use solver::{BACKEND, BACKEND_VERSION, SolverFault};
+pub use solver::{SolverFault, has_backend};
 
 use crate::model::{Decimal, Flow, Money, PlanningInput};
+use crate::solver::Backend;
 
 pub(crate) use valuation::MAX_NET_ASSET_VALUE;
 
@@ -56,6 +53,7 @@ use idempotency::policy_digest;
 use plan::{Outcome, ReasonCode};
 use portfolio::Portfolio;
 use regime::RegimeDecision;
+use solver::{AtMostRow, BoxedColumn, Verdict};
 use universe::Universe;
 
 /// Makes the plan.
@@ -127,6 +125,21 @@ pub fn segment_program(input: &PlanningInput) -> Result<SegmentProgram, PlanErro
     let survey = survey(input)?;
     let program = program::Program::formulate(input, &survey.portfolio, &survey.limits, survey.changes);
     Ok(program.as_numbers())
+}
+
+/// What such a program's optimum is worth, solved the way planning solves it; absent where it has no solution.
+///
+/// # Errors
+/// When a row names a column that the program does not have, or the solver fails.
+pub fn optimum(program: &SegmentProgram) -> Result<Option<Decimal>, SolverFault> {
+    let boxed = |(upper, reward): &(Decimal, Decimal)| BoxedColumn { upper: *upper, reward: *reward };
+    let columns: Vec<BoxedColumn> = program.columns.iter().map(boxed).collect();
+    let row = |(terms, bound): &(Vec<(usize, Decimal)>, Decimal)| AtMostRow { terms: terms.clone(), bound: *bound };
+    let rows: Vec<AtMostRow> = program.rows.iter().map(row).collect();
+    match solver::maximise_on(Backend::default(), &columns, &rows)? {
+        Verdict::Optimal { objective, .. } => Ok(Some(objective)),
+        Verdict::Infeasible => Ok(None),
+    }
 }
 
 /// Maximise `Σ reward · x` over `0 ≤ x ≤ upper` with every row `Σ coefficient · x ≤ bound`; all in fractions of net

@@ -60,6 +60,10 @@ pub struct RebalancePlan {
 pub struct SolverRecord {
     pub backend: String,
     pub version: String,
+    /// What it was told about how to solve, as `name=value`; empty where it was left to itself, and in plans stored before
+    /// there was a choice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
     /// How many programs were solved: 0 in band, 1 for a plain plan, more when limits gave way.
     pub programs: u32,
     /// Objective of the last program, in fractions of net asset value, as text; empty when none was solved.

@@ -24,9 +24,8 @@ use super::error::PlanError;
 use super::plan::Role;
 use super::portfolio::{Line, Portfolio};
 use super::rounding::Trade;
-use super::sifting::maximise;
 use super::slacks::Slacks;
-use super::solver::{AtMostRow, BoxedColumn, Verdict};
+use super::solver::{AtMostRow, BoxedColumn, SolverFault, Verdict, backend_of, maximise_on};
 use super::tracking::Track;
 
 const HALF: Decimal = Decimal::from_parts(5, 0, 0, false, 1);
@@ -196,11 +195,16 @@ impl<'a> Program<'a> {
             }
             rows.extend(sides.least.iter().map(|(side, least)| at_least(&columns, *side, *least)));
             *programs += 1;
-            if let Verdict::Optimal { values, objective } = maximise(&all, &rows)? {
+            if let Verdict::Optimal { values, objective } = self.maximise(&all, &rows)? {
                 return Ok(Some(allocation(&columns, &rows, &values, objective, given.to_vec(), *programs)));
             }
         }
         Ok(None)
+    }
+
+    /// Maximises on the backend that the policy asks for.
+    pub(super) fn maximise(&self, columns: &[BoxedColumn], rows: &[AtMostRow]) -> Result<Verdict, SolverFault> {
+        maximise_on(backend_of(self.input.policy.solver_backend()), columns, rows)
     }
 
     /// The optimum when soft rows give way; absent when that is not enough.
@@ -220,7 +224,7 @@ impl<'a> Program<'a> {
             let mut rows = slacks.extend(rows.clone());
             rows.extend(fixed.iter().cloned());
             *programs += 1;
-            let Verdict::Optimal { objective, .. } = maximise(&all, &rows)? else { return Ok(None) };
+            let Verdict::Optimal { objective, .. } = self.maximise(&all, &rows)? else { return Ok(None) };
             let least = (-objective).max(Decimal::ZERO);
             let least = if least <= RELAXATION_NOISE { Decimal::ZERO } else { least };
             if !least.is_zero() {
@@ -235,7 +239,7 @@ impl<'a> Program<'a> {
         rows.extend(fixed);
         self.measure_idle_cash(&columns, &mut all, &mut rows);
         *programs += 1;
-        let Verdict::Optimal { values, objective } = maximise(&all, &rows)? else { return Ok(None) };
+        let Verdict::Optimal { values, objective } = self.maximise(&all, &rows)? else { return Ok(None) };
         let given = slacks.given(self.nothing_given(), &values, &needed);
         Ok(Some(allocation(&columns, &rows, &values, objective, given, *programs)))
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::model::grade::Dated;
+use crate::model::policy::{SolverBackend, SolverPolicy};
 use crate::model::{
     AccountId, AccountSnapshot, AssetId, AssetRecord, Decimal, Environment, Flow, Grade, GradeRecord, Holding,
     InstrumentId, Listing, ListingStatus, Money, PlanningInput, Policy, PortfolioId, PortfolioState, Price, Quantity,
@@ -65,6 +66,8 @@ pub(super) fn dec(text: &str) -> Decimal {
 
 pub(super) fn policy(edit: impl FnOnce(&mut Policy)) -> Policy {
     let mut policy: Policy = toml::from_str(POLICY).expect("the sample policy parses");
+    // Where a build has HiGHS, the tests of planning run on it.
+    policy.solver = cfg!(feature = "highs").then_some(SolverPolicy { backend: SolverBackend::Highs });
     edit(&mut policy);
     policy
 }

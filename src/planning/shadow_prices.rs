@@ -14,11 +14,11 @@
 use std::collections::BTreeMap;
 
 use crate::model::{AssetId, BasisPoints, Decimal, PlanningInput, Side};
+use crate::solver::Ending;
 
 use super::constraints::LimitRow;
 use super::dual::Dual;
 use super::error::PlanError;
-use super::few_rows::Ending;
 use super::keeping::{self, Instead};
 use super::optimality::Exact;
 use super::plan::RebalancePlan;

@@ -1,24 +1,48 @@
-//! The only file that names `good_lp` and `f64`.
+//! The planner's programs, in decimals, over the seam to the solvers ([`crate::solver`]).
 //!
 //! Programs are stated in weights (net asset value = 1): in currency units the backends lose feasible programs.
-//! What goes in is finite because decimals are; what comes out is checked, and `Ok` is not taken for "optimal": the
-//! status is read. The caller re-verifies everything in `Decimal`.
+//! What goes in is finite because decimals are; what comes out has been checked there, and the caller re-verifies everything
+//! in `Decimal`.
 //!
-//! There is no limit on iterations: the backend takes none for a program without integers, only a time limit, and
+//! There is no limit on iterations: the default backend takes none for a program without integers, only a time limit, and
 //! planning reads no clock. A solve that did not end would be ended by whoever started the process, before anything is
 //! committed or sent; an answer that the backend had cut short would be refused as not proved.
 
-use good_lp::solvers::microlp::microlp;
-use good_lp::{Constraint, Expression, ProblemVariables, ResolutionError, Solution, SolutionStatus, SolverModel};
-use good_lp::{Variable, variable};
 use rust_decimal::prelude::FromPrimitive;
 
 use crate::model::Decimal;
+use crate::model::policy::SolverBackend;
+use crate::solver::{self, Backend, Beyond, Column, FewRows, Goal, Program, ProgramError, Row, Settings};
 
-/// The backend's name, recorded in every plan.
-pub const BACKEND: &str = "microlp";
-/// The backend's version as locked; a test compares it with the lock file.
-pub const BACKEND_VERSION: &str = "0.6.0";
+/// How planning solves: plain, for its programs are small, in one unit, and bounded on every side.
+const SETTINGS: Settings = Settings {
+    nodes: None,
+    iterations: None,
+    relative_gap: 0.0,
+    tolerance: TOLERANCE,
+    presolve: false,
+    scale: false,
+    confirm: false,
+};
+
+/// The backend that a policy asks for.
+pub(crate) const fn backend_of(named: SolverBackend) -> Backend {
+    match named {
+        SolverBackend::Microlp => Backend::Microlp,
+        SolverBackend::Highs => Backend::Highs,
+    }
+}
+
+/// Is the backend in this build?
+#[must_use]
+pub const fn has_backend(named: SolverBackend) -> bool {
+    backend_of(named).is_built()
+}
+
+/// What the backend was told about how to solve, beyond the program; nothing where it is left to itself.
+pub(crate) fn options(backend: Backend) -> Vec<String> {
+    SETTINGS.as_told(backend)
+}
 
 /// Below this a weight is noise of the simplex method, not a decision: 1e-11 of net asset value.
 const NOISE: f64 = 1e-11;
@@ -74,52 +98,93 @@ pub enum SolverFault {
     Backend(String),
 }
 
+impl From<ProgramError> for SolverFault {
+    fn from(error: ProgramError) -> Self {
+        match error {
+            ProgramError::UnknownColumn { column, .. } => Self::UnknownColumn(column),
+            other => Self::Backend(other.to_string()),
+        }
+    }
+}
+
+impl From<Beyond> for SolverFault {
+    fn from(why: Beyond) -> Self {
+        match why {
+            Beyond::WrongLength { .. } | Beyond::BadValue { .. } | Beyond::BrokenRow { .. } => Self::BadAnswer,
+            other => Self::Backend(other.to_string()),
+        }
+    }
+}
+
+/// Maximises the program on the default backend.
+///
+/// # Errors
+/// As [`maximise_on`].
+#[cfg(test)]
+pub(crate) fn maximise(columns: &[BoxedColumn], rows: &[AtMostRow]) -> Result<Verdict, SolverFault> {
+    maximise_on(Backend::default(), columns, rows)
+}
+
 /// Maximises the program.
 ///
 /// # Errors
 /// When a row names a column that does not exist, the answer is not finite or out of bounds, or the backend neither
 /// proves an optimum nor infeasibility.
-pub(crate) fn maximise(columns: &[BoxedColumn], rows: &[AtMostRow]) -> Result<Verdict, SolverFault> {
-    let mut variables = ProblemVariables::new();
-    let handles: Vec<Variable> =
-        columns.iter().map(|column| variables.add(variable().min(0.0).max(float(column.upper)))).collect();
-    let mut objective = Expression::with_capacity(columns.len());
-    for (handle, column) in handles.iter().zip(columns) {
-        objective.add_mul(float(column.reward), *handle);
-    }
-    let mut model = variables.maximise(objective).using(microlp);
-    for row in rows {
-        model.add_constraint(constraint(row, &handles)?);
-    }
-    let answer = model.solve().map(|solution| Answer {
-        status: solution.status(),
-        values: handles.iter().map(|handle| solution.value(*handle)).collect(),
-    });
-    verdict(columns, answer)
+pub(crate) fn maximise_on(
+    backend: Backend,
+    columns: &[BoxedColumn],
+    rows: &[AtMostRow],
+) -> Result<Verdict, SolverFault> {
+    verdict(columns, solver::sift(&program(columns, rows), backend, &SETTINGS)?)
 }
 
-/// What the backend answers when it does not fail.
-struct Answer {
-    status: SolutionStatus,
-    /// By column.
-    values: Vec<f64>,
+/// The search for a program's multipliers; absent where it cannot be stated.
+pub(super) fn few_rows(columns: &[BoxedColumn], rows: &[AtMostRow]) -> Option<FewRows> {
+    FewRows::of(&program(columns, rows))
 }
 
-/// Reads an answer, taking nothing in it for granted.
-fn verdict(columns: &[BoxedColumn], answer: Result<Answer, ResolutionError>) -> Result<Verdict, SolverFault> {
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(ResolutionError::Infeasible) => return Ok(Verdict::Infeasible),
-        Err(ResolutionError::Unbounded) => return Err(SolverFault::Unbounded),
-        Err(error) => return Err(SolverFault::Backend(error.to_string())),
+/// The same with the bound of one row moved.
+pub(super) fn moved(search: &FewRows, row: usize, by: Decimal) -> FewRows {
+    search.clone().moved(row, float(by))
+}
+
+/// The multipliers by row, to so many decimals; one that no decimal can hold, or below zero, is left out.
+pub(super) fn multipliers(search: &FewRows, decimals: u32) -> Vec<Decimal> {
+    let multiplier = |price: &f64| Decimal::from_f64(*price).unwrap_or_default().round_dp(decimals).max(Decimal::ZERO);
+    search.prices().iter().map(multiplier).collect()
+}
+
+fn program(columns: &[BoxedColumn], rows: &[AtMostRow]) -> Program {
+    Program {
+        goal: Goal::Maximise,
+        constant: 0.0,
+        columns: columns.iter().map(boxed).collect(),
+        rows: rows.iter().map(at_most).collect(),
+    }
+}
+
+fn boxed(column: &BoxedColumn) -> Column {
+    Column { lower: 0.0, upper: float(column.upper), objective: float(column.reward), integer: false }
+}
+
+fn at_most(row: &AtMostRow) -> Row {
+    let terms = row.terms.iter().map(|(column, by)| (*column, float(*by))).collect();
+    Row { lower: f64::NEG_INFINITY, upper: float(row.bound), terms }
+}
+
+/// The verdict in decimals.
+fn verdict(columns: &[BoxedColumn], said: solver::Verdict) -> Result<Verdict, SolverFault> {
+    let optimum = match said {
+        solver::Verdict::Optimal(optimum) => optimum,
+        solver::Verdict::Infeasible => return Ok(Verdict::Infeasible),
+        solver::Verdict::Unbounded => return Err(SolverFault::Unbounded),
+        solver::Verdict::Stopped(_) => return Err(SolverFault::NotProved),
+        solver::Verdict::Beyond(why) => return Err(why.into()),
     };
-    if !matches!(answer.status, SolutionStatus::Optimal) {
-        return Err(SolverFault::NotProved);
-    }
-    if answer.values.len() != columns.len() {
+    if optimum.values.len() != columns.len() {
         return Err(SolverFault::BadAnswer);
     }
-    let values = columns.iter().zip(&answer.values).map(|(column, value)| snapped(column.upper, *value));
+    let values = columns.iter().zip(&optimum.values).map(|(column, value)| snapped(column.upper, *value));
     let values = values.collect::<Result<Vec<Decimal>, SolverFault>>()?;
     let objective = columns.iter().zip(&values).map(|(column, value)| *value * column.reward).sum();
     Ok(Verdict::Optimal { values, objective })
@@ -143,20 +208,11 @@ fn snapped(most: Decimal, value: f64) -> Result<Decimal, SolverFault> {
     }
 }
 
-fn constraint(row: &AtMostRow, handles: &[Variable]) -> Result<Constraint, SolverFault> {
-    let mut left = Expression::with_capacity(row.terms.len());
-    for (column, coefficient) in &row.terms {
-        let handle = handles.get(*column).ok_or(SolverFault::UnknownColumn(*column))?;
-        left.add_mul(float(*coefficient), *handle);
-    }
-    Ok(left.leq(float(row.bound)))
-}
-
 /// The nearest float but for a last digit: the mantissa over a power of ten. `Decimal::to_f64` splits whole and fraction
 /// with 128-bit divisions, which would cost more than the simplex method does. Always finite: a mantissa is below 2^96.
 #[expect(clippy::float_arithmetic, reason = "the seam to the solver; the result is re-verified in Decimal")]
 #[expect(clippy::cast_precision_loss, reason = "a float is what is wanted")]
-pub(super) fn float(value: Decimal) -> f64 {
+fn float(value: Decimal) -> f64 {
     value.mantissa() as f64 / 10_f64.powi(value.scale().cast_signed())
 }
 
@@ -191,18 +247,18 @@ mod tests {
         }
     }
 
-    fn read(upper: &str, status: SolutionStatus, values: &[f64]) -> Result<Verdict, SolverFault> {
-        verdict(&[column(upper, "2")], Ok(Answer { status, values: values.to_vec() }))
+    fn read(upper: &str, values: &[f64]) -> Result<Verdict, SolverFault> {
+        let optimum = solver::Optimum { values: values.to_vec(), objective: 0.0, bound: 0.0, gap: 0.0 };
+        verdict(&[column(upper, "2")], solver::Verdict::Optimal(optimum))
     }
 
     #[test]
     fn a_solution_that_is_not_finite_or_out_of_bounds_is_refused() {
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -2e-8, 0.5 + 2e-8, 1e300] {
-            let read = read("0.5", SolutionStatus::Optimal, &[value]);
-            assert_eq!(read, Err(SolverFault::BadAnswer), "{value}");
+            assert_eq!(read("0.5", &[value]), Err(SolverFault::BadAnswer), "{value}");
         }
         for values in [&[][..], &[0.1, 0.1]] {
-            assert_eq!(read("0.5", SolutionStatus::Optimal, values), Err(SolverFault::BadAnswer), "{values:?}");
+            assert_eq!(read("0.5", values), Err(SolverFault::BadAnswer), "{values:?}");
         }
     }
 
@@ -211,7 +267,7 @@ mod tests {
         for (value, snapped) in [(-5e-9, "0"), (5e-12, "0"), (0.25, "0.25"), (0.5 - 5e-12, "0.5"), (0.5 + 5e-9, "0.5")]
         {
             let wanted = Verdict::Optimal { values: vec![dec(snapped)], objective: dec(snapped) * dec("2") };
-            assert_eq!(read("0.5", SolutionStatus::Optimal, &[value]), Ok(wanted), "{value}");
+            assert_eq!(read("0.5", &[value]), Ok(wanted), "{value}");
         }
     }
 
@@ -219,26 +275,29 @@ mod tests {
     fn in_a_box_smaller_than_the_noise_the_nearer_bound_counts() {
         for (value, snapped) in [(0.0, "0"), (1e-12, "0"), (4e-12, "0.000000000005"), (5e-12, "0.000000000005")] {
             let wanted = Verdict::Optimal { values: vec![dec(snapped)], objective: dec(snapped) * dec("2") };
-            assert_eq!(read("0.000000000005", SolutionStatus::Optimal, &[value]), Ok(wanted), "{value}");
+            assert_eq!(read("0.000000000005", &[value]), Ok(wanted), "{value}");
         }
+    }
+
+    fn read_as(said: solver::Verdict) -> Result<Verdict, SolverFault> {
+        verdict(&[column("0.5", "1")], said)
     }
 
     #[test]
     fn what_was_stopped_before_a_proof_is_refused() {
-        for status in [SolutionStatus::TimeLimit, SolutionStatus::GapLimit] {
-            assert_eq!(read("0.5", status, &[0.25]), Err(SolverFault::NotProved));
-        }
-        let timed_out = verdict(&[column("0.5", "1")], Err(ResolutionError::Other("time limit reached")));
-        let Err(SolverFault::Backend(why)) = timed_out else { panic!("{timed_out:?}") };
-        assert!(why.contains("time limit reached"), "{why}");
+        let stopped = solver::Stopped { best: None, bound: Some(0.5), gap: None };
+        assert_eq!(read_as(solver::Verdict::Stopped(stopped)), Err(SolverFault::NotProved));
     }
 
     #[test]
     fn a_failing_backend_is_no_verdict() {
-        let failed = |error| verdict(&[column("0.5", "1")], Err(error));
-        assert_eq!(failed(ResolutionError::Unbounded), Err(SolverFault::Unbounded));
-        assert_eq!(failed(ResolutionError::Infeasible), Ok(Verdict::Infeasible));
-        assert!(matches!(failed(ResolutionError::Str("singular".to_owned())), Err(SolverFault::Backend(_))));
+        assert_eq!(read_as(solver::Verdict::Infeasible), Ok(Verdict::Infeasible));
+        assert_eq!(read_as(solver::Verdict::Unbounded), Err(SolverFault::Unbounded));
+        let broken = Beyond::BrokenRow { row: 0, by: 1.0 };
+        assert_eq!(read_as(solver::Verdict::Beyond(broken)), Err(SolverFault::BadAnswer));
+        let singular = Beyond::Failed(Backend::Microlp, "singular".to_owned());
+        let Err(SolverFault::Backend(why)) = read_as(solver::Verdict::Beyond(singular)) else { panic!("no verdict") };
+        assert_eq!(why, "microlp found no way on: singular");
     }
 
     #[test]
@@ -251,12 +310,5 @@ mod tests {
     fn says_infeasible() {
         let rows = [AtMostRow { terms: vec![(0, dec("-1"))], bound: dec("-2") }];
         assert_eq!(maximise(&[column("1", "1")], &rows), Ok(Verdict::Infeasible));
-    }
-
-    #[test]
-    fn the_recorded_version_is_the_locked_one() {
-        let lock = include_str!("../../Cargo.lock");
-        let entry = format!("name = \"{BACKEND}\"\nversion = \"{BACKEND_VERSION}\"");
-        assert!(lock.contains(&entry), "Cargo.lock locks another {BACKEND}; update BACKEND_VERSION");
     }
 }

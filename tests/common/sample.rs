@@ -294,6 +294,7 @@ fn empty_plan(input: &PlanningInput) -> RebalancePlan {
         solver: SolverRecord {
             backend: "hand".to_owned(),
             version: "1".to_owned(),
+            options: Vec::new(),
             programs: 0,
             objective: String::new(),
         },

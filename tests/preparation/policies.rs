@@ -1,6 +1,6 @@
 //! Every rule between a policy's fields, broken once each.
 
-use index_rebalancer::model::policy::{IndexKind, RankBy};
+use index_rebalancer::model::policy::{IndexKind, RankBy, SolverBackend};
 use index_rebalancer::preparation::{PreparationError, policy};
 
 use crate::workspace::POLICY;
@@ -265,6 +265,23 @@ fn everything_wrong_is_said_at_once() {
     let broken = POLICY.replace("collar = \"0.01\"", "collar = \"1\"").replace("members = 3", "members = 0");
     let Err(PreparationError::BadInput(faults)) = policy::parse(&broken) else { panic!("must be refused") };
     assert!(faults.len() >= 3, "{faults:?}");
+}
+
+#[test]
+fn a_solver_is_refused_where_this_build_lacks_it() {
+    let with = |backend: &str| policy::parse(&format!("{POLICY}\n[solver]\nbackend = \"{backend}\"\n"));
+    assert_eq!(with("microlp").expect("in every build").solver_backend(), SolverBackend::Microlp);
+    match with("highs") {
+        Ok(policy) => assert!(cfg!(feature = "highs") && policy.solver_backend() == SolverBackend::Highs),
+        Err(error) => {
+            let message = error.to_string();
+            let wanted = ["solver.backend = \"highs\"", "not in this build", "build with the feature `highs`"];
+            let absent: Vec<&&str> = wanted.iter().filter(|text| !message.contains(**text)).collect();
+            assert!(!cfg!(feature = "highs") && absent.is_empty(), "{absent:?} not in: {message}");
+        }
+    }
+    let message = with("cplex").expect_err("no such solver").to_string();
+    assert!(message.contains("cplex") && message.contains("`microlp` or `highs`"), "{message}");
 }
 
 #[test]

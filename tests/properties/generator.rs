@@ -7,7 +7,8 @@ use index_rebalancer::model::asset::Listing;
 use index_rebalancer::model::grade::{Dated, Grade, GradeRecord, Signal};
 use index_rebalancer::model::policy::{
     BandKind, CapTier, CategoryLimit, Costs, DriftBand, Eligibility, GradeKind, Guards, ImpactPiece, IndexKind, Limit,
-    Limits, Objective, OnBreach, OrderPolicy, RankBy, Ranking, ReferenceWeights, RegimePolicy, Soft, WeightMethod,
+    Limits, Objective, OnBreach, OrderPolicy, RankBy, Ranking, ReferenceWeights, RegimePolicy, Soft, SolverBackend,
+    SolverPolicy, WeightMethod,
 };
 use index_rebalancer::model::{
     AccountId, AccountSnapshot, AssetId, AssetRecord, CategoryId, Decimal, Environment, Flow, Holding, InstrumentId,
@@ -489,6 +490,8 @@ fn build_policy(draw: &PolicyDraw, records: &BTreeMap<AssetId, AssetRecord>, sta
     Policy {
         schema: 1,
         alerts: None,
+        // Where a build has HiGHS, the properties are those of plans that it made.
+        solver: cfg!(feature = "highs").then_some(SolverPolicy { backend: SolverBackend::Highs }),
         name: "Drawn".to_owned(),
         index: IndexKind::BlueChip,
         quote_currency: "USDT".to_owned(),

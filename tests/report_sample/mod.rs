@@ -251,6 +251,7 @@ pub(crate) fn plan() -> RebalancePlan {
         solver: SolverRecord {
             backend: "microlp".to_owned(),
             version: "0.6.1".to_owned(),
+            options: Vec::new(),
             programs: 3,
             objective: "-0.0041".to_owned(),
         },

@@ -2,9 +2,10 @@
 
 use crate::model::policy::{
     BandKind, CategoryLimit, Costs, DriftBand, Eligibility, Guards, Limit, Limits, Objective, OrderPolicy,
-    POLICY_SCHEMA, Policy, Ranking, ReferenceWeights, RegimePolicy, Soft,
+    POLICY_SCHEMA, Policy, Ranking, ReferenceWeights, RegimePolicy, Soft, SolverBackend,
 };
 use crate::model::{Decimal, Money, Rate, Weight};
+use crate::planning::has_backend;
 use crate::preparation::BadInput;
 
 /// The most constituents, orders or minutes a policy may ask for: beyond these a figure is a slip of the pen.
@@ -29,6 +30,7 @@ pub(super) fn faults(place: &str, policy: &Policy) -> Vec<BadInput> {
     check.orders(&policy.orders);
     check.collar(policy.orders.collar, policy.costs.half_spread);
     check.guards(&policy.guards);
+    check.solver(policy.solver_backend());
     check.faults
 }
 
@@ -77,6 +79,13 @@ impl Checker<'_> {
 
     fn at_least_one(&mut self, field: &str, value: u32) {
         self.rule(value >= 1, field, &value, "below 1", "write a whole number from 1");
+    }
+
+    /// Before anything is claimed: a run that could not be planned would be in nobody's interest.
+    fn solver(&mut self, backend: SolverBackend) {
+        let remedy =
+            "leave solver.backend out, or build with the feature `highs` (`make package-full` for the function)";
+        self.rule(has_backend(backend), "solver.backend", &backend.as_str(), "not in this build", remedy);
     }
 
     fn head(&mut self, policy: &Policy) {

@@ -7,14 +7,12 @@
 //! European Journal of Operational Research 149, 2003). One step can so place thousands of columns, and what is inverted has
 //! as many rows as there are limits, whatever the number of assets.
 //!
-//! What comes out is a proposal: [`super::sifting`] has the solver settle the columns that are near a decision and proves the
-//! rest, and the verifier bounds by the multipliers and trusts nothing in them.
-
-#![expect(clippy::float_arithmetic, reason = "a proposal that others prove; nothing is decided in floating point")]
+//! What comes out is a proposal: [`super::sifting`] has a backend settle the columns that are near a decision and proves the
+//! rest, and the planner's verifier bounds by the multipliers and trusts nothing in them.
 
 use std::ops::Range;
 
-use super::solver::{AtMostRow, BoxedColumn, float};
+use super::{Goal, Program, Row};
 
 /// A row is broken, or a column beyond its end, by more than this.
 const BROKEN: f64 = 1e-13;
@@ -33,7 +31,7 @@ const STEPS: usize = 40;
 
 /// How a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub enum Ending {
     Optimal,
     /// The rows ask for more than all columns together can give.
     Infeasible,
@@ -43,7 +41,7 @@ pub(super) enum Ending {
 
 /// A program and where the search stands.
 #[derive(Debug, Clone)]
-pub(super) struct FewRows {
+pub struct FewRows {
     rewards: Vec<f64>,
     uppers: Vec<f64>,
     /// Row and coefficient, column after column.
@@ -84,12 +82,20 @@ struct Turn {
 }
 
 impl FewRows {
-    pub(super) fn new(columns: &[BoxedColumn], rows: &[AtMostRow]) -> Self {
-        let rewards: Vec<f64> = columns.iter().map(|column| float(column.reward)).collect();
+    /// Where nothing has been searched yet; absent for a program of another form.
+    #[must_use]
+    pub fn of(program: &Program) -> Option<Self> {
+        let boxed = program.columns.iter().all(|it| it.lower == 0.0 && it.upper < f64::INFINITY && !it.integer);
+        let at_most = program.rows.iter().all(|row| row.lower == f64::NEG_INFINITY && row.upper < f64::INFINITY);
+        if program.goal != Goal::Maximise || !boxed || !at_most || program.check().is_err() {
+            return None;
+        }
+        let (columns, rows) = (&program.columns, &program.rows);
+        let rewards: Vec<f64> = columns.iter().map(|column| column.objective).collect();
         let (terms, spans) = by_column(columns.len(), rows);
-        let bounds: Vec<f64> = rows.iter().map(|row| float(row.bound)).collect();
+        let bounds: Vec<f64> = rows.iter().map(|row| row.upper).collect();
         let mut search = Self {
-            uppers: columns.iter().map(|column| float(column.upper)).collect(),
+            uppers: columns.iter().map(|column| column.upper).collect(),
             full: rewards.iter().map(|reward| *reward > 0.0).collect(),
             in_basis: (0..columns.len() + rows.len()).map(|index| index >= columns.len()).collect(),
             basis: (columns.len()..columns.len() + rows.len()).collect(),
@@ -103,11 +109,12 @@ impl FewRows {
             bounds,
         };
         search.rooms = search.rooms();
-        search
+        Some(search)
     }
 
     /// The same with the bound of one row moved; the basis stays, and stays dual feasible.
-    pub(super) fn moved(mut self, row: usize, by: f64) -> Self {
+    #[must_use]
+    pub fn moved(mut self, row: usize, by: f64) -> Self {
         for bounds in [&mut self.bounds, &mut self.rooms] {
             if let Some(bound) = bounds.get_mut(row) {
                 *bound += by;
@@ -117,7 +124,7 @@ impl FewRows {
     }
 
     /// Searches from where it stands.
-    pub(super) fn search(&mut self) -> Ending {
+    pub fn search(&mut self) -> Ending {
         let mut stale = 0;
         for _ in 0..STEPS * (self.bounds.len() + 1) {
             let Some(leaving) = self.leaving() else {
@@ -150,7 +157,8 @@ impl FewRows {
     }
 
     /// The multipliers, by row.
-    pub(super) fn prices(&self) -> &[f64] {
+    #[must_use]
+    pub fn prices(&self) -> &[f64] {
         &self.prices
     }
 
@@ -383,7 +391,7 @@ fn pass(turns: &mut [Turn], mut slope: f64) -> Option<(usize, usize)> {
 }
 
 /// Terms by column, from terms by row.
-fn by_column(count: usize, rows: &[AtMostRow]) -> (Vec<(usize, f64)>, Vec<Range<usize>>) {
+fn by_column(count: usize, rows: &[Row]) -> (Vec<(usize, f64)>, Vec<Range<usize>>) {
     let mut lengths = vec![0_usize; count];
     for (column, _) in rows.iter().flat_map(|row| &row.terms) {
         if let Some(length) = lengths.get_mut(*column) {
@@ -402,7 +410,7 @@ fn by_column(count: usize, rows: &[AtMostRow]) -> (Vec<(usize, f64)>, Vec<Range<
         for (column, by) in &row.terms {
             let Some(span) = spans.get_mut(*column) else { continue };
             if let Some(term) = terms.get_mut(span.end) {
-                *term = (index, float(*by));
+                *term = (index, *by);
                 span.end += 1;
             }
         }

@@ -1,0 +1,230 @@
+//! Programs of many boxed columns under few rows, solved on the few columns that are near a decision.
+//!
+//! At an optimum nearly every column stands at one of its ends, and the multipliers say at which. [`FewRows`] proposes
+//! multipliers; the columns whose reduced reward they leave next to nothing go to the solver, the others stand where the
+//! multipliers put them, and the bound that the multipliers prove for the whole program says whether the answer is its
+//! optimum. Where it is not, more columns go to the solver, in the end all of them: sifting as in Bixby et al., Very
+//! large-scale linear programming, Operations Research 40 (1992), with the pricing done first.
+//!
+//! Nothing rests on the proposal: an answer from here is the solver's, and as good as the solver's own on the whole.
+
+use super::few_rows::{Ending, FewRows};
+use super::{Backend, Optimum, Program, ProgramError, Row, Settings, Verdict, solve};
+
+/// With so few columns the solver is as fast alone.
+const FEW_COLUMNS: usize = 48;
+
+/// A reduced reward below this is next to nothing. Where that leaves more than half of the columns undecided, as in a
+/// program that only asks how far a limit must give way, those of the proposal's basis alone.
+const NEAR: [f64; 2] = [1e-9, -1.0];
+
+/// The solver calls optimal what is this close to it.
+const PROVED: f64 = 1e-10;
+
+/// Rows that are broken by less than this without a way out may be met by the solver's own tolerance: it is asked.
+const CLEARLY: f64 = 1e-7;
+
+/// Solves a program by way of few of its columns, where it has many in boxes under few rows; any other as [`solve`] does.
+///
+/// # Errors
+/// As [`solve`].
+pub fn sift(program: &Program, backend: Backend, settings: &Settings) -> Result<Verdict, ProgramError> {
+    if program.columns.len() <= FEW_COLUMNS {
+        return solve(program, backend, settings);
+    }
+    let Some(mut search) = FewRows::of(program) else { return solve(program, backend, settings) };
+    match search.search() {
+        Ending::Optimal => {
+            let bound = search.bound() + program.constant;
+            for near in NEAR {
+                let part = Part::of(&search, program, near);
+                if part.program.columns.len() * 2 > program.columns.len() {
+                    continue;
+                }
+                if let Verdict::Optimal(found) = solve(&part.program, backend, settings)?
+                    && bound - found.objective <= PROVED
+                {
+                    return Ok(Verdict::Optimal(part.whole(&search, program, &found)));
+                }
+            }
+        }
+        Ending::Infeasible if search.breach() > CLEARLY => return Ok(Verdict::Infeasible),
+        Ending::Infeasible | Ending::Unsettled => {}
+    }
+    solve(program, backend, settings)
+}
+
+/// The columns that are near a decision, under what the others leave of the rows.
+struct Part {
+    /// Where each of its columns is in the whole program.
+    undecided: Vec<usize>,
+    /// The worth of the others is its constant.
+    program: Program,
+}
+
+impl Part {
+    fn of(search: &FewRows, whole: &Program, near: f64) -> Self {
+        let undecided: Vec<usize> =
+            (0..whole.columns.len()).filter(|index| search.is_undecided(*index, near)).collect();
+        let mut place = vec![None; whole.columns.len()];
+        for (position, index) in undecided.iter().enumerate() {
+            if let Some(place) = place.get_mut(*index) {
+                *place = Some(position);
+            }
+        }
+        let stands = |index: usize| match (place.get(index), whole.columns.get(index)) {
+            (Some(None), Some(column)) if search.is_full(index) => column.upper,
+            _ => 0.0,
+        };
+        let row = |row: &Row| {
+            let mut left = Row { lower: row.lower, upper: row.upper, terms: Vec::new() };
+            for (index, by) in &row.terms {
+                match place.get(*index).copied().flatten() {
+                    Some(position) => left.terms.push((position, *by)),
+                    None => left.upper -= stands(*index) * by,
+                }
+            }
+            left
+        };
+        let reward = whole.columns.iter().enumerate().map(|(index, column)| column.objective * stands(index));
+        let program = Program {
+            goal: whole.goal,
+            constant: whole.constant + reward.sum::<f64>(),
+            columns: undecided.iter().filter_map(|index| whole.columns.get(*index)).copied().collect(),
+            rows: whole.rows.iter().map(row).collect(),
+        };
+        Self { undecided, program }
+    }
+
+    /// The answer for the whole program.
+    fn whole(&self, search: &FewRows, program: &Program, found: &Optimum) -> Optimum {
+        let stands = |(index, column): (usize, &super::Column)| if search.is_full(index) { column.upper } else { 0.0 };
+        let mut values: Vec<f64> = program.columns.iter().enumerate().map(stands).collect();
+        for (index, value) in self.undecided.iter().zip(&found.values) {
+            if let Some(whole) = values.get_mut(*index) {
+                *whole = *value;
+            }
+        }
+        Optimum { objective: program.objective(&values), bound: found.bound, gap: found.gap, values }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::solver::{Column, Goal};
+
+    /// A stream of numbers that look random (Knuth's MMIX congruence).
+    struct Draws(u64);
+
+    impl Draws {
+        /// From 0 to 1, in thousandths.
+        fn part(&mut self) -> f64 {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            f64::from(u16::try_from((self.0 >> 33) % 1001).expect("small")) / 1000.0
+        }
+
+        fn below(&mut self, percent: f64) -> bool {
+            self.part() * 100.0 < percent
+        }
+    }
+
+    /// A program of the planner's kind: pieces of trades, some worth the same, some of next to no size, under a few rows, some
+    /// without any room, some of which may give way.
+    fn drawn(seed: u64) -> Program {
+        let mut draws = Draws(seed);
+        let (same, uninteresting) = (draws.part(), seed.is_multiple_of(5));
+        let column = |draws: &mut Draws| Column {
+            lower: 0.0,
+            upper: draws.part() / if draws.below(5.0) { 1e10 } else { 10.0 },
+            objective: match draws.part() {
+                _ if uninteresting => 0.0,
+                part if part < 0.3 => same,
+                _ => draws.part() + draws.part() - 1.0,
+            },
+            integer: false,
+        };
+        let mut columns: Vec<Column> = (0..5 + seed % 300).map(|_| column(&mut draws)).collect();
+        let mut rows = Vec::new();
+        for _ in 0..=seed % 11 {
+            let coefficient = if draws.below(50.0) { 1.0 } else { draws.part() - 0.4 };
+            let mut terms = Vec::new();
+            for index in 0..columns.len() {
+                if draws.below(60.0) {
+                    terms.push((index, if draws.below(50.0) { coefficient } else { draws.part() }));
+                }
+            }
+            let mut upper = if draws.below(20.0) { 0.0 } else { draws.part() };
+            if draws.below(20.0) {
+                upper *= -0.2;
+            }
+            if draws.below(50.0) {
+                terms.push((columns.len(), -1.0));
+                let objective = if uninteresting && draws.below(50.0) { 0.0 } else { -draws.part() * 10.0 };
+                columns.push(Column { lower: 0.0, upper: 10.0, objective, integer: false });
+            }
+            rows.push(Row { lower: f64::NEG_INFINITY, upper, terms });
+        }
+        Program { goal: Goal::Maximise, constant: draws.part(), columns, rows }
+    }
+
+    /// How often each way out is taken.
+    #[derive(Debug, Default)]
+    struct Taken {
+        optimal: u32,
+        infeasible: u32,
+        /// More columns than a backend is given at once.
+        many: u32,
+        by_proposal: u32,
+    }
+
+    #[test]
+    fn the_answer_is_the_backends_own() {
+        let settings = Settings { tolerance: 1e-8, scale: false, confirm: false, ..Settings::careful() };
+        let mut taken = Taken::default();
+        for seed in 1..=1500 {
+            let program = drawn(seed);
+            let alone = solve(&program, Backend::Microlp, &settings).expect("a program");
+            let sifted = sift(&program, Backend::Microlp, &settings).expect("a program");
+            match (&alone, &sifted) {
+                (Verdict::Infeasible, Verdict::Infeasible) => taken.infeasible += 1,
+                (Verdict::Optimal(alone), Verdict::Optimal(sifted)) => {
+                    taken.optimal += 1;
+                    let apart = (alone.objective - sifted.objective).abs();
+                    assert!(apart <= 1e-8, "seed {seed}: {} and {}", sifted.objective, alone.objective);
+                    for row in &program.rows {
+                        let over = row.breach(row.activity(&sifted.values).0);
+                        assert!(over <= 1e-8, "seed {seed}: a row is broken by {over}");
+                    }
+                }
+                _ => panic!("seed {seed}: {sifted:?} and {alone:?}"),
+            }
+            if program.columns.len() > FEW_COLUMNS {
+                taken.many += 1;
+                let mut search = FewRows::of(&program).expect("of this form");
+                let ended = search.search();
+                let agrees = match alone {
+                    Verdict::Optimal(alone) => (search.bound() + program.constant - alone.objective).abs() < 1e-8,
+                    _ => ended == Ending::Infeasible && search.breach() > CLEARLY,
+                };
+                taken.by_proposal += u32::from(agrees);
+            }
+        }
+        let enough = taken.optimal > 500 && taken.infeasible > 100 && taken.many > 1000;
+        assert!(enough, "a case is missing: {taken:?}");
+        assert!(taken.by_proposal * 100 >= taken.many * 99, "the backend has to do it all: {taken:?}");
+    }
+
+    #[test]
+    fn a_program_of_another_form_goes_to_the_backend_as_it_is() {
+        let mut program = drawn(299);
+        assert!(FewRows::of(&program).is_some());
+        program.columns[0].lower = -0.5;
+        program.columns[0].objective = -1.0;
+        program.rows.clear();
+        assert!(FewRows::of(&program).is_none());
+        let verdict = sift(&program, Backend::Microlp, &Settings::careful()).expect("a program");
+        let Verdict::Optimal(optimum) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(optimum.values.first(), Some(&-0.5));
+    }
+}
