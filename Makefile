@@ -150,7 +150,7 @@ lint: ## Format check, clippy with every feature but `highs` and with none, docu
 .PHONY: highs-test
 highs-test: $(HIGHS_INSTALLED) ## The feature `highs`: clippy, seam, known answers, planning and properties on HiGHS
 	$(WITH_HIGHS) $(CARGO) clippy --all-targets $(HIGHS_FEATURES) -- -D warnings
-	$(WITH_HIGHS) $(CARGO) test $(HIGHS_FEATURES) --lib --test properties --test preparation
+	$(WITH_HIGHS) $(CARGO) test $(HIGHS_FEATURES) --lib --test solver --test properties --test preparation
 
 $(HIGHS_INSTALLED): infra/requirements/highs.txt
 	@command -v c++ > /dev/null || { \

@@ -89,7 +89,7 @@ fn placed(column: &Column, value: f64, tolerance: f64) -> Option<f64> {
     let whole = if column.integer { value.round() } else { value };
     let off = (column.lower - value).max(value - column.upper).max((whole - value).abs());
     (value.is_finite() && keeps(off, tolerance * (1.0 + value.abs())))
-        .then(|| whole.max(column.lower).min(column.upper))
+        .then(|| whole.max(column.lower).min(column.upper) + 0.0)
 }
 
 /// Is it at most that? Never for what is not a number.
