@@ -86,15 +86,17 @@ fn scenarios(problem: &Problem, count: usize, seed: u64) -> Vec<Vec<f64>> {
     let mut draws: Vec<Vec<f64>> = (0..count).map(|_| (0..assets).map(|_| normal.draw()).collect()).collect();
     for asset in 0..assets {
         let mean = draws.iter().map(|draw| draw[asset]).sum::<f64>() / count as f64;
-        draws.iter_mut().for_each(|draw| draw[asset] -= mean);
+        for draw in &mut draws {
+            draw[asset] -= mean;
+        }
     }
-    let drawn: Vec<Vec<f64>> = (0..assets)
+    let found: Vec<Vec<f64>> = (0..assets)
         .map(|one| {
             let with = |other: usize| draws.iter().map(|draw| draw[one] * draw[other]).sum::<f64>() / count as f64;
             (0..assets).map(with).collect()
         })
         .collect();
-    let (from, to) = (factor(&drawn), factor(&problem.covariances));
+    let (from, to) = (factor(&found), factor(&problem.covariances));
     let matched = |draw: &Vec<f64>| {
         // What the draw is made of when every part has variance one and none goes with another.
         let mut parts = vec![0.0; assets];
