@@ -17,6 +17,9 @@ mod shared;
 mod split_mix;
 
 mod allocation;
+mod determinism;
+#[cfg(feature = "highs")]
+mod differential;
 mod frontier;
 mod instances;
 mod mps;
