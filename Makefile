@@ -71,7 +71,7 @@ ARM64 := aarch64-unknown-linux-gnu
 # Panics name the file that they are in: not by the folders of the machine that built it.
 PACKAGE_FLAGS = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo
 # What `make ci-long` runs besides the properties; each ends within LONG_LIMIT_SECONDS.
-LONG_PARTS := long-largest-run $(FUZZ_TARGETS:%=fuzz-%) $(MUTANTS:%=mutants-%) chaos
+LONG_PARTS := long-largest-run long-differential long-frontiers $(FUZZ_TARGETS:%=fuzz-%) $(MUTANTS:%=mutants-%) chaos
 LONG := --profile long --no-default-features --test properties
 LONG_PROTOCOL := --profile long --no-default-features
 SKIP_LOG := $(CURDIR)/target/skipped-tests.txt
@@ -150,7 +150,7 @@ lint: ## Format check, clippy with every feature but `highs` and with none, docu
 .PHONY: highs-test
 highs-test: $(HIGHS_INSTALLED) ## The feature `highs`: clippy, seam, known answers, planning and properties on HiGHS
 	$(WITH_HIGHS) $(CARGO) clippy --all-targets $(HIGHS_FEATURES) -- -D warnings
-	$(WITH_HIGHS) $(CARGO) test $(HIGHS_FEATURES) --lib --test properties --test preparation
+	$(WITH_HIGHS) $(CARGO) test $(HIGHS_FEATURES) --lib --test solver --test properties --test preparation
 
 $(HIGHS_INSTALLED): infra/requirements/highs.txt
 	@command -v c++ > /dev/null || { \
@@ -345,6 +345,17 @@ long-seeds: ## REBALANCE_SEEDS random plans of faults
 long-model: ## The model checker on its longer history
 	REBALANCE_MODEL=full timeout $(LONG_LIMIT_SECONDS) \
 	  $(CARGO) test --quiet $(LONG_PROTOCOL) --test model -- --nocapture --test-threads 1
+
+.PHONY: long-differential
+long-differential: $(HIGHS_INSTALLED) ## MicroLP against HiGHS on 6,000 random programs
+	REBALANCE_PROGRAMS=1000 $(WITH_HIGHS) timeout $(LONG_LIMIT_SECONDS) $(CARGO) test --quiet $(HIGHS_FEATURES) \
+	  --test solver -- --exact differential::both_backends_say_the_same_of_random_programs --nocapture
+
+.PHONY: long-frontiers
+long-frontiers: $(HIGHS_INSTALLED) ## Every frontier of OR-Library, up to 2,000 scenarios, on both backends
+	$(WITH_HIGHS) timeout $(LONG_LIMIT_SECONDS) $(CARGO) test --quiet $(HIGHS_FEATURES) --test solver -- \
+	  --ignored --exact frontier::tail_risk_approaches_every_frontier --nocapture | tee target/frontiers.txt
+	grep -q '^test result: ok. 1 passed' target/frontiers.txt
 
 .PHONY: long-largest-run
 long-largest-run: ## A run of 5,000 orders to its end, which takes too long for `make test`

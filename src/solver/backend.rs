@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A solver.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Backend {
     /// MicroLP: in pure Rust, in every build.
     #[default]

@@ -4,9 +4,6 @@ use super::Settings;
 use super::program::{Column, Program};
 use super::verdict::{Beyond, Optimum, Said, Solution, Stopped, Verdict};
 
-/// A backend that is asked for no gap at all still stops at the noise of its own sums.
-const GAP_NOISE: f64 = 1e-9;
-
 /// What was said, as a verdict.
 pub(super) fn verdict(program: &Program, settings: &Settings, said: Said) -> Verdict {
     let checked = match said {
@@ -23,8 +20,10 @@ fn optimal(program: &Program, settings: &Settings, values: Vec<f64>, bound: Opti
     let solution = solution(program, settings, values)?;
     let bound = bound.unwrap_or(solution.objective - program.constant);
     let (bound, gap) = proved(program, settings, &solution, bound)?;
+    // Asked for no gap at all, a backend still ends at the noise of its own sums.
+    let is_noise = keeps((bound - solution.objective).abs(), settings.tolerance * size(program, &solution));
     let Solution { values, objective } = solution;
-    Ok(if gap <= settings.relative_gap + GAP_NOISE {
+    Ok(if is_noise || keeps(gap, settings.relative_gap) {
         Verdict::Optimal(Optimum { values, objective, bound, gap })
     } else {
         Verdict::Stopped(Stopped { best: Some(Solution { values, objective }), bound: Some(bound), gap: Some(gap) })
@@ -52,14 +51,19 @@ fn stopped(
 fn proved(program: &Program, settings: &Settings, solution: &Solution, said: f64) -> Result<(f64, f64), Beyond> {
     let pure = solution.objective - program.constant;
     let bound = program.goal.better(pure, said);
-    let terms = program.columns.iter().zip(&solution.values).map(|(column, value)| (column.objective * value).abs());
     let by = (bound - said).abs();
     // What is not a number is broken.
-    if !said.is_finite() || by > settings.tolerance * (1.0 + terms.sum::<f64>()) {
+    if !said.is_finite() || by > settings.tolerance * size(program, solution) {
         return Err(Beyond::BrokenBound { by });
     }
     let open = (bound - pure).abs();
     Ok((bound + program.constant, if open > 0.0 { open / pure.abs() } else { 0.0 }))
+}
+
+/// One, and what the sizes of the objective's terms add up to.
+fn size(program: &Program, solution: &Solution) -> f64 {
+    let terms = program.columns.iter().zip(&solution.values);
+    1.0 + terms.map(|(column, value)| (column.objective * value).abs()).sum::<f64>()
 }
 
 /// A solution that keeps the program: values at the edge of a box are put onto it, those that must be whole made so.
@@ -89,7 +93,7 @@ fn placed(column: &Column, value: f64, tolerance: f64) -> Option<f64> {
     let whole = if column.integer { value.round() } else { value };
     let off = (column.lower - value).max(value - column.upper).max((whole - value).abs());
     (value.is_finite() && keeps(off, tolerance * (1.0 + value.abs())))
-        .then(|| whole.max(column.lower).min(column.upper))
+        .then(|| whole.max(column.lower).min(column.upper) + 0.0)
 }
 
 /// Is it at most that? Never for what is not a number.

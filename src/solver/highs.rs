@@ -2,9 +2,11 @@
 //! what is proved.
 
 use ::highs::{HighsModelStatus, HighsSolutionStatus, Model, SolvedModel};
+use std::borrow::Cow;
+
 use good_lp::solvers::highs::highs;
 
-use super::program::Program;
+use super::program::{Program, Row};
 use super::verdict::{Beyond, Said};
 use super::{Backend, Settings, model};
 
@@ -13,8 +15,9 @@ const SELF: Backend = Backend::Highs;
 /// HiGHS takes bounds from here for infinite, and costs; larger coefficients it refuses.
 const INFINITE: f64 = 1e20;
 const LARGEST: f64 = 1e15;
-/// The smallest coefficient that it can be told to keep.
-const SMALLEST: f64 = 1e-12;
+/// Coefficients up to here it drops as it takes a program. (An option says how small, but is heard only after that, and then
+/// spoils its proofs that something is infeasible.)
+const SMALL: f64 = 1e-9;
 /// The tightest tolerance that it takes.
 const TIGHTEST: f64 = 1e-10;
 
@@ -29,7 +32,7 @@ enum Value {
     Real(f64),
 }
 
-/// Everything that HiGHS is told besides the program. One thread: how many there are is decided once for the whole process.
+/// What HiGHS is told besides the program. One thread: how many there are is decided once for the whole process.
 fn options(settings: &Settings, presolve: bool) -> Vec<(&'static str, Value)> {
     let tolerance = (settings.tolerance / 10.0).max(TIGHTEST);
     let whole = |limit: u32| Value::Whole(i32::try_from(limit).unwrap_or(i32::MAX));
@@ -42,7 +45,6 @@ fn options(settings: &Settings, presolve: bool) -> Vec<(&'static str, Value)> {
         ("primal_feasibility_tolerance", Value::Real(tolerance)),
         ("dual_feasibility_tolerance", Value::Real(tolerance)),
         ("mip_feasibility_tolerance", Value::Real(tolerance)),
-        ("small_matrix_value", Value::Real(SMALLEST)),
         ("mip_rel_gap", Value::Real(settings.relative_gap)),
         ("mip_abs_gap", Value::Real(0.0)),
     ];
@@ -62,6 +64,7 @@ pub(super) fn told(settings: &Settings) -> Vec<String> {
 }
 
 pub(super) fn solve(program: &Program, settings: &Settings) -> Said {
+    let program = &lifted(program);
     if let Some(beyond) = beyond(program) {
         return Said::Beyond(Beyond::Magnitude(SELF, beyond));
     }
@@ -75,17 +78,37 @@ pub(super) fn solve(program: &Program, settings: &Settings) -> Said {
     }
 }
 
+/// The same with rows of small coefficients multiplied, by powers of two so that nothing is rounded, until none is dropped.
+fn lifted(program: &Program) -> Cow<'_, Program> {
+    let smallest = |row: &Row| coefficients(row).map(f64::abs).fold(f64::INFINITY, f64::min);
+    if program.rows.iter().all(|row| smallest(row) > SMALL) {
+        return Cow::Borrowed(program);
+    }
+    let mut program = program.clone();
+    for row in &mut program.rows {
+        let by = (SMALL / smallest(row)).log2().max(-1.0).floor() + 1.0;
+        let by = by.exp2();
+        row.lower *= by;
+        row.upper *= by;
+        row.terms.iter_mut().for_each(|(_, coefficient)| *coefficient *= by);
+    }
+    Cow::Owned(program)
+}
+
 /// A number that HiGHS would take for another.
 fn beyond(program: &Program) -> Option<f64> {
     let bounds = program.columns.iter().flat_map(|it| [it.lower, it.upper]);
     let mut bounds = bounds.chain(program.rows.iter().flat_map(|it| [it.lower, it.upper]));
     let mut costs = program.columns.iter().map(|it| it.objective);
-    let mut coefficients = program.rows.iter().flat_map(|it| it.terms.iter().map(|(_, by)| *by));
-    let odd = |by: &f64| *by != 0.0 && !(SMALLEST..LARGEST).contains(&by.abs());
     bounds
         .find(|bound| bound.is_finite() && bound.abs() >= INFINITE)
         .or_else(|| costs.find(|cost| cost.abs() >= INFINITE))
-        .or_else(|| coefficients.find(odd))
+        .or_else(|| program.rows.iter().flat_map(coefficients).find(|by| by.abs() >= LARGEST))
+}
+
+/// Those that are not zero.
+fn coefficients(row: &Row) -> impl Iterator<Item = f64> {
+    row.terms.iter().map(|(_, by)| *by).filter(|by| *by != 0.0)
 }
 
 enum Answer {

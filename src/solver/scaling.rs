@@ -24,6 +24,11 @@ pub(super) fn solve(program: &Program, backend: Backend, settings: &Settings) ->
     }
 }
 
+/// The program in units of its own.
+pub(super) fn in_one_size(program: &Program) -> Program {
+    Units::of(program).scaled(program)
+}
+
 /// What one of each is worth in the program's own units.
 struct Units {
     columns: Vec<f64>,

@@ -9,10 +9,11 @@ pub struct Settings {
     pub nodes: Option<u32>,
     /// The most simplex iterations of a program without integers; `None` for no limit. MicroLP cannot be told one.
     pub iterations: Option<u32>,
-    /// With integers: how far from the bound the best solution may be, as a fraction of its objective.
+    /// With integers: how far from the bound the best solution may be, as a fraction of its objective. What is within the
+    /// tolerance counts as no gap.
     pub relative_gap: f64,
-    /// By how much an answer may break a box, a row or a whole number, as a fraction of `1 + size`: of the bound, and for
-    /// rows of the terms that are added up. Backends are asked for a tenth of it where they can be.
+    /// By how much an answer may break a box, a row, a whole number or its proof, as a fraction of `1 + size`: of the value,
+    /// and for sums of the terms that are added up. Backends are asked for a tenth of it where they can be.
     pub tolerance: f64,
     /// Does the backend simplify the program first, where it can? Costs more than it brings on a dozen rows.
     pub presolve: bool,
