@@ -10,6 +10,7 @@
 //! * [`model`]: value types with checked constructors. No I/O, no clock.
 //! * [`preparation`]: the only reader of the outside world; ends in one validated [`model::PlanningInput`].
 //! * [`planning`]: [`planning::plan()`], a pure function from input to verified, keyed plan.
+//! * [`parallel`]: the same work for each of many jobs, on several threads, in order and in bounded memory.
 //! * [`ports`]: narrow traits that the rest needs: store, venue, clock, secrets, counters.
 //! * [`execution`]: claim, commit, emit, settle over those ports.
 //! * [`adapters`]: one folder per outside system.
@@ -44,6 +45,7 @@ pub mod execution;
 #[cfg(feature = "lambda")]
 pub mod function;
 pub mod model;
+pub mod parallel;
 pub mod planning;
 pub mod ports;
 pub mod preparation;

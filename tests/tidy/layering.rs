@@ -4,13 +4,14 @@ use crate::tokens::{NamePath, read};
 use crate::{Finding, Source, assert_caught, assert_clean, assert_passes, product_files, root, rust_files};
 
 /// For each top-level module, the modules that it may use besides itself.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("model", &[]),
+    ("parallel", &[]),
     ("planning", &["model"]),
     ("ports", &["model", "planning"]),
     ("preparation", &["model", "planning", "ports"]),
     ("execution", &["model", "planning", "ports"]),
-    ("backtest", &["model", "planning", "preparation"]),
+    ("backtest", &["model", "planning", "preparation", "parallel"]),
     ("report", &["model", "planning", "ports", "backtest"]),
     ("adapters", &["model", "planning", "ports", "preparation", "backtest"]),
     ("alerts", &["model", "planning", "ports", "preparation", "execution"]),
