@@ -15,6 +15,7 @@
 //! * [`execution`]: claim, commit, emit, settle over those ports.
 //! * [`adapters`]: one folder per outside system.
 //! * [`backtest`]: the same planner over dated inputs of the past.
+//! * [`batch`]: many planning inputs, a line each, to as many plans.
 //! * [`alerts`]: what of a run is told, to whom, once.
 //! * [`report`]: explains a plan or a run; decides nothing.
 //! * `application` (features `cli` and `lambda`): one occasion from case to report; what both programs share.
@@ -39,6 +40,7 @@ pub mod alerts;
 #[cfg(any(feature = "cli", feature = "lambda"))]
 pub mod application;
 pub mod backtest;
+pub mod batch;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod execution;
