@@ -11,10 +11,12 @@
 //! * [`preparation`]: the only reader of the outside world; ends in one validated [`model::PlanningInput`].
 //! * [`solver`]: the seam to the solvers: a linear or mixed-integer program in, a checked verdict out.
 //! * [`planning`]: [`planning::plan()`], a pure function from input to verified, keyed plan.
+//! * [`parallel`]: the same work for each of many jobs, on several threads, in order and in bounded memory.
 //! * [`ports`]: narrow traits that the rest needs: store, venue, clock, secrets, counters.
 //! * [`execution`]: claim, commit, emit, settle over those ports.
 //! * [`adapters`]: one folder per outside system.
 //! * [`backtest`]: the same planner over dated inputs of the past.
+//! * [`batch`]: many planning inputs, a line each, to as many plans.
 //! * [`alerts`]: what of a run is told, to whom, once.
 //! * [`report`]: explains a plan or a run; decides nothing.
 //! * `application` (features `cli` and `lambda`): one occasion from case to report; what both programs share.
@@ -40,12 +42,14 @@ pub mod alerts;
 #[cfg(any(feature = "cli", feature = "lambda"))]
 pub mod application;
 pub mod backtest;
+pub mod batch;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod execution;
 #[cfg(feature = "lambda")]
 pub mod function;
 pub mod model;
+pub mod parallel;
 pub mod planning;
 pub mod ports;
 pub mod preparation;

@@ -3,6 +3,7 @@
 
 mod report_sample;
 
+use index_rebalancer::report::batch::{BatchAnswer, BatchError, BatchLine, PlanHead};
 use index_rebalancer::report::document::{
     ErrorKind, ErrorReport, KillSwitchReport, PolicyCheck, ReplayReport, RunEntry, RunLine, RunWithoutPlan,
 };
@@ -34,6 +35,8 @@ fn every_document() -> Vec<Document> {
     let mut other = report(Mode::Stored);
     other.positions.remove(3);
     other.orders.remove(0);
+    let plan = sample::record().plan.expect("a committed run");
+    let batch_line = |answer| Document::BatchLine(BatchLine { line: 1, answer });
     let error = ErrorReport::new(ErrorKind::BadInput, "a message", "a remedy");
     let refused = RunEntry {
         case: "fixtures/x".to_owned(),
@@ -86,6 +89,9 @@ fn every_document() -> Vec<Document> {
             members: 15,
             limits: vec!["turnover".to_owned()],
         }),
+        batch_line(BatchAnswer::Plan(Box::new(plan.clone()))),
+        batch_line(BatchAnswer::Head(PlanHead::from(&plan))),
+        batch_line(BatchAnswer::Error(BatchError { error: error.clone(), retry_helps: false })),
         Document::KillSwitch(KillSwitchReport {
             on: true,
             changed: true,

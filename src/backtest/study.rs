@@ -1,7 +1,6 @@
 //! Several backtests under one question: windows of time, and every combination of some parameters, on all cores.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::ops::ControlFlow;
 
 use jiff::civil::Date;
 
@@ -9,6 +8,7 @@ use super::engine::{Backtest, run};
 use super::history::History;
 use super::settings::Settings;
 use crate::model::Policy;
+use crate::parallel::{Crew, in_order};
 use crate::preparation::{BadInput, PreparationError};
 
 /// One backtest of a study.
@@ -18,39 +18,31 @@ pub struct Job<'a> {
     pub settings: &'a Settings,
 }
 
-/// Runs every job, as many at once as there are cores, and tells what became of each, in the order of the jobs. `done`
-/// hears how many are finished.
+/// Runs every job on all cores, and tells what became of each, in the order of the jobs. `done` hears how many are
+/// finished.
 ///
 /// # Errors
-/// The first one, by the order of the jobs.
+/// The first one, by the order of the jobs; none is begun after it.
 pub fn run_all<T: Send>(
     history: &History,
     jobs: &[Job<'_>],
     tell: impl Fn(&Job<'_>, &Backtest) -> T + Sync,
-    done: impl Fn(usize) + Sync,
+    mut done: impl FnMut(usize),
 ) -> Result<Vec<T>, PreparationError> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(jobs.len().max(1));
-    let (next, finished) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let told: Mutex<Vec<Option<Result<T, PreparationError>>>> = Mutex::new(jobs.iter().map(|_| None).collect());
-    std::thread::scope(|scope| {
-        for _ in 0..cores {
-            let _ = scope.spawn(|| {
-                loop {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(job) = jobs.get(place) else { break };
-                    let happened = run(job.policy, history, job.settings, |_, _| {});
-                    let result = happened.map(|happened| tell(job, &happened));
-                    if let Some(slot) = told.lock().unwrap_or_else(PoisonError::into_inner).get_mut(place) {
-                        *slot = Some(result);
-                    }
-                    done(finished.fetch_add(1, Ordering::Relaxed) + 1);
-                }
-            });
+    let mut told = Vec::with_capacity(jobs.len());
+    let one = |job: &Job<'_>| run(job.policy, history, job.settings, |_, _| {}).map(|happened| tell(job, &happened));
+    let ended = in_order(jobs.iter(), Crew::of_all_cores(), one, |result| match result {
+        Ok(result) => {
+            told.push(result);
+            done(told.len());
+            ControlFlow::Continue(())
         }
+        Err(error) => ControlFlow::Break(error),
     });
-    let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
-    // A job without a result is one whose thread panicked, and the scope has passed that on.
-    told.into_iter().flatten().collect()
+    match ended {
+        ControlFlow::Continue(()) => Ok(told),
+        ControlFlow::Break(error) => Err(error),
+    }
 }
 
 /// A period in so many consecutive windows of like length, the last with the days that are left over.

@@ -2,6 +2,7 @@
 
 mod approving;
 mod backtest;
+mod batch;
 mod inputs;
 mod outbox;
 
@@ -17,6 +18,7 @@ use crate::preparation::time::parse_moment;
 
 pub use approving::Approve;
 pub use backtest::{Backtest, Basis, Every, FillOn, Variation};
+pub use batch::Batch;
 pub use inputs::{ApiVersion, FetchCommand, FetchGrades, GradeSet, Load};
 pub use outbox::{Ack, Close, Fill, Orders};
 
@@ -113,7 +115,7 @@ pub enum Command {
     Replay(Replay),
     /// What changed between two runs: membership, weights, orders, policy
     Diff(Diff),
-    /// Orders or positions of a run as CSV
+    /// Orders or positions of a run as CSV, or its planning input
     Export(Export),
     /// A run or a backtest as a page: one HTML file that needs nothing else
     Report(Report),
@@ -122,7 +124,8 @@ pub enum Command {
     Policy(PolicyCommand),
     /// Print a JSON Schema
     Schema {
-        /// Of the documents that --format json prints, of policies, or of events that start the function
+        /// Of the documents that --format json and `batch` print, of policies, of events that start the function, or of
+        /// planning inputs
         #[arg(value_enum, default_value_t = SchemaOf::Report)]
         of: SchemaOf,
     },
@@ -146,6 +149,8 @@ pub enum Command {
     Reject(Close),
     /// End an order of an outbox: what is left of it will not be executed
     Cancel(Close),
+    /// Plan many portfolios at once: planning inputs to plans, a line of JSON each, in their order; writes nothing
+    Batch(Batch),
     /// Try a policy on the past: the same planner over dated prices, memberships and grades
     Backtest(Box<Backtest>),
     /// Store the files of cases as dated snapshots, from which the function plans; or list what is stored
@@ -192,6 +197,9 @@ pub struct PlanCases {
     /// is given
     #[arg(long, conflicts_with = "day")]
     pub from_store: bool,
+    /// Print the planning inputs instead, a line of JSON each, as `batch` reads them
+    #[arg(long, conflicts_with = "brief")]
+    pub input: bool,
 }
 
 /// Cases, the occasion, and the paper venue.
@@ -261,12 +269,15 @@ pub struct Diff {
 pub struct Export {
     #[arg(value_name = "RUN", help = RUN_HELP)]
     pub run: String,
-    /// As CSV, which is the only format so far
+    /// As CSV: the format when none is named
     #[arg(long)]
     pub csv: bool,
     /// Positions instead of orders
     #[arg(long)]
     pub positions: bool,
+    /// The input that the run was planned from instead, a line of JSON, as `batch` reads it
+    #[arg(long, conflicts_with_all = ["csv", "positions"])]
+    pub input: bool,
     /// Write to this file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -298,6 +309,7 @@ pub enum SchemaOf {
     Report,
     Policy,
     Event,
+    Input,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -38,6 +38,10 @@ pub(super) fn error_canvas(look: &Look) -> Canvas {
     Canvas { color, ..canvas(look) }
 }
 
+pub(super) fn stdout_is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
 pub(super) fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }

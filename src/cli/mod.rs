@@ -89,6 +89,7 @@ async fn carry_out(arguments: &Arguments, output: &Output) -> Result<u8, Failure
         Command::Fill(fill) => commands::outbox::fill(fill, &store, output).await,
         Command::Reject(close) => commands::outbox::reject(close, &store, output).await,
         Command::Cancel(close) => commands::outbox::cancel(close, &store, output).await,
+        Command::Batch(batch) => commands::batch::batch(batch, output),
         Command::Backtest(backtest) => commands::backtest::backtest(backtest, output),
         Command::Load(load) => commands::load::load(load, &store, output).await,
         Command::Fetch(FetchCommand::Grades(fetch)) => commands::fetch::fetch_grades(fetch, &store, output).await,

@@ -40,14 +40,18 @@ impl Output {
     }
 
     /// As it is. A reader who has seen enough (a closed pipe) is no failure.
-    #[expect(clippy::unused_self, reason = "whoever may say something has an Output to say it with")]
     pub(super) fn raw(&self, text: &str) -> Result<(), Failure> {
+        self.line(text).map(|_| ())
+    }
+
+    /// The same, of an answer in many lines; says whether anybody reads on.
+    #[expect(clippy::unused_self, reason = "whoever may say something has an Output to say it with")]
+    pub(super) fn line(&self, text: &str) -> Result<bool, Failure> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Failure::unexpected(format!("the answer cannot be written: {error}")))
-            }
-            _ => Ok(()),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Failure::unexpected(format!("the answer cannot be written: {error}"))),
         }
     }
 

@@ -85,9 +85,7 @@ impl Count {
     }
 
     pub(super) fn at(&self, done: usize) {
-        // Several workers tell: the count never goes back.
-        let done = u64::try_from(done).unwrap_or(u64::MAX).max(self.bar.position());
-        self.bar.set_position(done);
+        self.bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
     }
 }
 

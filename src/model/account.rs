@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::schema::UtcTime;
 use super::{AssetId, Money, Quantity};
 
 /// Cash and holdings of one account at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountSnapshot {
+    #[schemars(with = "UtcTime")]
     pub observed_at: Timestamp,
     /// Quote currency that can be spent now.
     pub cash_free: Money,
@@ -20,7 +23,7 @@ pub struct AccountSnapshot {
 }
 
 /// Units of one asset.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Holding {
     /// Can be sold now.

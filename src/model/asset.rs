@@ -7,10 +7,11 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::schema::{Day, UtcTime};
 use super::{CategoryId, GradeRecord, InstrumentId, Money, Price, Quantity, Tick};
 
 /// One asset: who it is, what it trades at, how it is graded and where it is listed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AssetRecord {
     /// For people to read. Two assets may share it.
@@ -18,12 +19,14 @@ pub struct AssetRecord {
     pub name: String,
     pub categories: BTreeSet<CategoryId>,
     /// The first day this asset was seen on a market; unknown where the source does not say.
+    #[schemars(with = "Option<Day>")]
     pub first_seen: Option<Date>,
     pub price: Price,
     pub market_cap: Option<Money>,
     /// Quote currency a day.
     pub average_daily_volume: Option<Money>,
     /// When price, market cap and volume were observed.
+    #[schemars(with = "UtcTime")]
     pub observed_at: Timestamp,
     pub grades: GradeRecord,
     /// Absent: not tradable at the run's venue.
@@ -31,7 +34,7 @@ pub struct AssetRecord {
 }
 
 /// The rules of one instrument at the run's venue.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Listing {
     pub instrument: InstrumentId,

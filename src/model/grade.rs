@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::number::{Decimal, InvalidNumber, NumberFault, fit, parse_exact};
+use super::schema::UtcTime;
 
 /// A Trader Grade or Investor Grade: 0 (worst) to 100 (best).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,7 +85,7 @@ pub enum Signal {
 }
 
 /// Everything graded about one asset, each with the date the source gave it. All absent where nothing is known.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GradeRecord {
     pub trader: Option<Dated<Grade>>,
@@ -93,10 +94,11 @@ pub struct GradeRecord {
 }
 
 /// A value and when its source says it was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Dated<T> {
     pub value: T,
+    #[schemars(with = "UtcTime")]
     pub at: Timestamp,
 }
 

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::policy::GradeKind;
+use super::schema::{Day, UtcTime};
 use super::{
     AccountId, AccountSnapshot, AssetId, AssetRecord, Environment, Grade, Money, Policy, PortfolioId, Price, Signal,
     VenueId, Weight,
@@ -17,12 +18,13 @@ use super::{
 pub const INPUT_SCHEMA: u32 = 1;
 
 /// The planner's only argument. Made by `preparation`, which has validated all of it; planning reads nothing else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanningInput {
     pub schema: u32,
     pub run: RunIdentity,
     /// The moment the plan is made for. Ages are measured against it, so a plan needs no clock.
+    #[schemars(with = "UtcTime")]
     pub as_of: Timestamp,
     pub flow: Flow,
     pub policy: Policy,
@@ -36,7 +38,7 @@ pub struct PlanningInput {
 }
 
 /// Who runs, where, and on which occasion. The run id is derived from this and nothing else.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunIdentity {
     pub environment: Environment,
@@ -47,11 +49,11 @@ pub struct RunIdentity {
 }
 
 /// What started the run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Trigger {
     /// A schedule; its nominal time, which every redelivery repeats.
-    Scheduled(Timestamp),
+    Scheduled(#[schemars(with = "UtcTime")] Timestamp),
     /// A person, with a label of their own (same rules as an id): the same label is the same run.
     Manual(PortfolioId),
 }
@@ -69,7 +71,7 @@ pub enum Flow {
 }
 
 /// What the portfolio remembers from run to run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PortfolioState {
     /// Constituents after the last settled run; empty before the first.
@@ -89,9 +91,10 @@ pub struct PortfolioState {
 }
 
 /// The share of members with a bullish signal on one signal date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegimeObservation {
+    #[schemars(with = "Day")]
     pub date: Date,
     pub bullish_share: Weight,
 }

@@ -15,6 +15,7 @@ pub mod number;
 pub mod order;
 pub mod policy;
 pub mod schedule;
+pub mod schema;
 mod text;
 
 pub use account::{AccountSnapshot, Holding};

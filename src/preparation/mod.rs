@@ -19,6 +19,7 @@ pub mod guards;
 pub mod json;
 pub mod listing;
 pub mod migration;
+pub mod planning_input;
 pub mod policy;
 pub mod reading;
 pub mod sources;

@@ -36,7 +36,7 @@ pub fn read<T: DeserializeOwned>(place: &str, bytes: &[u8]) -> Result<T, BadInpu
 const TOKEN: usize = 30;
 
 /// An address, or a long word with digits: somebody may have put a key where its name belongs.
-fn may_be_secret(text: &str) -> bool {
+pub(super) fn may_be_secret(text: &str) -> bool {
     let is_part = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
     let is_token = |word: &str| word.len() >= TOKEN && word.bytes().any(|byte| byte.is_ascii_digit());
     text.contains("://") || text.split(|character| !is_part(character)).any(is_token)

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::audit::{AuditReport, SwitchReport};
 use super::backtest::{BacktestReport, StudyReport};
+use super::batch::BatchLine;
 use super::difference::{Difference, FieldChange};
 use super::explanation::Explanation;
 use super::fetching::FetchedGrades;
@@ -82,6 +83,9 @@ pub enum Document {
     /// `ack`, `fill`, `reject` and `cancel`.
     #[serde(rename = "rebalance/outbox-act/1")]
     OutboxAct(Box<OutboxActReport>),
+    /// `batch`: one document a line, for each planning input in their order.
+    #[serde(rename = "rebalance/batch-line/1")]
+    BatchLine(BatchLine),
     /// Any command that failed as a whole.
     #[serde(rename = "rebalance/error/1")]
     Error(ErrorReport),
@@ -100,6 +104,14 @@ impl Document {
     /// Never for these types; the signature is serde's.
     pub fn to_json(&self) -> serde_json::Result<String> {
         serde_json::to_string_pretty(self).map(|text| text + "\n")
+    }
+
+    /// On one line, with its end.
+    ///
+    /// # Errors
+    /// As [`Self::to_json`].
+    pub fn to_line(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self).map(|text| text + "\n")
     }
 }
 

@@ -13,6 +13,7 @@
 //! * [`handling`]: stored runs that were taken up again, and what a person must do.
 //! * [`audit`]: a run's log and what its check found.
 //! * [`backtest`]: a policy over a period of the past, and several of them under one question.
+//! * [`batch`]: a line for each of many planning inputs.
 //! * [`fetching`], [`loading`]: what `fetch` brought, what `load` stored.
 //! * [`outbox`]: orders that wait for executors, and what was done to one.
 //! * [`document`]: every JSON document that the command line prints, each with its schema name.
@@ -25,6 +26,7 @@
 mod assembly;
 pub mod audit;
 pub mod backtest;
+pub mod batch;
 pub mod certificate;
 pub mod csv;
 pub mod difference;

@@ -1,12 +1,12 @@
 //! Published spellings: the report's own enums for what belongs to the plan and the ports, so that their types
 //! may change without changing a document. A variant added there does not compile here until it is named.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::model::schema::{Day, UtcTime, UuidText};
 use crate::planning::plan;
 use crate::ports;
 
@@ -126,48 +126,5 @@ published! {
         Cancelled = "cancelled",
         Rejected = "rejected",
         Expired = "expired",
-    }
-}
-
-/// The schema of a UTC time, for fields whose type knows no JSON Schema.
-#[derive(Debug)]
-pub struct UtcTime;
-
-impl JsonSchema for UtcTime {
-    fn schema_name() -> Cow<'static, str> {
-        "UtcTime".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "date-time", "pattern": "Z$", "description": "RFC 3339, in UTC" })
-    }
-}
-
-/// The schema of a calendar day.
-#[derive(Debug)]
-pub struct Day;
-
-impl JsonSchema for Day {
-    fn schema_name() -> Cow<'static, str> {
-        "Day".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" })
-    }
-}
-
-/// The schema of a UUID.
-#[derive(Debug)]
-pub struct UuidText;
-
-impl JsonSchema for UuidText {
-    fn schema_name() -> Cow<'static, str> {
-        "Uuid".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "format": "uuid",
-            "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
-        })
     }
 }

@@ -9,6 +9,7 @@
 
 mod alerting;
 mod backtest;
+mod batching;
 mod bench;
 mod loading;
 mod outbox;

@@ -15,6 +15,8 @@ mod files;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod planning_inputs;
+#[cfg(test)]
 mod policies;
 #[cfg(test)]
 #[path = "../common/shared.rs"]

@@ -4,14 +4,16 @@ use crate::tokens::{NamePath, read};
 use crate::{Finding, Source, assert_caught, assert_clean, assert_passes, product_files, root, rust_files};
 
 /// For each top-level module, the modules that it may use besides itself.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("solver", &[]),
+    ("parallel", &[]),
     ("planning", &["model", "solver"]),
     ("ports", &["model", "planning"]),
     ("preparation", &["model", "planning", "ports"]),
     ("execution", &["model", "planning", "ports"]),
-    ("backtest", &["model", "planning", "preparation"]),
+    ("backtest", &["model", "planning", "preparation", "parallel"]),
+    ("batch", &["model", "planning", "preparation", "parallel"]),
     ("report", &["model", "planning", "ports", "backtest"]),
     ("adapters", &["model", "planning", "ports", "preparation", "backtest"]),
     ("alerts", &["model", "planning", "ports", "preparation", "execution"]),
@@ -36,6 +38,8 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "alerts",
             "application",
             "backtest",
+            "batch",
+            "parallel",
             "report",
         ],
     ),

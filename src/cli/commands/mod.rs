@@ -4,6 +4,7 @@ pub(super) mod abort;
 pub(super) mod approve;
 pub(super) mod audit;
 pub(super) mod backtest;
+pub(super) mod batch;
 pub(super) mod completions;
 pub(super) mod diff;
 pub(super) mod explain;

@@ -7,7 +7,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::model::Policy;
 use crate::planning::idempotency::policy_digest;
-use crate::preparation::{event_schema, policy};
+use crate::preparation::{event_schema, planning_input, policy};
 use crate::report::document::{Document, PolicyCheck};
 use crate::report::text;
 
@@ -53,6 +53,7 @@ pub(in crate::cli) fn schema_of(of: SchemaOf, output: &Output) -> Result<u8, Fai
         SchemaOf::Policy => policy::schema().to_value(),
         SchemaOf::Report => Document::json_schema().to_value(),
         SchemaOf::Event => event_schema::schema(),
+        SchemaOf::Input => planning_input::schema().to_value(),
     };
     let text = serde_json::to_string_pretty(&schema)
         .map_err(|error| Failure::unexpected(format!("the schema has no JSON: {error}")))?;

@@ -77,7 +77,9 @@ pub(super) fn note_vanished_members(input: &mut PlanningInput) {
         .members
         .iter()
         .filter(|id| !input.assets.contains_key(*id) && !input.account.holdings.contains_key(*id));
-    let notices: Vec<String> = gone.map(|id| format!("the member {id} is neither priced nor held any more")).collect();
+    let notices = gone.map(|id| format!("the member {id} is neither priced nor held any more"));
+    // Said once, of an input that has been here before.
+    let notices: Vec<String> = notices.filter(|notice| !input.notices.contains(notice)).collect();
     input.notices.extend(notices);
 }
 

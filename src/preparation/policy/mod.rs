@@ -11,7 +11,7 @@ use schemars::Schema;
 pub use variation::varied;
 
 use super::reading::read_file;
-use super::{PreparationError, toml_text};
+use super::{BadInput, PreparationError, toml_text};
 use crate::model::Policy;
 
 /// Reads and checks a policy file.
@@ -38,9 +38,16 @@ pub fn parse(text: &str) -> Result<Policy, PreparationError> {
 /// As [`parse`].
 pub fn read(place: &str, bytes: &[u8]) -> Result<Policy, PreparationError> {
     let policy: Policy = toml_text::read(place, bytes)?;
-    let mut faults = checks::faults(place, &policy);
-    faults.extend(alert_checks::faults(place, &policy));
+    let faults = faults(place, &policy);
     if faults.is_empty() { Ok(policy) } else { Err(PreparationError::BadInput(faults)) }
+}
+
+/// Everything in which the fields of a policy do not fit together.
+#[must_use]
+pub fn faults(place: &str, policy: &Policy) -> Vec<BadInput> {
+    let mut faults = checks::faults(place, policy);
+    faults.extend(alert_checks::faults(place, policy));
+    faults
 }
 
 /// The JSON Schema of a policy, generated from the types.

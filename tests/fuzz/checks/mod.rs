@@ -8,6 +8,7 @@
 
 pub(crate) mod event;
 pub(crate) mod grades;
+pub(crate) mod input;
 pub(crate) mod market;
 pub(crate) mod policy;
 pub(crate) mod refusal;
@@ -33,5 +34,5 @@ pub(crate) struct Family {
     pub(crate) check: fn(&[u8]) -> Answer,
 }
 
-pub(crate) const FAMILIES: [Family; 6] =
-    [event::FAMILY, policy::FAMILY, grades::FAMILY, market::FAMILY, venue::FAMILY, report::FAMILY];
+pub(crate) const FAMILIES: [Family; 7] =
+    [event::FAMILY, policy::FAMILY, grades::FAMILY, market::FAMILY, venue::FAMILY, report::FAMILY, input::FAMILY];

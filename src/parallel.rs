@@ -1,0 +1,210 @@
+//! The same work for each of many jobs, on several threads: results in the order of the jobs, and never more jobs at
+//! once than is stated.
+//!
+//! Workers take the jobs themselves. Whoever takes one first gives away its place in the order, and there are only so
+//! many places: one slow job holds up the taking of others before their results pile up behind it.
+
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread;
+
+/// How many work, and on how much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crew {
+    pub workers: NonZeroUsize,
+    /// Jobs that are taken and whose results the sink has not yet dealt with; workers beyond it stand idle.
+    pub in_flight: NonZeroUsize,
+}
+
+/// Jobs in flight for each worker besides its own: the others go on while one has a job of several times their length.
+const AHEAD: usize = 3;
+
+impl Crew {
+    #[must_use]
+    pub const fn of(workers: NonZeroUsize) -> Self {
+        Self { workers, in_flight: workers.saturating_add(workers.get().saturating_mul(AHEAD)) }
+    }
+
+    /// A worker for each core.
+    #[must_use]
+    pub fn of_all_cores() -> Self {
+        Self::of(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+}
+
+/// Does the work for every job and hands each result to the sink, on this thread, in the order of the jobs. A result
+/// waits for none but those before it. When the sink breaks, no further job is taken, and what it broke with comes back
+/// once the jobs in flight are done.
+///
+/// # Panics
+/// When a job's work does, with its panic, in its place in the order; results before it have reached the sink. When
+/// taking a job does, or the sink.
+pub fn in_order<J, R: Send, B>(
+    jobs: impl Iterator<Item = J> + Send,
+    crew: Crew,
+    work: impl Fn(J) -> R + Sync,
+    mut sink: impl FnMut(R) -> ControlFlow<B>,
+) -> ControlFlow<B> {
+    let jobs = Mutex::new(jobs.fuse());
+    // One place more is the sink's.
+    let (places, order) = mpsc::sync_channel(crew.in_flight.get() - 1);
+    thread::scope(|scope| {
+        for _ in 0..crew.workers.get() {
+            let places = places.clone();
+            let _ = scope.spawn(|| take_turns(&jobs, places, &work));
+        }
+        drop(places);
+        // Dropped when the sink breaks or something panics: nobody finds a place then, and all go home.
+        order.into_iter().filter_map(|place| place.recv().ok()).try_for_each(|result| match result {
+            Ok(result) => sink(result),
+            Err(panic) => resume_unwind(panic),
+        })
+    })
+}
+
+/// Where one job's result will be; empty for good where there was no job left.
+type Place<R> = Receiver<thread::Result<R>>;
+
+fn take_turns<J, R>(jobs: &Mutex<impl Iterator<Item = J>>, places: SyncSender<Place<R>>, work: impl Fn(J) -> R) {
+    // Poisoned: taking a job panicked in another thread, which ends them all.
+    while let Ok(mut turn) = jobs.lock() {
+        let (tell, place) = mpsc::sync_channel(1);
+        if places.send(place).is_err() {
+            break;
+        }
+        let Some(job) = turn.next() else { break };
+        drop(turn);
+        // Nobody waits for it where the sink has broken; there is no place for another then.
+        let _ = tell.send(catch_unwind(AssertUnwindSafe(|| work(job))));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    fn crew(workers: usize, in_flight: usize) -> Crew {
+        let number = |number| NonZeroUsize::new(number).expect("at least one");
+        Crew { workers: number(workers), in_flight: number(in_flight) }
+    }
+
+    /// Every third job takes much longer than the others, the first one longest.
+    fn uneven(job: usize) -> usize {
+        let pause = if job == 0 { 20 } else { u64::from(job.is_multiple_of(3)) };
+        thread::sleep(Duration::from_millis(pause));
+        job
+    }
+
+    #[test]
+    fn results_come_in_the_order_of_the_jobs() {
+        for crew in [crew(1, 1), crew(4, 1), crew(1, 9), crew(4, 5), crew(8, 64)] {
+            let mut told = Vec::new();
+            let ended = in_order(0..100, crew, uneven, |result| {
+                told.push(result);
+                ControlFlow::<()>::Continue(())
+            });
+            assert_eq!((ended, told), (ControlFlow::Continue(()), (0..100).collect()), "{crew:?}");
+        }
+    }
+
+    #[test]
+    fn never_more_jobs_are_in_flight_than_is_stated() {
+        for crew in [crew(4, 1), crew(4, 3), crew(2, 7)] {
+            let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            // Counted from when it is taken until the sink is done with it.
+            let taken = |_: &usize| {
+                let _ = most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            };
+            let held_up_by_the_first = |job: usize| {
+                let patience = Instant::now() + Duration::from_secs(10);
+                while job == 0 && now.load(Ordering::SeqCst) < crew.in_flight.get() && Instant::now() < patience {
+                    thread::yield_now();
+                }
+                uneven(job)
+            };
+            let _ = in_order((0..60).inspect(taken), crew, held_up_by_the_first, |_| {
+                thread::sleep(Duration::from_micros(200));
+                let _ = now.fetch_sub(1, Ordering::SeqCst);
+                ControlFlow::<()>::Continue(())
+            });
+            assert_eq!(most.into_inner(), crew.in_flight.get(), "{crew:?}: reached, and never passed");
+        }
+    }
+
+    #[test]
+    fn several_work_at_once() {
+        let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let work = |_| {
+            let _ = most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(2));
+            let _ = now.fetch_sub(1, Ordering::SeqCst);
+        };
+        let _ = in_order(0..40, crew(3, 12), work, ControlFlow::<()>::Continue);
+        assert_eq!(most.into_inner(), 3, "as many as there are workers");
+    }
+
+    #[test]
+    fn a_sink_that_has_enough_ends_it() {
+        let taken = AtomicUsize::new(0);
+        let endless = (0..).inspect(|_| {
+            let _ = taken.fetch_add(1, Ordering::SeqCst);
+        });
+        let mut told = 0;
+        let ended = in_order(endless, crew(3, 6), uneven, |result| {
+            told += 1;
+            if result == 9 { ControlFlow::Break("enough") } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!((ended, told), (ControlFlow::Break("enough"), 10));
+        assert!(taken.into_inner() <= 10 + 6, "no more is taken than was in flight");
+    }
+
+    /// A source that waits for the answer to its first job before it has a second.
+    #[test]
+    fn a_result_does_not_wait_for_jobs_behind_it() {
+        let (answered, heard) = mpsc::channel();
+        let source = (0..2).inspect(move |job| {
+            if *job == 1 {
+                heard.recv_timeout(Duration::from_secs(10)).expect("the first result is told before");
+            }
+        });
+        let _ = in_order(source, crew(2, 8), uneven, |result| {
+            let _ = answered.send(result);
+            ControlFlow::<()>::Continue(())
+        });
+    }
+
+    #[test]
+    fn a_panic_is_passed_on_in_its_place() {
+        let mut told = Vec::new();
+        let work = |job| if job == 5 { resume_unwind(Box::new("five")) } else { uneven(job) };
+        let panic = catch_unwind(AssertUnwindSafe(|| {
+            in_order(0.., crew(3, 6), work, |result| {
+                told.push(result);
+                ControlFlow::<()>::Continue(())
+            })
+        }));
+        let panic = panic.expect_err("it panics").downcast::<&str>().expect("the job's own panic");
+        assert_eq!((*panic, told), ("five", (0..5).collect()));
+    }
+
+    #[test]
+    fn a_source_that_panics_ends_it() {
+        let source = (0..9).map(|job| if job == 5 { resume_unwind(Box::new(())) } else { job });
+        let ended = catch_unwind(AssertUnwindSafe(|| {
+            in_order(source, crew(3, 6), uneven, |_| ControlFlow::<()>::Continue(()))
+        }));
+        assert!(ended.is_err());
+    }
+
+    #[test]
+    fn no_jobs_are_no_results() {
+        let ended = in_order(0..0, Crew::of_all_cores(), uneven, ControlFlow::Break);
+        assert_eq!(ended, ControlFlow::Continue(()));
+    }
+}
