@@ -113,6 +113,9 @@ pub struct OrderRecord {
     pub fee: Money,
     /// Why it was skipped, rejected or is unknown; empty otherwise.
     pub note: String,
+    /// The venue rejected it after it had taken it: it is Cancelled, and `note` says why.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
 }
 
 /// States of an order; the legal moves are in [`execution::transition`](crate::execution::transition).
