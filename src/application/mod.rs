@@ -10,14 +10,18 @@
 //! * [`paper`]: the paper venue as a run needs it.
 //! * [`grades`]: which grades a policy looks at.
 //! * [`telling`]: the entry of a run in a document.
+//! * [`audit`]: a run's log and what its check found.
+//! * [`pages`]: pages of runs, and messages that say where they are.
 //! * [`alerting`]: what there is to tell people after a run was worked on.
 
 pub mod alerting;
+pub mod audit;
 pub mod dry_run;
 pub mod failure;
 pub mod grades;
 pub mod handling;
 pub mod occasion;
+pub mod pages;
 pub mod paper;
 pub mod run;
 pub mod telling;

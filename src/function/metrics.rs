@@ -9,6 +9,7 @@
 //! | `SolveMilliseconds` | milliseconds | planning, verification included |
 //! | `OptimalityGapBp` | none | at most so far from the best possible, in basis points of net asset value |
 //! | `OldestGradeAgeHours` | none | at planning, of the grades that the plan's constituents have |
+//! | `PagesFailed` | count | pages of runs that were not written; without a portfolio |
 //! | `EventsRefused` | count | events that started nothing; without a portfolio |
 //!
 //! Written once per run: another delivery that only tells the stored result writes none.

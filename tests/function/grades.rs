@@ -57,6 +57,7 @@ impl Desk {
             .with("REBALANCE_TOKEN_METRICS_ORIGIN", &self.api.origin())
             .with("AWS_ENDPOINT_URL_SECRETS_MANAGER", &services)
             .with("AWS_ENDPOINT_URL_SNS", &services)
+            .with("AWS_ENDPOINT_URL_S3", &services)
             .with("SSL_CERT_FILE", self.authority.path().join("ca.pem").to_str().expect("UTF-8"))
     }
 
@@ -240,7 +241,8 @@ async fn the_role_allows_what_is_needed_and_nothing_else() {
     let folder = blue_chip_with(TO_A_TOPIC);
     let stage = Stage::of(folder.path().to_owned()).await;
     let desk = Desk::on(stage, vec![Reading::Value(key(1))], api("2025-04-09", |_| true));
-    let sandbox = desk.setup().with("REBALANCE_VENUE_MODE", "outbox").start();
+    let sandbox =
+        desk.setup().with("REBALANCE_VENUE_MODE", "outbox").with("REBALANCE_REPORT_BUCKET", "reports").start();
     let recover = r#"{"schema": 1, "mode": "recover"}"#;
     let _ = sandbox.invoke(desk.stage.payload(&json!({ "mode": "dry-run", "label": "x" }))).run();
     let proposal = sandbox.invoke(desk.stage.scheduled("propose")).run();

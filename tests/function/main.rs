@@ -24,5 +24,6 @@ mod bad_events;
 mod configuration;
 mod faults;
 mod grades;
+mod pages;
 mod proposals;
 mod runs;
