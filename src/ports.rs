@@ -9,6 +9,7 @@
 //! * [`outbox`]: orders that wait in a table for an executor.
 //! * [`secret::SecretReader`]: values that nobody may see.
 //! * [`alert`]: who carries a message to people, and who remembers that it was sent.
+//! * [`ownership::AccountOwners`]: whose cash an account holds.
 //! * [`page::PageStore`]: where pages of runs are kept for people.
 //! * [`counter::Counters`]: what may happen so often in a period.
 
@@ -24,6 +25,7 @@ pub mod blob;
 pub mod capability;
 pub mod counter;
 pub mod outbox;
+pub mod ownership;
 pub mod page;
 pub mod secret;
 pub mod snapshot;

@@ -4,6 +4,7 @@
 //! # Layout, in reading order
 //! * [`failure`]: what goes wrong, for the person who can mend it.
 //! * [`occasion`]: case, account and time of one run, and what earlier runs left for it.
+//! * [`ownership`]: cash belongs to one portfolio.
 //! * [`run`]: one occasion, claimed, planned, committed, emitted and settled.
 //! * [`dry_run`]: the same planner, and nothing written.
 //! * [`handling`]: stored runs that are taken up again, by recovery or by hand.
@@ -21,6 +22,7 @@ pub mod failure;
 pub mod grades;
 pub mod handling;
 pub mod occasion;
+pub mod ownership;
 pub mod pages;
 pub mod paper;
 pub mod run;

@@ -22,6 +22,7 @@ use crate::application::dry_run::dry_run;
 use crate::application::failure::Failure;
 use crate::application::handling::{self, Act};
 use crate::application::occasion::{Earlier, Occasion};
+use crate::application::ownership;
 use crate::application::pages::WithPages;
 use crate::application::paper;
 use crate::application::run::{Attempted, Stopped, run};
@@ -249,7 +250,12 @@ impl Function {
                 Some(account.map_err(|error| Failure::bad_input(error.to_string(), ""))?)
             }
         };
-        dry_run(occasion, Earlier::read(&self.clients.store, occasion, account).await?)
+        let mut report = dry_run(occasion, Earlier::read(&self.clients.store, occasion, account).await?)?;
+        let owner = ownership::other_owner(&self.clients.store, &occasion.identity).await?;
+        report.notices.extend(owner.map(|owner| {
+            format!("a run would be refused: account {} holds the money of portfolio {owner}", occasion.account)
+        }));
+        Ok(report)
     }
 
     async fn work(&self, occasion: &Occasion, event: &RunEvent, settings: &Settings) -> Result<Attempted, Stopped> {

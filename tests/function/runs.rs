@@ -94,6 +94,31 @@ async fn recovery_carries_a_run_to_its_end_as_executors_fill_it() {
     check_allowed(&stage.table.permissions());
 }
 
+/// Two portfolios that count the same cash: the first to run has it.
+#[tokio::test]
+async fn an_accounts_cash_belongs_to_one_portfolio() {
+    let stage = Stage::blue_chip().await;
+    let sandbox = stage.sandbox().on_paper().start();
+    let _ = sandbox.invoke(stage.scheduled("live")).run();
+    let folder = blue_chip_with("");
+    let case = folder.path().join("case.toml");
+    let text = std::fs::read_to_string(&case).expect("a case");
+    std::fs::write(&case, text.replacen("\"blue-chip\"", "\"second\"", 1)).expect("written");
+    stage.load(folder.path()).await;
+    let event = |mode: &str| json!({ "schema": 1, "portfolio": "second", "mode": mode, "label": "x" }).to_string();
+    let before = stage.table.items().await;
+    let refused = sandbox.invoke(event("live")).refusal();
+    assert!(refused.contains("holds the money of portfolio blue-chip"), "{refused}");
+    assert!(refused.contains("give portfolio second an account of its own"), "{refused}");
+    assert_eq!(stage.table.items().await, before, "nothing is claimed");
+    assert_eq!(sandbox.metric("RunsAborted"), [json!(1)]);
+    let dry = sandbox.invoke(event("dry-run")).run();
+    assert!(dry["run"]["notices"].to_string().contains("holds the money of portfolio blue-chip"), "{dry}");
+    // The first one goes on.
+    assert_eq!(sandbox.invoke(stage.scheduled("live")).run()["run"]["mode"], "already_done");
+    check_allowed(&stage.table.permissions());
+}
+
 const REJECTIONS_TO_LOG: &str = r#"
 [alerts.channels]
 ops = { kind = "log" }
