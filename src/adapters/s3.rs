@@ -34,10 +34,32 @@ const LONGEST: Duration = Duration::from_secs(4);
 #[derive(Debug, Clone)]
 pub struct S3Pages {
     put: Operation<Object, (), Refusal>,
+    place: Place,
+}
+
+/// Where a bucket is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    /// Whom requests are sent to.
+    origin: String,
     /// What stands before a page's path in its address.
     base: String,
     /// What stands before it where a person opens it.
     console: String,
+}
+
+impl Place {
+    /// Stand-ins know their buckets by path, AWS by name.
+    fn of(region: &str, endpoint: Option<&str>, bucket: &str) -> Self {
+        let Partition { services, console } = Partition::of(region);
+        let console = format!("https://{console}/s3/object/{bucket}?region={region}&prefix=");
+        if let Some(endpoint) = endpoint {
+            let origin = endpoint.trim_end_matches('/').to_owned();
+            return Self { base: format!("{origin}/{bucket}"), origin, console };
+        }
+        let origin = format!("https://{bucket}.s3.{region}.{services}");
+        Self { base: origin.clone(), origin, console }
+    }
 }
 
 /// What is put, and where.
@@ -59,21 +81,13 @@ impl S3Pages {
     /// Sends nothing yet. What was not answered is repeated: the same page twice is one page.
     #[must_use]
     pub fn new(access: &AwsAccess, bucket: &str) -> Self {
-        let region = access.region.as_str();
-        // Stand-ins know their buckets by path, AWS by name.
-        let (origin, base) = match &access.endpoint {
-            Some(endpoint) => (endpoint.clone(), format!("{}/{bucket}", endpoint.trim_end_matches('/'))),
-            None => {
-                let origin = format!("https://{bucket}.s3.{region}.{}", Partition::of(region).services);
-                (origin.clone(), origin)
-            }
-        };
-        let signer = Signer { identity: access.credentials().into(), region: region.to_owned() };
+        let place = Place::of(&access.region, access.endpoint.as_deref(), bucket);
+        let signer = Signer { identity: access.credentials().into(), region: access.region.clone() };
         let put = Operation::builder()
             .service_name("s3")
             .operation_name("PutObject")
             .http_client(access.http())
-            .endpoint_url(&origin)
+            .endpoint_url(&place.origin)
             .no_auth()
             .standard_retry(&RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .retry_classifier(HttpStatusCodeClassifier::default())
@@ -82,19 +96,17 @@ impl S3Pages {
             .serializer(move |object: Object| signer.signed(object))
             .deserializer(answered)
             .build();
-        let console = Partition::of(region).console;
-        let console = format!("https://{console}/s3/object/{bucket}?region={region}&prefix=");
-        Self { put, base, console }
+        Self { put, place }
     }
 }
 
 impl PageStore for S3Pages {
     async fn put_page(&self, name: &PageName, html: String) -> Result<String, PageError> {
         let path = name.path();
-        let object = Object { address: format!("{}/{path}", self.base), html };
+        let object = Object { address: format!("{}/{path}", self.place.base), html };
         // Boxed: what the clients put around a request is a large future.
         match Box::pin(self.put.invoke(object)).await {
-            Ok(()) => Ok(format!("{}{path}", self.console)),
+            Ok(()) => Ok(format!("{}{path}", self.place.console)),
             Err(SdkError::ServiceError(refused)) => Err(PageError(refused.err().to_string())),
             Err(SdkError::ConstructionFailure(_)) => Err(PageError("the request could not be made".to_owned())),
             Err(_) => Err(PageError("S3 did not answer".to_owned())),
@@ -168,4 +180,37 @@ fn code(body: &str) -> String {
         .filter(|it| *it == ' ' || it.is_ascii_graphic())
         .take(60)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_is_where_its_partition_is() {
+        for (region, host, console) in [
+            ("eu-central-1", "pages.s3.eu-central-1.amazonaws.com", "console.aws.amazon.com"),
+            ("cn-north-1", "pages.s3.cn-north-1.amazonaws.com.cn", "console.amazonaws.cn"),
+            ("us-gov-west-1", "pages.s3.us-gov-west-1.amazonaws.com", "console.amazonaws-us-gov.com"),
+        ] {
+            let place = Place::of(region, None, "pages");
+            assert_eq!(
+                (place.origin.as_str(), place.base.as_str()),
+                (&*format!("https://{host}"), &*format!("https://{host}"))
+            );
+            assert_eq!(place.console, format!("https://{console}/s3/object/pages?region={region}&prefix="));
+        }
+        let place = Place::of("eu-central-1", Some("http://127.0.0.1:4566/"), "pages");
+        assert_eq!(
+            (place.origin.as_str(), place.base.as_str()),
+            ("http://127.0.0.1:4566", "http://127.0.0.1:4566/pages")
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_told_by_its_code_and_by_nothing_else() {
+        assert_eq!(code("<Error><Code>NoSuchBucket</Code><Message>\u{1b}</Message></Error>"), "NoSuchBucket");
+        assert_eq!(code("<html>Bad gateway</html>"), "without a code");
+        assert_eq!(code(&format!("<Code>{}\n</Code>", "x".repeat(99))), "x".repeat(60));
+    }
 }
