@@ -47,6 +47,8 @@ BROWSER := .tools/browser
 # What the backtest is timed beside: bt of PyPI, with everything that it needs pinned.
 BT_VERSION := 1.4.1
 BT := .tools/bt-$(BT_VERSION)/bin/python
+# What the function is timed beside: boto3 and SciPy's HiGHS.
+BENCH_FUNCTION := .tools/bench-function/bin/python
 CHAOS_KILLS ?= 1100
 # What HiGHS is built with besides a C++ compiler, which is the developer's: only the targets of the feature `highs` need it.
 HIGHS_TOOLS := .tools/highs
@@ -221,6 +223,17 @@ bench-batch: ## Time 1,000 portfolios of 100 assets with one worker and with all
 .PHONY: bench-backtest
 bench-backtest: $(BT) ## Time a backtest against bt (PyPI), which it installs; final values must agree to 1e-9
 	REBALANCE_BT=$(CURDIR)/$(BT) $(CARGO) bench --no-default-features --bench backtest
+
+# The bench itself is built as the tests are: timed is the package, and the store is optimised in that profile, too.
+.PHONY: bench-function
+bench-function: package $(BENCH_FUNCTION) ## Time the packaged function, spawn to orders, against Python with boto3 and HiGHS, which it installs
+	REBALANCE_BENCH_PYTHON=$(CURDIR)/$(BENCH_FUNCTION) \
+	  $(CARGO) bench --profile dev --features $(TEST_FEATURES) --bench function
+
+$(BENCH_FUNCTION): benches/function-requirements.txt
+	python3 -m venv $(dir $(@D))
+	$@ -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 $(BT): benches/bt-requirements.txt
 	python3 -m venv .tools/bt-$(BT_VERSION)

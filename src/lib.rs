@@ -30,6 +30,7 @@
 //! * `token-metrics`: grades and signals from Token Metrics' API.
 //! * `secrets-manager`: secrets from AWS Secrets Manager.
 //! * `sns`: alerts to topics of AWS SNS.
+//! * `s3`: pages of runs in a bucket of AWS S3.
 //! * `webhooks`: alerts to Slack and Telegram.
 //! * `terminal`: reports as text, with tables.
 //! * `html`: reports as pages.

@@ -9,6 +9,8 @@
 //! * [`outbox`]: orders that wait in a table for an executor.
 //! * [`secret::SecretReader`]: values that nobody may see.
 //! * [`alert`]: who carries a message to people, and who remembers that it was sent.
+//! * [`ownership::AccountOwners`]: whose cash an account holds.
+//! * [`page::PageStore`]: where pages of runs are kept for people.
 //! * [`counter::Counters`]: what may happen so often in a period.
 
 use jiff::Timestamp;
@@ -23,6 +25,8 @@ pub mod blob;
 pub mod capability;
 pub mod counter;
 pub mod outbox;
+pub mod ownership;
+pub mod page;
 pub mod secret;
 pub mod snapshot;
 pub mod store;
@@ -113,6 +117,9 @@ pub struct OrderRecord {
     pub fee: Money,
     /// Why it was skipped, rejected or is unknown; empty otherwise.
     pub note: String,
+    /// The venue rejected it after it had taken it: it is Cancelled, and `note` says why.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
 }
 
 /// States of an order; the legal moves are in [`execution::transition`](crate::execution::transition).

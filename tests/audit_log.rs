@@ -67,6 +67,7 @@ fn sending(run: Uuid, order: &Order) -> OrderItem {
         average_price: None,
         fee: Money::ZERO,
         note: String::new(),
+        refused: false,
         updated_at: monday(),
         expires_at_s: None,
     }

@@ -294,6 +294,7 @@ fn item(order: &Order, state: OrderState) -> OrderItem {
         average_price: None,
         fee: Money::ZERO,
         note: "before".to_owned(),
+        refused: false,
         updated_at: monday(),
         expires_at_s: None,
     }
@@ -345,6 +346,7 @@ fn found(order: &Order, status: VenueOrderStatus, filled: &str) -> VenueOrder {
         quantity: order.quantity,
         status,
         filled_quantity: quantity(filled),
+        refusal: (status == VenueOrderStatus::Rejected).then(|| "closed".to_owned()),
     }
 }
 
@@ -380,7 +382,9 @@ fn a_found_order_is_adopted_in_the_state_that_the_table_allows() {
         let after = adopted(&before, &adoption, monday() + seconds(1), 77).expect("the table has it");
         assert_eq!((after.state, after.revision, after.filled_quantity), (expected, 4, quantity(filled)));
         let terminal = matches!(expected, O::Filled | O::Cancelled | O::Rejected);
-        assert_eq!((after.expires_at_s, after.note.as_str()), (terminal.then_some(77), ""));
+        let note = if status == V::Rejected { "closed" } else { "" };
+        assert_eq!((after.expires_at_s, after.note.as_str()), (terminal.then_some(77), note));
+        assert_eq!(after.refused, expected == O::Cancelled && status == V::Rejected, "{from:?} {status:?}");
     }
 }
 
@@ -398,6 +402,7 @@ fn the_average_price_is_weighted_by_volume() {
         state: OrderState::Filled,
         venue_order_id: "7".to_owned(),
         filled_quantity: quantity("20"),
+        refusal: None,
         average_price: Some(price("99.5")),
         fee: money("1.99"),
     };

@@ -39,6 +39,14 @@ class Stack:
         store = f"dynamodb:{self.deployment.table}"
         return run(self.emulator, [str(REBALANCE), *words, "--store", store])
 
+    def allow_pages_in_the_clear(self) -> None:
+        """Takes away the bucket's policy: it denies requests without TLS, and the emulator is reached by no other."""
+        bucket = ["--bucket", self.deployment.outputs["ReportBucketName"]]
+        policy = json.loads(run(self.emulator, ["aws", "s3api", "get-bucket-policy", *bucket, "--query", "Policy", "--output", "text"]))
+        if [statement["Sid"] for statement in policy["Statement"]] != ["NothingInTheClear"]:
+            raise ValueError(f"the policy of the bucket says more than that: {policy}")
+        run(self.emulator, ["aws", "s3api", "delete-bucket-policy", *bucket])
+
     def planned(self, scheduled_time: str) -> dict[str, Order]:
         """What the terminal would do from the files, without this table."""
         words = [str(REBALANCE), "plan", str(self.case), "--at", scheduled_time, "--format", "json"]
@@ -86,5 +94,6 @@ def rehearsed() -> Iterator[Stack]:
     with Emulator(WORK / "emulator.log") as emulator:
         run(emulator, ["aws", "s3", "mb", f"s3://{BUCKET}"])
         stack = Stack(emulator, deploy(emulator, chosen), case)
+        stack.allow_pages_in_the_clear()
         stack.rebalance("load", str(case))
         yield stack

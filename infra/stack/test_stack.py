@@ -55,6 +55,7 @@ class TheStack(unittest.TestCase):
         self.assertEqual((settled["state"], settled["plan_digest"]), ("done", before["plan_digest"]))
         self.assertEqual(settled["orders_by_state"], {"filled": len(planned)})
         self.assertEqual(self.stack.emitted(), planned)
+        self._page_is_the_terminals(at)
         self.assertEqual(order_keys(self.emulator, self.deployment.table), planned.keys())
         self.stack.rebalance("audit")
 
@@ -64,6 +65,16 @@ class TheStack(unittest.TestCase):
         self.assertEqual(by_key(report["runs"][0]["run"]["orders"]), planned)
         # There is no run yet, so recovery has nothing to write either.
         self.assertEqual(items(self.emulator, self.deployment.table), before, "a dry run wrote something")
+
+    def _page_is_the_terminals(self, at: str) -> None:
+        """One page for the run, at its place, as the terminal makes it from the table; encrypted as the bucket says."""
+        s3, bucket = self.client("s3"), self.deployment.outputs["ReportBucketName"]
+        (page,) = s3.list_objects_v2(Bucket=bucket)["Contents"]
+        run = json.loads(self.stack.rebalance("runs", "--format", "json"))["runs"][0]["run_id"]
+        self.assertEqual(page["Key"], f"reports/paper/{PORTFOLIO}/{at[:10].replace('-', '/')}/{run}.html")
+        found = s3.get_object(Bucket=bucket, Key=page["Key"])
+        self.assertEqual(found["ContentType"], "text/html; charset=utf-8")
+        self.assertEqual(found["Body"].read().decode(), self.stack.rebalance("report", run, "--html"))
 
     def _delivered_again(self, at: str) -> dict:
         """The same event by hand: the stored run answers. How it is carried out so far."""
@@ -131,6 +142,11 @@ class TheStack(unittest.TestCase):
         secret = self.deployment.outputs["TokenMetricsSecretArn"]
         # This deployment fetches no grades, so its role reads no key.
         self.assertEqual(self._may(role, "secretsmanager:GetSecretValue", secret), "implicitDeny")
+        bucket = f"arn:aws:s3:::{self.deployment.outputs['ReportBucketName']}"
+        places = {"reports/paper/x.html": "allowed", "other/x.html": "implicitDeny"}
+        for key, expected in places.items():
+            self.assertEqual(self._may(role, "s3:PutObject", f"{bucket}/{key}"), expected, key)
+            self.assertEqual(self._may(role, "s3:GetObject", f"{bucket}/{key}"), "implicitDeny", key)
         topics = {"AlertTopicArn": "allowed", "PageTopicArn": "implicitDeny"}
         for topic, expected in topics.items():
             self.assertEqual(self._may(role, "sns:Publish", self.deployment.outputs[topic]), expected, topic)

@@ -15,6 +15,8 @@ COMMON = {"output", "query", "no-cli-pager"}
 CUSTOM = {
     ("cloudformation", "package"): {"template-file", "s3-bucket", "output-template-file"},
     ("cloudformation", "deploy"): {"template-file", "stack-name", "parameter-overrides", "capabilities"},
+    ("s3", "ls"): {"recursive"},
+    ("s3", "cp"): set(),
 }
 PAGED = {"max-items"}
 SESSION = botocore.session.get_session()
@@ -86,6 +88,7 @@ class TheRunbook(unittest.TestCase):
     def test_explains_its_variables(self) -> None:
         used = set(re.findall(r"\$(\w+)", "".join(runbook.blocks(TEXT))))
         explained = {"STACK", "TABLE", "PORTFOLIO", "RUN", "KEY", "DIGEST", "BUCKET", "SECRET", "OLD", "NEW"}
+        explained |= {"PAGES", "PAGE"}
         self.assertEqual(used - explained, set())
 
 

@@ -17,8 +17,8 @@ ENVIRONMENTS = {file.stem: rendering.parameters(file) for file in sorted((INFRA 
 RENDERED = {name: rendering.render(TEMPLATE, chosen) for name, chosen in ENVIRONMENTS.items()}
 # What the function writes, see its own documentation.
 METRICS = {"RunsDone", "RunsAborted", "OrdersSent", "OrdersUnknown", "OrdersRejected", "Turnover", "SolveMilliseconds"}
-METRICS |= {"OldestGradeAgeHours", "OptimalityGapBp", "EventsRefused"}
-KEPT = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SecretsManager::Secret"}
+METRICS |= {"OldestGradeAgeHours", "OptimalityGapBp", "EventsRefused", "PagesFailed"}
+KEPT = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::S3::Bucket"}
 
 
 def statements(resource: dict[str, Any]) -> list[dict[str, Any]]:
@@ -44,14 +44,15 @@ def not_kept(resources: dict[str, Any]) -> list[str]:
 
 
 def wildcards(resources: dict[str, Any]) -> list[str]:
-    """Permissions on more than what they name. A key's own policy is on that key, and is looked at by checkov."""
+    """Permissions on more than what they name. A key's or a bucket's own policy is on that, and checkov looks at it."""
     found = []
+    own = {"AWS::KMS::Key", "AWS::S3::BucketPolicy"}
     for name, resource in resources.items():
-        for statement in [] if resource["Type"] == "AWS::KMS::Key" else statements(resource):
+        for statement in [] if resource["Type"] in own else statements(resource):
             found += [f"{name}: {action}" for action in listed(statement["Action"]) if "*" in action]
             for place in map(json.dumps, listed(statement["Resource"])):
-                # The streams of a log group have names that Lambda makes up.
-                if "*" in place.replace(":log-stream:*", ""):
+                # Lambda makes up the names of a log group's streams, and the function those of its pages.
+                if "*" in place.replace(":log-stream:*", "").replace("/reports/*", ""):
                     found.append(f"{name}: {place}")
     return found
 
@@ -152,6 +153,13 @@ class OneEnvironment(unittest.TestCase):
             for place in places:
                 self.assertIn(":table/${RestoredTableName}", place["Fn::Sub"])
 
+    def test_keeps_pages_only_where_it_is_asked_to(self) -> None:
+        rendered = rendering.render(TEMPLATE, ENVIRONMENTS["live"] | {"KeepPages": "false"})
+        self.assertEqual([name for name in rendered["Resources"] if "Report" in name], [])
+        role, function = (rendered["Resources"][name] for name in ("FunctionRole", "Function"))
+        self.assertNotIn("s3:", json.dumps(role["Properties"]["Policies"][0]))
+        self.assertEqual(function["Properties"]["Environment"]["Variables"]["REBALANCE_REPORT_BUCKET"], "")
+
     def test_pages_by_email_only_where_there_is_an_address(self) -> None:
         self.assertNotIn("PageEmailSubscription", RENDERED["live"]["Resources"])
         rendered = rendering.render(TEMPLATE, ENVIRONMENTS["live"] | {"PageEmail": "a@example.com"})
@@ -167,6 +175,7 @@ class TheRole(unittest.TestCase):
         json.dumps({"Fn::GetAtt": ["TokenMetricsSecret", "Id"]}): "secret",
         json.dumps({"Ref": "AlertSecretArns"}): "secret",
         json.dumps({"Ref": "AlertTopic"}): "topic",
+        json.dumps({"Fn::Sub": "${ReportBucket.Arn}/reports/*"}): "page",
     }
 
     def permissions(self, role: str) -> set[tuple[str, str]]:
@@ -185,6 +194,14 @@ class TheRole(unittest.TestCase):
         self.assertGreater(len(called), 5)
         self.assertEqual(self.permissions("FunctionRole"), called)
 
+    def test_lets_s3_use_the_key_for_pages(self) -> None:
+        _, in_its_name = RENDERED["live"]["Resources"]["FunctionRole"]["Properties"]["Policies"]
+        self.assertIn("s3.${AWS::Region}", json.dumps(in_its_name))
+        bucket = RENDERED["live"]["Resources"]["ReportBucket"]["Properties"]
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        self.assertEqual(rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"], {"Fn::GetAtt": ["Key", "Arn"]})
+        self.assertEqual(set(bucket["PublicAccessBlockConfiguration"].values()), {True})
+
     def test_of_the_dry_run_is_the_part_of_it_that_reads_the_table(self) -> None:
         reading = {"dynamodb:GetItem", "dynamodb:Query"}
         reads = {(action, place) for action, place in self.permissions("FunctionRole") if action in reading}
@@ -192,9 +209,10 @@ class TheRole(unittest.TestCase):
 
 
 class TheDryRun(unittest.TestCase):
-    def test_has_no_key_to_spend_credits_with(self) -> None:
+    def test_has_no_key_to_spend_credits_with_and_no_bucket(self) -> None:
         variables = RENDERED["live"]["Resources"]["DryRunFunction"]["Properties"]["Environment"]["Variables"]
         self.assertEqual(variables["REBALANCE_TOKEN_METRICS_SECRET"], "")
+        self.assertNotIn("REBALANCE_REPORT_BUCKET", variables)
 
 
 class TheTable(unittest.TestCase):

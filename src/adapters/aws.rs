@@ -23,7 +23,7 @@ use crate::ports::secret::Secret;
 const ATTEMPT: Duration = Duration::from_secs(3);
 const CONNECT: Duration = Duration::from_secs(2);
 /// Attempts of one call: throttling and lost answers pass, an outage is for the next run.
-const ATTEMPTS: u32 = 3;
+pub(super) const ATTEMPTS: u32 = 3;
 
 /// Who signs requests, and where they go.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub struct AwsAccess {
 }
 
 impl AwsAccess {
-    fn credentials(&self) -> Credentials {
+    pub(super) fn credentials(&self) -> Credentials {
         let token = self.session_token.as_ref().map(|token| token.expose().to_owned());
         Credentials::new(self.access_key_id.clone(), self.secret_access_key.expose(), token, None, "given")
     }
@@ -46,7 +46,7 @@ impl AwsAccess {
         Region::new(self.region.clone())
     }
 
-    fn http(&self) -> SharedHttpClient {
+    pub(super) fn http(&self) -> SharedHttpClient {
         if self.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://")) {
             return aws_smithy_http_client::Builder::new().build_http();
         }
@@ -54,7 +54,7 @@ impl AwsAccess {
         aws_smithy_http_client::Builder::new().tls_provider(provider).build_https()
     }
 
-    fn patience() -> TimeoutConfig {
+    pub(super) fn patience() -> TimeoutConfig {
         TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build()
     }
 

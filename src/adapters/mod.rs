@@ -16,6 +16,8 @@ pub mod outbox;
 pub mod paper_venue;
 #[cfg(feature = "rehearsal")]
 pub mod rehearsal;
+#[cfg(feature = "s3")]
+pub mod s3;
 pub mod secrets;
 pub mod snapshots;
 #[cfg(feature = "token-metrics")]

@@ -264,6 +264,7 @@ fn match_order(
         quantity: request.quantity,
         status: if filled == request.quantity { VenueOrderStatus::Filled } else { VenueOrderStatus::Cancelled },
         filled_quantity: filled,
+        refusal: None,
     };
     Ok((after, PaperOrder { schema: ITEM_SCHEMA, order, fills: fill.into_iter().collect() }))
 }

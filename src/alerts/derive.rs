@@ -140,16 +140,18 @@ fn plan_ready(record: &RunRecord, plan: &RebalancePlan, facts: &mut Facts) {
 }
 
 fn orders(record: &RunRecord, plan: &RebalancePlan, facts: &mut Facts) {
-    let of = |wanted: &[OrderState]| -> Vec<(String, String)> {
-        let orders = record.orders.iter().filter(|order| wanted.contains(&order.state));
+    let told = |wanted: &dyn Fn(&OrderRecord) -> bool| -> Vec<(String, String)> {
+        let orders = record.orders.iter().filter(|order| wanted(order));
         orders.map(|order| (order.key.to_string(), order_line(order, plan))).collect()
     };
+    let of = |wanted: &[OrderState]| told(&|order| wanted.contains(&order.state));
     let sent = of(&[OrderState::Acknowledged, OrderState::PartiallyFilled, OrderState::Filled, OrderState::Cancelled]);
     if !sent.is_empty() {
         let title = format!("{} sent", count(sent.len(), "order"));
         facts.add(AlertEvent::OrdersSent, Severity::Info, title, sent);
     }
-    let rejected = of(&[OrderState::Rejected, OrderState::NotPlaced]);
+    let is_rejected = |order: &OrderRecord| matches!(order.state, OrderState::Rejected | OrderState::NotPlaced);
+    let rejected = told(&|order| is_rejected(order) || order.refused);
     if !rejected.is_empty() {
         let title = format!("{} not taken by the venue", count(rejected.len(), "order"));
         facts.add(AlertEvent::OrderRejected, Severity::Warning, title, rejected);

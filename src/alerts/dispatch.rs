@@ -167,6 +167,7 @@ impl One<'_> {
             title: self.alert.title.clone(),
             about: self.alert.about.clone(),
             lines: self.alert.lines.clone(),
+            page: None,
         }
     }
 }
@@ -178,7 +179,7 @@ enum Claimed {
 }
 
 /// What comes of it; nothing when it panics on the way.
-pub(super) async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     std::future::poll_fn(|context| match std::panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
         Ok(Poll::Ready(done)) => Poll::Ready(Some(done)),

@@ -33,6 +33,7 @@ pub enum Seen<'a> {
 /// What was told of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Told {
+    pub run_id: Uuid,
     pub deliveries: Vec<Delivery>,
     /// What kept alerts from being made, or made some of them less complete.
     pub problems: Vec<String>,
@@ -57,7 +58,8 @@ where
     // Boxed: everything that is stored of two runs is in it.
     let telling = Box::pin(tell_stored(run, policy, seen, store, notifier, clock));
     let told = caught(telling).await.unwrap_or_else(|| Err("the alerts ended in a defect".to_owned()));
-    told.unwrap_or_else(|problem| Told { deliveries: Vec::new(), problems: vec![problem] })
+    let (deliveries, problems) = told.unwrap_or_else(|problem| (Vec::new(), vec![problem]));
+    Told { run_id: idempotency::run_id(run), deliveries, problems }
 }
 
 /// The runs that hold the account now, but for this one: who works on `run` may finish them first, and then they too have
@@ -82,7 +84,7 @@ async fn tell_stored<S, N, C>(
     store: &S,
     notifier: &N,
     clock: &C,
-) -> Result<Told, String>
+) -> Result<(Vec<Delivery>, Vec<String>), String>
 where
     S: RunStore + AlertLog + Counters,
     N: Notifier,
@@ -113,9 +115,9 @@ where
             dispatch(&alerts, wanted, notifier, store, clock).await
         }
         // Nobody wants to be told, so nobody misses anything.
-        None => return Ok(Told::default()),
+        None => return Ok((Vec::new(), Vec::new())),
     };
-    Ok(Told { deliveries, problems })
+    Ok((deliveries, problems))
 }
 
 /// What there is to tell. Pure.

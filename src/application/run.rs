@@ -7,10 +7,12 @@ use uuid::Uuid;
 
 use super::failure::Failure;
 use super::occasion::Occasion;
+use super::ownership;
 use crate::alerts::Seen;
 use crate::execution::{self, ExecutionError, Intent, Opening, Ports, PreparationFailure, RunOutcome, RunRequest};
 use crate::model::AccountSnapshot;
 use crate::planning::plan;
+use crate::ports::ownership::AccountOwners;
 use crate::ports::store::RunItem;
 use crate::ports::{Clock, RunStore, Venue};
 use crate::preparation::PreparationError;
@@ -86,13 +88,16 @@ impl Attempted {
 }
 
 /// Runs the occasion to its end, or to where it cannot go on; see [`execution::execute`].
-pub async fn run<S: RunStore, V: Venue, C: Clock>(
+pub async fn run<S: RunStore + AccountOwners, V: Venue, C: Clock>(
     occasion: &Occasion,
     intent: Intent,
     claim_token: Uuid,
     ports: &Ports<'_, S, V, C>,
 ) -> Attempted {
     let (identity, flow) = (occasion.identity.clone(), occasion.flow.clone());
+    if let Err(stopped) = ownership::register(ports.store, &identity, ports.clock.lease_now()).await {
+        return stopped.into();
+    }
     let request = RunRequest { identity, flow, intent, claim_token };
     let refused = RefCell::new(None);
     let prepare = async |opening: Opening| {

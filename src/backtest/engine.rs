@@ -291,8 +291,14 @@ impl<'a> Engine<'a> {
             let before = last_price(history, asset, day).map_or(Money::ZERO, |(_, price)| price.value_of(held));
             let paid = self.ledger.pay_out(asset, price(asset));
             let _ = history.asset(asset).map(|it| self.state.members.remove(&it.id));
+            let why = history.coins_without(asset, day).map_or_else(
+                || "no source knows it any more".to_owned(),
+                |coins| {
+                    format!("it is not among the {coins} coins of the snapshot any more and has no close, so it counts as gone")
+                },
+            );
             let sentence = format!(
-                "no source knows it any more; {held} units, last worth {}, paid out {}",
+                "{why}; {held} units, last worth {}, paid out {}",
                 before.get().round_dp(2),
                 paid.get().round_dp(2)
             );

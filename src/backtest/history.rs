@@ -330,6 +330,13 @@ impl History {
         listed_before && self.snapshot(day).is_some_and(|snapshot| !snapshot.members.contains(&index))
     }
 
+    /// How many coins the newest snapshot lists, where an asset left it: it may trade on below the last of them.
+    #[must_use]
+    pub fn coins_without(&self, index: AssetIndex, day: Day) -> Option<usize> {
+        let snapshot = self.snapshot(day).filter(|_| self.left_the_snapshot(index, day));
+        snapshot.map(|snapshot| snapshot.members.len())
+    }
+
     /// Most that an asset which left the snapshots can be worth: what would have kept it in.
     #[must_use]
     pub fn price_bound(&self, index: AssetIndex, day: Day) -> Option<Price> {

@@ -367,6 +367,7 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
             average_price: None,
             fee: Money::ZERO,
             note,
+            refused: false,
             updated_at: self.ports.clock.now(),
             expires_at_s: order_is_terminal(state).then(|| self.purge_at_s()),
         }

@@ -129,6 +129,7 @@ fn order_records(plan: &RebalancePlan, mut items: BTreeMap<Uuid, OrderItem>) -> 
             average_price: item.average_price,
             fee: item.fee,
             note: item.note,
+            refused: item.refused,
         },
         None => OrderRecord {
             key,
@@ -137,6 +138,7 @@ fn order_records(plan: &RebalancePlan, mut items: BTreeMap<Uuid, OrderItem>) -> 
             average_price: None,
             fee: Money::ZERO,
             note: String::new(),
+            refused: false,
         },
     };
     plan.orders.iter().map(|order| order.key).map(record).collect()

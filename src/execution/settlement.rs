@@ -50,6 +50,8 @@ pub struct Adoption {
     pub filled_quantity: Quantity,
     pub average_price: Option<Price>,
     pub fee: Money,
+    /// Why the venue rejected it, where it did.
+    pub refusal: Option<String>,
 }
 
 /// Judges a finding about an order that is not terminal. Pure.
@@ -136,7 +138,7 @@ fn judge_found(order: &Order, item: &OrderItem, found: &VenueOrder, fills: &[Fil
         VenueOrderStatus::Rejected if matches!(item.state, OrderState::Sending | OrderState::Unknown) => {
             OrderState::Rejected
         }
-        // Once acknowledged, an order that is taken back is cancelled.
+        // Once acknowledged, an order that is rejected is cancelled; that it was refused is kept beside it.
         VenueOrderStatus::Cancelled | VenueOrderStatus::Rejected => OrderState::Cancelled,
         VenueOrderStatus::PartiallyFilled => OrderState::PartiallyFilled,
         VenueOrderStatus::Open if item.state == OrderState::PartiallyFilled => OrderState::PartiallyFilled,
@@ -148,6 +150,8 @@ fn judge_found(order: &Order, item: &OrderItem, found: &VenueOrder, fills: &[Fil
         filled_quantity: filled,
         average_price: average_price(fills, filled),
         fee: fills.iter().map(|fill| fill.fee).sum(),
+        refusal: (found.status == VenueOrderStatus::Rejected)
+            .then(|| found.refusal.clone().unwrap_or_else(|| "the venue rejected it and gave no reason".to_owned())),
     })
 }
 
@@ -197,7 +201,8 @@ pub fn adopted(
         filled_quantity: adoption.filled_quantity,
         average_price: adoption.average_price,
         fee: adoption.fee,
-        note: String::new(),
+        note: adoption.refusal.clone().unwrap_or_default(),
+        refused: adoption.refusal.is_some() && adoption.state == OrderState::Cancelled,
         ..moved
     })
 }

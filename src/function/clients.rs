@@ -10,6 +10,7 @@ use crate::adapters::alerts::webhooks::Webhooks;
 use crate::adapters::aws::AwsAccess;
 use crate::adapters::dynamodb::DynamoStore;
 use crate::adapters::https::{HttpsClient, HttpsError, Trust};
+use crate::adapters::s3::S3Pages;
 use crate::adapters::secrets::CachedSecret;
 use crate::adapters::secrets::aws::AwsSecret;
 use crate::adapters::token_metrics::{LIMITS, Settings, TokenMetrics};
@@ -24,6 +25,8 @@ pub struct Clients {
     pub store: DynamoStore,
     pub notifier: Senders,
     pub token_metrics: Option<TokenMetrics<AwsSecret>>,
+    /// Absent where no pages are kept.
+    pub pages: Option<S3Pages>,
 }
 
 impl std::fmt::Debug for Clients {
@@ -53,6 +56,10 @@ impl Clients {
                 sns: Some(Sns::new(access(aws, aws.sns_endpoint.as_ref()).sns())),
             },
             token_metrics,
+            pages: configuration
+                .report_bucket
+                .as_ref()
+                .map(|bucket| S3Pages::new(&access(aws, aws.s3_endpoint.as_ref()), bucket)),
         })
     }
 }

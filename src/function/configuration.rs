@@ -40,6 +40,8 @@ pub struct Configuration {
     pub proposal_minutes: Option<u32>,
     /// Absent: grades stand in the table, where another job puts them.
     pub token_metrics: Option<TokenMetricsAccess>,
+    /// Where pages of runs are kept; absent: nowhere.
+    pub report_bucket: Option<String>,
     /// When it is at the start, for data of the past; on paper only. Absent: the real time.
     pub paper_clock: Option<Timestamp>,
     pub aws: AwsEnvironment,
@@ -66,6 +68,7 @@ pub struct AwsEnvironment {
     pub dynamodb_endpoint: Option<String>,
     pub secrets_endpoint: Option<String>,
     pub sns_endpoint: Option<String>,
+    pub s3_endpoint: Option<String>,
 }
 
 /// A variable that is missing or malformed. Its value is not repeated: it may be a secret.
@@ -137,6 +140,7 @@ impl Configuration {
             window_minutes: window.unwrap_or(DEFAULT_WINDOW_MINUTES),
             proposal_minutes: minutes(variable, "REBALANCE_PROPOSAL_MINUTES", LONGEST_WINDOW_MINUTES)?,
             token_metrics: token_metrics(variable)?,
+            report_bucket: bucket(variable("REBALANCE_REPORT_BUCKET"))?,
             paper_clock,
             aws: aws(variable, region)?,
         })
@@ -153,6 +157,17 @@ fn minutes(
         Ok(minutes) if (1..=most).contains(&minutes) => Ok(Some(minutes)),
         _ => Err(refused(name, "not a number of minutes", "set it to a number from 1 to 1440")),
     }
+}
+
+/// The name becomes a part of the bucket's host, whose certificate knows no dots.
+fn bucket(name: Option<String>) -> Result<Option<String>, ConfigurationError> {
+    let Some(name) = name else { return Ok(None) };
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (3..=63).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('-') && !name.ends_with('-') {
+        return Ok(Some(name));
+    }
+    let remedy = "set it to the name of a bucket: 3 to 63 of a-z, 0-9 and '-'";
+    Err(refused("REBALANCE_REPORT_BUCKET", "not the name of a bucket", remedy))
 }
 
 fn token_metrics(variable: impl Fn(&str) -> Option<String>) -> Result<Option<TokenMetricsAccess>, ConfigurationError> {
@@ -189,5 +204,6 @@ fn aws(variable: impl Fn(&str) -> Option<String>, region: String) -> Result<AwsE
         dynamodb_endpoint: endpoint("AWS_ENDPOINT_URL_DYNAMODB"),
         secrets_endpoint: endpoint("AWS_ENDPOINT_URL_SECRETS_MANAGER"),
         sns_endpoint: endpoint("AWS_ENDPOINT_URL_SNS"),
+        s3_endpoint: endpoint("AWS_ENDPOINT_URL_S3"),
     })
 }

@@ -6,13 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::answer::{Answer, Retry, failure_of, of_failure, retry_helps};
-use super::clients::Clients;
+use super::clients::{Clients, Senders};
 use super::configuration::{Configuration, VenueMode};
 use super::grades;
 use super::log::{self, Level};
 use super::metrics::{self, Metrics};
 use crate::adapters::clock::{CaseClock, SystemClock, claim_token};
+use crate::adapters::dynamodb::DynamoStore;
 use crate::adapters::outbox::Outbox;
+use crate::adapters::s3::S3Pages;
 use crate::adapters::snapshots::{load_case, load_files};
 use crate::alerts::Told;
 use crate::application::alerting::{warnings, with_alerts};
@@ -20,6 +22,8 @@ use crate::application::dry_run::dry_run;
 use crate::application::failure::Failure;
 use crate::application::handling::{self, Act};
 use crate::application::occasion::{Earlier, Occasion};
+use crate::application::ownership;
+use crate::application::pages::WithPages;
 use crate::application::paper;
 use crate::application::run::{Attempted, Stopped, run};
 use crate::application::telling::{entry, entry_of};
@@ -46,6 +50,9 @@ pub struct Function {
     clients: Clients,
     clock: FunctionClock,
 }
+
+/// Alerts, each with its run's page.
+type Telling<'a> = WithPages<'a, DynamoStore, S3Pages, Senders>;
 
 /// What Lambda says of one invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +104,7 @@ impl Function {
             .field("environment", self.configuration.environment.to_string())
             .field("venue_mode", format!("{:?}", self.configuration.venue_mode).to_lowercase())
             .field("fetches_grades", self.configuration.token_metrics.is_some())
+            .field("report_bucket", self.configuration.report_bucket.as_deref())
             .field("paper_clock", self.configuration.paper_clock.map(|at| at.to_string()))
             .write();
     }
@@ -142,8 +150,9 @@ impl Function {
         let settings = self.settings(invocation);
         let policy = occasion.case.policy().alerts.as_ref();
         let work = Box::pin(async { self.work(&occasion, event, &settings).await.unwrap_or_else(Attempted::from) });
-        let (attempted, told) =
-            with_alerts(&self.clients.store, &self.clients.notifier, &occasion.identity, policy, work).await;
+        let notifier = self.notifier();
+        let (attempted, told) = with_alerts(&self.clients.store, &notifier, &occasion.identity, policy, work).await;
+        keep_pages(&notifier, &told, invocation).await;
         log_warnings(told, invocation);
         let planning_ms = attempted.planning_ms;
         let is_news = !matches!(attempted.answer, Ok(RunOutcome::AlreadyDone(_)));
@@ -241,7 +250,12 @@ impl Function {
                 Some(account.map_err(|error| Failure::bad_input(error.to_string(), ""))?)
             }
         };
-        dry_run(occasion, Earlier::read(&self.clients.store, occasion, account).await?)
+        let mut report = dry_run(occasion, Earlier::read(&self.clients.store, occasion, account).await?)?;
+        let owner = ownership::other_owner(&self.clients.store, &occasion.identity).await?;
+        report.notices.extend(owner.map(|owner| {
+            format!("a run would be refused: account {} holds the money of portfolio {owner}", occasion.account)
+        }));
+        Ok(report)
     }
 
     async fn work(&self, occasion: &Occasion, event: &RunEvent, settings: &Settings) -> Result<Attempted, Stopped> {
@@ -272,6 +286,11 @@ impl Function {
         let account = paper::account(store, occasion).await?;
         let earlier = Earlier::read(store, occasion, account).await?;
         Ok(occasion.input(earlier.account, earlier.state).ok())
+    }
+
+    /// For one invocation: each page is written once in it.
+    const fn notifier(&self) -> Telling<'_> {
+        WithPages::new(&self.clients.store, self.clients.pages.as_ref(), &self.clients.notifier)
     }
 
     fn settings(&self, invocation: &Invocation) -> Settings {
@@ -352,20 +371,21 @@ impl Function {
         if before.identity.environment != self.configuration.environment {
             return Ok(None);
         }
-        let notifier = &self.clients.notifier;
+        let notifier = self.notifier();
         let (handled, told) = match self.configuration.venue_mode {
             VenueMode::Outbox => {
                 let venue = Outbox::new(before.identity.venue.clone(), store, clock);
                 let ports = Ports { store, venue: &venue, clock, settings };
-                handling::take_up(&ports, &before, act, notifier).await
+                handling::take_up(&ports, &before, act, &notifier).await
             }
             VenueMode::Paper => {
                 let input = paper::stored_input(store, run_id).await?;
                 let venue = paper::venue_of_run(store, clock, &before, paper::book_of(input.as_ref(), None));
                 let ports = Ports { store, venue: &venue, clock, settings };
-                handling::take_up(&ports, &before, act, notifier).await
+                handling::take_up(&ports, &before, act, &notifier).await
             }
         };
+        keep_pages(&notifier, &told, invocation).await;
         log_warnings(told, invocation);
         let handled = handled?;
         let id = run_id.to_string();
@@ -463,6 +483,23 @@ fn log_failure(failure: &Failure, message: &str, run_id: Option<Uuid>, invocatio
         .field("run_id", run_id.map(|run_id| run_id.to_string()))
         .field("problem", failure.message.as_str())
         .write();
+}
+
+/// The pages of all runs that there may be something to tell of, whether or not somebody wanted to be told.
+async fn keep_pages(pages: &Telling<'_>, told: &[Told], invocation: &Invocation) {
+    for told in told {
+        if let Some(Err(problem)) = pages.keep(told.run_id).await {
+            let run_id = told.run_id.to_string();
+            let mut metrics = Metrics::default();
+            metrics.count("PagesFailed", 1);
+            metrics.write(None, Some(&run_id));
+            log::Line::new(Level::Warn, "the run's page was not written")
+                .field("request_id", invocation.request_id.as_str())
+                .field("run_id", run_id)
+                .field("problem", problem)
+                .write();
+        }
+    }
 }
 
 fn log_warnings(told: Vec<Told>, invocation: &Invocation) {

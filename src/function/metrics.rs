@@ -9,6 +9,7 @@
 //! | `SolveMilliseconds` | milliseconds | planning, verification included |
 //! | `OptimalityGapBp` | none | at most so far from the best possible, in basis points of net asset value |
 //! | `OldestGradeAgeHours` | none | at planning, of the grades that the plan's constituents have |
+//! | `PagesFailed` | count | pages of runs that were not written; without a portfolio |
 //! | `EventsRefused` | count | events that started nothing; without a portfolio |
 //!
 //! Written once per run: another delivery that only tells the stored result writes none.
@@ -24,6 +25,7 @@ use crate::ports::Clock as _;
 use crate::report::RunReport;
 use crate::report::handling::HandledRun;
 use crate::report::published::{OrderState, RunState};
+use crate::report::run::OrderResult;
 
 /// Where CloudWatch files them.
 pub const NAMESPACE: &str = "IndexRebalancer";
@@ -97,12 +99,12 @@ pub fn of_run(
     let mut metrics = Metrics::default();
     ended(&mut metrics, report.execution.as_ref().map(|execution| execution.state));
     metrics.count("OrdersSent", new_orders);
-    let in_state = |wanted: &[OrderState]| {
-        let results = report.orders.iter().filter_map(|order| order.result.as_ref());
-        results.filter(|result| wanted.contains(&result.state)).count()
+    let count = |wanted: &dyn Fn(&OrderResult) -> bool| {
+        report.orders.iter().filter_map(|order| order.result.as_ref()).filter(|result| wanted(result)).count()
     };
-    metrics.count("OrdersUnknown", in_state(&[OrderState::Unknown, OrderState::NotPlaced]));
-    metrics.count("OrdersRejected", in_state(&[OrderState::Rejected]));
+    let is_unknown = |it: &OrderResult| matches!(it.state, OrderState::Unknown | OrderState::NotPlaced);
+    metrics.count("OrdersUnknown", count(&is_unknown));
+    metrics.count("OrdersRejected", count(&|it| it.state == OrderState::Rejected || it.refused));
     // What belongs to the plan is told by whoever made it, once.
     if let Some(milliseconds) = planning_ms {
         metrics.decimal("Turnover", report.turnover.get());
@@ -126,6 +128,7 @@ pub fn of_recovered(run: &HandledRun) -> Metrics {
     }
     let count = |wanted: OrderState| run.attention.iter().filter(|order| order.state == wanted).count();
     metrics.count("OrdersUnknown", count(OrderState::Unknown) + count(OrderState::NotPlaced));
+    metrics.count("OrdersRejected", run.orders_rejected);
     metrics
 }
 

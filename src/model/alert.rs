@@ -88,7 +88,7 @@ pub enum AlertEvent {
     PlanReady,
     /// Orders were sent.
     OrdersSent,
-    /// A venue refused an order, or never got it.
+    /// A venue or an executor refused an order, at once or after it had taken it; or the venue never got it.
     OrderRejected,
     /// Nobody knows yet whether an order was placed; a person may have to look.
     OrderUnknown,

@@ -21,6 +21,9 @@ pub struct AlertMessage {
     pub about: String,
     /// One fact each.
     pub lines: Vec<String>,
+    /// Where the run's page is, or why it is nowhere; absent where no pages are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
 }
 
 /// How soon somebody should look.

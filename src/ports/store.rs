@@ -296,6 +296,9 @@ pub struct OrderItem {
     pub average_price: Option<Price>,
     pub fee: Money,
     pub note: String,
+    /// The venue rejected it after it had taken it: it is Cancelled, and `note` says why.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
     pub updated_at: Timestamp,
     pub expires_at_s: Option<i64>,
 }

@@ -108,6 +108,9 @@ pub struct VenueOrder {
     pub quantity: Quantity,
     pub status: VenueOrderStatus,
     pub filled_quantity: Quantity,
+    /// Why it is `Rejected`, where the venue says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

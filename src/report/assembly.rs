@@ -247,6 +247,7 @@ impl OrderResult {
                 cost: Money::ZERO,
                 estimated_cost: Money::ZERO,
                 note: String::new(),
+                refused: false,
             };
         };
         let filled = record.filled_quantity;
@@ -268,6 +269,7 @@ impl OrderResult {
             cost: record.fee + slippage,
             estimated_cost: at_reference.fraction_of(whole).of(order.estimated_cost),
             note: record.note.clone(),
+            refused: record.refused,
         }
     }
 }

@@ -32,6 +32,9 @@ pub struct HandledRun {
     pub needs_person: bool,
     /// Orders at which a person must look.
     pub attention: Vec<OrderAttention>,
+    /// Orders that the venue rejected, at once or after it had taken them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub orders_rejected: usize,
     pub error: Option<ErrorReport>,
 }
 
@@ -103,9 +106,19 @@ impl HandledRun {
             lease_until: in_progress.then_some(after.lease_until),
             needs_person: looked_for || error.is_some(),
             attention,
+            orders_rejected: seen.orders.iter().filter(|item| is_rejected(item)).count(),
             error: error.cloned(),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+fn is_rejected(item: &OrderItem) -> bool {
+    item.state == ports::OrderState::Rejected || item.refused
 }
 
 /// Orders without an end, and orders that the venue should have taken and did not, unless a person said so.

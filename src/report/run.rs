@@ -202,6 +202,9 @@ pub struct OrderResult {
     /// What the plan expected the filled part to cost: its estimate in proportion to the quantity.
     pub estimated_cost: Money,
     pub note: String,
+    /// The venue rejected it after it had taken it: it is cancelled, and `note` says why.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

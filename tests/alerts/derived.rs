@@ -86,6 +86,19 @@ fn orders_that_went_wrong_are_told_by_what_is_known_of_them() {
         assert!(alert.lines[0].contains(": the venue said so"), "{:?}", alert.lines);
         assert_eq!(only(&alerts, AlertEvent::OrdersSent).subjects.len(), 2);
     }
+    // Taken first and rejected afterwards: it was sent, and that is not told anew.
+    let mut record = quiet();
+    let sent = only(&of_run(&record, None), AlertEvent::OrdersSent).subjects.clone();
+    let order = &mut record.orders[1];
+    (order.state, order.refused) = (OrderState::Cancelled, true);
+    order.note = "rejected by desk: the market is closed".to_owned();
+    let alerts = of_run(&record, None);
+    let alert = only(&alerts, AlertEvent::OrderRejected);
+    assert_eq!(alert.subjects, [record.orders[1].key.to_string()]);
+    assert!(alert.lines[0].ends_with(": rejected by desk: the market is closed"), "{:?}", alert.lines);
+    assert_eq!(only(&alerts, AlertEvent::OrdersSent).subjects, sent);
+    record.orders[1].refused = false;
+    assert!(!events(&record).contains(&AlertEvent::OrderRejected), "an end that a person or the market made");
     // What was never sent was not sent.
     let mut record = quiet();
     for (order, state) in record.orders.iter_mut().zip([OrderState::Skipped, OrderState::Expired, OrderState::Planned])

@@ -38,6 +38,7 @@ fn finished() -> RunRecord {
         average_price: Some(order.reference_price),
         fee: index_rebalancer::model::Money::ZERO,
         note: String::new(),
+        refused: false,
     });
     let orders = filled.collect();
     RunRecord {

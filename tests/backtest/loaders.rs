@@ -72,6 +72,22 @@ fn a_period_that_the_prices_do_not_cover_is_refused() {
     assert!(none.contains("no source has a price from"), "{none}");
 }
 
+#[test]
+fn a_result_among_the_data_is_named_as_such() {
+    let closes = ("prices.csv", PRICES, "2023-01-03,A,10,1\n");
+    for result in
+        ["{\n  \"schema\": \"rebalance/backtest/1\",\n  \"runs\": []\n}", "{\"schema\":\"rebalance/backtest-study/1\""]
+    {
+        let mixed = files(&[closes, ("result.json", "", result)]);
+        let told = loaded(&mixed, FROM, FROM, Vec::new()).expect_err("no source").to_string();
+        assert!(told.starts_with("result.json: schema") && told.contains("a backtest's result"), "{told}");
+        assert!(told.contains("move it out of the folder"), "{told}");
+    }
+    let other = files(&[closes, ("answer.json", "", "{\"success\": true}")]);
+    let told = loaded(&other, FROM, FROM, Vec::new()).expect_err("no answer either").to_string();
+    assert!(!told.contains("backtest's result"), "{told}");
+}
+
 /// Some rows, and then nothing but errors.
 struct Failing(&'static [u8]);
 
@@ -178,6 +194,8 @@ fn a_coin_that_dies_is_written_down_and_paid_out() {
     let [event] = happened.events.as_slice() else { panic!("one event: {:?}", happened.events) };
     assert!(held && event.kind == EventKind::Delisting && event.date == date(2023, 2, 1));
     assert_eq!(event.symbol, "LUNA");
+    let coins = history.snapshot(history.day(event.date).expect("a day")).expect("a snapshot").members.len();
+    assert!(event.sentence.starts_with(&format!("it is not among the {coins} coins of the snapshot any more")));
     // At most what the smallest in the snapshot is worth in all, and half of that: under two units each.
     let run = &happened.runs[0];
     let order = run.orders.iter().find(|order| order.symbol == "LUNA").expect("it was bought");

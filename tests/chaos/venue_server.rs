@@ -175,6 +175,7 @@ impl Venue {
             quantity: placing.quantity,
             status: if filled == placing.quantity { VenueOrderStatus::Filled } else { VenueOrderStatus::Cancelled },
             filled_quantity: filled,
+            refusal: None,
         };
         let fills = vec![Fill { quantity: filled, price: at, fee }];
         Ok(Accepted { placing, arrived_at, cash_before, order, fills })

@@ -229,6 +229,7 @@ fn honest(request: &index_rebalancer::execution::RunRequest) -> VenueOrder {
         quantity: quantity("20"),
         status: VenueOrderStatus::Filled,
         filled_quantity: quantity("20"),
+        refusal: None,
     }
 }
 

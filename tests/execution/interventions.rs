@@ -172,6 +172,7 @@ fn overfilled() -> (VenueOrder, Vec<Fill>) {
         quantity: quantity("20"),
         status: VenueOrderStatus::Filled,
         filled_quantity: quantity("25"),
+        refusal: None,
     };
     (order, vec![Fill { quantity: quantity("25"), price: price("99.9"), fee: money("1") }])
 }

@@ -14,6 +14,8 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     ("REBALANCE_PAPER_CLOCK", "noon", &["REBALANCE_PAPER_CLOCK", "2025-04-16T00:00:00Z"]),
     ("REBALANCE_EVENT_WINDOW_MINUTES", "0", &["REBALANCE_EVENT_WINDOW_MINUTES", "1 to 1440"]),
     ("REBALANCE_PROPOSAL_MINUTES", "soon", &["REBALANCE_PROPOSAL_MINUTES", "1 to 1440"]),
+    ("REBALANCE_REPORT_BUCKET", "s3://pages", &["REBALANCE_REPORT_BUCKET", "name of a bucket", "3 to 63"]),
+    ("REBALANCE_REPORT_BUCKET", "pages.example", &["REBALANCE_REPORT_BUCKET"]),
     ("AWS_ACCESS_KEY_ID", "", &["AWS_ACCESS_KEY_ID", "not set", "the function's role"]),
     ("AWS_REGION", "", &["AWS_REGION", "not set"]),
 ];
@@ -52,5 +54,6 @@ fn what_is_not_said_has_its_default() {
     assert_eq!((configuration.venue_mode, configuration.window_minutes), (VenueMode::Outbox, 120));
     assert_eq!(configuration.origin.region.as_deref(), Some("eu-central-1"));
     assert_eq!((configuration.token_metrics.clone(), configuration.paper_clock), (None, None));
+    assert_eq!(configuration.report_bucket, None);
     assert!(!format!("{:?}", configuration.aws.secret_access_key).contains(CANARY));
 }

@@ -1,8 +1,11 @@
 //! Grades that the function fetches itself: with the key from Secrets Manager, from an API behind TLS, into the table,
 //! and only then into a plan.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use index_rebalancer::ports::RunState;
 use index_rebalancer::ports::snapshot::{SnapshotKind, SnapshotStore as _};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -11,7 +14,7 @@ use crate::permissions::{allowed, check_allowed};
 use crate::sandbox::{CANARY, Sandbox, Setup};
 use crate::scripted_server::{Recorded, Reply, ScriptedServer};
 use crate::services::{Reading, Services};
-use crate::stage::{Stage, fixture, moment};
+use crate::stage::{Stage, blue_chip_with, moment};
 
 /// An hour after the fixture's own grades, so that they are not those of the occasion.
 const LATER: &str = "2025-04-10T01:00:00Z";
@@ -54,6 +57,7 @@ impl Desk {
             .with("REBALANCE_TOKEN_METRICS_ORIGIN", &self.api.origin())
             .with("AWS_ENDPOINT_URL_SECRETS_MANAGER", &services)
             .with("AWS_ENDPOINT_URL_SNS", &services)
+            .with("AWS_ENDPOINT_URL_S3", &services)
             .with("SSL_CERT_FILE", self.authority.path().join("ca.pem").to_str().expect("UTF-8"))
     }
 
@@ -64,11 +68,21 @@ impl Desk {
 
 /// Grades and signals of the tokens that are asked for and pass, of the day that is given, on page 1.
 fn api(day: &str, knows: impl Fn(u64) -> bool) -> impl FnMut(&Recorded) -> Reply {
+    api_grading(day, knows, grade)
+}
+
+/// A token's grade as an investment, by its id.
+const fn grade(id: u64) -> u64 {
+    41 + id % 50
+}
+
+/// The same with other grades.
+fn api_grading(day: &str, knows: impl Fn(u64) -> bool, grade: impl Fn(u64) -> u64) -> impl FnMut(&Recorded) -> Reply {
     move |request: &Recorded| {
         let ids = request.parameter("token_id").expect("ids").to_owned();
         let record = |id: u64| {
             json!({ "TOKEN_ID": id, "DATE": format!("{day}T00:00:00.000Z"), "TM_TRADER_GRADE": 40 + id % 60,
-                    "TM_INVESTOR_GRADE": 41 + id % 50, "TRADING_SIGNAL": 1 })
+                    "TM_INVESTOR_GRADE": grade(id), "TRADING_SIGNAL": 1 })
         };
         let of_page = |page: Option<&str>| match page {
             Some("1") => {
@@ -173,6 +187,38 @@ async fn stale_and_partial_grades_end_the_run() {
     nothing_was_sent(&partial).await;
 }
 
+/// Of the run nothing stands but its item with its log and its alerts, and that the fetched grades are those that were
+/// refused; of the account nothing has changed.
+#[tokio::test]
+async fn grades_that_are_turned_round_since_the_run_before_end_the_run() {
+    let is_turned = Arc::new(AtomicBool::new(false));
+    let watched = Arc::clone(&is_turned);
+    // A scale that was turned round: the best are the worst.
+    let graded = move |id| if watched.load(Ordering::Relaxed) { 131 - grade(id) } else { grade(id) };
+    let mut desk = Desk::new(vec![Reading::Value(key(1))], api_grading("2025-04-09", |_| true, graded)).await;
+    let first = desk.sandbox().invoke(desk.stage.scheduled("live")).run();
+    assert_eq!(first["run"]["execution"]["state"], "done", "{first}");
+
+    is_turned.store(true, Ordering::Relaxed);
+    desk.stage.at = "2025-04-10T02:00:00Z";
+    let before = desk.stage.table.items().await;
+    let sandbox = desk.sandbox();
+    let refusal = sandbox.invoke(desk.stage.scheduled("live")).refusal();
+    assert!(refusal.contains("max_grade_flips") && refusal.contains("confirm the grades"), "{refusal}");
+    nothing_was_sent(&desk).await;
+    let run = desk.stage.record(desk.stage.scheduled_run()).await;
+    assert_eq!((run.state, run.plan, run.orders), (RunState::Aborted, None, vec![]));
+    assert_eq!(sandbox.metric("RunsAborted"), [json!(1)]);
+    let after = desk.stage.table.items().await;
+    let changed: BTreeSet<&str> = after
+        .iter()
+        .filter(|(key, item)| before.get(*key) != Some(*item))
+        .map(|((pk, _), _)| pk.split('#').next().unwrap_or(pk))
+        .collect();
+    assert_eq!(changed, BTreeSet::from(["blob", "counter", "log", "run", "snapshots"]));
+    assert!(before.keys().all(|key| after.contains_key(key)), "nothing is taken away");
+}
+
 #[tokio::test]
 async fn a_source_that_does_not_answer_is_asked_again_by_another_delivery() {
     let desk = Desk::new(vec![Reading::Value(key(1))], |_: &Recorded| Reply::json(503, "{}")).await;
@@ -189,28 +235,14 @@ events = ["orders_sent", "run_aborted", "plan_ready"]
 channels = ["desk"]
 "#;
 
-/// The fixture with alerts to a topic.
-fn telling() -> TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    for file in std::fs::read_dir(fixture("blue-chip")).expect("a fixture").map(|file| file.expect("a file").path()) {
-        if file.is_file() {
-            let name = file.file_name().map(Path::new).expect("a name");
-            let _ = std::fs::copy(&file, folder.path().join(name)).expect("copied");
-        }
-    }
-    let policy = folder.path().join("policy.toml");
-    let text = std::fs::read_to_string(&policy).expect("a policy") + TO_A_TOPIC;
-    std::fs::write(policy, text).expect("written");
-    folder
-}
-
 /// Everything that the function does, once: what it needed to be allowed is exactly what its role allows.
 #[tokio::test]
 async fn the_role_allows_what_is_needed_and_nothing_else() {
-    let folder = telling();
+    let folder = blue_chip_with(TO_A_TOPIC);
     let stage = Stage::of(folder.path().to_owned()).await;
     let desk = Desk::on(stage, vec![Reading::Value(key(1))], api("2025-04-09", |_| true));
-    let sandbox = desk.setup().with("REBALANCE_VENUE_MODE", "outbox").start();
+    let sandbox =
+        desk.setup().with("REBALANCE_VENUE_MODE", "outbox").with("REBALANCE_REPORT_BUCKET", "reports").start();
     let recover = r#"{"schema": 1, "mode": "recover"}"#;
     let _ = sandbox.invoke(desk.stage.payload(&json!({ "mode": "dry-run", "label": "x" }))).run();
     let proposal = sandbox.invoke(desk.stage.scheduled("propose")).run();

@@ -24,5 +24,7 @@ mod bad_events;
 mod configuration;
 mod faults;
 mod grades;
+mod ownership;
+mod pages;
 mod proposals;
 mod runs;

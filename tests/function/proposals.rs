@@ -1,9 +1,11 @@
 //! Proposals through the function: committed, approved, refused, lapsed.
 
-use index_rebalancer::ports::RunState;
+use index_rebalancer::ports::store::OrderItem;
+use index_rebalancer::ports::{OrderState, RunState};
 use serde_json::{Value, json};
 
 use crate::permissions::check_allowed;
+use crate::sandbox::Outcome;
 use crate::stage::{DAY, Stage, orders_of};
 
 fn approval(stage: &Stage, digest: &str) -> String {
@@ -38,6 +40,38 @@ async fn a_proposal_is_sent_as_it_stands_once_it_is_approved() {
     let again = sandbox.invoke(approval(&stage, digest)).run();
     assert_eq!(again["run"]["mode"], "already_done");
     check_allowed(&stage.table.permissions());
+}
+
+/// Two who approve at once, each in a sandbox of its own: the plan is carried out once, whoever came first.
+#[tokio::test]
+async fn two_approvals_at_once_execute_the_plan_once() {
+    let stage = Stage::blue_chip().await;
+    let (first, second) = (stage.sandbox().on_paper().start(), stage.sandbox().on_paper().start());
+    let proposal = first.invoke(stage.scheduled("propose")).run();
+    let digest = proposal["run"]["execution"]["plan_digest"].as_str().expect("a digest");
+    let approval = approval(&stage, digest);
+    let at_once = std::thread::scope(|scope| {
+        let [one, other] = [&first, &second].map(|sandbox| scope.spawn(|| sandbox.invoke(&approval)));
+        [one, other].map(|thread| thread.join().expect("no panic"))
+    });
+    let executed = at_once.iter().filter(|outcome| match outcome {
+        Outcome::Document(document) => document["runs"][0]["run"]["mode"] == "executed",
+        Outcome::Error(error) => {
+            // Another delivery helps: it then meets the run as it was left.
+            assert_eq!(error["errorType"], "RetryHelps", "{error}");
+            false
+        }
+    });
+    assert_eq!(executed.count(), 1, "{at_once:?}");
+    for sandbox in [&first, &second] {
+        let later = sandbox.invoke(&approval).run();
+        assert_eq!((&later["run"]["mode"], &later["new_orders"]), (&json!("already_done"), &json!(0)), "{later}");
+        assert_eq!(later["run"]["execution"]["approval"]["given_by"], "alice");
+    }
+    let orders = stage.orders(stage.scheduled_run()).await;
+    assert_eq!(orders.len(), orders_of(&proposal["run"]).len());
+    let once = |order: &OrderItem| order.attempt.as_ref().is_some_and(|attempt| attempt.number == 1);
+    assert!(orders.iter().all(|order| order.state == OrderState::Filled && once(order)), "{orders:?}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use index_rebalancer::ports::{OrderState, RunState};
 use serde_json::{Value, json};
 
 use crate::permissions::check_allowed;
-use crate::stage::{DAY, Stage, fixture, moment, orders_of};
+use crate::stage::{DAY, Stage, blue_chip_with, fixture, moment, orders_of};
 
 /// Names of calls that change something.
 fn writes(calls: &[String]) -> Vec<&String> {
@@ -92,6 +92,72 @@ async fn recovery_carries_a_run_to_its_end_as_executors_fill_it() {
     assert!(after.cash_free > index_rebalancer::model::Money::ZERO);
     assert!(record.orders.iter().all(|order| order.state == OrderState::Filled), "{:?}", record.orders);
     check_allowed(&stage.table.permissions());
+}
+
+/// Two portfolios that count the same cash: the first to run has it.
+#[tokio::test]
+async fn an_accounts_cash_belongs_to_one_portfolio() {
+    let stage = Stage::blue_chip().await;
+    let sandbox = stage.sandbox().on_paper().start();
+    let _ = sandbox.invoke(stage.scheduled("live")).run();
+    let folder = blue_chip_with("");
+    let case = folder.path().join("case.toml");
+    let text = std::fs::read_to_string(&case).expect("a case");
+    std::fs::write(&case, text.replacen("\"blue-chip\"", "\"second\"", 1)).expect("written");
+    stage.load(folder.path()).await;
+    let event = |mode: &str| json!({ "schema": 1, "portfolio": "second", "mode": mode, "label": "x" }).to_string();
+    let before = stage.table.items().await;
+    let refused = sandbox.invoke(event("live")).refusal();
+    assert!(refused.contains("holds the money of portfolio blue-chip"), "{refused}");
+    assert!(refused.contains("give portfolio second an account of its own"), "{refused}");
+    assert_eq!(stage.table.items().await, before, "nothing is claimed");
+    assert_eq!(sandbox.metric("RunsAborted"), [json!(1)]);
+    let dry = sandbox.invoke(event("dry-run")).run();
+    assert!(dry["run"]["notices"].to_string().contains("holds the money of portfolio blue-chip"), "{dry}");
+    // The first one goes on.
+    assert_eq!(sandbox.invoke(stage.scheduled("live")).run()["run"]["mode"], "already_done");
+    check_allowed(&stage.table.permissions());
+}
+
+const REJECTIONS_TO_LOG: &str = r#"
+[alerts.channels]
+ops = { kind = "log" }
+[[alerts.routes]]
+events = ["orders_sent", "order_rejected"]
+channels = ["ops"]
+"#;
+
+/// What an executor took and then rejected is told once, with its reason, and counted.
+#[tokio::test]
+async fn an_order_that_its_executor_rejects_is_told_once() {
+    let folder = blue_chip_with(REJECTIONS_TO_LOG);
+    let stage = Stage::of(folder.path().to_owned()).await;
+    let sandbox = stage.sandbox().start();
+    let run = stage.scheduled_run();
+    let _ = sandbox.invoke(stage.scheduled("live")).run();
+    let rejected = stage.reject(run, Side::Sell, "the market is closed").await;
+    assert!(rejected > 0);
+    let handled = sandbox.invoke(r#"{"schema": 1, "mode": "recover"}"#).document();
+    assert_eq!(handled["runs"][0]["orders_rejected"], json!(rejected), "{handled}");
+    let again = sandbox.invoke(stage.scheduled("live")).run();
+    let results = again["run"]["orders"].as_array().expect("orders").iter().map(|order| &order["result"]);
+    let refused: Vec<&Value> = results.filter(|result| result["refused"] == json!(true)).collect();
+    assert_eq!(refused.len(), rejected);
+    for result in refused {
+        let expected = (&json!("cancelled"), &json!("rejected by desk-1: the market is closed"));
+        assert_eq!((&result["state"], &result["note"]), expected);
+    }
+    let lines = sandbox.log();
+    let told = |what: &str| -> Vec<String> {
+        let alerts = lines.iter().filter_map(|line| line["alert"].as_str());
+        alerts.filter(|alert| alert.contains(what)).map(str::to_owned).collect()
+    };
+    let alerts = told("not taken by the venue");
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert!(alerts[0].contains("rejected by desk-1: the market is closed"), "{alerts:?}");
+    let sent = told(&format!("{rejected} orders sent"));
+    assert_eq!(sent.len(), 1, "that they were sent is not told anew: {sent:?}");
+    assert_eq!(sandbox.metric("OrdersRejected")[..2], [json!(0), json!(rejected)]);
 }
 
 /// A person stops a run whose orders stand in the outbox: what nobody has taken ends unexecuted, and the account is free.

@@ -1,4 +1,4 @@
-//! Stand-ins for Secrets Manager and SNS, which note what was asked of them.
+//! Stand-ins for Secrets Manager, SNS and S3, which note what was asked of them.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -12,6 +12,8 @@ use crate::permissions::Permission;
 const TAKEN: &str = "<PublishResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><PublishResult>\
     <MessageId>1</MessageId></PublishResult></PublishResponse>";
 
+const DENIED: &str = "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+
 /// What the secret is when it is read.
 #[derive(Debug, Clone)]
 pub(crate) enum Reading {
@@ -23,15 +25,50 @@ pub(crate) enum Reading {
 pub(crate) struct Services {
     pub(crate) address: SocketAddr,
     permissions: Arc<Mutex<Vec<Permission>>>,
+    pages: Arc<Mutex<Vec<Message>>>,
+}
+
+/// What the bucket answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bucket {
+    Takes,
+    /// `AccessDenied`.
+    Refuses,
+    /// Nothing: the connection ends.
+    Dead,
 }
 
 impl Services {
     /// Answers readings in this order; the last one again and again.
     pub(crate) fn start(readings: Vec<Reading>) -> Self {
+        Self::with_bucket(readings, Bucket::Takes)
+    }
+
+    pub(crate) fn with_bucket(readings: Vec<Reading>, bucket: Bucket) -> Self {
         let permissions = Arc::new(Mutex::new(Vec::new()));
         let (noted, left) = (Arc::clone(&permissions), Arc::new(Mutex::new(readings)));
-        let address = http::serve(move |request| Some(answer(&request, &noted, &left)));
-        Self { address, permissions }
+        let pages = Arc::new(Mutex::new(Vec::new()));
+        let put = Arc::clone(&pages);
+        let address = http::serve(move |request| {
+            if !request.head.starts_with("PUT ") {
+                return Some(answer(&request, &noted, &left));
+            }
+            noted.lock().expect("not poisoned").push(Permission::new("s3:PutObject", "page"));
+            put.lock().expect("not poisoned").push(request);
+            match bucket {
+                Bucket::Takes => Some(Message::answer(200, &[], b"")),
+                Bucket::Refuses => {
+                    Some(Message::answer(403, &[("content-type", "application/xml")], DENIED.as_bytes()))
+                }
+                Bucket::Dead => None,
+            }
+        });
+        Self { address, permissions, pages }
+    }
+
+    /// Pages that were put, in their order; repetitions of a request too.
+    pub(crate) fn pages(&self) -> Vec<Message> {
+        self.pages.lock().expect("not poisoned").clone()
     }
 
     pub(crate) fn permissions(&self) -> BTreeSet<Permission> {

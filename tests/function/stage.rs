@@ -8,7 +8,7 @@ use index_rebalancer::adapters::files::Case;
 use index_rebalancer::adapters::outbox::statement::state_account;
 use index_rebalancer::adapters::outbox::{Act, Executor, ReportedFill};
 use index_rebalancer::adapters::snapshots::store_case;
-use index_rebalancer::model::{AccountId, Money, Side, Trigger};
+use index_rebalancer::model::{AccountId, Money, Order, Side, Trigger};
 use index_rebalancer::planning::idempotency::run_id;
 use index_rebalancer::ports::capability::client_order_id;
 use index_rebalancer::ports::outbox::OutboxAddress;
@@ -16,6 +16,7 @@ use index_rebalancer::ports::store::OrderItem;
 use index_rebalancer::ports::{OrderState, RunRecord, RunStore};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::sandbox::Setup;
@@ -114,33 +115,60 @@ impl Stage {
 
     /// Acknowledges and fills, at its limit price, every order that stands in the outbox on one side.
     pub(crate) async fn execute(&self, run: Uuid, side: Side) -> usize {
+        let fill = |order: &Order| {
+            Act::Fill(ReportedFill {
+                fill_id: "1".to_owned(),
+                quantity: order.quantity,
+                price: order.limit_price,
+                fee: Money::ZERO,
+                executed_at: None,
+            })
+        };
+        self.act(run, side, |order| vec![Act::Acknowledge, fill(order)]).await
+    }
+
+    /// Acknowledges and rejects every such order.
+    pub(crate) async fn reject(&self, run: Uuid, side: Side, why: &str) -> usize {
+        self.act(run, side, |_| vec![Act::Acknowledge, Act::Reject { why: why.to_owned() }]).await
+    }
+
+    /// Carries out acts on every order that stands in the outbox on one side. How many those are.
+    async fn act(&self, run: Uuid, side: Side, acts: impl Fn(&Order) -> Vec<Act>) -> usize {
         let (record, store, clock) =
             (self.record(run).await, self.table.store(), CaseClock::starting_at(moment(self.at)));
         let executor = Executor::new(&store, &clock, "desk-1");
         let plan = record.plan.expect("committed");
         let open = record.orders.iter().filter(|order| order.state == OrderState::Acknowledged);
         let open: Vec<Uuid> = open.map(|order| order.key).collect();
-        let mut executed = 0;
+        let mut count = 0;
         for order in plan.orders.iter().filter(|order| order.side == side && open.contains(&order.key)) {
             let address = OutboxAddress {
                 venue: order.venue.clone(),
                 account: order.venue_account.clone(),
                 client_order_id: client_order_id(&order.venue, order.key),
             };
-            let fill = ReportedFill {
-                fill_id: "1".to_owned(),
-                quantity: order.quantity,
-                price: order.limit_price,
-                fee: Money::ZERO,
-                executed_at: None,
-            };
-            for act in [Act::Acknowledge, Act::Fill(fill)] {
+            for act in acts(order) {
                 let _ = executor.act(&address, &act).await.expect("the executor's act stands");
             }
-            executed += 1;
+            count += 1;
         }
-        executed
+        count
     }
+}
+
+/// The blue-chip fixture with more at the end of its policy.
+pub(crate) fn blue_chip_with(more: &str) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in std::fs::read_dir(fixture("blue-chip")).expect("a fixture").map(|file| file.expect("a file").path()) {
+        if file.is_file() {
+            let name = file.file_name().map(Path::new).expect("a name");
+            let _ = std::fs::copy(&file, folder.path().join(name)).expect("copied");
+        }
+    }
+    let policy = folder.path().join("policy.toml");
+    let text = std::fs::read_to_string(&policy).expect("a policy") + more;
+    std::fs::write(policy, text).expect("written");
+    folder
 }
 
 /// Key, instrument, side, quantity and limit price of every order of a report.

@@ -179,6 +179,7 @@ impl Sample {
             average_price: None,
             fee: Money::ZERO,
             note: String::new(),
+            refused: false,
             updated_at: time(0),
             expires_at_s: None,
         }
@@ -196,6 +197,7 @@ impl Sample {
             quantity: order.quantity,
             status: if taken.half { VenueOrderStatus::Cancelled } else { VenueOrderStatus::Filled },
             filled_quantity: filled,
+            refusal: None,
         };
         (found, vec![Fill { quantity: filled, price: order.reference_price, fee: Money::ZERO }])
     }

@@ -344,5 +344,6 @@ fn result(order: &Order) -> OrderRecord {
         average_price: (!filled.is_zero()).then_some(average),
         fee: average.value_of(filled).times(Rate::parse("0.001").expect("a rate")),
         note: note.to_owned(),
+        refused: false,
     }
 }

@@ -55,6 +55,7 @@ fn sending(order: &Order) -> OrderItem {
         average_price: None,
         fee: Money::ZERO,
         note: String::new(),
+        refused: false,
         updated_at: at(2),
         expires_at_s: None,
     }

@@ -92,6 +92,7 @@ impl Taken {
             quantity: self.quantity,
             status: *status,
             filled_quantity: *filled,
+            refusal: None,
         })
     }
 

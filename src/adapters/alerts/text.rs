@@ -14,15 +14,17 @@ pub fn headline(message: &AlertMessage) -> String {
 pub fn line(message: &AlertMessage) -> String {
     let facts: Vec<String> = message.lines.iter().map(|line| printable(line)).collect();
     let separator = if facts.is_empty() { "" } else { ": " };
-    format!("{}{separator}{} (run {})", headline(message), facts.join("; "), message.run_id)
+    let page = message.page.as_ref().map_or_else(String::new, |page| format!(", page {}", printable(page)));
+    format!("{}{separator}{} (run {}{page})", headline(message), facts.join("; "), message.run_id)
 }
 
-/// Headline, facts, run and key, within so many characters (UTF-16 code units, as the narrowest channel counts). What
+/// Headline, facts, page, run and key, within so many characters (UTF-16 code units, as the narrowest channel counts). What
 /// has no room is counted, and the end is always there: it says which run to look at.
 #[must_use]
 pub fn full(message: &AlertMessage, most: usize) -> String {
     let head = headline(message);
-    let foot = format!("\nrun {}\n{} {}", message.run_id, message.event, message.key);
+    let page = message.page.as_ref().map_or_else(String::new, |page| format!("\npage: {}", printable(page)));
+    let foot = format!("{page}\nrun {}\n{} {}", message.run_id, message.event, message.key);
     let room = most.saturating_sub(length(&head) + length(&foot) + REMARK);
     let mut body = String::new();
     let mut told = 0;

@@ -115,6 +115,10 @@ pub(super) fn day(key: &AccountKey, day: Date) -> Key {
     Key { pk: format!("account#{}", account(key)), sk: format!("day#{day}") }
 }
 
+pub(super) fn owner(key: &AccountKey) -> Key {
+    Key { pk: format!("account#{}", account(key)), sk: "owner".to_owned() }
+}
+
 pub(super) fn portfolio(key: &PortfolioKey) -> Key {
     let AccountKey { environment, venue, account } = &key.account;
     let pk = format!("portfolio#{environment}#{venue}#{account}#{}", key.portfolio);

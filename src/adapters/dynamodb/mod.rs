@@ -11,6 +11,7 @@
 //! | log entry | `log#` run id | `run#`number or `order#`key`#`number | run; chain by number |
 //! | lock | `lock` | environment`#`venue`#`account | account; all of them, by recovery |
 //! | day | `account#`environment`#`venue`#`account | `day#`date | account and day |
+//! | owner | `account#`environment`#`venue`#`account | `owner` | account |
 //! | portfolio | `portfolio#`environment`#`venue`#`account`#`portfolio | `state` | portfolio on an account |
 //! | kill switch | `switch` | `everything` or `portfolio#`environment`#`portfolio | scope; all of them |
 //! | its log entry | `switch_log` | the same`#`number | all of them, by scope and number |
@@ -62,6 +63,9 @@
 //! put_alert     absent, or state and attempts = what I read
 //!               A and B tell the same run: one put wins and sends, the other leaves the message alone
 //!
+//! put_owner     absent, or portfolio and since = what I read
+//!               two portfolios begin on one account at once: one put wins, the other is refused and reads whose it is
+//!
 //! count         counted < most: two who count at once cannot both have the last one
 //!
 //! outbox        order and account each: revision = mine − 1, or absent for the first (one transaction)
@@ -83,6 +87,7 @@ mod all_runs;
 mod counters;
 mod keys;
 mod outbox_ledger;
+mod owners;
 mod paper_ledger;
 mod run_store;
 mod snapshots;

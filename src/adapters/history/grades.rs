@@ -120,8 +120,19 @@ fn signal(text: &str) -> Result<Option<Signal>, String> {
     }
 }
 
+/// Results lie where the data are more often than not; they name what they are in the first place.
+fn is_our_own(bytes: &[u8]) -> bool {
+    let begin = bytes.get(..100).unwrap_or(bytes).iter().filter(|byte| !byte.is_ascii_whitespace());
+    begin.copied().collect::<Vec<u8>>().starts_with(b"{\"schema\":\"rebalance/")
+}
+
 /// An answer of Token Metrics; which one, its fields tell.
 pub(super) fn json(name: &str, bytes: &[u8], builder: &mut HistoryBuilder) -> Result<Vec<GradeRow>, PreparationError> {
+    if is_our_own(bytes) {
+        let problem = "it is a document of this program, such as a backtest's result, and no source of data";
+        let remedy = "move it out of the folder, or name the files of --data one by one";
+        return Err(BadInput::new(name, "schema", "rebalance/…", problem, remedy).into());
+    }
     let parsed = json::parse(name, bytes, token_metrics::MAX_ANSWER_SIZE)?;
     let names = names(&Node::root(name, &parsed))?;
     let endpoint = match &names {

@@ -31,7 +31,7 @@ pub use executor::{ActError, Executor, Recorded};
 use crate::model::{AccountId, AccountSnapshot, Quantity, VenueId};
 use crate::ports::Clock;
 use crate::ports::capability;
-use crate::ports::outbox::{OutboxAccount, OutboxAddress, OutboxLedger, OutboxOrder, OutboxState};
+use crate::ports::outbox::{Closing, OutboxAccount, OutboxAddress, OutboxLedger, OutboxOrder, OutboxState};
 use crate::ports::store::{ITEM_SCHEMA, StoreError, Written};
 use crate::ports::venue::{
     Fill, OrderRequest, PlaceError, Promise, Sought, Venue, VenueError, VenueOrder, VenueOrderStatus,
@@ -248,6 +248,14 @@ fn shown(order: &OutboxOrder) -> VenueOrder {
             OutboxState::Rejected => VenueOrderStatus::Rejected,
         },
         filled_quantity: order.filled_quantity,
+        refusal: order.closing.as_ref().filter(|_| order.state == OutboxState::Rejected).map(refusal),
+    }
+}
+
+fn refusal(closing: &Closing) -> String {
+    match &closing.by {
+        Some(by) => format!("rejected by {by}: {}", closing.why),
+        None => closing.why.clone(),
     }
 }
 

@@ -1,13 +1,12 @@
 //! `audit`: is the log of every change whole, and is it what the stored runs and orders say? Writes nothing.
 
-use uuid::Uuid;
-
+use crate::application::audit::{published, report};
 use crate::cli::args::Audit;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::store::{self, OpenStore, StorePath};
-use crate::execution::{self, audit::Finding};
-use crate::report::audit::{AuditFinding, AuditReport, SwitchReport};
+use crate::execution;
+use crate::report::audit::SwitchReport;
 use crate::report::document::{Document, ErrorKind};
 use crate::report::text;
 
@@ -19,7 +18,7 @@ pub(in crate::cli) async fn audit(asked: &Audit, path: &StorePath, output: &Outp
     };
     let mut reports = Vec::new();
     for run in runs {
-        reports.push(report(&looked, run).await?);
+        reports.push(report(looked.store(), run).await?);
     }
     // Switches belong to no run.
     let switches = if asked.run.is_some() { Vec::new() } else { switches(&looked).await? };
@@ -29,15 +28,6 @@ pub(in crate::cli) async fn audit(asked: &Audit, path: &StorePath, output: &Outp
     Ok(if is_whole { 0 } else { ErrorKind::NeedsAttention.exit_code() })
 }
 
-/// One run's log and what its check found.
-pub(super) async fn report(store: &OpenStore, run: Uuid) -> Result<AuditReport, Failure> {
-    let trail = execution::load_audit(store.store(), run).await?;
-    let trail = trail.ok_or_else(|| Failure::unexpected(format!("run {run} is gone from the store")))?;
-    let plan = execution::load_run(store.store(), run).await?.and_then(|record| record.plan);
-    let findings = trail.findings.into_iter().map(published).collect();
-    Ok(AuditReport::of(&trail.run, plan.as_ref(), &trail.entries, findings))
-}
-
 async fn switches(store: &OpenStore) -> Result<Vec<SwitchReport>, Failure> {
     let trails = execution::load_switch_trails(store.store()).await?;
     let report = |trail: execution::SwitchTrail| {
@@ -45,13 +35,4 @@ async fn switches(store: &OpenStore) -> Result<Vec<SwitchReport>, Failure> {
         SwitchReport::of(&trail.scope, trail.switch.as_ref(), &trail.entries, findings)
     };
     Ok(trails.into_iter().map(report).collect())
-}
-
-fn published(finding: Finding) -> AuditFinding {
-    AuditFinding {
-        fault: finding.fault.as_str().to_owned(),
-        order: finding.order,
-        sequence: finding.sequence,
-        what: finding.what,
-    }
 }

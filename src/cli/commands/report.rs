@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::audit;
+use crate::application::pages;
 use crate::cli::args::Report;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
@@ -10,8 +10,7 @@ use crate::cli::store::{self, StorePath};
 use crate::preparation::reading::read_file_up_to;
 use crate::preparation::{BadInput, PreparationError};
 use crate::report::backtest::reading::{self, Fault, MAX_DOCUMENT_SIZE, Readable};
-use crate::report::html::{backtest_page, run_page, study_page};
-use crate::report::{Mode, RunReport};
+use crate::report::html::{backtest_page, study_page};
 
 const REMEDY: &str =
     "give a file that `rebalance backtest POLICY … --json FILE` wrote; a run is named by its id, or `last`";
@@ -27,9 +26,7 @@ pub(in crate::cli) async fn report(asked: &Report, path: &StorePath, output: &Ou
 async fn of_run(name: &str, path: &StorePath) -> Result<String, Failure> {
     let store = path.look_at_existing().await?;
     let record = store::find(&store, name).await?;
-    let report = RunReport::of_record(Mode::Stored, &record).ok_or_else(|| store::without_plan(&record))?;
-    let audit = audit::report(&store, record.run_id).await?;
-    Ok(run_page(&report, Some(&audit)))
+    pages::page_of(store.store(), &record).await?.ok_or_else(|| store::without_plan(&record))
 }
 
 fn of_document(file: &Path) -> Result<String, Failure> {

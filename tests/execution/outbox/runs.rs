@@ -10,8 +10,9 @@ use index_rebalancer::ports::OrderState::{
     self, Acknowledged, Cancelled, Expired, Filled, NotPlaced, Skipped, Unknown,
 };
 use index_rebalancer::ports::outbox::OutboxState;
+use index_rebalancer::ports::store::OrderItem;
 use index_rebalancer::ports::venue::{Fill, PlaceError, Promise, VenueError, VenueOrder};
-use index_rebalancer::ports::{RunRecord, RunState};
+use index_rebalancer::ports::{RunRecord, RunState, RunStore as _};
 use uuid::Uuid;
 
 use super::*;
@@ -145,6 +146,14 @@ async fn what_an_executor_rejects_ends_and_the_run_goes_on() {
     // Without the proceeds neither buy can be paid: 1000 in cash, and 1021.02 needed.
     assert_eq!(states(&record), [Cancelled, Skipped, Skipped]);
     assert_eq!((cash(&world).await, open(&world).await), (pair("1000", "0"), vec![]));
+    let rejected = &record.orders[0];
+    assert_eq!((rejected.refused, rejected.note.as_str()), (true, "rejected by desk: the exchange is closed"));
+    let item = &world.store().load_orders(record.run_id).await.expect("reads")[0];
+    let kept = serde_json::to_string(item).expect("JSON");
+    assert_eq!(serde_json::from_str::<OrderItem>(&kept).expect("reads"), *item);
+    // Items of before are read as not refused.
+    let before = kept.replace(",\"refused\":true", "");
+    assert!(!serde_json::from_str::<OrderItem>(&before).expect("reads").refused, "{kept}");
 }
 
 #[tokio::test]

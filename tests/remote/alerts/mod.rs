@@ -10,6 +10,7 @@ use index_rebalancer::ports::alert::{AlertMessage, Severity};
 
 pub(crate) fn message(lines: usize) -> AlertMessage {
     AlertMessage {
+        page: None,
         key: uuid::uuid!("11111111-2222-5333-8444-555555555555"),
         run_id: uuid::uuid!("aaaaaaaa-bbbb-5ccc-8ddd-eeeeeeeeeeee"),
         event: AlertEvent::OrderUnknown,

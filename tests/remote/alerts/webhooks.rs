@@ -75,7 +75,9 @@ fn telegram_gets_plain_text_for_a_chat() {
 fn a_long_message_is_cut_to_what_the_channel_takes_and_says_so() {
     for (channel, answer, most, field) in [(slack(), "ok", 4_000, "text"), (telegram(), "{\"ok\":true}", 4_096, "text")]
     {
-        let (sent, server) = send(&channel, &message(5_000), ok(answer));
+        let page = "https://console.example/reports/2025/04/10/page.html";
+        let long = AlertMessage { page: Some(page.to_owned()), ..message(5_000) };
+        let (sent, server) = send(&channel, &long, ok(answer));
         sent.expect("taken");
         let body: Value = serde_json::from_str(&server.asked()[0].body).expect("JSON");
         let text =
@@ -83,6 +85,7 @@ fn a_long_message_is_cut_to_what_the_channel_takes_and_says_so() {
         let length = text.encode_utf16().count();
         assert!(length <= most && length > most - 200, "{length} of {most}");
         assert!(text.contains("\n- and 4") && text.ends_with("555555555555"), "{text}");
+        assert!(text.contains(&format!("\npage: {page}\nrun ")), "the link is always there: {text}");
     }
 }
 
