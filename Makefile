@@ -49,6 +49,8 @@ BT_VERSION := 1.4.1
 BT := .tools/bt-$(BT_VERSION)/bin/python
 # What the function is timed beside: boto3 and SciPy's HiGHS.
 BENCH_FUNCTION := .tools/bench-function/bin/python
+# What the planner is timed beside, with everything that they need pinned.
+PEERS := .tools/peers/bin/python
 CHAOS_KILLS ?= 1100
 # What HiGHS is built with besides a C++ compiler, which is the developer's: only the targets of the feature `highs` need it.
 HIGHS_TOOLS := .tools/highs
@@ -213,8 +215,17 @@ doc: ## Build the documentation of this crate
 	$(CARGO) doc --no-deps
 
 .PHONY: bench
-bench: ## Time the planner against the raw solver
+bench: $(HIGHS_INSTALLED) $(PEERS) ## Time the planner against HiGHS, SciPy, cvxpy and PyPortfolioOpt, which it installs
+	$(WITH_HIGHS) REBALANCE_PEERS=$(CURDIR)/$(PEERS) $(CARGO) bench $(HIGHS_FEATURES) --bench peers
+
+.PHONY: bench-planning
+bench-planning: ## Where planning spends its time, and the raw default solver on the same program
 	$(CARGO) bench --no-default-features --bench planning
+
+$(PEERS): benches/peers/requirements.txt
+	python3 -m venv .tools/peers
+	$(PEERS) -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 .PHONY: bench-batch
 bench-batch: ## Time 1,000 portfolios of 100 assets with one worker and with all; shows that memory does not grow

@@ -23,7 +23,7 @@ use std::time::Instant;
 use index_rebalancer::batch::plan_lines;
 use index_rebalancer::parallel::Crew;
 use index_rebalancer::planning::idempotency::digest_of_bytes;
-use instances::{Turnover, instance};
+use instances::{Kind, instance};
 
 const PORTFOLIOS: u64 = 1_000;
 const SIZE: u32 = 100;
@@ -34,7 +34,8 @@ const DIFFERENT: u64 = 20;
 const MOST_GROWTH: f64 = 8.0;
 
 fn main() -> ExitCode {
-    let lines: Vec<Vec<u8>> = (0..DIFFERENT).map(line).collect();
+    let kinds = Kind::ALL.into_iter().cycle();
+    let lines: Vec<Vec<u8>> = kinds.zip(0..DIFFERENT).map(|(kind, seed)| line(kind, seed)).collect();
     let all = Crew::of_all_cores();
     println!("{PORTFOLIOS} portfolios of {SIZE} assets, JSON lines to JSON lines; {} cores\n", all.workers);
     println!("portfolios  workers  in flight  portfolios/s  peak MB  digest");
@@ -51,9 +52,9 @@ fn main() -> ExitCode {
     if growth > MOST_GROWTH { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-/// A portfolio whose turnover limit binds, as the batch reads it.
-fn line(seed: u64) -> Vec<u8> {
-    let input = instance(SIZE, Turnover::Binds, seed);
+/// A portfolio as the batch reads it.
+fn line(kind: Kind, seed: u64) -> Vec<u8> {
+    let input = instance(SIZE, kind, seed);
     let mut line = serde_json::to_vec(&input).expect("an input has JSON");
     line.push(b'\n');
     line

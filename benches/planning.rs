@@ -27,8 +27,9 @@ use std::time::Instant;
 use index_rebalancer::model::{Decimal, PlanningInput};
 use index_rebalancer::planning::idempotency::digest_of;
 use index_rebalancer::planning::verification::verify;
-use index_rebalancer::planning::{BACKEND, BACKEND_VERSION, SegmentProgram, plan, segment_program};
-use instances::{Turnover, instance};
+use index_rebalancer::planning::{SegmentProgram, plan, segment_program};
+use index_rebalancer::solver::Backend;
+use instances::{Kind, instance};
 use rust_decimal::prelude::ToPrimitive;
 
 const SIZES: [u32; 3] = [20, 100, 500];
@@ -41,14 +42,18 @@ const GOAL_SIZE: u32 = 100;
 /// Every size, or the one that is given: `cargo bench --bench planning -- 100`.
 fn main() -> ExitCode {
     let asked: Vec<u32> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
-    println!("planning, input in memory to verified and keyed plan, beside {BACKEND} {BACKEND_VERSION} alone");
+    println!(
+        "planning, input in memory to verified and keyed plan, beside {} {} alone",
+        Backend::Microlp,
+        Backend::Microlp.version()
+    );
     println!("{INSTANCES} seeded instances a row; milliseconds, median; ratio = planning / solver, same run\n");
     println!(
         "    n  turnover  columns  programs  orders  planning    solver  ratio  worst  | formulate  verify  digest"
     );
-    let mut ratios: BTreeMap<(u32, Turnover), f64> = BTreeMap::new();
+    let mut ratios: BTreeMap<(u32, Kind), f64> = BTreeMap::new();
     for size in SIZES.into_iter().filter(|size| asked.is_empty() || asked.contains(size)) {
-        for turnover in [Turnover::Binds, Turnover::Slack] {
+        for turnover in Kind::ALL {
             let rows: Vec<Row> = (0..INSTANCES).map(|seed| measure(&instance(size, turnover, seed))).collect();
             print_rows(size, turnover, &rows);
             ratios.insert((size, turnover), median(rows.iter().map(|row| row.planning / row.solver).collect()));
@@ -58,13 +63,13 @@ fn main() -> ExitCode {
 }
 
 /// Says whether the goal is met. A benchmark that did not ask for the goal's size judges nothing.
-fn judge(ratios: &BTreeMap<(u32, Turnover), f64>) -> ExitCode {
+fn judge(ratios: &BTreeMap<(u32, Kind), f64>) -> ExitCode {
     println!("\ngoal: a median ratio of at most {GOAL} at n = {GOAL_SIZE} where turnover binds");
-    let Some(binds) = ratios.get(&(GOAL_SIZE, Turnover::Binds)) else {
+    let Some(binds) = ratios.get(&(GOAL_SIZE, Kind::Binds)) else {
         println!("not judged: n = {GOAL_SIZE} was not measured");
         return ExitCode::SUCCESS;
     };
-    if let Some(slack) = ratios.get(&(GOAL_SIZE, Turnover::Slack)).filter(|slack| **slack > GOAL) {
+    if let Some(slack) = ratios.get(&(GOAL_SIZE, Kind::Slack)).filter(|slack| **slack > GOAL) {
         println!(
             "where turnover is slack the ratio is {slack:.2}, over the goal, and not judged: the solver needs few steps\n\
              there, and formulating, rounding, keying and certifying take what they always take"
@@ -78,12 +83,12 @@ fn judge(ratios: &BTreeMap<(u32, Turnover), f64>) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn print_rows(size: u32, turnover: Turnover, rows: &[Row]) {
+fn print_rows(size: u32, turnover: Kind, rows: &[Row]) {
     let of = |value: fn(&Row) -> f64| median(rows.iter().map(value).collect());
     let worst = rows.iter().map(|row| row.planning / row.solver).fold(0.0, f64::max);
     println!(
         "{size:>5}  {:<8}  {:>7.0}  {:>8.0}  {:>6.0}  {:>8.3}  {:>8.3}  {:>5.2}  {worst:>5.2}  | {:>9.3}  {:>6.3}  {:>6.3}",
-        if turnover == Turnover::Binds { "binds" } else { "slack" },
+        turnover.to_string(),
         of(|row| row.columns),
         of(|row| row.programs),
         of(|row| row.orders),

@@ -1,6 +1,9 @@
-//! Seeded planning inputs of any size: the same on every machine.
+//! Seeded portfolios for the benchmarks: the same on every machine.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark stops where something is wrong")]
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use index_rebalancer::model::grade::Dated;
 use index_rebalancer::model::{
@@ -9,11 +12,40 @@ use index_rebalancer::model::{
     RunIdentity, Signal, Tick, Trigger, VenueId,
 };
 
-/// What the turnover limit is in an instance: whether it binds decides what the solver has to do.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Turnover {
+/// What makes an instance easy or hard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// The turnover limit is a tenth.
     Binds,
+    /// It is nine tenths: nothing is in the way.
     Slack,
+    /// Drifted members go to the edge of their band, within a turnover of a fifth.
+    Bands,
+    /// Everybody has the same grade and market cap: many solutions are as good.
+    Ties,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::Binds, Self::Slack, Self::Bands, Self::Ties];
+
+    fn turnover(self) -> &'static str {
+        match self {
+            Self::Binds | Self::Ties => "0.1",
+            Self::Bands => "0.2",
+            Self::Slack => "0.9",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Binds => "binds",
+            Self::Slack => "slack",
+            Self::Bands => "bands",
+            Self::Ties => "ties",
+        })
+    }
 }
 
 /// A small deterministic source of numbers (SplitMix64): the instances are the same on every machine.
@@ -29,7 +61,7 @@ impl Numbered {
 }
 
 /// A drifted portfolio of `size` members with categories and impact in three pieces.
-pub(crate) fn instance(size: u32, turnover: Turnover, seed: u64) -> PlanningInput {
+pub(crate) fn instance(size: u32, kind: Kind, seed: u64) -> PlanningInput {
     let mut numbers = Numbered(seed * 1_000_003 + u64::from(size));
     let at = "2025-01-01T00:00:00Z".parse().expect("a time");
     let mut assets: BTreeMap<AssetId, AssetRecord> = BTreeMap::new();
@@ -43,9 +75,13 @@ pub(crate) fn instance(size: u32, turnover: Turnover, seed: u64) -> PlanningInpu
         holdings
             .insert(asset.clone(), Holding { free: Quantity::new(free).expect("a quantity"), locked: Quantity::ZERO });
         let category = ["layer-1", "defi", "meme", "other"][usize::try_from(numbers.next(4)).expect("small")];
-        assets.insert(asset, record(&mut numbers, price, cap, category, &format!("A{index:04}USDT"), at));
+        let mut record = record(&mut numbers, price, cap, category, &format!("A{index:04}USDT"), at);
+        if kind == Kind::Ties {
+            record.market_cap = Some(Money::parse("1000000000").expect("money"));
+            record.grades.investor = Some(Dated { value: Grade::new(Decimal::from(50)).expect("a grade"), at });
+        }
+        assets.insert(asset, record);
     }
-    let turnover = if turnover == Turnover::Binds { "0.1" } else { "0.9" };
     PlanningInput {
         schema: 1,
         run: RunIdentity {
@@ -57,7 +93,7 @@ pub(crate) fn instance(size: u32, turnover: Turnover, seed: u64) -> PlanningInpu
         },
         as_of: at,
         flow: Flow::Full,
-        policy: policy(size, turnover),
+        policy: policy(size, kind),
         assets,
         account: AccountSnapshot {
             observed_at: at,
@@ -105,7 +141,11 @@ fn record(
     }
 }
 
-fn policy(members: u32, turnover: &str) -> Policy {
+fn policy(members: u32, kind: Kind) -> Policy {
+    let turnover = kind.turnover();
+    // A policy file may ask for 5,000; the largest instances are for timing alone.
+    let most_orders = members.max(5_000);
+    let on_breach = if kind == Kind::Bands { "to_band_edge" } else { "to_target" };
     let text = format!(
         r#"
 schema = 1
@@ -123,6 +163,7 @@ exit_rank = {members}
 method = "market_cap"
 [drift_band]
 kind = "five_twenty_five"
+on_breach = "{on_breach}"
 [objective]
 grade_tilt = "0.1"
 tracking_aversion = "1"
@@ -141,7 +182,7 @@ collar = "0.01"
 valid_minutes = 15
 max_order_notional = "10000000"
 max_run_notional = "100000000"
-max_orders = 5000
+max_orders = {most_orders}
 [guards]
 max_price_age_hours = 24
 max_grade_age_hours = 48

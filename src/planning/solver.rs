@@ -186,7 +186,8 @@ fn verdict(columns: &[BoxedColumn], said: solver::Verdict) -> Result<Verdict, So
     }
     let values = columns.iter().zip(&optimum.values).map(|(column, value)| snapped(column.upper, *value));
     let values = values.collect::<Result<Vec<Decimal>, SolverFault>>()?;
-    let objective = columns.iter().zip(&values).map(|(column, value)| *value * column.reward).sum();
+    let traded = columns.iter().zip(&values).filter(|(_, value)| !value.is_zero());
+    let objective = traded.map(|(column, value)| *value * column.reward).sum();
     Ok(Verdict::Optimal { values, objective })
 }
 
@@ -208,12 +209,19 @@ fn snapped(most: Decimal, value: f64) -> Result<Decimal, SolverFault> {
     }
 }
 
+/// Powers of ten, by exponent; a decimal has no more than 28 places.
+const POWERS: [f64; 29] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22, 1e23, 1e24, 1e25, 1e26, 1e27, 1e28,
+];
+
 /// The nearest float but for a last digit: the mantissa over a power of ten. `Decimal::to_f64` splits whole and fraction
 /// with 128-bit divisions, which would cost more than the simplex method does. Always finite: a mantissa is below 2^96.
 #[expect(clippy::float_arithmetic, reason = "the seam to the solver; the result is re-verified in Decimal")]
 #[expect(clippy::cast_precision_loss, reason = "a float is what is wanted")]
 fn float(value: Decimal) -> f64 {
-    value.mantissa() as f64 / 10_f64.powi(value.scale().cast_signed())
+    let power = usize::try_from(value.scale()).ok().and_then(|scale| POWERS.get(scale));
+    value.mantissa() as f64 / power.copied().unwrap_or(f64::INFINITY)
 }
 
 #[cfg(test)]
