@@ -8,6 +8,7 @@
 #![expect(
     clippy::expect_used,
     clippy::float_arithmetic,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a benchmark prints times and stops where something is wrong"
 )]

@@ -47,7 +47,7 @@ pub fn plan_lines<T: Send, B>(
     tell: impl Fn(u64, Answer) -> T + Sync,
     sink: impl FnMut(T) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
-    let lines = Lines { name, lines, number: 0, is_broken: false };
+    let lines = Lines { name, text: lines, number: 0, is_broken: false };
     in_order(lines, crew, |line| tell(line.number, answer(line.number, line.text, plan)), sink)
 }
 
@@ -56,8 +56,8 @@ fn answer(
     text: Result<Vec<u8>, PreparationError>,
     planner: impl Fn(&PlanningInput) -> Result<RebalancePlan, PlanError>,
 ) -> Answer {
-    let planned = || Ok(planner(&planning_input::parse(&place(number), &text?)?)?);
-    catch_unwind(AssertUnwindSafe(planned)).unwrap_or_else(|panic| {
+    let through = || Ok(planner(&planning_input::parse(&place(number), &text?)?)?);
+    catch_unwind(AssertUnwindSafe(through)).unwrap_or_else(|panic| {
         let words = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
         Err(Refusal::Defect(words.unwrap_or("no message").to_owned()))
     })
@@ -76,7 +76,7 @@ struct Line {
 #[derive(Debug)]
 struct Lines<'a, R> {
     name: &'a str,
-    lines: R,
+    text: R,
     number: u64,
     is_broken: bool,
 }
@@ -108,12 +108,12 @@ impl<R: BufRead> Lines<'_, R> {
         let mut text = Vec::new();
         // One byte more than allowed is the line's end, or too many.
         let most = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-        if self.lines.by_ref().take(most).read_until(b'\n', &mut text)? == 0 {
+        if self.text.by_ref().take(most).read_until(b'\n', &mut text)? == 0 {
             return Ok(None);
         }
         let has_end = text.pop_if(|last| *last == b'\n').is_some();
         if !has_end && text.len() > MAX_BYTES {
-            let _ = self.lines.skip_until(b'\n')?;
+            let _ = self.text.skip_until(b'\n')?;
             let problem = format!("it has more than {MAX_BYTES} bytes");
             let remedy = "send one planning input a line, without line breaks inside";
             return Ok(Some(Err(BadInput::new(&place(number), "the line", "", problem, remedy).into())));

@@ -53,8 +53,8 @@ pub fn in_order<J, R: Send, B>(
     let (places, order) = mpsc::sync_channel(crew.in_flight.get() - 1);
     thread::scope(|scope| {
         for _ in 0..crew.workers.get() {
-            let places = places.clone();
-            let _ = scope.spawn(|| take_turns(&jobs, places, &work));
+            let (jobs, places, work) = (&jobs, places.clone(), &work);
+            let _ = scope.spawn(move || take_turns(jobs, &places, work));
         }
         drop(places);
         // Dropped when the sink breaks or something panics: nobody finds a place then, and all go home.
@@ -68,7 +68,7 @@ pub fn in_order<J, R: Send, B>(
 /// Where one job's result will be; empty for good where there was no job left.
 type Place<R> = Receiver<thread::Result<R>>;
 
-fn take_turns<J, R>(jobs: &Mutex<impl Iterator<Item = J>>, places: SyncSender<Place<R>>, work: impl Fn(J) -> R) {
+fn take_turns<J, R>(jobs: &Mutex<impl Iterator<Item = J>>, places: &SyncSender<Place<R>>, work: impl Fn(J) -> R) {
     // Poisoned: taking a job panicked in another thread, which ends them all.
     while let Ok(mut turn) = jobs.lock() {
         let (tell, place) = mpsc::sync_channel(1);

@@ -87,7 +87,7 @@ fn a_line_that_is_too_long_is_refused_and_not_held() {
     let cut = answers(io::BufReader::new(filler(MAX_BYTES + 1)), 2);
     assert_eq!(cut.len(), 1, "where the text ends within it, too");
     // It is the reader that refuses it: what is longer is not even kept.
-    let mut lines = Lines { name: "a text", lines: text(3 * MAX_BYTES), number: 0, is_broken: false };
+    let mut lines = Lines { name: "a text", text: text(3 * MAX_BYTES), number: 0, is_broken: false };
     assert!(lines.next().expect("a line").text.is_err());
 }
 
