@@ -69,7 +69,8 @@ PACKAGE_MOST_BYTES ?= 8000000
 PACKAGE_NAME ?= bootstrap
 # For the linker of the package alone.
 PACKAGE_LINK ?=
-# C++'s library by itself, so that the linker has no shared one to prefer: Lambda's is older than a builder's.
+# C++'s library by itself, so that the linker has no shared one to prefer, and what it wants of a newer C library: Lambda's
+# are older than a builder's.
 STATIC_CXX := target/static-c++/libstdc++.a
 ARM64 := aarch64-unknown-linux-gnu
 # Panics name the file that they are in: not by the folders of the machine that built it.
@@ -270,9 +271,11 @@ package-full: $(HIGHS_INSTALLED) $(STATIC_CXX) ## The same with HiGHS as a secon
 	$(WITH_HIGHS) $(MAKE) --no-print-directory package PACKAGE_FEATURES=$(PACKAGE_FEATURES),highs \
 	  PACKAGE_NAME=bootstrap-full PACKAGE_MOST_BYTES=14000000 PACKAGE_LINK='-L native=$(CURDIR)/$(dir $(STATIC_CXX))'
 
-$(STATIC_CXX):
+$(STATIC_CXX): infra/arc4random.c
 	@mkdir -p $(@D)
 	cp "$$(c++ -print-file-name=libstdc++.a)" $@
+	cc -O2 -fPIC -c $< -o $(@D)/arc4random.o
+	ar r $@ $(@D)/arc4random.o
 
 .PHONY: package-arm64
 package-arm64: ## The same for arm64, beside it; says what to install where the target is missing
