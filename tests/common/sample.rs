@@ -296,6 +296,7 @@ fn empty_plan(input: &PlanningInput) -> RebalancePlan {
             version: "1".to_owned(),
             programs: 0,
             objective: String::new(),
+            integers: None,
         },
         net_asset_value: Money::ZERO,
         outcome: Outcome::InBand,

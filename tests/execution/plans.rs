@@ -188,7 +188,13 @@ pub(crate) fn plan_of(input: &PlanningInput, legs: &[Leg]) -> RebalancePlan {
         quote_currency: input.policy.quote_currency.clone(),
         as_of: input.as_of,
         valid_until,
-        solver: SolverRecord { backend: "by hand".into(), version: "1".into(), programs: 0, objective: String::new() },
+        solver: SolverRecord {
+            backend: "by hand".into(),
+            version: "1".into(),
+            programs: 0,
+            objective: String::new(),
+            integers: None,
+        },
         net_asset_value: money("6000"),
         outcome: if orders.is_empty() { Outcome::InBand } else { Outcome::Rebalance },
         regime: Regime {

@@ -253,6 +253,7 @@ pub(crate) fn plan() -> RebalancePlan {
             version: "0.6.1".to_owned(),
             programs: 3,
             objective: "-0.0041".to_owned(),
+            integers: None,
         },
         net_asset_value: nav,
         outcome: Outcome::Rebalance,
