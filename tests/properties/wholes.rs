@@ -31,11 +31,8 @@ fn limited(input: &PlanningInput) -> PlanningInput {
         limits.max_holdings = Some(1 + digits[4]);
     }
     let lot = if digits[5] < 8 { digits[6] * digits[6] } else { 1000 };
-    input.policy.solver = Some(SolverPolicy {
-        max_nodes: Some(50),
-        whole_lots_above: Some(per_mille(lot)),
-        ..SolverPolicy::default()
-    });
+    input.policy.solver =
+        Some(SolverPolicy { max_nodes: Some(50), whole_lots_above: Some(per_mille(lot)), ..SolverPolicy::default() });
     input
 }
 
@@ -109,8 +106,9 @@ fn keeps_least_weight(books: &Books<'_>, line: &Line<'_>, relaxed: bool, tally: 
     if line.after().is_zero() || after >= least - NOISE {
         return Ok(());
     }
-    let lot = line.record.listing.as_ref().map_or(Decimal::ZERO, |listing| listing.lot_size.get());
-    let most = most_per_run(books, line) - lot;
+    let lot = Books::lot(line) / line.record.price.get();
+    // But for a lot and the solver's noise.
+    let most = most_per_run(books, line) * (Decimal::ONE - Decimal::new(1, 6)) - lot;
     // As far as the run may: nothing more can be sold, or nothing more bought.
     let sold_all = line.sold >= most || line.sold + lot >= line.free || books.sellable(line).is_zero();
     let bought_all = !line.held.is_zero() && (line.bought >= most || !books.buyable(line));

@@ -13,6 +13,9 @@ use super::whole_limits::WholeLimits;
 /// Part of a holding below this is the solver's noise.
 const NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 8);
 
+/// A trade smaller than this is too small to stand for a part of a holding.
+const DUST: Decimal = Decimal::from_parts(1, 0, 0, false, 3);
+
 /// The program of one run with the ranges of every line.
 #[derive(Debug)]
 pub(super) struct Model<'a> {
@@ -107,8 +110,13 @@ impl<'a> Model<'a> {
     pub(super) fn pointed(&self) -> BTreeSet<usize> {
         let special = |range: &Range| range.gives_way || !range.step.is_zero();
         let still = |ranges: &[Range]| ranges.iter().any(|range| range.low.is_zero() && range.high.is_zero());
+        // A unit of dust would be a million holdings.
+        let is_dust = |most: Decimal| most > Decimal::ZERO && most < DUST;
+        let counted = self.whole.max_holdings.is_some();
+        let dust = |it: &Choice| counted && (is_dust(it.most_bought) || is_dust(it.most_sold));
         let lines = self.lines.iter().enumerate();
-        lines.filter(|(_, it)| it.ranges.iter().any(special) || !still(&it.ranges)).map(|(index, _)| index).collect()
+        let lines = lines.filter(|(_, it)| it.ranges.iter().any(special) || !still(&it.ranges) || dust(it));
+        lines.filter(|(_, it)| it.ranges.len() > 1).map(|(index, _)| index).collect()
     }
 
     /// How many holdings there may be, and how many more at a penalty.

@@ -63,6 +63,8 @@ pub(super) struct Search<'a> {
     made: u32,
     nodes: u32,
     programs: u32,
+    /// No node was left that could hold anything better, nor one that the backend failed at.
+    complete: bool,
 }
 
 impl<'a> Search<'a> {
@@ -75,24 +77,23 @@ impl<'a> Search<'a> {
     ) -> Self {
         let pointed = model.pointed();
         let (open, closed) = (BinaryHeap::new(), None);
-        Self { model, given, judge, open, pointed, best, closed, made: 0, nodes: 0, programs: 0 }
+        Self { model, given, judge, open, pointed, best, closed, made: 0, nodes: 0, programs: 0, complete: true }
     }
 
     /// Searches until nothing better can be left, or so many nodes were looked at.
     pub(super) fn run(mut self, most: u32) -> Result<Found, SolverFault> {
         self.push(Decimal::MAX, 0, Narrowed::new());
-        let mut complete = true;
         while let Some(node) = self.open.pop() {
             if !self.promises(node.bound) || self.nodes == most {
-                complete = !self.promises(node.bound);
+                self.complete &= !self.promises(node.bound);
                 self.close(node.bound);
                 break;
             }
             self.nodes += 1;
-            self.look_at(node)?;
+            self.look_at(&node)?;
         }
         let bound = self.closed.max(self.best);
-        let Self { nodes, programs, .. } = self;
+        let Self { nodes, programs, complete, .. } = self;
         Ok(Found { nodes, programs, complete, bound })
     }
 
@@ -109,8 +110,17 @@ impl<'a> Search<'a> {
         self.made += 1;
     }
 
-    fn look_at(&mut self, node: Node) -> Result<(), SolverFault> {
-        let Some((relaxed, torn)) = self.relax(&node.narrowed)? else { return Ok(()) };
+    fn look_at(&mut self, node: &Node) -> Result<(), SolverFault> {
+        let solved = match self.relax(&node.narrowed) {
+            // The root has a bound from nowhere else.
+            Err(SolverFault::Backend(_)) if node.depth > 0 => {
+                self.complete = false;
+                self.close(node.bound);
+                return Ok(());
+            }
+            solved => solved?,
+        };
+        let Some((relaxed, torn)) = solved else { return Ok(()) };
         let bound = relaxed.objective.min(node.bound);
         if !self.promises(bound) {
             self.close(bound);
@@ -122,7 +132,7 @@ impl<'a> Search<'a> {
             return Ok(());
         }
         if self.best.is_none() || self.nodes.is_power_of_two() {
-            self.round(&relaxed, &node.narrowed)?;
+            self.round(&relaxed, &node.narrowed);
         }
         let Some((line, below, above)) = self.branch(&relaxed, &torn, &node.narrowed) else {
             // Torn by nothing but noise.
@@ -161,9 +171,9 @@ impl<'a> Search<'a> {
     }
 
     /// Tries what is nearest to a relaxation: every line at its nearest range, the largest parts of holdings held.
-    fn round(&mut self, relaxed: &Relaxed, narrowed: &Narrowed) -> Result<(), SolverFault> {
+    fn round(&mut self, relaxed: &Relaxed, narrowed: &Narrowed) {
         let mut tried = narrowed.clone();
-        let mut held = self.model.most_holdings().map(|most| self.largest(relaxed, most));
+        let mut held = self.model.most_holdings().map(|most| Self::largest(relaxed, most));
         for line in &self.pointed {
             let Some(trade) = relaxed.trades.get(*line) else { continue };
             let mut ranges = self.model.ranges(narrowed, *line).to_vec();
@@ -179,16 +189,16 @@ impl<'a> Search<'a> {
             tried.insert(*line, vec![only]);
         }
         self.programs += 1;
-        if let Some(rounded) = self.model.relax(&tried, &self.pointed)?
+        // A try that the backend fails at is a try that leads nowhere.
+        if let Ok(Some(rounded)) = self.model.relax(&tried, &self.pointed)
             && self.model.torn(&rounded, &tried).is_empty()
         {
             self.take(&rounded, false);
         }
-        Ok(())
     }
 
     /// The lines that count as the largest parts of holdings, so many.
-    fn largest(&self, relaxed: &Relaxed, most: usize) -> BTreeSet<usize> {
+    fn largest(relaxed: &Relaxed, most: usize) -> BTreeSet<usize> {
         let mut parts: Vec<(Decimal, usize)> =
             relaxed.held.iter().enumerate().map(|(line, held)| (*held, line)).collect();
         parts.sort_by_key(|(held, line)| (Reverse(*held), *line));
