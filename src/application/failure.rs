@@ -72,9 +72,10 @@ impl From<PlanError> for Failure {
     fn from(error: PlanError) -> Self {
         let kind = match &error {
             PlanError::Unpriced(_) | PlanError::NetAssetValueTooLarge => ErrorKind::BadInput,
-            PlanError::EmptyUniverse { .. } | PlanError::Conflict(_) | PlanError::TooManyOrders { .. } => {
-                ErrorKind::Infeasible
-            }
+            PlanError::EmptyUniverse { .. }
+            | PlanError::Conflict(_)
+            | PlanError::TooManyOrders { .. }
+            | PlanError::NotProved { .. } => ErrorKind::Infeasible,
             PlanError::Solver(_) | PlanError::Verification(_) => ErrorKind::Unexpected,
         };
         Self::new(kind, error.to_string(), "")

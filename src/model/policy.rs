@@ -40,6 +40,10 @@ pub struct Policy {
     /// Which solver makes the plan. Left out: the one that every build has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub solver: Option<SolverPolicy>,
+    /// How far whole quantities are searched. Absent: only where `limits.min_weight` or `limits.max_holdings` asks for it,
+    /// with the figures that stand for absent ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integers: Option<IntegerPolicy>,
     /// What is told to whom. Decides nothing about trades: a policy that differs in its alerts only is the same policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<AlertPolicy>,
@@ -60,6 +64,13 @@ impl Policy {
     #[must_use]
     pub fn solver_backend(&self) -> SolverBackend {
         self.solver.as_ref().map_or_else(SolverBackend::default, |solver| solver.backend)
+    }
+
+    /// How whole quantities are searched; absent where no rule asks for them.
+    #[must_use]
+    pub fn whole_quantities(&self) -> Option<IntegerPolicy> {
+        let asked = self.limits.min_weight.is_some() || self.limits.max_holdings.is_some();
+        self.integers.or_else(|| asked.then(IntegerPolicy::default))
     }
 }
 
@@ -298,6 +309,15 @@ pub struct Limits {
     /// When the regime's stable share cannot be met. Absent: the stable share is hard.
     #[serde(default)]
     pub stable_share: Option<Soft>,
+    /// Least of one constituent, as a fraction of net asset value: after the run it weighs nothing, or this much and more.
+    /// A holding below it is sold or raised as far as one run may; where other limits leave no room for either it stays as
+    /// it is, and the plan says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_weight: Option<Weight>,
+    /// Most constituents held after the run. What cannot be sold counts and is named. What takes several runs to sell, or
+    /// what other limits leave no room to sell, counts until it has gone, and the plan says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_holdings: Option<u32>,
 }
 
 impl Limits {
@@ -389,6 +409,49 @@ pub struct OrderPolicy {
     /// account locked, until a person says what became of it. Without consent no live order is sent to such a venue.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub accept_unknown_fate: bool,
+}
+
+/// How far whole quantities are searched: by branch and bound over linear programs, best bound first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IntegerPolicy {
+    /// Most nodes of one search, each a linear program: a limit on work that gives the same plan everywhere, as no clock
+    /// would. Absent: 1000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_nodes: Option<u32>,
+    /// Most that a plan may be from the proved bound when the search ends at `max_nodes`, as a fraction of net asset value;
+    /// otherwise there is no plan. A plan of the linear program that is as close as this is not searched any further.
+    /// Absent: 0.0005, five basis points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_gap: Option<Weight>,
+    /// Quantities of an asset are sought in whole lots where one lot is worth more than this fraction of net asset value;
+    /// all others are rounded to lots afterwards. Absent: 0.001, ten basis points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole_lots_above: Option<Weight>,
+}
+
+impl IntegerPolicy {
+    const DEFAULT_NODES: u32 = 1000;
+    const DEFAULT_GAP: Decimal = Decimal::from_parts(5, 0, 0, false, 4);
+    const DEFAULT_LOT: Decimal = Decimal::from_parts(1, 0, 0, false, 3);
+
+    /// `max_nodes`, or what stands for it.
+    #[must_use]
+    pub fn nodes(&self) -> u32 {
+        self.max_nodes.unwrap_or(Self::DEFAULT_NODES)
+    }
+
+    /// `max_gap`, or what stands for it.
+    #[must_use]
+    pub fn gap(&self) -> Decimal {
+        self.max_gap.map_or(Self::DEFAULT_GAP, Weight::get)
+    }
+
+    /// `whole_lots_above`, or what stands for it.
+    #[must_use]
+    pub fn largest_rounded_lot(&self) -> Decimal {
+        self.whole_lots_above.map_or(Self::DEFAULT_LOT, Weight::get)
+    }
 }
 
 /// When data is too old, too sparse or too strange to trade on.

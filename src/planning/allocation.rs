@@ -8,7 +8,8 @@ use super::constraints::{Limits, RowKind};
 use super::drift_band::{Changes, min_turnover};
 use super::error::PlanError;
 use super::explanation::percent;
-use super::plan::{Outcome, ReasonCode, Role};
+use super::integers::{Breach, Sought, WholeLimits, conflict, seek};
+use super::plan::{IntegerSearch, Outcome, ReasonCode, Role};
 use super::portfolio::{Portfolio, least_order};
 use super::program::{Allocation, Program, RelaxedRow, Sides};
 use super::rounding::{Dropped, Rounded, Trade, round_to_lots};
@@ -22,6 +23,8 @@ pub(crate) struct Decided {
     pub(crate) relaxed: Vec<RelaxedRow>,
     /// By limit, where a program was solved: see [`Program::multipliers`].
     pub(crate) multipliers: Option<Vec<(String, Decimal)>>,
+    /// How whole quantities were found, where they were sought.
+    pub(crate) integers: Option<IntegerSearch>,
     /// The reason of every asset when the whole run is idle.
     pub(crate) idle: Option<(ReasonCode, String)>,
 }
@@ -38,6 +41,7 @@ impl Decided {
             rounded: Rounded::default(),
             relaxed: Vec::new(),
             multipliers: None,
+            integers: None,
             idle: Some((code, sentence)),
         }
     }
@@ -53,7 +57,9 @@ struct Candidate {
     rounded: Rounded,
     /// By how much its trades break each limit beyond what it gives way: what dropped trades leave undone.
     shortfalls: Vec<Decimal>,
-    /// Their sum.
+    /// What its weights break of the limits on wholes.
+    breaches: Vec<Breach>,
+    /// The sum of both, as weights.
     shortfall: Decimal,
     value: Decimal,
 }
@@ -75,13 +81,30 @@ impl Candidate {
         let rounded = rounded.within_means(input, portfolio);
         let cost = rounded.cost().fraction_of(portfolio.net_asset_value).get();
         let value = program.value(&rounded.weights(portfolio), cost);
-        Self::valued(program, allocation, rounded, value)
+        Self::valued(portfolio, program, allocation, rounded, value)
     }
 
-    fn valued(program: &Program<'_>, allocation: Allocation, rounded: Rounded, value: Decimal) -> Self {
+    fn valued(
+        portfolio: &Portfolio<'_>,
+        program: &Program<'_>,
+        allocation: Allocation,
+        rounded: Rounded,
+        value: Decimal,
+    ) -> Self {
         let shortfalls = program.shortfalls(&rounded.trades, &allocation.given);
-        let shortfall = shortfalls.iter().sum();
-        Self { allocation, rounded, shortfalls, shortfall, value }
+        let breaches = program.limits.whole.breaches(&rounded.weights(portfolio));
+        let shortfall = shortfalls.iter().sum::<Decimal>() + WholeLimits::shortfall(&breaches);
+        Self { allocation, rounded, shortfalls, breaches, shortfall, value }
+    }
+
+    /// What it is worth to a search for whole quantities, from the program's own origin and less a penalty for what gives
+    /// way; absent where it leaves more of a row short than is `allowed`, or breaks a limit on wholes worse than doing
+    /// nothing would.
+    fn objective(&self, program: &Program<'_>, allowed: &[Decimal]) -> Option<Decimal> {
+        let given_way = program.limits.whole.given_way(&self.breaches)?;
+        let mut rows = self.shortfalls.iter().zip(allowed);
+        let kept = rows.all(|(short, allowed)| *short <= *allowed + SHORTFALL_NOISE);
+        kept.then(|| self.value - program.origin() - given_way * program.prohibitive())
     }
 
     /// Nothing is traded. What lots and minimums leave of an optimum may be worth less than that.
@@ -89,7 +112,7 @@ impl Candidate {
         let allocation = Allocation { given: first.given.clone(), objective: first.objective, ..Allocation::default() };
         let rounded = Rounded::default();
         let value = program.value(&rounded.weights(portfolio), Decimal::ZERO);
-        Self::valued(program, allocation, rounded, value)
+        Self::valued(portfolio, program, allocation, rounded, value)
     }
 
     /// The same but for the trades of some lines.
@@ -160,6 +183,7 @@ pub(crate) fn allocate(
     let mut search = Search::start(input, portfolio, &program)?;
     search.bar_what_falls()?;
     search.raise_what_mends()?;
+    let integers = search.seek_whole_quantities(limits)?;
     search.leave_out_what_costs_outweigh(limits)?;
     let Search { first, best, dropped, programs, .. } = search;
     let idle = Candidate::idle(portfolio, &program, &first);
@@ -170,8 +194,10 @@ pub(crate) fn allocate(
     let Candidate { mut allocation, rounded, .. } = best;
     allocation.programs = programs;
     let rounded = rounded.naming(dropped);
-    let relaxed = program.relaxed(&allocation.given);
-    Ok(Decided { relaxed, multipliers, ..decide(input, portfolio, changes, allocation, rounded, optional) })
+    let mut relaxed = program.relaxed(&allocation.given);
+    let decided = decide(input, portfolio, changes, allocation, rounded, optional);
+    relaxed.extend(limits.whole.breaches(&decided.rounded.weights(portfolio)).iter().map(Breach::relaxed));
+    Ok(Decided { relaxed, multipliers, integers, ..decided })
 }
 
 /// The way from the first solution to the best rounded one.
@@ -257,7 +283,9 @@ impl<'a> Search<'a> {
                 break;
             }
             let Some(line) = self.portfolio.lines.get(side.0) else { continue };
-            let Some(order) = least_order(self.input, line, side.1, self.portfolio.net_asset_value) else { continue };
+            let Some(order) = least_order(self.input, line, side.1, self.portfolio.net_asset_value, line.step()) else {
+                continue;
+            };
             let mut barred = self.barred.clone();
             barred.remove(&side);
             // Or part of it would be traded back in the same breath.
@@ -275,6 +303,36 @@ impl<'a> Search<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Seeks whole quantities where the policy asks for them; what was found so far is where the search starts, and stays
+    /// unless there is better.
+    fn seek_whole_quantities(&mut self, limits: &Limits) -> Result<Option<IntegerSearch>, PlanError> {
+        let Some(policy) = self.input.policy.whole_quantities() else { return Ok(None) };
+        let (input, portfolio, program) = (self.input, self.portfolio, self.program);
+        let nothing = vec![Decimal::ZERO; limits.rows.len()];
+        let best = self.best.objective(program, &nothing);
+        let shortfalls = self.best.shortfalls.clone();
+        let first = &self.first;
+        let sought = Sought { input, portfolio, program, limits, first, best, shortfalls: &shortfalls };
+        let mut better: Option<(Decimal, Candidate)> = None;
+        let mut judge = |allocation: Allocation, allowed: &[Decimal]| {
+            let candidate = Candidate::of(input, portfolio, program, allocation);
+            let objective = candidate.objective(program, allowed)?;
+            let least = better.as_ref().map(|(objective, _)| *objective).max(best);
+            if least.is_none_or(|least| objective > least) {
+                better = Some((objective, candidate));
+            }
+            Some(objective)
+        };
+        let found = seek(sought, policy, &mut judge, &mut self.programs)?;
+        if let Some((_, candidate)) = better {
+            self.dropped.extend(candidate.rounded.dropped.iter().cloned());
+            self.best = candidate;
+        } else if limits.whole.given_way(&self.best.breaches).is_none() {
+            return Err(PlanError::Conflict(conflict(input, portfolio, program, limits, &self.first.given)?));
+        }
+        Ok(found)
     }
 
     /// Takes out trades that move a weight by less than paying costs does, and lets the rest adapt where a limit needs it.
@@ -333,5 +391,5 @@ fn decide(
     } else {
         Outcome::Rebalance
     };
-    Decided { outcome, allocation, rounded, relaxed: Vec::new(), multipliers: None, idle: None }
+    Decided { outcome, allocation, rounded, relaxed: Vec::new(), multipliers: None, integers: None, idle: None }
 }

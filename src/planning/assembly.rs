@@ -59,12 +59,18 @@ pub(crate) fn assemble(input: &PlanningInput, survey: Survey<'_>, decided: &Deci
         certificate: Certificate::default(),
         turnover: Weight::new(traded.fraction_of(net_asset_value).get() / Decimal::TWO).unwrap_or_default(),
         estimated_cost: decided.rounded.cost(),
-        notices: input.notices.iter().cloned().chain(survey.universe.notices(input.policy.ranking.grade)).collect(),
+        notices: notices(&parts, survey.universe.notices(input.policy.ranking.grade)),
         next_state: next_state(input, &survey),
         exclusions: survey.universe.exclusions,
         regime: survey.regime.regime,
         policy_digest: survey.policy_digest,
     }
+}
+
+fn notices(parts: &Parts<'_>, of_universe: impl IntoIterator<Item = String>) -> Vec<String> {
+    let weights = parts.decided.rounded.weights(parts.portfolio);
+    let notices = parts.input.notices.iter().cloned().chain(of_universe);
+    notices.chain(parts.limits.whole.notice(&weights)).collect()
 }
 
 fn solver_record(input: &PlanningInput, decided: &Decided) -> SolverRecord {
@@ -77,6 +83,7 @@ fn solver_record(input: &PlanningInput, decided: &Decided) -> SolverRecord {
         options: solver::options(backend),
         programs,
         objective: objective.unwrap_or_default(),
+        integers: decided.integers.clone(),
     }
 }
 

@@ -12,6 +12,7 @@ use rust_decimal::RoundingStrategy;
 use crate::model::policy::{Costs, Soft};
 use crate::model::{CategoryId, Decimal, Flow, PlanningInput, Side, Weight};
 
+use super::integers::WholeLimits;
 use super::plan::{Regime, Role};
 use super::portfolio::{Line, Portfolio, max_weight};
 use super::program::Column;
@@ -26,6 +27,8 @@ const MOVE_DECIMALS: u32 = 6;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Limits {
     pub(crate) rows: Vec<LimitRow>,
+    /// What is no row: limits on holdings as wholes.
+    pub(crate) whole: WholeLimits,
 }
 
 /// One limit.
@@ -152,7 +155,7 @@ impl RowKind {
 impl Limits {
     /// Whether doing nothing keeps every limit.
     pub(crate) fn hold_untraded(&self) -> bool {
-        self.rows.iter().all(|row| row.room >= Decimal::ZERO)
+        self.rows.iter().all(|row| row.room >= Decimal::ZERO) && self.whole.hold_untraded()
     }
 }
 
@@ -168,7 +171,7 @@ pub(crate) fn limits(input: &PlanningInput, portfolio: &Portfolio<'_>, regime: &
     for row in &mut rows {
         row.tight_room = tightened(row.tight_room, SOLVER_NOISE);
     }
-    Limits { rows }
+    Limits { rows, whole: WholeLimits::of(input, portfolio) }
 }
 
 fn cash_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Vec<LimitRow>) {
@@ -262,7 +265,7 @@ fn exit_row(portfolio: &Portfolio<'_>, rows: &mut Vec<LimitRow>) {
 fn turnover_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Vec<LimitRow>) {
     // Every sell may be rounded up by a lot.
     let sellable = portfolio.lines.iter().filter(|line| line.sell_box > Decimal::ZERO);
-    let rounding = sellable.map(|line| line.lot).sum::<Decimal>();
+    let rounding = sellable.map(Line::rounding).sum::<Decimal>();
     let mut add = |name: &str, kind, bound: Decimal, rounding: Decimal, soft| {
         let (room, tight_room) = (bound, (bound - rounding).max(Decimal::ZERO));
         rows.push(LimitRow { name: name.to_owned(), kind, bound, room, tight_room, soft });
@@ -288,7 +291,7 @@ fn stable_row(input: &PlanningInput, portfolio: &Portfolio<'_>, regime: &Regime,
     let (mut legs, mut lots) = (Decimal::ZERO, Decimal::ZERO);
     for line in portfolio.lines.iter().filter(|line| line.role == Role::StableLeg) {
         legs += line.weight;
-        lots += line.lot;
+        lots += line.rounding();
     }
     let cash = portfolio.cash_free + portfolio.cash_locked;
     // Legs are kept, but for what must be sold to raise cash.
@@ -313,7 +316,7 @@ fn category_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Ve
         let mut sellable = Decimal::ZERO;
         for line in portfolio.lines.iter().filter(|line| line.categories().contains(&limit.category)) {
             weight += line.weight;
-            lots += line.lot;
+            lots += line.rounding();
             immovable += line.immovable(portfolio.net_asset_value);
             sellable += line.sell_box;
         }

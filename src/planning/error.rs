@@ -23,6 +23,14 @@ pub enum PlanError {
          trades are left out"
     )]
     TooManyOrders { orders: usize, most: u32 },
+    #[error("{}; {REMEDY}", not_proved(*.nodes, *.gap, *.most))]
+    NotProved {
+        nodes: u32,
+        /// How far the best orders found are from the proved bound, in net asset value; absent where none were found.
+        gap: Option<Decimal>,
+        /// The policy's.
+        most: Decimal,
+    },
     #[error("{0}; run again with the same input to reproduce it, and report it")]
     Solver(#[from] SolverFault),
     #[error(
@@ -32,6 +40,22 @@ pub enum PlanError {
         .0.first().map_or("", |violation| violation.sentence.as_str()),
     )]
     Verification(Vec<super::verification::Violation>),
+}
+
+const REMEDY: &str = "raise integers.max_nodes or integers.max_gap, or loosen limits.max_holdings, limits.min_weight or \
+                      integers.whole_lots_above";
+
+fn not_proved(nodes: u32, gap: Option<Decimal>, most: Decimal) -> String {
+    let after = format!("the search for whole quantities ended at integers.max_nodes, {nodes}");
+    match gap {
+        Some(gap) => {
+            let gap = gap.round_dp(6).normalize();
+            format!(
+                "{after}, and its best orders may be {gap} of net asset value from the best; integers.max_gap is {most}"
+            )
+        }
+        None => format!("{after}, and no orders were found that keep every limit"),
+    }
 }
 
 /// Hard limits that cannot all be met.

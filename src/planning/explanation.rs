@@ -3,6 +3,7 @@
 use crate::model::{Decimal, Flow, PlanningInput, Side};
 
 use super::constraints::Limits;
+use super::integers::{MAX_HOLDINGS, MIN_WEIGHT};
 use super::plan::{Reason, ReasonCode, Role};
 use super::portfolio::{Bar, Line, Portfolio, max_weight};
 use super::program::Allocation;
@@ -39,6 +40,7 @@ fn traded(decision: &Decision<'_>, index: usize, line: &Line<'_>, trade: &Trade)
         Side::Sell => line.weight - by,
     };
     let binding = binding(decision, index, line, trade.side, Some(by));
+    let wholes = wholes(decision, index, line, trade.side);
     let goal = percent(line.reference);
     let cap = max_weight(decision.input, line);
     let (code, sentence) = match (trade.side, line.role) {
@@ -60,6 +62,9 @@ fn traded(decision: &Decision<'_>, index: usize, line: &Line<'_>, trade: &Trade)
         (Side::Sell, _) if cap.is_some_and(|cap| line.weight > cap) => {
             let cap = percent(cap.unwrap_or_default());
             (ReasonCode::OverLimit, format!("{} is over its cap of {cap}", percent(line.weight)))
+        }
+        (Side::Sell, Role::Constituent) if trade.full_exit && !wholes.is_empty() => {
+            (ReasonCode::Exit, format!("sold in full: {} leaves no room for it{}", wholes.join(", "), dust(line)))
         }
         (Side::Sell, _) if line.weight > line.reference => {
             (ReasonCode::Trim, format!("{} is above its reference weight of {goal}", percent(line.weight)))
@@ -87,6 +92,14 @@ fn untraded(decision: &Decision<'_>, index: usize, line: &Line<'_>) -> Reason {
     }
     if let Some((code, sentence)) = &decision.idle {
         return reason(*code, Vec::new(), sentence.clone());
+    }
+    if let Some(least) = decision.limits.whole.gives_way(index) {
+        let sentence = format!(
+            "stays at {}: other limits leave no room to sell it or to raise it to {}",
+            percent(line.weight),
+            percent(least)
+        );
+        return reason(ReasonCode::LimitBinds, vec![format!("{MIN_WEIGHT}({})", line.asset)], sentence);
     }
     if let Some(dropped) = decision.rounded.dropped.iter().find(|dropped| dropped.line == index) {
         return reason(ReasonCode::BelowMinimum, Vec::new(), format!("not traded: {}", dropped.sentence));
@@ -160,6 +173,27 @@ fn binding(decision: &Decision<'_>, index: usize, line: &Line<'_>, side: Side, t
             .is_some_and(|cap| line.weight + edge >= cap * (Decimal::ONE - decision.portfolio.round_trip))
     {
         names.push(format!("max_weight({})", line.asset));
+    }
+    names.extend(wholes(decision, index, line, side));
+    names
+}
+
+/// The limits on wholes that keep a constituent where it is: too many holdings for another one or for this one to stay,
+/// too little weight for a holding.
+fn wholes(decision: &Decision<'_>, index: usize, line: &Line<'_>, side: Side) -> Vec<String> {
+    let limits = &decision.limits.whole;
+    let Some(whole) = limits.line(index) else { return Vec::new() };
+    let weights = decision.rounded.weights(decision.portfolio);
+    let after = weights.get(index).copied().unwrap_or_default();
+    let mut names = Vec::new();
+    let at_an_end = |end: Decimal| (after - end).abs() <= line.lot + line.lot;
+    let wanted_out = side == Side::Sell && at_an_end(whole.low) || side == Side::Buy && after <= whole.low;
+    if limits.asks_for_min_weight() && (at_an_end(whole.high) || (wanted_out && line.reference < whole.high)) {
+        names.push(format!("{MIN_WEIGHT}({})", line.asset));
+    }
+    let full = limits.max_holdings.is_some_and(|most| limits.holdings(&weights) >= most);
+    if full && !whole.is_held(after) && line.reference > Decimal::ZERO {
+        names.push(MAX_HOLDINGS.to_owned());
     }
     names
 }

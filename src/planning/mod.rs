@@ -16,6 +16,7 @@ mod drift_band;
 mod dual;
 mod error;
 mod explanation;
+mod integers;
 mod keeping;
 mod optimality;
 mod portfolio;

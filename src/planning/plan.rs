@@ -68,6 +68,30 @@ pub struct SolverRecord {
     pub programs: u32,
     /// Objective of the last program, in fractions of net asset value, as text; empty when none was solved.
     pub objective: String,
+    /// How whole quantities were found. Absent where the policy asks for none, nothing was solved, or no plan keeps every
+    /// limit in whole orders and dropped ones leave some short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub integers: Option<IntegerSearch>,
+}
+
+/// A search for whole quantities: orders that venue and policy take, holdings, lots. The bound is the solver's own: no
+/// plan that keeps the limits as this one does, and room for rounding besides, has more. The certificate, which knows
+/// nothing of whole quantities, proves another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IntegerSearch {
+    /// Nodes of branch and bound; 0 where the linear program's own plan is close enough.
+    pub nodes: u32,
+    /// Every node that could hold a better plan was looked at.
+    pub complete: bool,
+    /// Assets whose quantity was sought in whole lots.
+    pub whole_lots: u32,
+    /// The policy's objective for the best orders found, before any that costs outweigh were left out; in net asset value.
+    pub value: Worth,
+    /// No plan has more.
+    pub bound: Worth,
+    /// The distance between the two in basis points of net asset value.
+    pub gap_bp: BasisPoints,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

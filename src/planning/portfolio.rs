@@ -54,6 +54,8 @@ pub(crate) struct Line<'a> {
     pub(crate) participation: Option<Decimal>,
     /// One lot, as a weight.
     pub(crate) lot: Decimal,
+    /// Its quantity is sought in whole lots, not rounded to them.
+    pub(crate) whole_lots: bool,
     pub(crate) costs: Vec<CostPiece>,
 }
 
@@ -96,6 +98,11 @@ impl Line<'_> {
     /// than a lot. No limit can ask for it to go.
     pub(crate) fn immovable(&self, net_asset_value: Money) -> Decimal {
         (self.weight - self.exit_weight(net_asset_value)).max(Decimal::ZERO)
+    }
+
+    /// What rounding to lots may move its weight by.
+    pub(crate) fn rounding(&self) -> Decimal {
+        if self.whole_lots { Decimal::ZERO } else { self.lot }
     }
 
     /// The free holding rounded down to whole lots.
@@ -146,6 +153,7 @@ pub(crate) fn lay_out<'a>(
     let nav = net_asset_value.get();
     let members = universe.member_set();
     let neutral = mean_score(input, &members);
+    let integers = input.policy.whole_quantities();
     let lines = input
         .assets
         .iter()
@@ -177,11 +185,13 @@ pub(crate) fn lay_out<'a>(
                     .participation
                     .map(|most| volume.map_or(Decimal::ZERO, |volume| most.get() * volume)),
                 lot: Decimal::ZERO,
+                whole_lots: false,
                 costs: cost_curve(&input.policy.costs, volume),
             };
             line.sell_barred = sell_bar(input, &line);
             line.buy_barred = buy_bar(input, &line, universe, regime);
             set_boxes(&mut line, net_asset_value, input);
+            line.whole_lots = integers.as_ref().is_some_and(|rule| line.lot > rule.largest_rounded_lot());
             Some(line)
         })
         .collect();
@@ -273,13 +283,14 @@ fn worth(value: Money) -> String {
     format!("worth {}", value.get().round_dp(2))
 }
 
-/// The least weight of an order on this side that venue and policy take, and a lot more, so that rounding does not
-/// fall below it; absent where the side is closed or its box holds no such order.
+/// The least weight of an order on this side that venue and policy take, and so many units to spare (a lot, where
+/// rounding must not fall below it); absent where the side is closed or its box holds no such order.
 pub(crate) fn least_order(
     input: &PlanningInput,
     line: &Line<'_>,
     side: Side,
     net_asset_value: Money,
+    spare: Decimal,
 ) -> Option<Decimal> {
     let listing = line.listing()?;
     let (most, limit_price) = match side {
@@ -289,7 +300,7 @@ pub(crate) fn least_order(
     let by_venue = line.price().min(limit_price).units_worth(listing.min_notional.get());
     let by_policy = line.price().units_worth(input.policy.orders.min_trade.get());
     let units = listing.min_quantity.max(by_venue).max(by_policy);
-    let lots = Quantity::new(units.ceil_to(line.step()).get() + line.step()).ok()?;
+    let lots = Quantity::new(units.ceil_to(line.step()).get() + spare).ok()?;
     let least = weight_of(lots, line.price(), net_asset_value);
     (least <= most).then_some(least)
 }
@@ -320,7 +331,7 @@ fn too_small_a_part(
 
 /// The most of an asset that one run may trade, in whole lots: the venue's and the policy's largest order and the
 /// participation limit; absent where the venue does not list it.
-fn most_per_run(input: &PlanningInput, line: &Line<'_>) -> Option<Quantity> {
+pub(crate) fn most_per_run(input: &PlanningInput, line: &Line<'_>) -> Option<Quantity> {
     // Not by way of the weight: a digit lost there would be a lot.
     let by_volume = input.policy.limits.participation.map(|most| {
         let volume = line.record.average_daily_volume.map_or(Decimal::ZERO, Money::get);

@@ -31,7 +31,7 @@ use super::tracking::Track;
 const HALF: Decimal = Decimal::from_parts(5, 0, 0, false, 1);
 
 /// Breaks ties: a hundredth of a basis point per unit of weight between the first and the last line, by id.
-const TIE_BREAK: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
+pub(super) const TIE_BREAK: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
 /// Relaxations below this are rounding of the solver, not a need.
 pub(crate) const RELAXATION_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
@@ -302,16 +302,31 @@ impl<'a> Program<'a> {
         all.push(BoxedColumn { upper: Decimal::TWO, reward: -price });
     }
 
+    /// The program in which whole quantities are sought: every row gives up room for rounding where it cannot keep it.
+    pub(super) fn eased(&self, given: &[Decimal]) -> (Vec<Column>, Vec<BoxedColumn>, Vec<AtMostRow>) {
+        let columns = self.columns(Bounds::Eased, &|_, _| false);
+        let mut rows = self.rows(&columns, Bounds::Eased, given);
+        let mut all = boxes(&columns);
+        self.measure_idle_cash(&columns, &mut all, &mut rows);
+        self.ease(given, &mut all, &mut rows);
+        (columns, all, rows)
+    }
+
+    /// Dearer than any trade, per unit of weight: the slopes of tracking and idle cash add up to three times the aversion.
+    pub(super) fn prohibitive(&self) -> Decimal {
+        let objective = &self.input.policy.objective;
+        let worth = objective.grade_tilt.get() + objective.tracking_aversion.get() + objective.cost_aversion.get();
+        worth * Decimal::TEN
+    }
+
     /// One more column for each row that keeps room for rounding: what it gives up of it.
     fn ease(&self, given: &[Decimal], all: &mut Vec<BoxedColumn>, rows: &mut [AtMostRow]) {
-        let objective = &self.input.policy.objective;
-        // Dearer than any trade: the slopes of tracking and idle cash add up to three times the aversion.
-        let worth = objective.grade_tilt.get() + objective.tracking_aversion.get() + objective.cost_aversion.get();
+        let price = self.prohibitive();
         for ((limit, given), row) in self.limits.rows.iter().zip(given).zip(rows) {
             let room = limit.room - limit.tight_room - SOLVER_NOISE;
             if given.is_zero() && room > Decimal::ZERO {
                 row.terms.push((all.len(), Decimal::NEGATIVE_ONE));
-                all.push(BoxedColumn { upper: room, reward: -worth * Decimal::TEN });
+                all.push(BoxedColumn { upper: room, reward: -price });
             }
         }
     }
@@ -383,11 +398,13 @@ impl<'a> Program<'a> {
     }
 
     fn buy_may_be_needed(&self, line: &Line<'_>) -> bool {
-        self.limits.rows.iter().any(|row| match &row.kind {
-            RowKind::CategoryMin(category) => line.categories().contains(category),
-            RowKind::StableShare => line.role == Role::StableLeg,
-            _ => false,
-        })
+        // A least order, a least weight or the next whole lot may go beyond what pays.
+        self.input.policy.whole_quantities().is_some()
+            || self.limits.rows.iter().any(|row| match &row.kind {
+                RowKind::CategoryMin(category) => line.categories().contains(category),
+                RowKind::StableShare => line.role == Role::StableLeg,
+                _ => false,
+            })
     }
 
     pub(super) fn rows(&self, columns: &[Column], bounds: Bounds, given: &[Decimal]) -> Vec<AtMostRow> {
@@ -405,6 +422,14 @@ impl<'a> Program<'a> {
             },
         };
         self.limits.rows.iter().zip(given).map(row).collect()
+    }
+
+    /// What the objective of a solution counts from: the portfolio's own before any trade, but for idle cash.
+    pub(super) fn origin(&self) -> Decimal {
+        let weights: Vec<Decimal> = self.portfolio.lines.iter().map(|line| line.weight).collect();
+        let cash = self.portfolio.cash_free + self.portfolio.cash_locked;
+        let idle = (cash - self.portfolio.cash_reference).max(Decimal::ZERO);
+        self.value(&weights, Decimal::ZERO) + self.input.policy.objective.tracking_aversion.get() * idle
     }
 
     /// The objective of a portfolio reached by given trades: for comparing rounded plans.
@@ -436,7 +461,7 @@ pub(super) fn boxes(columns: &[Column]) -> Vec<BoxedColumn> {
     columns.iter().map(|column| BoxedColumn { upper: column.upper, reward: column.reward }).collect()
 }
 
-fn allocation(
+pub(super) fn allocation(
     columns: &[Column],
     rows: &[AtMostRow],
     values: &[Decimal],

@@ -8,9 +8,9 @@ use super::certificate::{Check, LimitFamily, OptimalityReport};
 use super::margin::{InsteadReport, MarginReport, ShadowPriceReport};
 use super::published::{OrderState, ReasonCode, Role};
 use super::run::{
-    ApprovalReport, CashReport, CertificateReport, ExclusionReport, ExecutionReport, Loaded, Mode, Occasion,
-    OrderReport, OrderResult, OutcomeKind, OutcomeReport, PositionReport, RegimeReport, RelaxationReport, RunReport,
-    SolverReport, count,
+    ApprovalReport, CashReport, CertificateReport, ExclusionReport, ExecutionReport, IntegerReport, Loaded, Mode,
+    Occasion, OrderReport, OrderResult, OutcomeKind, OutcomeReport, PositionReport, RegimeReport, RelaxationReport,
+    RunReport, SolverReport, count,
 };
 use crate::model::policy::GradeKind;
 use crate::model::{AssetId, AssetRecord, Money, Order, PlanningInput, Price, Quantity, Side, Trigger};
@@ -108,6 +108,14 @@ impl RunReport {
                 version: plan.solver.version.clone(),
                 programs: plan.solver.programs,
                 objective: plan.solver.objective.clone(),
+                integers: plan.solver.integers.as_ref().map(|found| IntegerReport {
+                    nodes: found.nodes,
+                    complete: found.complete,
+                    whole_lots: found.whole_lots,
+                    value: found.value,
+                    bound: found.bound,
+                    gap_bp: found.gap_bp,
+                }),
             },
             notices: notices(plan, input),
             execution: record.map(|record| ExecutionReport::of(plan, record)),

@@ -12,7 +12,8 @@ use super::margin::{InsteadReport, MarginReport, ShadowPriceReport};
 use super::published::{OrderState, ReasonCode, Role, RunState, UtcTime, UuidText};
 use crate::model::policy::GradeKind;
 use crate::model::{
-    AccountId, AssetId, Environment, Flow, InstrumentId, Money, PortfolioId, Price, Quantity, Side, VenueId, Weight,
+    AccountId, AssetId, BasisPoints, Environment, Flow, InstrumentId, Money, PortfolioId, Price, Quantity, Side,
+    VenueId, Weight, Worth,
 };
 
 /// What the reader is looking at.
@@ -241,6 +242,26 @@ pub struct SolverReport {
     pub version: String,
     pub programs: u32,
     pub objective: String,
+    /// Absent where no whole quantities were sought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub integers: Option<IntegerReport>,
+}
+
+/// How whole quantities were found, and how far the orders are proved to be from the best by the solver's own bound.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct IntegerReport {
+    /// Nodes of branch and bound; 0 where the linear program's own plan was close enough.
+    pub nodes: u32,
+    /// False where the search ended at the policy's limit of nodes.
+    pub complete: bool,
+    /// Assets whose quantity was sought in whole lots.
+    pub whole_lots: u32,
+    /// The policy's objective for the best orders found, in net asset value.
+    pub value: Worth,
+    /// No plan has more, says the solver.
+    pub bound: Worth,
+    /// The distance between the two in basis points of net asset value.
+    pub gap_bp: BasisPoints,
 }
 
 /// What became of the run.

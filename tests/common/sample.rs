@@ -297,6 +297,7 @@ fn empty_plan(input: &PlanningInput) -> RebalancePlan {
             options: Vec::new(),
             programs: 0,
             objective: String::new(),
+            integers: None,
         },
         net_asset_value: Money::ZERO,
         outcome: Outcome::InBand,

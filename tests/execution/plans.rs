@@ -194,6 +194,7 @@ pub(crate) fn plan_of(input: &PlanningInput, legs: &[Leg]) -> RebalancePlan {
             options: Vec::new(),
             programs: 0,
             objective: String::new(),
+            integers: None,
         },
         net_asset_value: money("6000"),
         outcome: if orders.is_empty() { Outcome::InBand } else { Outcome::Rebalance },

@@ -35,6 +35,24 @@ const BROKEN: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "[limits]",
+        "[limits]\nmin_weight = \"0\"",
+        &["limits.min_weight = \"0\"", "not a fraction above 0 and at most 1"],
+    ),
+    ("[limits]", "[limits]\nmin_weight = \"0.95\"", &["limits.min_weight = \"0.95\"", "not below the cap", "lower it"]),
+    ("[limits]", "[limits]\nmax_holdings = 0", &["limits.max_holdings = \"0\"", "below 1"]),
+    ("[guards]", "[integers]\nmax_nodes = 0\n\n[guards]", &["integers.max_nodes = \"0\"", "not from 1 to 1000000"]),
+    (
+        "[guards]",
+        "[integers]\nmax_gap = \"1.1\"\n\n[guards]",
+        &["integers.max_gap = \"1.1\"", "not a fraction from 0 to 1"],
+    ),
+    (
+        "[guards]",
+        "[integers]\nwhole_lots_above = \"-1\"\n\n[guards]",
+        &["integers.whole_lots_above = \"-1\"", "not a fraction from 0 to 1"],
+    ),
+    (
         "max_signal_flips = \"0.5\"",
         "max_signal_flips = \"0.5\"\nmax_grade_flips = \"2\"",
         &["guards.max_grade_flips = \"2\"", "not a fraction from 0 to 1"],

@@ -545,6 +545,7 @@ fn build_policy(draw: &PolicyDraw, records: &BTreeMap<AssetId, AssetRecord>, sta
             accept_unknown_fate: false,
             max_orders: 1000,
         },
+        integers: None,
         guards: Guards {
             max_price_age_hours: 26,
             max_grade_age_hours: 96,
@@ -626,6 +627,8 @@ fn build_limits(
         turnover: draw.turnover.map(|one| limit(one, true)),
         participation: draw.participation.map(|per_mille| rate(per_mille, 3)),
         stable_share: most_stable.and_then(|share| soft(draw.stable_share, share, false)),
+        min_weight: None,
+        max_holdings: None,
     }
 }
 

@@ -254,6 +254,7 @@ pub(crate) fn plan() -> RebalancePlan {
             options: Vec::new(),
             programs: 3,
             objective: "-0.0041".to_owned(),
+            integers: None,
         },
         net_asset_value: nav,
         outcome: Outcome::Rebalance,

@@ -243,6 +243,8 @@ fn absent_limits_have_no_rows() {
         turnover: None,
         participation: None,
         stable_share: None,
+        min_weight: None,
+        max_holdings: None,
     };
     sample.input.flow = Flow::Withdraw(money("1000"));
     sample.plan.positions.retain(|line| line.asset != id("dogwif"));

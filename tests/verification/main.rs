@@ -19,6 +19,7 @@ mod orders;
 mod permission;
 mod relaxations;
 mod statement;
+mod wholes;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -41,6 +41,8 @@ fn limits(policy: &Policy) -> Vec<String> {
     name(limits.turnover.is_some(), "turnover");
     name(limits.participation.is_some(), "participation");
     name(policy.regime.is_some(), "stable_share");
+    name(limits.min_weight.is_some(), "min_weight");
+    name(limits.max_holdings.is_some(), "max_holdings");
     names
 }
 

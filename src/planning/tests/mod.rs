@@ -103,7 +103,7 @@ fn inside_the_band_nothing_is_traded() {
 }
 
 /// Fills every order at its reference price and estimated cost.
-fn settle(input: &mut PlanningInput, plan: &RebalancePlan) {
+pub(super) fn settle(input: &mut PlanningInput, plan: &RebalancePlan) {
     input.account.cash_free = plan.cash.after;
     for position in &plan.positions {
         input.account.holdings.entry(position.asset.clone()).or_default().free = position.quantity_after;

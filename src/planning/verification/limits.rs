@@ -10,6 +10,7 @@ use super::books::{Books, Line};
 use super::findings::Findings;
 use super::orders::{next_multiple, whole_lots};
 use super::relaxation::{Judge, Nature, Row, Softness};
+use super::wholes;
 use crate::model::policy::{CategoryLimit, Limit};
 use crate::model::{Decimal, Flow, Listing, Money, PlanningInput, Rate};
 use crate::planning::plan::{LimitCheck, RebalancePlan, Role, Sense};
@@ -150,6 +151,7 @@ fn state_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
     if let Some(limit) = &context.input.policy.limits.max_weight {
         rows.extend(max_weights(context, limit)?);
     }
+    rows.extend(wholes::rows(context.input, context.plan, context.books, MET)?);
     Ok(rows)
 }
 
@@ -266,7 +268,7 @@ fn lowest_price(input: &PlanningInput, line: &Line<'_>, listing: &Listing) -> Re
 }
 
 /// What nobody can sell in this run, in quote currency. No limit can ask for it to go.
-fn immovable(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
+pub(super) fn immovable(input: &PlanningInput, line: &Line<'_>) -> Result<Decimal, OutOfRange> {
     let movable = times(sellable(input, line)?, line.price)?;
     Ok(subtract(line.value_before, movable)?.max(Decimal::ZERO))
 }

@@ -30,6 +30,8 @@
 //! | `must_exit` | what could be sold of exit positions and is not / V ≤ 0 | always, priority 0 |
 //! | `category_min(c)`, `category_max(c)` | lo ≤ all positions of the category / V ≤ hi | by policy |
 //! | `max_weight(a)` | a constituent's weight ≤ bound | by policy |
+//! | `min_weight(a)` | a constituent's weight ≤ what a run leaves that sells all it may, or ≥ bound | always, priority 0 |
+//! | `max_holdings` | number of constituents held ≤ bound, or as many as cannot be sold | always, priority 0 |
 //! | `turnover` | ½ (buys + sells) / V ≤ bound | by policy |
 //! | `participation(a)` | traded / average daily volume ≤ bound; no volume, no trade | never |
 //! | `sell_within_holding(a)` | sold ≤ free holding, both over V | never |
@@ -41,9 +43,13 @@
 //! and takes the most that one run may sell of it at the collar's price; the rest is stranded and outside the row.
 //! Nothing could be sold in a deposit-only flow, nor where there is a participation limit and the volume is unknown, nor
 //! where participation or the venue's largest order keeps a sale of a part below the policy's `min_trade`.
+//! A constituent is *held* while it is worth an order that the venue would take at the reference price (a lot, its minimum
+//! quantity, its minimum notional); of what the venue does not trade anything is held. Of a holding `min_weight` asks for
+//! no more than what it comes to when the run buys all it may, and its row states the nearer of the two ends. Each gives
+//! way by no more than doing nothing would violate it, and no trade takes a weight further from what is allowed.
 //!
 //! # When a limit is exceeded
-//! * A relaxation counts for a limit that the policy marks soft (and for `must_exit` and `withdraw`), with the
+//! * A relaxation counts for a limit that the policy marks soft (and for those that always may), with the
 //!   policy's priority, once, within `hard_bound`. For a limit on the portfolio's state it may be no more than the
 //!   violation that doing nothing would leave, and no trade may increase that violation (over many assets: by no more
 //!   than the lot allowance). `turnover` may give way only when doing nothing would violate a limit of its priority or
@@ -76,6 +82,7 @@ mod reach;
 mod regime;
 mod relaxation;
 mod statement;
+mod wholes;
 
 use std::fmt;
 

@@ -12,6 +12,7 @@ use crate::preparation::BadInput;
 const MAX_MEMBERS: u32 = 10_000;
 const MAX_ORDERS: u32 = 5_000;
 const MAX_VALID_MINUTES: u32 = 24 * 60;
+const MAX_NODES: u32 = 1_000_000;
 
 /// Everything wrong with the policy.
 pub(super) fn faults(place: &str, policy: &Policy) -> Vec<BadInput> {
@@ -28,6 +29,7 @@ pub(super) fn faults(place: &str, policy: &Policy) -> Vec<BadInput> {
     check.limits(&policy.limits, policy);
     check.costs(&policy.costs);
     check.orders(&policy.orders);
+    check.integers(policy);
     check.collar(policy.orders.collar, policy.costs.half_spread);
     check.guards(&policy.guards);
     check.solver(policy.solver_backend());
@@ -340,6 +342,45 @@ impl Checker<'_> {
         let buffer = limits.cash_buffer.as_ref().map_or(Weight::ZERO, |limit| limit.bound);
         let remedy = format!("write at least the buffer ({buffer}), or leave it out");
         self.rule(cash >= buffer, "reference_weights.cash", &cash, "below limits.cash_buffer", &remedy);
+    }
+
+    /// Whole holdings, whole lots, and how far they are searched.
+    fn integers(&mut self, policy: &Policy) {
+        let limits = &policy.limits;
+        if let Some(least) = limits.min_weight {
+            self.positive_share("limits.min_weight", least);
+            let caps = limits.max_weight.iter().map(|cap| cap.bound).chain(limits.max_weight_of.values().copied());
+            if let Some(cap) = caps.filter(|cap| !cap.is_zero() && *cap <= least).min() {
+                let problem = format!("not below the cap {cap} of limits.max_weight or max_weight_of");
+                self.rule(
+                    false,
+                    "limits.min_weight",
+                    &least,
+                    &problem,
+                    "lower it, raise the cap, or cap the asset at 0",
+                );
+            }
+        }
+        if let Some(most) = limits.max_holdings {
+            self.at_least_one("limits.max_holdings", most);
+        }
+        let Some(integers) = &policy.integers else { return };
+        if let Some(nodes) = integers.max_nodes {
+            let holds = (1..=MAX_NODES).contains(&nodes);
+            self.rule(
+                holds,
+                "integers.max_nodes",
+                &nodes,
+                "not from 1 to 1000000",
+                "write how many programs may be solved",
+            );
+        }
+        if let Some(gap) = integers.max_gap {
+            self.share("integers.max_gap", gap);
+        }
+        if let Some(lot) = integers.whole_lots_above {
+            self.share("integers.whole_lots_above", lot);
+        }
     }
 
     /// The members' caps must hold what is neither cash buffer nor stable.

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use rust_decimal::prelude::*;
 
 use crate::model::{BasisPoints, Money, Price, Quantity, Weight};
-use crate::report::wording::{self, Tone, number};
+use crate::report::wording::{self, Tone, limit, number};
 
 /// As in the JSON document.
 fn exact(value: Decimal) -> String {
@@ -19,6 +19,11 @@ pub(super) fn money(amount: Money) -> Markup {
 
 pub(super) fn weight(weight: Weight) -> Markup {
     html! { data value=(exact(weight.get())) { (number::percent(weight)) } }
+}
+
+/// A figure of a limit: a number of holdings, or percent.
+pub(super) fn limit_figure(name: &str, it: Weight) -> Markup {
+    html! { data value=(exact(it.get())) { (limit::figure(name, it)) } }
 }
 
 /// What a point is worth.

@@ -3,9 +3,10 @@
 use maud::{Markup, html};
 use rust_decimal::prelude::*;
 
-use super::figure::{count, foreign, marginal, mark, meter, weight, weight_or_nothing};
+use super::figure::{count, foreign, limit_figure, marginal, mark, meter};
 use super::page::Section;
 use super::table::{Column, Table};
+use crate::model::Weight;
 use crate::report::certificate::{Check, LimitFamily, subject_of};
 use crate::report::margin::ShadowPriceReport;
 use crate::report::published::Sense;
@@ -31,9 +32,9 @@ pub(super) fn gave_way(report: &RunReport) -> Option<Section> {
         table.row([
             foreign(&relaxed.limit),
             html! { data value=(relaxed.priority) { (relaxed.priority) } },
-            weight(relaxed.bound),
-            html! { span .warn { (weight(relaxed.amount)) } },
-            weight(limit::met_at(report, relaxed)),
+            limit_figure(&relaxed.limit, relaxed.bound),
+            html! { span .warn { (limit_figure(&relaxed.limit, relaxed.amount)) } },
+            limit_figure(&relaxed.limit, limit::met_at(report, relaxed)),
         ]);
     }
     let remark = "soft limits, each by the least amount that has a solution";
@@ -59,6 +60,9 @@ pub(super) fn limits(report: &RunReport) -> Option<Section> {
     let body = html! {
         @if let Some(proved) = &certificate.optimality {
             p { (limit::optimality(proved)) "." }
+        }
+        @if let Some(found) = &report.solver.integers {
+            p { (limit::integers(found)) "." }
         }
         (families(&certificate.families))
         details {
@@ -93,9 +97,9 @@ fn families(families: &[LimitFamily]) -> Markup {
             html! { (sign) " " (foreign(&family.family)) },
             count(family.checks),
             html! { @if let Some(subject) = subject_of(&tightest.limit) { span .faint { (foreign(subject)) } } },
-            weight(tightest.left_side),
+            limit_figure(&tightest.limit, tightest.left_side),
             bound(tightest),
-            weight(tightest.slack),
+            limit_figure(&tightest.limit, tightest.slack),
             used(tightest, tone),
             html! { @if !gave_way.is_empty() { span .warn { (gave_way) } } },
         ]);
@@ -120,11 +124,11 @@ fn checks(checks: &[Check]) -> Markup {
         let (_, sign) = verdict(limit::is_met(check), !check.relaxation.is_zero());
         table.row([
             html! { (sign) " " (foreign(&check.limit)) },
-            weight(check.left_side),
+            limit_figure(&check.limit, check.left_side),
             bound(check),
-            weight_or_nothing(check.relaxation),
-            weight_or_nothing(check.lot_allowance),
-            weight(check.slack),
+            figure_or_nothing(&check.limit, check.relaxation),
+            figure_or_nothing(&check.limit, check.lot_allowance),
+            limit_figure(&check.limit, check.slack),
         ]);
     }
     table.render()
@@ -160,6 +164,15 @@ fn verdict(met: bool, relaxed: bool) -> (Tone, Markup) {
     }
 }
 
+/// Nothing where there is nothing to tell.
+fn figure_or_nothing(name: &str, it: Weight) -> Markup {
+    if it.is_zero() {
+        html! {}
+    } else {
+        limit_figure(name, it)
+    }
+}
+
 fn bound(check: &Check) -> Markup {
     let (sign, words) = match check.sense {
         Sense::AtMost => ("≤", "at most"),
@@ -169,7 +182,7 @@ fn bound(check: &Check) -> Markup {
     html! {
         span .faint aria-hidden="true" { (sign) " " }
         span .unseen { (words) " " }
-        (weight(check.bound))
+        (limit_figure(&check.limit, check.bound))
     }
 }
 

@@ -1,8 +1,8 @@
 //! The proof: every limit re-checked on the rounded orders, the closest of each kind first to be seen.
 
 use super::canvas::{Canvas, Line, Tone};
+use super::heading;
 use super::table::{Column, Grid};
-use super::{heading, number};
 use crate::report::certificate::{Check, LimitFamily, OptimalityReport};
 use crate::report::margin::ShadowPriceReport;
 use crate::report::published::Sense;
@@ -26,9 +26,9 @@ pub(super) fn relaxations(report: &RunReport, canvas: &Canvas) -> String {
         grid.row([
             Line::new(Tone::Warn, canvas.clean(&it.limit)),
             Line::plain(it.priority.to_string()),
-            Line::plain(number::percent(it.bound)),
-            Line::new(Tone::Warn, number::percent(it.amount)),
-            Line::plain(number::percent(met)),
+            Line::plain(limit::figure(&it.limit, it.bound)),
+            Line::new(Tone::Warn, limit::figure(&it.limit, it.amount)),
+            Line::plain(limit::figure(&it.limit, met)),
         ]);
     }
     out.push_str(&grid.render(canvas));
@@ -51,6 +51,9 @@ pub(super) fn certificate(report: &RunReport, canvas: &Canvas) -> String {
     out.push_str(&grid.render(canvas));
     if let Some(proved) = &certificate.optimality {
         out.push_str(&optimality(proved, canvas));
+    }
+    if let Some(found) = &report.solver.integers {
+        out.push_str(&canvas.fill(&Line::plain("  "), Tone::Plain, &limit::integers(found)));
     }
     out.push_str(&shadow_prices(&certificate.shadow_prices, canvas));
     out
@@ -114,8 +117,8 @@ fn all(canvas: &Canvas, checks: &[Check]) -> Grid {
             value,
             sense,
             bound,
-            Line::new(Tone::Warn, amount_or_nothing(check.relaxation)),
-            Line::plain(amount_or_nothing(check.lot_allowance)),
+            Line::new(Tone::Warn, amount_or_nothing(&check.limit, check.relaxation)),
+            Line::plain(amount_or_nothing(&check.limit, check.lot_allowance)),
             room,
         ]);
     }
@@ -138,13 +141,13 @@ pub(super) fn figures(canvas: &Canvas, check: &Check) -> [Line; 4] {
         Sense::Equal => "=",
     };
     [
-        Line::plain(number::percent(check.left_side)),
+        Line::plain(limit::figure(&check.limit, check.left_side)),
         Line::new(Tone::Faint, sense),
-        Line::plain(number::percent(check.bound)),
-        Line::plain(number::percent(check.slack)),
+        Line::plain(limit::figure(&check.limit, check.bound)),
+        Line::plain(limit::figure(&check.limit, check.slack)),
     ]
 }
 
-fn amount_or_nothing(weight: crate::model::Weight) -> String {
-    if weight.is_zero() { String::new() } else { number::percent(weight) }
+fn amount_or_nothing(name: &str, weight: crate::model::Weight) -> String {
+    if weight.is_zero() { String::new() } else { limit::figure(name, weight) }
 }

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use super::{Tone, number};
 use crate::model::{Decimal, Side, Weight};
-use crate::report::certificate::{Check, LimitFamily, OptimalityReport};
+use crate::report::certificate::{Check, LimitFamily, OptimalityReport, family_of};
 use crate::report::margin::{InsteadReport, MarginReport, ShadowPriceReport};
 use crate::report::published::Sense;
-use crate::report::run::{RelaxationReport, RunReport, count};
+use crate::report::run::{IntegerReport, RelaxationReport, RunReport, count};
 
 /// How many limits there are and whether all hold.
 #[must_use]
@@ -32,6 +32,28 @@ pub fn optimality(proved: &OptimalityReport) -> String {
          for them cost is in it",
         number::at_most_basis_points(proved.gap_bp)
     )
+}
+
+/// How whole quantities were found, and how good they are by the solver's own bound, in one sentence.
+#[must_use]
+pub fn integers(found: &IntegerReport) -> String {
+    let within = number::at_most_basis_points(found.gap_bp);
+    let lots = match found.whole_lots {
+        0 => String::new(),
+        assets => format!(", {} in whole lots", count(assets as usize, "asset")),
+    };
+    let how = match (found.nodes, found.complete) {
+        (0, _) => "the linear program's own plan is close enough".to_owned(),
+        (nodes, true) => format!("found after {}", count(nodes as usize, "node")),
+        (nodes, false) => format!("ended at the policy's limit of {}", count(nodes as usize, "node")),
+    };
+    format!("Whole quantities{lots}: optimal within {within} by the solver's own bound, {how}")
+}
+
+/// A figure of a limit: a number of holdings, or percent.
+#[must_use]
+pub fn figure(limit: &str, value: Weight) -> String {
+    if family_of(limit) == "max_holdings" { value.get().normalize().to_string() } else { number::percent(value) }
 }
 
 /// What a point more or less of a limit would be worth, in one sentence.
@@ -135,6 +157,33 @@ mod tests {
             optimality(&proved(false)).starts_with("At most 0.3 bp from the best possible within these limits, by")
         );
         assert!(optimality(&proved(true)).contains("within these limits as they gave way, by"));
+    }
+
+    #[test]
+    fn whole_quantities_say_how_they_were_found_and_how_good_they_are() {
+        let found = |nodes, complete, whole_lots| {
+            let (value, bound) = (Worth::ZERO, Worth::ZERO);
+            integers(&IntegerReport { nodes, complete, whole_lots, value, bound, gap_bp: bp("0.41") })
+        };
+        let within = "optimal within 0.5 bp by the solver's own bound";
+        assert_eq!(
+            found(0, true, 0),
+            format!("Whole quantities: {within}, the linear program's own plan is close enough")
+        );
+        assert_eq!(
+            found(1, true, 2),
+            format!("Whole quantities, 2 assets in whole lots: {within}, found after 1 node")
+        );
+        assert_eq!(
+            found(50, false, 1),
+            format!("Whole quantities, 1 asset in whole lots: {within}, ended at the policy's limit of 50 nodes")
+        );
+    }
+
+    #[test]
+    fn holdings_are_counted_and_weights_are_not() {
+        let figure = |limit| figure(limit, Weight::parse("2").expect("2"));
+        assert_eq!((figure("max_holdings"), figure("min_weight(solana)")), ("2".to_owned(), "200.00 %".to_owned()));
     }
 
     #[test]

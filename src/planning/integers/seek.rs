@@ -1,0 +1,91 @@
+//! From what rounding made of the linear program to whole quantities, and how far those are proved to be from the best.
+
+use crate::model::policy::IntegerPolicy;
+use crate::model::{BasisPoints, Decimal, PlanningInput, Worth};
+
+use super::super::constraints::Limits;
+use super::super::error::PlanError;
+use super::super::plan::IntegerSearch;
+use super::super::portfolio::Portfolio;
+use super::super::program::{Allocation, Program, TIE_BREAK};
+use super::model::Model;
+use super::search::{Found, Search};
+
+/// What one search starts from.
+#[derive(Clone, Copy)]
+pub(crate) struct Sought<'a> {
+    pub(crate) input: &'a PlanningInput,
+    pub(crate) portfolio: &'a Portfolio<'a>,
+    pub(crate) program: &'a Program<'a>,
+    pub(crate) limits: &'a Limits,
+    /// The linear program's solution.
+    pub(crate) first: &'a Allocation,
+    /// The objective of the best orders so far, from the program's own origin, less what gives way; absent where they
+    /// break a limit.
+    pub(crate) best: Option<Decimal>,
+    /// By how much the best orders so far leave each row short.
+    pub(crate) shortfalls: &'a [Decimal],
+}
+
+/// Basis points in one.
+const BASIS_POINTS: Decimal = Decimal::from_parts(10_000, 0, 0, false, 0);
+
+/// Seeks better orders, of which `judge` is shown every solution; what it answers is the objective of the rounded orders as
+/// in [`Sought::best`]. Where no whole quantities keep every limit, those that fall short as the best so far do may; the
+/// record is absent where there are none at all.
+///
+/// # Errors
+/// When the search ends at the policy's limit too far from its bound, or the solver fails.
+pub(crate) fn seek(
+    sought: Sought<'_>,
+    policy: IntegerPolicy,
+    judge: &mut dyn FnMut(Allocation, &[Decimal]) -> Option<Decimal>,
+    programs: &mut u32,
+) -> Result<Option<IntegerSearch>, PlanError> {
+    let close = sought.best.filter(|best| sought.first.objective + TIE_BREAK - *best <= policy.gap());
+    if let Some(best) = close {
+        return Ok(Some(record(&sought, 0, true, best, sought.first.objective)));
+    }
+    let nothing = vec![Decimal::ZERO; sought.shortfalls.len()];
+    let short = sought.shortfalls.iter().any(|short| !short.is_zero());
+    let tries: &[&[Decimal]] = if short { &[&nothing, sought.shortfalls] } else { &[&nothing] };
+    for allowed in tries {
+        let mut best = sought.best;
+        let mut remembered = |allocation: Allocation| {
+            let objective = judge(allocation, allowed)?;
+            best = best.max(Some(objective));
+            Some(objective)
+        };
+        let given: Vec<Decimal> = sought.first.given.iter().zip(*allowed).map(|(given, short)| given + short).collect();
+        let model = Model::new(sought.input, sought.portfolio, sought.program, &sought.limits.whole, &given);
+        let search = Search::new(&model, &sought.first.given, sought.best, &mut remembered);
+        let Found { nodes, programs: solved, complete, bound } = search.run(policy.nodes())?;
+        *programs += solved;
+        match (best, bound) {
+            (Some(best), Some(bound)) if complete || bound + TIE_BREAK - best <= policy.gap() => {
+                return Ok(Some(record(&sought, nodes, complete, best, bound)));
+            }
+            (best, Some(bound)) if !complete => {
+                let gap = best.map(|best| bound + TIE_BREAK - best);
+                return Err(PlanError::NotProved { nodes, gap, most: policy.gap() });
+            }
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+fn record(sought: &Sought<'_>, nodes: u32, complete: bool, best: Decimal, bound: Decimal) -> IntegerSearch {
+    let origin = sought.program.origin();
+    let whole_lots = sought.portfolio.lines.iter().filter(|line| line.whole_lots).count();
+    let gap = (bound + TIE_BREAK - best).max(Decimal::ZERO);
+    let worth = |value: Decimal| Worth::new((origin + value).round_dp(DECIMALS)).unwrap_or_default();
+    let value = worth(best);
+    let gap_bp = BasisPoints::new((gap * BASIS_POINTS).round_dp(DECIMALS_BP).normalize()).unwrap_or_default();
+    let whole_lots = u32::try_from(whole_lots).unwrap_or(u32::MAX);
+    IntegerSearch { nodes, complete, whole_lots, value, bound: worth(best + gap), gap_bp }
+}
+
+/// Decimals of what is recorded.
+const DECIMALS: u32 = 12;
+const DECIMALS_BP: u32 = 4;
