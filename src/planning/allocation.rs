@@ -8,6 +8,7 @@ use super::constraints::{Limits, RowKind};
 use super::drift_band::{Changes, min_turnover};
 use super::error::PlanError;
 use super::explanation::percent;
+use super::optimality::Prices;
 use super::plan::{Outcome, ReasonCode, Role};
 use super::portfolio::{Portfolio, least_order};
 use super::program::{Allocation, Program, RelaxedRow, Sides};
@@ -21,7 +22,7 @@ pub(crate) struct Decided {
     pub(crate) rounded: Rounded,
     pub(crate) relaxed: Vec<RelaxedRow>,
     /// By limit, where a program was solved: see [`Program::multipliers`].
-    pub(crate) multipliers: Option<Vec<(String, Decimal)>>,
+    pub(crate) multipliers: Option<Prices>,
     /// The reason of every asset when the whole run is idle.
     pub(crate) idle: Option<(ReasonCode, String)>,
 }
@@ -217,7 +218,14 @@ impl<'a> Search<'a> {
     fn take_note(&mut self, candidate: &Candidate) -> bool {
         for fallen in &candidate.rounded.dropped {
             let side = (fallen.line, fallen.side);
-            if self.barred.insert(side) && self.program.mends(&candidate.shortfalls, fallen.line, fallen.side) {
+            if self.barred.insert(side)
+                && self.program.mends(
+                    &candidate.shortfalls,
+                    &candidate.allocation.tail_slopes,
+                    fallen.line,
+                    fallen.side,
+                )
+            {
                 self.wanted.push(side);
             }
         }

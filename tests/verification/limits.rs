@@ -243,6 +243,7 @@ fn absent_limits_have_no_rows() {
         turnover: None,
         participation: None,
         stable_share: None,
+        risk: None,
     };
     sample.input.flow = Flow::Withdraw(money("1000"));
     sample.plan.positions.retain(|line| line.asset != id("dogwif"));
