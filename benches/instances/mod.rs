@@ -103,6 +103,7 @@ pub(crate) fn instance(size: u32, kind: Kind, seed: u64) -> PlanningInput {
         },
         state: PortfolioState::default(),
         notices: Vec::new(),
+        history: None,
     }
 }
 

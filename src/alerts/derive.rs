@@ -51,6 +51,7 @@ pub fn of_run(record: &RunRecord, previous: Option<&PlanningInput>) -> Vec<Alert
         let title = format!("The regime turned {now}");
         facts.add(AlertEvent::RegimeChanged, Severity::Warning, title, vec![(now.to_owned(), plan.regime.why.clone())]);
     }
+    market::stopped(input, plan, &mut facts);
     if let Some(wanted) = &input.policy.alerts {
         market::events(wanted, input, plan, previous, &mut facts);
     }

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::history::{AssetHistory, AssetIndex, Day, History};
 use super::ledger::Ledger;
+use crate::model;
 use crate::model::input::INPUT_SCHEMA;
 use crate::model::{
     AccountId, AccountSnapshot, AssetId, AssetRecord, Environment, Flow, Holding, InstrumentId, Listing, ListingStatus,
-    Money, PlanningInput, Policy, PortfolioId, PortfolioState, Price, Quantity, RunIdentity, Tick, Trigger, VenueId,
+    Money, PlanningInput, Policy, PortfolioId, PortfolioState, Price, PriceHistory, Quantity, RunIdentity, Tick,
+    Trigger, VenueId,
 };
 use crate::preparation::PreparationError;
 use crate::preparation::{BadInput, guards};
@@ -79,6 +82,7 @@ pub(super) fn planning_input(
         cash_locked: Money::ZERO,
         holdings: holdings.collect(),
     };
+    let closes = policy.history_days().and_then(|days| closes(history, day, days, &assets));
     guards::enforce(PlanningInput {
         schema: INPUT_SCHEMA,
         run: identity.run(as_of),
@@ -89,6 +93,7 @@ pub(super) fn planning_input(
         account,
         state,
         notices: Vec::new(),
+        history: closes,
     })
 }
 
@@ -144,6 +149,16 @@ fn listing(id: &AssetId) -> Result<Listing, BadInput> {
         tick_size: Tick::ZERO,
         min_notional: Money::ZERO,
     })
+}
+
+/// The closes of so many days up to this one.
+fn closes(history: &History, day: Day, days: u32, assets: &BTreeMap<AssetId, AssetRecord>) -> Option<PriceHistory> {
+    let first = (day + 1).saturating_sub(usize::try_from(days).unwrap_or(usize::MAX));
+    let of = |asset: &AssetHistory| -> BTreeMap<Date, Price> {
+        (first..=day).filter_map(|day| Some((history.date(day), asset.close(day)?))).collect()
+    };
+    let known = assets.keys().filter_map(|id| Some((id.clone(), of(history.asset(history.find(id)?)?))));
+    model::history::cut(known, history.date(day), days)
 }
 
 /// What a run on the day before would have seen: the guard on jumps compares with it, however rare runs are.

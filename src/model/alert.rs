@@ -100,7 +100,7 @@ pub enum AlertEvent {
     RunRecovered,
     /// A soft limit gave way.
     LimitRelaxed,
-    /// A holding fell by more than the policy's `stop_loss`.
+    /// A holding fell by more than the policy's `stop_loss`, or its trailing stop took one out of the index.
     StopLoss,
     /// Bullish became bearish, or the other way round.
     RegimeChanged,

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::policy::GradeKind;
 use super::schema::{Day, UtcTime};
 use super::{
-    AccountId, AccountSnapshot, AssetId, AssetRecord, Environment, Grade, Money, Policy, PortfolioId, Price, Signal,
-    VenueId, Weight,
+    AccountId, AccountSnapshot, AssetId, AssetRecord, Environment, Grade, Money, Policy, PortfolioId, Price,
+    PriceHistory, Signal, VenueId, Weight,
 };
 
 /// The version of the stored planning input.
@@ -35,6 +35,9 @@ pub struct PlanningInput {
     pub state: PortfolioState,
     /// Things preparation dropped or mended, for the report: one sentence each.
     pub notices: Vec<String>,
+    /// Daily closes, as far back as the policy reads them. Absent where it reads none, and in what older builds stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<PriceHistory>,
 }
 
 /// Who runs, where, and on which occasion. The run id is derived from this and nothing else.

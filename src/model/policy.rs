@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::alert::AlertPolicy;
+pub use super::risk::{InverseVolatility, RiskLimit, TrailingStop};
 use super::{AssetId, CategoryId, Decimal, Grade, Money, Price, Rate, Weight};
 
 /// The version of the policy format that this build reads.
@@ -139,6 +140,9 @@ pub struct Eligibility {
     pub require_grade: bool,
     #[serde(default)]
     pub min_grade: Option<Grade>,
+    /// What has fallen too far from its high, and for how long it stays out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trailing_stop: Option<TrailingStop>,
 }
 
 /// How the eligible are ordered, and who is in.
@@ -186,6 +190,9 @@ pub struct ReferenceWeights {
     /// market, in which cash weighs less and less, from breaking the buffer every day.
     #[serde(default)]
     pub cash: Option<Weight>,
+    /// Divides every weight by the asset's volatility, before caps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inverse_volatility: Option<InverseVolatility>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -270,7 +277,7 @@ pub enum OnBreach {
     ToBandEdge,
 }
 
-/// The weights of the three terms, in fractions of net asset value. See the allocation program.
+/// The weights of the terms, in fractions of net asset value. See the allocation program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Objective {
@@ -282,6 +289,9 @@ pub struct Objective {
     pub tracking_aversion: Rate,
     /// Multiplies fees, spread and impact; above 0, so that nothing is bought and sold at once.
     pub cost_aversion: Rate,
+    /// Price of the conditional value at risk that `limits.risk` measures; 0 when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk_aversion: Option<Rate>,
 }
 
 /// What the portfolio must keep to. Every limit that has a `soft` table may give way, in order of priority.
@@ -318,6 +328,9 @@ pub struct Limits {
     /// what other limits leave no room to sell, counts until it has gone, and the plan says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_holdings: Option<u32>,
+    /// Most of conditional value at risk, from daily closes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<RiskLimit>,
 }
 
 impl Limits {

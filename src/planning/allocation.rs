@@ -9,6 +9,7 @@ use super::drift_band::{Changes, min_turnover};
 use super::error::PlanError;
 use super::explanation::percent;
 use super::integers::{Breach, Sought, WholeLimits, conflict, seek};
+use super::optimality::Prices;
 use super::plan::{IntegerSearch, Outcome, ReasonCode, Role};
 use super::portfolio::{Portfolio, least_order};
 use super::program::{Allocation, Program, RelaxedRow, Sides};
@@ -22,7 +23,7 @@ pub(crate) struct Decided {
     pub(crate) rounded: Rounded,
     pub(crate) relaxed: Vec<RelaxedRow>,
     /// By limit, where a program was solved: see [`Program::multipliers`].
-    pub(crate) multipliers: Option<Vec<(String, Decimal)>>,
+    pub(crate) multipliers: Option<Prices>,
     /// How whole quantities were found, where they were sought.
     pub(crate) integers: Option<IntegerSearch>,
     /// The reason of every asset when the whole run is idle.
@@ -243,7 +244,14 @@ impl<'a> Search<'a> {
     fn take_note(&mut self, candidate: &Candidate) -> bool {
         for fallen in &candidate.rounded.dropped {
             let side = (fallen.line, fallen.side);
-            if self.barred.insert(side) && self.program.mends(&candidate.shortfalls, fallen.line, fallen.side) {
+            if self.barred.insert(side)
+                && self.program.mends(
+                    &candidate.shortfalls,
+                    &candidate.allocation.tail_slopes,
+                    fallen.line,
+                    fallen.side,
+                )
+            {
                 self.wanted.push(side);
             }
         }

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
@@ -15,10 +16,13 @@ use super::allocation::Decided;
 use super::constraints::Limits;
 use super::explanation::{Decision, explain};
 use super::idempotency::{digest_of, order_key, payload_digest, run_id};
-use super::plan::{CashLine, Certificate, Multiplier, PLAN_SCHEMA, Position, RebalancePlan, Relaxation, SolverRecord};
+use super::plan::{
+    CashLine, Certificate, Multiplier, PLAN_SCHEMA, Position, RebalancePlan, Relaxation, SolverRecord, Tail, TailDay,
+};
 use super::portfolio::{Line, Portfolio};
 use super::rounding::Trade;
 use super::solver;
+use super::tail_risk::PricedTail;
 use super::universe::grade_of;
 
 /// Everything the plan is made of.
@@ -55,7 +59,8 @@ pub(crate) fn assemble(input: &PlanningInput, survey: Survey<'_>, decided: &Deci
         positions: positions(&parts),
         orders: orders(&parts, run_id, valid_until),
         relaxations: relaxations(decided),
-        multipliers: decided.multipliers.as_deref().map(multipliers),
+        multipliers: decided.multipliers.as_ref().map(|prices| multipliers(&prices.by_limit)),
+        tail: decided.multipliers.as_ref().and_then(|prices| tail(prices.tail.as_ref()?)),
         certificate: Certificate::default(),
         turnover: Weight::new(traded.fraction_of(net_asset_value).get() / Decimal::TWO).unwrap_or_default(),
         estimated_cost: decided.rounded.cost(),
@@ -229,6 +234,13 @@ fn multipliers(by_limit: &[(String, Decimal)]) -> Vec<Multiplier> {
         Some(Multiplier { limit: limit.clone(), price: DualPrice::new(*price).ok()? })
     };
     by_limit.iter().filter_map(stated).collect()
+}
+
+/// One whose price is too large to be stated is left out.
+fn tail(priced: &PricedTail) -> Option<Tail> {
+    let price = DualPrice::new(priced.price).ok()?;
+    let day = |(day, part): &(Date, Decimal)| TailDay { day: *day, part: Weight::new(*part).unwrap_or_default() };
+    Some(Tail { price, days: priced.days.iter().map(day).collect() })
 }
 
 fn relaxations(decided: &Decided) -> Vec<Relaxation> {

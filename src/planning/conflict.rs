@@ -5,7 +5,7 @@ use crate::model::Decimal;
 use super::constraints::{LimitRow, RowKind};
 use super::error::{Conflict, PlanError, Repair};
 use super::portfolio::{Line, max_weight};
-use super::program::{Bounds, Program, RELAXATION_NOISE, without_reward};
+use super::program::{Bounds, Column, Program, RELAXATION_NOISE};
 use super::solver::{AtMostRow, BoxedColumn, Verdict};
 
 impl Program<'_> {
@@ -23,10 +23,10 @@ impl Program<'_> {
         let subset = |kept: &[usize]| -> Vec<AtMostRow> {
             kept.iter().filter_map(|index| furthest.get(*index)).cloned().collect()
         };
-        let all = without_reward(&columns);
+        let all = self.without_reward(&columns);
         for candidate in kept.clone() {
             let without: Vec<usize> = kept.iter().copied().filter(|index| *index != candidate).collect();
-            if self.maximise(&all, &subset(&without))? == Verdict::Infeasible {
+            if self.optimum(&columns, &all, &mut subset(&without))? == Verdict::Infeasible {
                 kept = without;
             }
         }
@@ -41,9 +41,9 @@ impl Program<'_> {
         };
         let mut repairs = Vec::new();
         for index in &kept {
-            repairs.extend(self.least_moves(&all, &furthest, &[*index])?.map(stated).unwrap_or_default());
+            repairs.extend(self.least_moves((&columns, &all), &furthest, &[*index])?.map(stated).unwrap_or_default());
         }
-        let together = if repairs.is_empty() { self.least_moves(&all, &furthest, &every)? } else { None };
+        let together = if repairs.is_empty() { self.least_moves((&columns, &all), &furthest, &every)? } else { None };
         let together = together.map(stated).unwrap_or_default();
         let limits = kept.iter().filter_map(|index| self.limits.rows.get(*index));
         let mut names: Vec<String> = limits.map(|row| row.name.clone()).collect();
@@ -55,7 +55,7 @@ impl Program<'_> {
     /// move would do. What columns are worth is not asked.
     pub(super) fn least_moves(
         &self,
-        columns: &[BoxedColumn],
+        (trades, columns): (&[Column], &[BoxedColumn]),
         rows: &[AtMostRow],
         movable: &[usize],
     ) -> Result<Option<Vec<(usize, Decimal)>>, PlanError> {
@@ -73,7 +73,7 @@ impl Program<'_> {
             by_column.push((*index, columns.len()));
             columns.push(BoxedColumn { upper: Decimal::TEN, reward: Decimal::NEGATIVE_ONE });
         }
-        let Verdict::Optimal { values, .. } = self.maximise(&columns, &rows)? else { return Ok(None) };
+        let Verdict::Optimal { values, .. } = self.optimum(trades, &columns, &mut rows)? else { return Ok(None) };
         let by = |(index, column): (usize, usize)| Some((index, values.get(column).copied()?));
         let moves = by_column.into_iter().filter_map(by).filter(|(_, by)| *by > RELAXATION_NOISE);
         Ok(Some(moves.collect()))

@@ -16,6 +16,7 @@ use super::integers::WholeLimits;
 use super::plan::{Regime, Role};
 use super::portfolio::{Line, Portfolio, max_weight};
 use super::program::Column;
+use super::tail_risk::{TailRisk, immovable};
 
 /// Kept free in every row, so that what the solver calls met is met: a tenth of a millionth of a basis point.
 pub(crate) const SOLVER_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 11);
@@ -29,6 +30,8 @@ pub(crate) struct Limits {
     pub(crate) rows: Vec<LimitRow>,
     /// What is no row: limits on holdings as wholes.
     pub(crate) whole: WholeLimits,
+    /// Where the policy measures tail risk.
+    pub(crate) risk: Option<TailRisk>,
 }
 
 /// One limit.
@@ -100,6 +103,8 @@ pub(crate) enum RowKind {
     MaxWeight(usize),
     /// `Σ_{i∈exit} w = 0`, as far as it can be sold in the long run.
     MustExit,
+    /// `CVaR(w) ≤ bound`: a row over the program's risk column, not over trades.
+    Risk,
 }
 
 impl RowKind {
@@ -117,6 +122,7 @@ impl RowKind {
             Self::StableShare => "stable_share".to_owned(),
             Self::MaxWeight(_) => "max_weight".to_owned(),
             Self::MustExit => "must_exit".to_owned(),
+            Self::Risk => "risk".to_owned(),
         }
     }
 
@@ -125,7 +131,7 @@ impl RowKind {
         matches!(self, Self::CashBuffer | Self::CategoryMin(_) | Self::StableShare | Self::Withdraw)
     }
 
-    /// The coefficient of a column: of one unit of weight traded in this piece.
+    /// The coefficient of a column: of one unit of weight traded in this piece. None where the row is over none of them.
     pub(crate) fn coefficient(&self, portfolio: &Portfolio<'_>, column: &Column) -> Decimal {
         let Some(line) = portfolio.lines.get(column.line) else { return Decimal::ZERO };
         let sign = match column.side {
@@ -148,6 +154,19 @@ impl RowKind {
             Self::StableShare => spent - if_in(line.role == Role::StableLeg, sign),
             Self::MaxWeight(index) => if_in(*index == column.line, sign),
             Self::MustExit => if_in(line.role == Role::MustExit, sign),
+            Self::Risk => Decimal::ZERO,
+        }
+    }
+}
+
+impl RowKind {
+    /// The same at a solution, with what a unit of weight adds to the tail risk there, by line.
+    pub(crate) fn use_at(&self, portfolio: &Portfolio<'_>, column: &Column, tail_slopes: &[Decimal]) -> Decimal {
+        let slope = tail_slopes.get(column.line).copied().unwrap_or_default();
+        match (self, column.side) {
+            (Self::Risk, Side::Buy) => slope,
+            (Self::Risk, Side::Sell) => -slope,
+            _ => self.coefficient(portfolio, column),
         }
     }
 }
@@ -168,10 +187,12 @@ pub(crate) fn limits(input: &PlanningInput, portfolio: &Portfolio<'_>, regime: &
     stable_row(input, portfolio, regime, &mut rows);
     category_rows(input, portfolio, &mut rows);
     max_weight_rows(input, portfolio, &mut rows);
+    let risk = TailRisk::of(input, portfolio);
+    risk_row(input, portfolio, risk.as_ref(), &mut rows);
     for row in &mut rows {
         row.tight_room = tightened(row.tight_room, SOLVER_NOISE);
     }
-    Limits { rows, whole: WholeLimits::of(input, portfolio) }
+    Limits { rows, whole: WholeLimits::of(input, portfolio), risk }
 }
 
 fn cash_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut Vec<LimitRow>) {
@@ -364,6 +385,23 @@ fn max_weight_rows(input: &PlanningInput, portfolio: &Portfolio<'_>, rows: &mut 
             ),
         });
     }
+}
+
+fn risk_row(input: &PlanningInput, portfolio: &Portfolio<'_>, risk: Option<&TailRisk>, rows: &mut Vec<LimitRow>) {
+    let (Some(rule), Some(risk)) = (&input.policy.limits.risk, risk) else { return };
+    let Some(bound) = rule.bound else { return };
+    let bound = bound.get().max(immovable(risk, portfolio));
+    let room = bound - risk.before;
+    // A lot less of what gains in the tail is a little more risk, and so is every weight once costs are paid.
+    let lots = portfolio.lines.iter().zip(0..).map(|(line, index)| line.lot * risk.best(index)).sum::<Decimal>();
+    rows.push(LimitRow {
+        name: "risk".to_owned(),
+        kind: RowKind::Risk,
+        bound,
+        room,
+        tight_room: tightened(room, lots + bound * portfolio.round_trip),
+        soft: softness(rule.soft.as_ref(), bound, Toward::More),
+    });
 }
 
 /// Less room by `by`, but never so little that a limit that holds untraded would force a trade.

@@ -157,7 +157,7 @@ fn binding(decision: &Decision<'_>, index: usize, line: &Line<'_>, side: Side, t
     };
     let rows = decision.allocation.binding.iter().filter_map(|row| decision.limits.rows.get(*row));
     let mut names: Vec<String> = rows
-        .filter(|row| row.kind.coefficient(decision.portfolio, &probe) > Decimal::ZERO)
+        .filter(|row| row.kind.use_at(decision.portfolio, &probe, &decision.allocation.tail_slopes) > Decimal::ZERO)
         .map(|row| row.name.clone())
         .collect();
     let edge = traded.unwrap_or_default() + line.lot + line.lot;

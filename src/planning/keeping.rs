@@ -38,7 +38,9 @@ pub(super) fn instead(
     gave_way: usize,
 ) -> Result<Vec<Instead>, PlanError> {
     let Some(amount) = given.get(gave_way) else { return Ok(Vec::new()) };
-    let Verdict::Optimal { objective: planned, .. } = program.maximise(exact.columns(), exact.rows())? else {
+    let Verdict::Optimal { objective: planned, .. } =
+        program.optimum(exact.trades(), exact.columns(), &mut exact.rows().to_vec())?
+    else {
         return Ok(Vec::new());
     };
     let mut kept: Vec<AtMostRow> = exact.rows().to_vec();
@@ -47,13 +49,15 @@ pub(super) fn instead(
     }
     let mut found = Vec::new();
     for (index, limit) in program.limits.rows.iter().enumerate().filter(|(index, _)| *index != gave_way) {
-        let Some(moves) = program.least_moves(exact.columns(), &kept, &[index])? else { continue };
+        let Some(moves) = program.least_moves((exact.trades(), exact.columns()), &kept, &[index])? else { continue };
         let Some((_, by)) = moves.first() else { continue };
         let mut rows = kept.clone();
         if let Some(row) = rows.get_mut(index) {
             row.bound += *by + ROOM;
         }
-        let Verdict::Optimal { objective, .. } = program.maximise(exact.columns(), &rows)? else { continue };
+        let Verdict::Optimal { objective, .. } = program.optimum(exact.trades(), exact.columns(), &mut rows)? else {
+            continue;
+        };
         let before = given.get(index).copied().unwrap_or_default();
         let worth = ((objective - planned) * BASIS_POINTS).round_dp(DECIMALS).normalize();
         let weights = (Weight::new(limit.moved(before)), Weight::new(limit.moved(before + *by)));

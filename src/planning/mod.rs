@@ -10,6 +10,7 @@ pub mod verification;
 
 mod allocation;
 mod assembly;
+pub(crate) mod closes;
 mod conflict;
 mod constraints;
 mod drift_band;
@@ -27,6 +28,7 @@ mod rounding;
 mod shadow_prices;
 mod slacks;
 mod solver;
+mod tail_risk;
 mod tracking;
 pub(crate) mod universe;
 pub(crate) mod valuation;
@@ -125,7 +127,7 @@ fn survey(input: &PlanningInput) -> Result<Survey<'_>, PlanError> {
 pub fn segment_program(input: &PlanningInput) -> Result<SegmentProgram, PlanError> {
     let survey = survey(input)?;
     let program = program::Program::formulate(input, &survey.portfolio, &survey.limits, survey.changes);
-    Ok(program.as_numbers())
+    Ok(program.as_numbers()?)
 }
 
 /// What such a program's optimum is worth, solved the way planning solves it; absent where it has no solution.

@@ -6,8 +6,9 @@ use crate::model::{Decimal, Side};
 use super::constraints::RowKind;
 use super::dual::Dual;
 use super::plan::IDLE_CASH;
-use super::program::{Allocation, Bounds, Column, Program, boxes};
+use super::program::{Allocation, Bounds, Column, Program};
 use super::solver::{AtMostRow, BoxedColumn};
+use super::tail_risk::PricedTail;
 
 /// The program with exact bounds, and a solution to start from.
 #[derive(Debug)]
@@ -15,7 +16,18 @@ pub(crate) struct Exact {
     columns: Vec<Column>,
     all: Vec<BoxedColumn>,
     rows: Vec<AtMostRow>,
+    /// How many rows come before the planes of tail risk.
+    own: usize,
     solution: Vec<Decimal>,
+}
+
+/// Multipliers of one plan.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Prices {
+    /// Of the rows over several lines, by name.
+    pub(crate) by_limit: Vec<(String, Decimal)>,
+    /// Where tail risk is limited or priced, and holds something back.
+    pub(crate) tail: Option<PricedTail>,
 }
 
 impl Exact {
@@ -23,12 +35,27 @@ impl Exact {
         Dual::new(&self.all, &self.rows, &self.solution)
     }
 
+    pub(super) fn trades(&self) -> &[Column] {
+        &self.columns
+    }
+
     pub(super) fn columns(&self) -> &[BoxedColumn] {
         &self.all
     }
 
+    /// But for the planes of tail risk.
     pub(super) fn rows(&self) -> &[AtMostRow] {
-        &self.rows
+        self.rows.get(..self.own).unwrap_or_default()
+    }
+
+    /// Of all multipliers those of the planes.
+    pub(crate) fn of_planes<'a>(&self, by_row: &'a [Decimal]) -> &'a [Decimal] {
+        by_row.get(self.own..).unwrap_or_default()
+    }
+
+    /// Whether the row behind the limits measures idle cash.
+    pub(crate) fn has_idle_cash(&self, program: &Program<'_>) -> bool {
+        self.own > program.limits.rows.len()
     }
 
     /// The piece that trading a little more of this side would use; its last one where that is used up.
@@ -49,27 +76,41 @@ impl Program<'_> {
         for (row, short) in rows.iter_mut().zip(shortfalls) {
             row.bound += short;
         }
-        let mut all = boxes(&columns);
+        let mut all = untied.boxes(&columns);
         untied.measure_idle_cash(&columns, &mut all, &mut rows);
         let mut values = by_piece(solution, &columns);
-        if let Some(idle) = rows.get(self.limits.rows.len()) {
+        let own = rows.len();
+        if let Some(risk) = &self.limits.risk {
+            // The planes that this program needs are found by solving it; that it may fail to costs a wider gap.
+            let _ = untied.optimum(&columns, &all, &mut rows.clone());
+            rows.extend(untied.planes(&columns));
+            values.push(risk.measure(&untied.weights_at(&columns, &values)));
+        }
+        if let Some(idle) = rows.get(self.limits.rows.len()).filter(|_| own > self.limits.rows.len()) {
             values.push(idle.use_of(&values) - idle.bound);
         }
-        Exact { columns, all, rows, solution: values }
+        Exact { columns, all, rows, own, solution: values }
     }
 
-    /// Multipliers of the rows over several lines, by name, that prove how far a plan is from the best; `first` is the
-    /// solution of the program before anything was rounded or dropped.
-    pub(crate) fn multipliers(&self, first: &Allocation, shortfalls: &[Decimal]) -> Vec<(String, Decimal)> {
+    /// Multipliers that prove how far a plan is from the best; `first` is the solution of the program before anything was
+    /// rounded or dropped.
+    pub(crate) fn multipliers(&self, first: &Allocation, shortfalls: &[Decimal]) -> Prices {
+        let exact = self.exact(first, shortfalls);
         // None at all bound too, only not closely.
-        let prices = self.exact(first, shortfalls).dual().search().unwrap_or_default();
+        let prices = exact.dual().search().unwrap_or_default();
         // A row over a single line is the end of that line's trade.
         let limits = self.limits.rows.iter().zip(&prices).filter(|(row, _)| !matches!(row.kind, RowKind::MaxWeight(_)));
         let mut named: Vec<(String, Decimal)> = limits.map(|(row, price)| (row.name.clone(), *price)).collect();
         let most = self.input.policy.objective.tracking_aversion.get();
-        named.extend(prices.get(self.limits.rows.len()).map(|price| (IDLE_CASH.to_owned(), (*price).min(most))));
+        if exact.has_idle_cash(self) {
+            named.extend(prices.get(self.limits.rows.len()).map(|price| (IDLE_CASH.to_owned(), (*price).min(most))));
+        }
         named.retain(|(_, price)| !price.is_zero());
-        named
+        let tail = self.limits.risk.as_ref().and_then(|risk| {
+            let limit = named.iter().find(|(name, _)| name == "risk").map_or(Decimal::ZERO, |(_, price)| *price);
+            self.tail_prices(exact.of_planes(&prices)).stated(risk, limit + risk.aversion)
+        });
+        Prices { by_limit: named, tail }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -45,6 +46,9 @@ pub struct RebalancePlan {
     /// plans stored before there was such a proof.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multipliers: Option<Vec<Multiplier>>,
+    /// The same for tail risk, where it has a price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<Tail>,
     pub certificate: Certificate,
     /// Half of buys plus sells, as a fraction of net asset value.
     pub turnover: Weight,
@@ -248,6 +252,26 @@ pub struct Multiplier {
     pub limit: String,
     /// Objective per unit of bound, both in net asset value.
     pub price: DualPrice,
+}
+
+/// A choice of worst scenarios, and what a unit of their average loss counts in the bound on the objective. Any choice
+/// bounds the measure of tail risk from below.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tail {
+    /// Objective per unit of loss, both in net asset value: at most the multiplier of `risk` and the policy's
+    /// `risk_aversion` together.
+    pub price: DualPrice,
+    pub days: Vec<TailDay>,
+}
+
+/// A scenario of the tail, and how much of it counts: from 0 to 1, all together `(1 - beta)` times the scenarios.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TailDay {
+    /// On which the scenario ended.
+    pub day: Date,
+    pub part: Weight,
 }
 
 /// How good the rounded orders are by the policy's own objective, costs included, and how good any could be: by weak

@@ -372,6 +372,9 @@ fn buy_bar(input: &PlanningInput, line: &Line<'_>, universe: &Universe, regime: 
     if line.role == Role::Constituent && universe.grade_missing.contains(line.asset) {
         return Some(Bar::new(ReasonCode::NoBuy, "its grade is missing: held, not bought"));
     }
+    if let Some(why) = universe.history_short.get(line.asset).filter(|_| line.role == Role::Constituent) {
+        return Some(Bar::new(ReasonCode::NoBuy, format!("{why}: held, not bought")));
+    }
     let bearish = regime.bearish && input.policy.regime.as_ref().is_some_and(|rule| rule.no_buy_when_bearish);
     if line.role == Role::Constituent && bearish {
         return Some(Bar::new(ReasonCode::NoBuy, "the regime is bearish and the policy buys no constituent then"));

@@ -12,6 +12,8 @@
 //! Cash above its reference weight is a deviation like any other; what costs burn counts as if it were still there,
 //! or a round trip would be a way to track. Without that term a run short of turnover would sell what is too much and
 //! buy nothing for it: a sale alone moves as much towards the index, at half the turnover, as a sale and a purchase.
+//!
+//! Where the policy measures tail risk, one more column is that measure (`tail_risk`), and `risk_aversion` its price.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,6 +66,8 @@ pub(crate) struct Allocation {
     pub(crate) given: Vec<Decimal>,
     /// Indices of the rows without slack.
     pub(crate) binding: Vec<usize>,
+    /// By line: what a unit of weight adds to the measure of tail risk. Empty where there is none.
+    pub(crate) tail_slopes: Vec<Decimal>,
     pub(crate) programs: u32,
 }
 
@@ -152,15 +156,18 @@ impl<'a> Program<'a> {
     }
 
     /// What the first solve is given.
-    pub(crate) fn as_numbers(&self) -> SegmentProgram {
+    pub(crate) fn as_numbers(&self) -> Result<SegmentProgram, SolverFault> {
         let columns = self.columns(Bounds::Tight, &|_, _| false);
         let mut rows = self.rows(&columns, Bounds::Tight, &self.nothing_given());
-        let mut all = boxes(&columns);
+        let mut all = self.boxes(&columns);
         self.measure_idle_cash(&columns, &mut all, &mut rows);
-        SegmentProgram {
+        if self.limits.risk.is_some() {
+            let _ = self.optimum(&columns, &all, &mut rows)?;
+        }
+        Ok(SegmentProgram {
             columns: all.into_iter().map(|column| (column.upper, column.reward)).collect(),
             rows: rows.into_iter().map(|row| (row.terms, row.bound)).collect(),
-        }
+        })
     }
 
     /// Solves again without the trades that no venue would take, or with as much of them as it would. What gave way in
@@ -188,15 +195,15 @@ impl<'a> Program<'a> {
         for bounds in [Bounds::Tight, Bounds::Eased, Bounds::Exact] {
             let columns = self.columns(bounds, sides.barred);
             let mut rows = self.rows(&columns, bounds, given);
-            let mut all = boxes(&columns);
+            let mut all = self.boxes(&columns);
             self.measure_idle_cash(&columns, &mut all, &mut rows);
             if bounds == Bounds::Eased {
                 self.ease(given, &mut all, &mut rows);
             }
             rows.extend(sides.least.iter().map(|(side, least)| at_least(&columns, *side, *least)));
             *programs += 1;
-            if let Verdict::Optimal { values, objective } = self.maximise(&all, &rows)? {
-                return Ok(Some(allocation(&columns, &rows, &values, objective, given.to_vec(), *programs)));
+            if let Verdict::Optimal { values, objective } = self.optimum(&columns, &all, &mut rows)? {
+                return Ok(Some(self.allocation(&columns, &rows, &values, objective, given.to_vec(), *programs)));
             }
         }
         Ok(None)
@@ -211,7 +218,7 @@ impl<'a> Program<'a> {
     fn solve_elastic(&self, leeway: Decimal, programs: &mut u32) -> Result<Option<Allocation>, PlanError> {
         let columns = self.columns(Bounds::Exact, &|_, _| false);
         let rows = self.rows(&columns, Bounds::Exact, &self.nothing_given());
-        let slacks = Slacks::new(&self.limits.rows, columns.len());
+        let slacks = Slacks::new(&self.limits.rows, self.boxes(&columns).len());
         if slacks.is_empty() {
             return Ok(None);
         }
@@ -219,12 +226,12 @@ impl<'a> Program<'a> {
         let mut needed: BTreeSet<usize> = BTreeSet::new();
         for members in slacks.by_priority() {
             // Trades are free here: what is sought is the least relaxation, whatever it is worth.
-            let mut all = without_reward(&columns);
+            let mut all = self.without_reward(&columns);
             all.extend(slacks.columns(Some(&members)));
             let mut rows = slacks.extend(rows.clone());
             rows.extend(fixed.iter().cloned());
             *programs += 1;
-            let Verdict::Optimal { objective, .. } = self.maximise(&all, &rows)? else { return Ok(None) };
+            let Verdict::Optimal { objective, .. } = self.optimum(&columns, &all, &mut rows)? else { return Ok(None) };
             let least = (-objective).max(Decimal::ZERO);
             let least = if least <= RELAXATION_NOISE { Decimal::ZERO } else { least };
             if !least.is_zero() {
@@ -233,15 +240,15 @@ impl<'a> Program<'a> {
             let terms = members.iter().map(|slack| (*slack, Decimal::ONE)).collect();
             fixed.push(AtMostRow { terms, bound: least + leeway });
         }
-        let mut all = boxes(&columns);
+        let mut all = self.boxes(&columns);
         all.extend(slacks.columns(None));
         let mut rows = slacks.extend(rows);
         rows.extend(fixed);
         self.measure_idle_cash(&columns, &mut all, &mut rows);
         *programs += 1;
-        let Verdict::Optimal { values, objective } = self.maximise(&all, &rows)? else { return Ok(None) };
+        let Verdict::Optimal { values, objective } = self.optimum(&columns, &all, &mut rows)? else { return Ok(None) };
         let given = slacks.given(self.nothing_given(), &values, &needed);
-        Ok(Some(allocation(&columns, &rows, &values, objective, given, *programs)))
+        Ok(Some(self.allocation(&columns, &rows, &values, objective, given, *programs)))
     }
 
     /// The limits that gave way.
@@ -262,20 +269,23 @@ impl<'a> Program<'a> {
     /// By how much trades break each row beyond what it is given.
     pub(crate) fn shortfalls(&self, trades: &[Trade], given: &[Decimal]) -> Vec<Decimal> {
         let trades: Vec<(Column, Decimal)> = trades.iter().map(|trade| self.as_column(trade)).collect();
+        let risk = self.risk_after(trades.iter().map(|(column, weight)| (column.line, column.side, *weight)));
         let rows = self.limits.rows.iter().zip(given);
         rows.map(|(row, given)| {
-            let used: Decimal =
-                trades.iter().map(|(column, weight)| row.kind.coefficient(self.portfolio, column) * *weight).sum();
+            let used: Decimal = match (&row.kind, risk, &self.limits.risk) {
+                (RowKind::Risk, Some(after), Some(risk)) => after - risk.before,
+                _ => trades.iter().map(|(column, weight)| row.kind.coefficient(self.portfolio, column) * *weight).sum(),
+            };
             (used - row.room - given).max(Decimal::ZERO)
         })
         .collect()
     }
 
     /// Whether trading this side would bring a row nearer that is short.
-    pub(crate) fn mends(&self, shortfalls: &[Decimal], line: usize, side: Side) -> bool {
+    pub(crate) fn mends(&self, shortfalls: &[Decimal], tail_slopes: &[Decimal], line: usize, side: Side) -> bool {
         let column = Column { line, side, upper: Decimal::ZERO, reward: Decimal::ZERO, cost_rate: Decimal::ZERO };
         let mut short = self.limits.rows.iter().zip(shortfalls).filter(|(_, by)| **by > RELAXATION_NOISE);
-        short.any(|(row, _)| row.kind.coefficient(self.portfolio, &column) < Decimal::ZERO)
+        short.any(|(row, _)| row.kind.use_at(self.portfolio, &column, tail_slopes) < Decimal::ZERO)
     }
 
     fn as_column(&self, trade: &Trade) -> (Column, Decimal) {
@@ -302,14 +312,22 @@ impl<'a> Program<'a> {
         all.push(BoxedColumn { upper: Decimal::TWO, reward: -price });
     }
 
-    /// The program in which whole quantities are sought: every row gives up room for rounding where it cannot keep it.
-    pub(super) fn eased(&self, given: &[Decimal]) -> (Vec<Column>, Vec<BoxedColumn>, Vec<AtMostRow>) {
+    /// The program in which whole quantities are sought: every row gives up room for rounding where it cannot keep it. Tail
+    /// risk is in it by the planes that its own optimum needs: less than all there is, so that a bound stays a bound, and what
+    /// is rounded is measured in full.
+    pub(super) fn eased(
+        &self,
+        given: &[Decimal],
+    ) -> Result<(Vec<Column>, Vec<BoxedColumn>, Vec<AtMostRow>), SolverFault> {
         let columns = self.columns(Bounds::Eased, &|_, _| false);
         let mut rows = self.rows(&columns, Bounds::Eased, given);
-        let mut all = boxes(&columns);
+        let mut all = self.boxes(&columns);
         self.measure_idle_cash(&columns, &mut all, &mut rows);
         self.ease(given, &mut all, &mut rows);
-        (columns, all, rows)
+        if self.limits.risk.is_some() {
+            let _ = self.optimum(&columns, &all, &mut rows)?;
+        }
+        Ok((columns, all, rows))
     }
 
     /// Dearer than any trade, per unit of weight: the slopes of tracking and idle cash add up to three times the aversion.
@@ -408,28 +426,29 @@ impl<'a> Program<'a> {
     }
 
     pub(super) fn rows(&self, columns: &[Column], bounds: Bounds, given: &[Decimal]) -> Vec<AtMostRow> {
-        let row = |(limit, given): (&LimitRow, &Decimal)| AtMostRow {
-            terms: columns
-                .iter()
-                .enumerate()
-                .map(|(index, column)| (index, limit.kind.coefficient(self.portfolio, column)))
-                .filter(|(_, coefficient)| !coefficient.is_zero())
-                .collect(),
-            bound: match bounds {
+        let row = |(limit, given): (&LimitRow, &Decimal)| {
+            let room = match bounds {
                 // What gives way has nothing to spare for rounding.
                 Bounds::Tight | Bounds::Eased if given.is_zero() => limit.tight_room,
                 _ => limit.room + given,
-            },
+            };
+            if let (RowKind::Risk, Some(risk)) = (&limit.kind, &self.limits.risk) {
+                return AtMostRow { terms: vec![(columns.len(), Decimal::ONE)], bound: risk.before + room };
+            }
+            let terms = columns.iter().enumerate();
+            let terms = terms.map(|(index, column)| (index, limit.kind.coefficient(self.portfolio, column)));
+            AtMostRow { terms: terms.filter(|(_, coefficient)| !coefficient.is_zero()).collect(), bound: room }
         };
         self.limits.rows.iter().zip(given).map(row).collect()
     }
 
-    /// What the objective of a solution counts from: the portfolio's own before any trade, but for idle cash.
+    /// What the objective of a solution counts from: the portfolio's own before any trade, but for idle cash and tail risk.
     pub(super) fn origin(&self) -> Decimal {
         let weights: Vec<Decimal> = self.portfolio.lines.iter().map(|line| line.weight).collect();
         let cash = self.portfolio.cash_free + self.portfolio.cash_locked;
         let idle = (cash - self.portfolio.cash_reference).max(Decimal::ZERO);
-        self.value(&weights, Decimal::ZERO) + self.input.policy.objective.tracking_aversion.get() * idle
+        let risk = self.limits.risk.as_ref().map_or(Decimal::ZERO, |risk| risk.aversion * risk.measure(&weights));
+        self.value(&weights, Decimal::ZERO) + self.input.policy.objective.tracking_aversion.get() * idle + risk
     }
 
     /// The objective of a portfolio reached by given trades: for comparing rounded plans.
@@ -438,11 +457,58 @@ impl<'a> Program<'a> {
         let uninvested = Decimal::ONE - weights.iter().sum::<Decimal>();
         let idle = (uninvested - self.portfolio.cash_reference).max(Decimal::ZERO);
         let mut total = -objective.cost_aversion.get() * cost - objective.tracking_aversion.get() * idle;
+        if let Some(risk) = self.limits.risk.as_ref().filter(|risk| !risk.aversion.is_zero()) {
+            total -= risk.aversion * risk.measure(weights);
+        }
         for ((line, track), weight) in self.portfolio.lines.iter().zip(&self.tracks).zip(weights) {
             total += objective.grade_tilt.get() * line.score * *weight;
             total -= objective.tracking_aversion.get() * track.loss(*weight);
         }
         total
+    }
+
+    /// For programs that only ask how far a limit must give way.
+    pub(super) fn without_reward(&self, columns: &[Column]) -> Vec<BoxedColumn> {
+        let mut all = self.boxes(columns);
+        for column in &mut all {
+            column.reward = Decimal::ZERO;
+        }
+        all
+    }
+
+    /// The trades, and the risk column where there is one.
+    pub(super) fn boxes(&self, columns: &[Column]) -> Vec<BoxedColumn> {
+        let trades = columns.iter().map(|column| BoxedColumn { upper: column.upper, reward: column.reward });
+        trades.chain(self.risk_column()).collect()
+    }
+
+    /// A solution, with what it leaves of the rows that are given here.
+    pub(super) fn allocation(
+        &self,
+        columns: &[Column],
+        rows: &[AtMostRow],
+        values: &[Decimal],
+        objective: Decimal,
+        given: Vec<Decimal>,
+        programs: u32,
+    ) -> Allocation {
+        let binding = rows.iter().enumerate().filter(|(_, row)| row.bound - row.use_of(values) <= RELAXATION_NOISE);
+        let binding = binding.map(|(index, _)| index).collect();
+        let tail_slopes = self.limits.risk.as_ref().map(|risk| risk.slopes(&self.weights_at(columns, values)));
+        let tail_slopes = tail_slopes.unwrap_or_default();
+        let mut allocation = Allocation { objective, given, binding, programs, tail_slopes, ..Allocation::default() };
+        // What fixed relaxations leave to spare is no trade; a whole piece is one, however small.
+        let relaxed = allocation.given.iter().any(|given| !given.is_zero());
+        let spare = if relaxed { TRADE_NOISE } else { Decimal::ZERO };
+        let meant = |(column, value): &(&Column, &Decimal)| **value > spare || **value == column.upper;
+        for (column, value) in columns.iter().zip(values).filter(meant) {
+            let side = match column.side {
+                Side::Buy => &mut allocation.buys,
+                Side::Sell => &mut allocation.sells,
+            };
+            *side.entry(column.line).or_default() += *value;
+        }
+        allocation
     }
 }
 
@@ -450,38 +516,4 @@ impl<'a> Program<'a> {
 fn at_least(columns: &[Column], (line, side): (usize, Side), least: Decimal) -> AtMostRow {
     let pieces = columns.iter().enumerate().filter(|(_, column)| column.line == line && column.side == side);
     AtMostRow { terms: pieces.map(|(index, _)| (index, Decimal::NEGATIVE_ONE)).collect(), bound: -least }
-}
-
-/// For programs that only ask how far a limit must give way.
-pub(super) fn without_reward(columns: &[Column]) -> Vec<BoxedColumn> {
-    columns.iter().map(|column| BoxedColumn { upper: column.upper, reward: Decimal::ZERO }).collect()
-}
-
-pub(super) fn boxes(columns: &[Column]) -> Vec<BoxedColumn> {
-    columns.iter().map(|column| BoxedColumn { upper: column.upper, reward: column.reward }).collect()
-}
-
-pub(super) fn allocation(
-    columns: &[Column],
-    rows: &[AtMostRow],
-    values: &[Decimal],
-    objective: Decimal,
-    given: Vec<Decimal>,
-    programs: u32,
-) -> Allocation {
-    let binding = rows.iter().enumerate().filter(|(_, row)| row.bound - row.use_of(values) <= RELAXATION_NOISE);
-    let binding = binding.map(|(index, _)| index).collect();
-    let mut allocation = Allocation { objective, given, binding, programs, ..Allocation::default() };
-    // What fixed relaxations leave to spare is no trade; a whole piece is one, however small.
-    let relaxed = allocation.given.iter().any(|given| !given.is_zero());
-    let spare = if relaxed { TRADE_NOISE } else { Decimal::ZERO };
-    let meant = |(column, value): &(&Column, &Decimal)| **value > spare || **value == column.upper;
-    for (column, value) in columns.iter().zip(values).filter(meant) {
-        let side = match column.side {
-            Side::Buy => &mut allocation.buys,
-            Side::Sell => &mut allocation.sells,
-        };
-        *side.entry(column.line).or_default() += *value;
-    }
-    allocation
 }

@@ -10,6 +10,7 @@ use rust_decimal::{MathematicalOps, RoundingStrategy};
 use crate::model::policy::{ReferenceWeights, WeightMethod};
 use crate::model::{AssetId, Decimal, Flow, Money, PlanningInput};
 
+use super::closes;
 use super::plan::Regime;
 use super::universe::{Universe, grade_of};
 
@@ -74,20 +75,20 @@ fn cash_target(input: &PlanningInput, net_asset_value: Money) -> Decimal {
     (buffer + raised).min(Decimal::ONE)
 }
 
-/// Constituents without the grade that the method weighs by: they keep the weight they have, up to their cap.
+/// Constituents without the grade or the closes that the method weighs by: they keep the weight they have, up to their cap.
 fn pinned(
     input: &PlanningInput,
     universe: &Universe,
     current: &BTreeMap<AssetId, Decimal>,
 ) -> BTreeMap<AssetId, Decimal> {
-    if !input.policy.reference_weights.method.uses_grades() {
-        return BTreeMap::new();
-    }
+    let rules = &input.policy.reference_weights;
+    let graded = universe.grade_missing.iter().filter(|_| rules.method.uses_grades());
+    let sized = universe.history_short.keys().filter(|_| rules.inverse_volatility.is_some());
     let weight = |asset: &AssetId| {
         let weight = current.get(asset).copied().unwrap_or_default();
         input.policy.limits.cap_of(asset).map_or(weight, |cap| weight.min(cap.get()))
     };
-    universe.grade_missing.iter().filter(|asset| universe.is_member(asset)).map(|a| (a.clone(), weight(a))).collect()
+    graded.chain(sized).filter(|asset| universe.is_member(asset)).map(|a| (a.clone(), weight(a))).collect()
 }
 
 /// Scaled down, all by the same part, where they add up to more than there is to invest.
@@ -108,14 +109,16 @@ pub(crate) fn raw_weight(input: &PlanningInput, asset: &AssetId, method: WeightM
     let cap = record.market_cap.map_or(Decimal::ZERO, Money::get);
     let score =
         grade_of(record, input.policy.ranking.grade).map_or(Decimal::ZERO, super::super::model::grade::Grade::score);
-    match method {
+    let raw = match method {
         WeightMethod::MarketCap => cap,
         WeightMethod::SqrtMarketCap => cap.sqrt().unwrap_or_default(),
         WeightMethod::Equal => Decimal::ONE,
         WeightMethod::Grade => score,
         // Scaled down first: a cap of 1e18 times a grade must not crowd out digits.
         WeightMethod::MarketCapGrade => cap * score,
-    }
+    };
+    let Some(rule) = &input.policy.reference_weights.inverse_volatility else { return raw };
+    closes::volatility(input, rule, asset).and_then(|volatility| raw.checked_div(volatility)).unwrap_or_default()
 }
 
 /// Shares that add up to one, nobody above its cap; the excess goes pro rata to those below theirs.
@@ -190,6 +193,7 @@ mod tests {
             cap_tiers: tiers.iter().map(|(top, cap)| CapTier { top: *top, max_weight: weight(cap) }).collect(),
             max_weight: rest.map(weight),
             cash: None,
+            inverse_volatility: None,
         }
     }
 

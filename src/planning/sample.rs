@@ -138,5 +138,6 @@ pub(super) fn input(policy: Policy, caps: &[&str], holdings: &[(&str, &str)], ca
         },
         state: PortfolioState::default(),
         notices: Vec::new(),
+        history: None,
     }
 }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use crate::model::{AssetId, BasisPoints, Decimal, PlanningInput, Side};
 use crate::solver::Ending;
 
-use super::constraints::LimitRow;
+use super::constraints::{LimitRow, RowKind};
 use super::dual::Dual;
 use super::error::PlanError;
 use super::keeping::{self, Instead};
@@ -156,8 +156,25 @@ fn margin(
             takes_bp.insert(row.name.clone(), taken);
         }
     }
+    let bought = |worth: Decimal| if side == Side::Buy { worth } else { -worth };
     // A buy uses up idle cash, and a sale adds to it.
-    let idle = prices.get(program.limits.rows.len()).copied().unwrap_or_default();
-    let idle = if side == Side::Buy { idle } else { -idle };
-    Some(Margin { side, gain_bp: per_point(next.reward + idle)?, takes_bp })
+    let idle = prices.get(program.limits.rows.len()).copied().filter(|_| exact.has_idle_cash(program));
+    let (of_objective, of_limit) = tail(program, exact, prices, index);
+    let limited = per_point(bought(of_limit))?;
+    if !limited.is_zero() {
+        takes_bp.insert("risk".to_owned(), limited);
+    }
+    let gain = next.reward + bought(idle.unwrap_or_default() - of_objective);
+    Some(Margin { side, gain_bp: per_point(gain)?, takes_bp })
+}
+
+/// What a unit of weight costs by its part in the tail: of the objective, and of the limit's room at its price.
+fn tail(program: &Program<'_>, exact: &Exact, prices: &[Decimal], line: usize) -> (Decimal, Decimal) {
+    let Some(risk) = &program.limits.risk else { return (Decimal::ZERO, Decimal::ZERO) };
+    let row = program.limits.rows.iter().position(|row| row.kind == RowKind::Risk);
+    let limit = row.and_then(|row| prices.get(row)).copied().unwrap_or_default();
+    let paid = program.tail_prices(exact.of_planes(prices)).paid_by(line);
+    let all = limit + risk.aversion;
+    let limited = (paid * limit).checked_div(all).unwrap_or_default();
+    (paid - limited, limited)
 }

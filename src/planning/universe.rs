@@ -13,6 +13,7 @@ use crate::model::number::grouped;
 use crate::model::policy::{Eligibility, GradeKind, RankBy, Ranking};
 use crate::model::{AssetId, AssetRecord, Decimal, Grade, Money, PlanningInput, Policy};
 
+use super::closes;
 use super::plan::Exclusion;
 
 /// The chosen constituents and why the others are not among them.
@@ -24,6 +25,8 @@ pub(crate) struct Universe {
     pub(crate) ranks: BTreeMap<AssetId, u32>,
     /// Members of the last run whose grade is missing now: held, not bought.
     pub(crate) grade_missing: BTreeSet<AssetId>,
+    /// Members of the last run with too few daily closes for the policy's rules, and which: held, not bought.
+    pub(crate) history_short: BTreeMap<AssetId, String>,
     /// Everyone else who has a price, by id.
     pub(crate) exclusions: Vec<Exclusion>,
     /// How many broke a rule of eligibility, and how the first did, by rule.
@@ -35,10 +38,13 @@ impl Universe {
         self.members.contains(asset)
     }
 
-    /// One sentence for each member that is held without a grade.
+    /// One sentence for each member that is held without a grade, or with too few closes.
     pub(crate) fn notices(&self, kind: GradeKind) -> impl Iterator<Item = String> {
         let held = self.grade_missing.iter().filter(|asset| self.is_member(asset));
+        let short = self.history_short.iter().filter(|(asset, _)| self.is_member(asset));
+        let short = short.map(|(asset, why)| format!("the member {asset} has {why}: held, not bought"));
         held.map(move |asset| format!("the member {asset} has no {} grade: held, not bought", grade_name(kind)))
+            .chain(short)
     }
 
     /// The rule of eligibility that most candidates broke, with one of them. Counted by rule: two of a kind have
@@ -75,14 +81,18 @@ pub(crate) fn select_universe(input: &PlanningInput) -> Universe {
             continue;
         }
         let was_member = input.state.members.contains(asset);
-        match ineligibility(asset, record, policy, today) {
+        match ineligibility(asset, record, input, today) {
             None => eligible.push((asset, record)),
             Some(Ineligible::GradeMissing(_)) if was_member => {
                 universe.grade_missing.insert(asset.clone());
                 let ranked = if policy.ranking.by == RankBy::Grade { &mut kept } else { &mut eligible };
                 ranked.push((asset, record));
             }
-            Some(Ineligible::GradeMissing(breach) | Ineligible::Rule(breach)) => {
+            Some(Ineligible::HistoryShort(breach)) if was_member => {
+                universe.history_short.insert(asset.clone(), breach.sentence);
+                eligible.push((asset, record));
+            }
+            Some(Ineligible::GradeMissing(breach) | Ineligible::HistoryShort(breach) | Ineligible::Rule(breach)) => {
                 let example = || (0, format!("{asset}: {}", breach.sentence));
                 universe.breaches.entry(breach.rule).or_insert_with(example).0 += 1;
                 universe.exclusions.push(exclusion(asset, record, breach.sentence));
@@ -135,12 +145,21 @@ impl Breach {
 enum Ineligible {
     /// The grade that the policy requires is not there; a member survives this, unbought.
     GradeMissing(Breach),
+    /// The same for daily closes.
+    HistoryShort(Breach),
     Rule(Breach),
 }
 
-fn ineligibility(asset: &AssetId, record: &AssetRecord, policy: &Policy, today: Date) -> Option<Ineligible> {
+fn ineligibility(asset: &AssetId, record: &AssetRecord, input: &PlanningInput, today: Date) -> Option<Ineligible> {
+    let policy = &input.policy;
     let Policy { eligibility: rules, ranking, .. } = policy;
-    rule_broken(asset, record, rules, ranking, today).map(Ineligible::Rule).or_else(|| {
+    let stop = || closes::stopped(input, asset).map(|stopped| Breach::new("a trailing stop", stopped.sentence()));
+    let short = || {
+        let why = closes::shortage(input, asset)?;
+        Some(Ineligible::HistoryShort(Breach::new("too few daily closes", why)))
+    };
+    let broken = rule_broken(asset, record, rules, ranking, today).or_else(stop).map(Ineligible::Rule);
+    let graded = || {
         let kind = grade_name(ranking.grade);
         match grade_of(record, ranking.grade) {
             None if policy.uses_grades() => {
@@ -154,12 +173,13 @@ fn ineligibility(asset: &AssetId, record: &AssetRecord, policy: &Policy, today: 
                 .map(|sentence| Ineligible::Rule(Breach::new(format!("{kind} grade below the least"), sentence))),
             None => None,
         }
-    })
+    };
+    broken.or_else(graded).or_else(short)
 }
 
 /// May the asset be a constituent, as far as it alone is asked?
 pub(crate) fn is_eligible(asset: &AssetId, record: &AssetRecord, input: &PlanningInput, today: Date) -> bool {
-    ineligibility(asset, record, &input.policy, today).is_none()
+    ineligibility(asset, record, input, today).is_none()
 }
 
 /// Which rule the asset breaks, those about grades aside.

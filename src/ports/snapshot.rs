@@ -23,10 +23,12 @@ pub enum SnapshotKind {
     TraderGrades,
     InvestorGrades,
     TradingSignals,
+    /// Daily closes, up to the day before.
+    History,
 }
 
 impl SnapshotKind {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Portfolio,
         Self::Policy,
         Self::VenueRules,
@@ -34,6 +36,7 @@ impl SnapshotKind {
         Self::TraderGrades,
         Self::InvestorGrades,
         Self::TradingSignals,
+        Self::History,
     ];
 
     /// As it is stored, and as `case.toml` calls the file.
@@ -47,6 +50,7 @@ impl SnapshotKind {
             Self::TraderGrades => "trader_grades",
             Self::InvestorGrades => "investor_grades",
             Self::TradingSignals => "trading_signals",
+            Self::History => "history",
         }
     }
 

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::sources::{Grades, MarketData, MarketRecord, VenueRules};
+use super::sources::{Closes, Grades, MarketData, MarketRecord, VenueRules};
+use super::time::day_of;
 use super::{BadInput, Migration, PreparationError, guards, listing, migration};
 use crate::model::input::INPUT_SCHEMA;
 use crate::model::{
     AccountSnapshot, AssetId, AssetRecord, Flow, GradeRecord, InstrumentId, Listing, PlanningInput, Policy,
-    PortfolioState, RunIdentity,
+    PortfolioState, PriceHistory, RunIdentity, history,
 };
 
 /// What is known of the outside world.
@@ -17,6 +18,7 @@ use crate::model::{
 pub struct Sources<'a> {
     pub market: &'a MarketData,
     pub grades: &'a Grades,
+    pub closes: &'a Closes,
     pub venue_rules: &'a VenueRules,
     /// Explicit instruments by asset.
     pub instruments: &'a BTreeMap<AssetId, InstrumentId>,
@@ -68,8 +70,25 @@ pub fn assemble(occasion: Occasion, sources: &Sources<'_>) -> Result<PlanningInp
     }
     remove_unmanaged(&policy, &mut assets, &mut account, &mut notices);
     account.holdings.retain(|_, holding| !holding.total().is_zero());
-    let input = PlanningInput { schema: INPUT_SCHEMA, run, as_of, flow, policy, assets, account, state, notices };
+    let history = closes(&policy, as_of, &assets, sources.closes, &mut notices);
+    let input =
+        PlanningInput { schema: INPUT_SCHEMA, run, as_of, flow, policy, assets, account, state, notices, history };
     guards::enforce(input)
+}
+
+/// The closes that the policy reads of these assets: of days that were over at the planning time, and none later.
+fn closes(
+    policy: &Policy,
+    as_of: Timestamp,
+    assets: &BTreeMap<AssetId, AssetRecord>,
+    source: &Closes,
+    notices: &mut Vec<String>,
+) -> Option<PriceHistory> {
+    let days = policy.history_days()?;
+    notices.extend(source.notices.iter().cloned());
+    let last = day_of(as_of).yesterday().ok()?;
+    let known = source.assets.iter().filter(|(id, _)| assets.contains_key(*id));
+    history::cut(known.map(|(id, closes)| (id.clone(), closes.clone())), last, days)
 }
 
 fn asset(record: &MarketRecord, grades: GradeRecord, listing: Option<Listing>) -> Option<AssetRecord> {

@@ -35,6 +35,22 @@ pub struct MarketRecord {
     pub observed_at: Timestamp,
 }
 
+/// Daily closes by asset; of days without a close there is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Closes {
+    pub assets: BTreeMap<AssetId, BTreeMap<Date, Price>>,
+    /// What was left out while reading, and why.
+    pub notices: Vec<String>,
+}
+
+impl Closes {
+    /// The newest day with a close.
+    #[must_use]
+    pub fn newest(&self) -> Option<Date> {
+        self.assets.values().filter_map(|closes| closes.keys().next_back().copied()).max()
+    }
+}
+
 /// Grades and signals by Token Metrics' `TOKEN_ID`. Symbols collide, so nothing is ever joined by symbol.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grades {

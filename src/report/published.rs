@@ -60,6 +60,7 @@ published! {
         TraderGrades = "trader_grades",
         InvestorGrades = "investor_grades",
         TradingSignals = "trading_signals",
+        History = "history",
     }
 }
 

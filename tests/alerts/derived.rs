@@ -5,8 +5,10 @@ use std::path::Path;
 use index_rebalancer::adapters::files::Case;
 use index_rebalancer::alerts::{Alert, derive, of_refusal, of_run};
 use index_rebalancer::model::alert::AlertEvent;
-use index_rebalancer::model::{Dated, Grade, PlanningInput, Price, Signal, Trigger, Weight};
-use index_rebalancer::planning::plan::Relaxation;
+use index_rebalancer::model::history::{cut, later};
+use index_rebalancer::model::policy::TrailingStop;
+use index_rebalancer::model::{Dated, Grade, PlanningInput, Price, Rate, Signal, Trigger, Weight};
+use index_rebalancer::planning::plan::{Relaxation, Role};
 use index_rebalancer::ports::alert::Severity;
 use index_rebalancer::ports::{OrderState, RunRecord, RunState};
 use index_rebalancer::preparation::{BadInput, GuardViolation, PreparationError};
@@ -183,6 +185,29 @@ fn a_holding_that_fell_far_enough_is_told() {
     input(&mut record).policy.alerts.as_mut().expect("alerts").stop_loss = None;
     input(&mut record).state.last_prices.insert(asset("sui"), price("1000"));
     assert!(!events(&record).contains(&AlertEvent::StopLoss));
+}
+
+#[test]
+fn a_holding_that_a_trailing_stop_takes_out_is_told() {
+    let mut record = quiet();
+    let as_of = jiff::tz::TimeZone::UTC.to_datetime(input(&mut record).as_of).date();
+    let closes = ["2", "2", "1"].map(price).into_iter().zip(-3_i64..);
+    let closes = closes.map(|(close, day)| (later(as_of, day).expect("a day"), close)).collect();
+    input(&mut record).history = cut([(asset("sui"), closes)], later(as_of, -1).expect("a day"), 9);
+    let fall = Rate::parse("0.4").expect("a rate");
+    let rule = TrailingStop { fall, window_days: 5, cool_down_days: 2 };
+    input(&mut record).policy.eligibility.trailing_stop = Some(rule);
+    assert!(!events(&record).contains(&AlertEvent::StopLoss), "a constituent is not taken out");
+    let plan = record.plan.as_mut().expect("a plan");
+    let sui = plan.positions.iter_mut().find(|position| position.asset == asset("sui")).expect("it is held");
+    sui.role = Role::MustExit;
+    // Whatever is told of prices.
+    input(&mut record).policy.alerts = None;
+    let alerts = of_run(&record, None);
+    let alert = only(&alerts, AlertEvent::StopLoss);
+    assert_eq!((alert.severity, alert.subjects.as_slice()), (Severity::Critical, &["sui".to_owned()][..]));
+    let said = "sui: trailing stop: 50.00 % below the high of 2 on 2025-04-24 with 1 on 2025-04-25; back on 2025-04-28 at the earliest";
+    assert_eq!(alert.lines, [said]);
 }
 
 #[test]

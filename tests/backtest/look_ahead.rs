@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use index_rebalancer::backtest::{Schedule, run};
+use index_rebalancer::model::policy::{InverseVolatility, RiskLimit, Soft, TrailingStop};
+use index_rebalancer::model::{Policy, Rate, Weight};
 use jiff::civil::Date;
 
 use crate::market::{FROM, Files, history, settings, three};
@@ -106,12 +108,32 @@ fn disturbed_row(choose: &mut SplitMix64, line: &str) -> Vec<String> {
     }
 }
 
+/// The same index with every rule that reads daily closes.
+fn reading_closes() -> Policy {
+    let weight = |text: &str| Weight::parse(text).expect("a weight");
+    let rate = |text: &str| Rate::parse(text).expect("a rate");
+    let mut policy = three();
+    policy.limits.risk = Some(RiskLimit {
+        beta: weight("0.9"),
+        horizon_days: 2,
+        window_days: 30,
+        min_days: 5,
+        bound: Some(weight("0.04")),
+        soft: Some(Soft { priority: 1, hard_bound: None }),
+    });
+    policy.objective.risk_aversion = Some(rate("0.01"));
+    policy.eligibility.trailing_stop = Some(TrailingStop { fall: rate("0.25"), window_days: 20, cool_down_days: 5 });
+    policy.reference_weights.inverse_volatility =
+        Some(InverseVolatility { window_days: 20, min_days: 5, floor: rate("0.01") });
+    policy
+}
+
 /// The bytes of every plan, by day.
-fn plans(files: &Files, to: Date) -> BTreeMap<Date, Vec<u8>> {
+fn plans(policy: &Policy, files: &Files, to: Date) -> BTreeMap<Date, Vec<u8>> {
     let history = history(files, to, Vec::new());
     let mut plans = BTreeMap::new();
     let settings = settings(to, Schedule::Weekly);
-    let _ = run(&three(), &history, &settings, |date, plan| {
+    let _ = run(policy, &history, &settings, |date, plan| {
         let _ = plans.insert(date, serde_json::to_vec(plan).expect("a plan is JSON"));
     })
     .expect("it runs");
@@ -120,6 +142,15 @@ fn plans(files: &Files, to: Date) -> BTreeMap<Date, Vec<u8>> {
 
 #[test]
 fn nothing_dated_after_a_day_reaches_its_plans() {
+    look_ahead(&three());
+}
+
+#[test]
+fn nor_do_closes_where_risk_stops_and_sizes_are_read_from_them() {
+    look_ahead(&reading_closes());
+}
+
+fn look_ahead(policy: &Policy) {
     let (mut compared, mut with_effect) = (0, 0);
     for seed in 0..cases() {
         let mut choose = SplitMix64::new(seed);
@@ -127,7 +158,7 @@ fn nothing_dated_after_a_day_reaches_its_plans() {
         let last = day(i64::try_from(choose.below(DAYS as u64 - 10)).expect("small"));
         let changed = disturbed(&mut choose, &files, last);
         let to = day(DAYS - 1);
-        let (before, after) = (plans(&files, to), plans(&changed, to));
+        let (before, after) = (plans(policy, &files, to), plans(policy, &changed, to));
         let upto = |plans: &BTreeMap<Date, Vec<u8>>| -> Vec<(Date, Vec<u8>)> {
             plans.range(..=last).map(|(date, bytes)| (*date, bytes.clone())).collect()
         };

@@ -320,6 +320,7 @@ fn empty_plan(input: &PlanningInput) -> RebalancePlan {
         exclusions: Vec::new(),
         relaxations: Vec::new(),
         multipliers: None,
+        tail: None,
         certificate: Certificate::default(),
         turnover: Weight::ZERO,
         estimated_cost: Money::ZERO,

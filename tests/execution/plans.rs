@@ -163,6 +163,7 @@ pub(crate) fn input_for(request: &RunRequest, opening: &Opening) -> PlanningInpu
         account: opening.account.clone(),
         state: opening.settled.as_ref().map(|settled| settled.state.clone()).unwrap_or_default(),
         notices: Vec::new(),
+        history: None,
     }
 }
 
@@ -217,6 +218,7 @@ pub(crate) fn plan_of(input: &PlanningInput, legs: &[Leg]) -> RebalancePlan {
         exclusions: Vec::new(),
         relaxations: Vec::new(),
         multipliers: None,
+        tail: None,
         certificate: Certificate::default(),
         turnover: Weight::ZERO,
         estimated_cost: Money::ZERO,

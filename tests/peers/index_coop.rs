@@ -386,6 +386,7 @@ fn input(rebalance: &Rebalance) -> PlanningInput {
         },
         state: PortfolioState::default(),
         notices: Vec::new(),
+        history: None,
     }
 }
 

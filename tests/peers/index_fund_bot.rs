@@ -12,7 +12,7 @@ use index_rebalancer::model::{
 };
 use index_rebalancer::planning::plan;
 use index_rebalancer::planning::plan::{Position, ReasonCode};
-use index_rebalancer::preparation::sources::{Grades, MarketData, VenueRules};
+use index_rebalancer::preparation::sources::{Closes, Grades, MarketData, VenueRules};
 use index_rebalancer::preparation::{Occasion, Sources, assemble};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -128,6 +128,7 @@ impl Peer {
         };
         let sources = Sources {
             market: &market,
+            closes: &Closes::default(),
             grades: &Grades::default(),
             venue_rules: &self.rules,
             instruments: &self.instruments(),

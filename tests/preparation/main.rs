@@ -13,6 +13,8 @@ mod events;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod memory;
 #[cfg(test)]
 mod planning_inputs;

@@ -310,6 +310,7 @@ fn build((assets, account, policy, state): &(Vec<AssetDraw>, AccountDraw, Policy
         account: snapshot,
         state,
         notices: Vec::new(),
+        history: None,
     }
 }
 
@@ -530,6 +531,7 @@ fn build_policy(draw: &PolicyDraw, records: &BTreeMap<AssetId, AssetRecord>, sta
             grade_tilt: if tilted == 0 { Rate::ZERO } else { rate(tilt, 3) },
             tracking_aversion: if tilted == 1 { Rate::ZERO } else { rate(tracking, 3) },
             cost_aversion: rate(cost_aversion, 3),
+            risk_aversion: None,
         },
         limits: build_limits(&draw.limits, draw, records, members),
         costs: build_costs(draw.costs),
@@ -579,6 +581,7 @@ fn reference_weights(draw: &PolicyDraw, members: u32) -> ReferenceWeights {
         max_weight: cap.map(weight),
         // At least the buffer.
         cash: cash.map(|cash| weight(cash + draw.limits.cash_buffer.map_or(0, |(buffer, _)| buffer))),
+        inverse_volatility: None,
     }
 }
 
@@ -629,6 +632,7 @@ fn build_limits(
         stable_share: most_stable.and_then(|share| soft(draw.stable_share, share, false)),
         min_weight: None,
         max_holdings: None,
+        risk: None,
     }
 }
 

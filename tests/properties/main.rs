@@ -19,6 +19,7 @@ mod optimality;
 mod oracle;
 mod rearrange;
 mod rounds;
+mod tail_risk;
 mod wholes;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -273,6 +273,7 @@ pub(crate) fn plan() -> RebalancePlan {
             weight_after: cash_after.fraction_of(nav),
         },
         multipliers: None,
+        tail: None,
         certificate: certificate(&positions, turnover),
         positions,
         orders,

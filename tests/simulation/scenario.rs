@@ -167,6 +167,7 @@ fn input(at: Timestamp, account: AccountSnapshot) -> PlanningInput {
         account,
         state: PortfolioState::default(),
         notices: Vec::new(),
+        history: None,
     }
 }
 

@@ -5,7 +5,8 @@ use std::fs;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use index_rebalancer::adapters::files::token_metrics::Endpoint;
-use index_rebalancer::adapters::snapshots::{GradeFile, store_grades};
+use index_rebalancer::adapters::snapshots::{GradeFile, load_case, store_grades};
+use index_rebalancer::model::PortfolioId;
 use index_rebalancer::ports::StoreError;
 use index_rebalancer::ports::snapshot::SnapshotKind;
 use index_rebalancer::preparation::PreparationError;
@@ -83,8 +84,10 @@ async fn what_is_missing_is_named_with_the_command_that_brings_it() {
         }
         let case = table.case(DAY_3).await;
         match kind {
-            // Signals stand in for them where they are missing.
-            SnapshotKind::TraderGrades | SnapshotKind::InvestorGrades => assert!(case.is_ok(), "{kind}"),
+            // Signals stand in for grades where they are missing, and no rule of the policy reads closes.
+            SnapshotKind::TraderGrades | SnapshotKind::InvestorGrades | SnapshotKind::History => {
+                assert!(case.is_ok(), "{kind}")
+            }
             _ => {
                 let refusal = case.expect_err("missing").to_string();
                 assert!(refusal.contains(&format!("portfolio blue-chip: {kind}: ")), "{refusal}");
@@ -155,4 +158,20 @@ async fn a_store_that_does_not_answer_may_answer_later() {
     table.embedded.close().await;
     let error = index_rebalancer::adapters::snapshots::load_case(&store, &blue_chip(), time(DAY_1)).await;
     assert!(error.expect_err("no store").is_transient());
+}
+
+/// Closes are asked for where the policy reads them.
+#[tokio::test]
+async fn a_policy_that_reads_closes_is_refused_without_them() {
+    let table = Table::new().await;
+    table.load(fixture("risk-limit")).await.expect("stored");
+    let portfolio = PortfolioId::new("risk-limit").expect("an id");
+    let as_of = time("2025-04-10T00:00:00Z");
+    load_case(table.store(), &portfolio, as_of).await.expect("all is there");
+    let items = table.items().await;
+    for key in items.keys().filter(|(pk, sk)| pk == "snapshots#risk-limit" && sk.starts_with("history#")) {
+        table.delete(key).await;
+    }
+    let refusal = load_case(table.store(), &portfolio, as_of).await.expect_err("missing").to_string();
+    assert!(refusal.starts_with("portfolio risk-limit: history: "), "{refusal}");
 }

@@ -245,6 +245,7 @@ fn absent_limits_have_no_rows() {
         stable_share: None,
         min_weight: None,
         max_holdings: None,
+        risk: None,
     };
     sample.input.flow = Flow::Withdraw(money("1000"));
     sample.plan.positions.retain(|line| line.asset != id("dogwif"));

@@ -6,6 +6,7 @@
 
 pub mod case;
 pub mod csv_text;
+pub mod history;
 pub mod market;
 pub mod token_metrics;
 pub mod venue_rules;

@@ -3,7 +3,7 @@
 //! | of the case | snapshot | counts at a planning time |
 //! |---|---|---|
 //! | `case.toml`, policy, venue rules | known from the case's first day on | the one loaded last |
-//! | market, grades, signals of a day | known from the day's `at` on | the latest |
+//! | market, grades, signals, closes of a day | known from the day's `at` on | the latest |
 //!
 //! A snapshot is the file's bytes as they were; the same readers and guards look at it that look at a folder, so that
 //! both give the same plan. One of after the planning time is never used. What a run was planned from stands with the

@@ -118,6 +118,9 @@ fn check_set(
     if policy.regime.is_some() {
         watched.push(SnapshotKind::TradingSignals);
     }
+    if policy.history_days().is_some() {
+        watched.push(SnapshotKind::History);
+    }
     if let Some(kind) = watched.iter().find(|kind| !set.contains_key(kind)) {
         return Err(absent(portfolio, *kind, as_of).into());
     }

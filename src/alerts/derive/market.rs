@@ -4,7 +4,8 @@ use super::facts::Facts;
 use crate::model::alert::{AlertEvent, AlertPolicy, GradeThreshold, PriceTarget};
 use crate::model::policy::GradeKind;
 use crate::model::{AssetId, AssetRecord, Decimal, PlanningInput, Price, Signal};
-use crate::planning::RebalancePlan;
+use crate::planning::plan::Role;
+use crate::planning::{RebalancePlan, closes};
 use crate::ports::alert::Severity;
 
 pub(super) fn events(
@@ -43,6 +44,21 @@ fn stop_loss(wanted: &AlertPolicy, input: &PlanningInput, held: &[(&AssetId, &As
     if !fallen.is_empty() {
         let title = format!("Holdings fell by {} % or more since the run before", percent(most.get()));
         facts.add(AlertEvent::StopLoss, Severity::Critical, title, fallen);
+    }
+}
+
+/// Holdings that the policy's trailing stop keeps out of the index, whatever else is told.
+pub(super) fn stopped(input: &PlanningInput, plan: &RebalancePlan, facts: &mut Facts) {
+    let leaving = plan.positions.iter().filter(|position| position.role == Role::MustExit);
+    let stopped: Vec<(String, String)> = leaving
+        .filter_map(|position| {
+            let stopped = closes::stopped(input, &position.asset)?;
+            Some((position.asset.to_string(), format!("{}: {}", position.asset, stopped.sentence())))
+        })
+        .collect();
+    if !stopped.is_empty() {
+        let title = "The trailing stop takes holdings out of the index".to_owned();
+        facts.add(AlertEvent::StopLoss, Severity::Critical, title, stopped);
     }
 }
 

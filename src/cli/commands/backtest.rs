@@ -131,7 +131,8 @@ fn settings(asked: &Backtest) -> Settings {
 fn load(asked: &Backtest, policy: &Policy) -> Result<History, Failure> {
     let migrations = asked.migrations.as_deref().map_or_else(|| Ok(Vec::new()), history::migrations)?;
     // Ages are counted from the first sighting, so the days that the policy asks for must be loaded.
-    let lookback_days = policy.eligibility.min_age_days.unwrap_or(0).saturating_add(history::LEAST_LOOKBACK_DAYS);
+    let read = policy.eligibility.min_age_days.unwrap_or(0).max(policy.history_days().unwrap_or(0));
+    let lookback_days = read.saturating_add(history::LEAST_LOOKBACK_DAYS);
     let period = history::Period { from: asked.from, to: asked.to, lookback_days };
     Ok(history::load(history::open(&asked.data)?, &period, migrations)?)
 }

@@ -30,7 +30,7 @@ impl Questions<'_> {
     fn impossible(&self, free: &[usize], whole: &WholeLimits) -> Result<bool, PlanError> {
         let given = self.given.iter().enumerate();
         let given: Vec<Decimal> = given.map(|(row, by)| if free.contains(&row) { FREE } else { *by }).collect();
-        let model = Model::new(self.input, self.portfolio, self.program, whole, &given);
+        let model = Model::new(self.input, self.portfolio, self.program, whole, &given)?;
         let mut any = false;
         let mut judge = |allocation: Allocation| {
             any = true;

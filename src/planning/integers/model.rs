@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Decimal, PlanningInput, Side};
 
 use super::super::portfolio::Portfolio;
-use super::super::program::{Allocation, Column, Program, allocation};
+use super::super::program::{Allocation, Column, Program};
 use super::super::solver::{AtMostRow, BoxedColumn, SolverFault, Verdict};
 use super::ranges::{Range, admits, points, ranges};
 use super::whole_limits::WholeLimits;
@@ -76,8 +76,8 @@ impl<'a> Model<'a> {
         program: &'a Program<'a>,
         whole: &'a WholeLimits,
         given: &[Decimal],
-    ) -> Self {
-        let (columns, all, rows) = program.eased(given);
+    ) -> Result<Self, SolverFault> {
+        let (columns, all, rows) = program.eased(given)?;
         let mut uses = vec![Vec::new(); all.len()];
         for (index, row) in rows.iter().enumerate() {
             for (column, coefficient) in &row.terms {
@@ -99,7 +99,7 @@ impl<'a> Model<'a> {
         let weights: Vec<Decimal> = portfolio.lines.iter().map(|line| line.weight).collect();
         let surplus = whole.max_holdings.map_or(0, |most| whole.holdings(&weights).saturating_sub(most));
         let penalty = program.prohibitive();
-        Self { program, whole, columns, all, rows, uses, lines, penalty, surplus }
+        Ok(Self { program, whole, columns, all, rows, uses, lines, penalty, surplus })
     }
 
     pub(super) fn ranges<'b>(&'b self, narrowed: &'b Narrowed, line: usize) -> &'b [Range] {
@@ -209,7 +209,7 @@ impl<'a> Model<'a> {
             }
         }
         let rows = self.rows.get(..self.program.limits.rows.len()).unwrap_or_default();
-        allocation(&self.columns, rows, &values, relaxed.objective, given.to_vec(), programs)
+        self.program.allocation(&self.columns, rows, &values, relaxed.objective, given.to_vec(), programs)
     }
 }
 

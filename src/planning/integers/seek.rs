@@ -57,7 +57,7 @@ pub(crate) fn seek(
             Some(objective)
         };
         let given: Vec<Decimal> = sought.first.given.iter().zip(*allowed).map(|(given, short)| given + short).collect();
-        let model = Model::new(sought.input, sought.portfolio, sought.program, &sought.limits.whole, &given);
+        let model = Model::new(sought.input, sought.portfolio, sought.program, &sought.limits.whole, &given)?;
         let search = Search::new(&model, &sought.first.given, sought.best, &mut remembered);
         let Found { nodes, programs: solved, complete, bound } = search.run(policy.nodes())?;
         *programs += solved;

@@ -1,7 +1,9 @@
 //! Behaviour of the whole planner on inputs small enough to work out by hand.
 
+mod closes;
 mod order_limits;
 mod shadow_prices;
+mod tail_risk;
 
 use std::collections::BTreeMap;
 

@@ -13,7 +13,7 @@ use crate::model::Decimal;
 const QUOTIENT_BLUR: Decimal = Decimal::from_parts(1, 0, 0, false, 27);
 
 /// A number that is no less than `low` and no more than `high`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Enclosure {
     low: Decimal,
     high: Decimal,

@@ -10,6 +10,7 @@ use super::books::{Books, Line};
 use super::findings::Findings;
 use super::orders::{next_multiple, whole_lots};
 use super::relaxation::{Judge, Nature, Row, Softness};
+use super::risk::Risk;
 use super::wholes;
 use crate::model::policy::{CategoryLimit, Limit};
 use crate::model::{Decimal, Flow, Listing, Money, PlanningInput, Rate};
@@ -28,15 +29,17 @@ struct Context<'a> {
     input: &'a PlanningInput,
     plan: &'a RebalancePlan,
     books: &'a Books<'a>,
+    risk: Option<&'a Risk<'a>>,
 }
 
-pub(super) fn check(
-    input: &PlanningInput,
-    plan: &RebalancePlan,
-    books: &Books<'_>,
+pub(super) fn check<'a>(
+    input: &'a PlanningInput,
+    plan: &'a RebalancePlan,
+    books: &'a Books<'a>,
+    risk: Option<&'a Risk<'a>>,
     findings: &mut Findings,
 ) -> Result<Vec<LimitCheck>, OutOfRange> {
-    let context = Context { input, plan, books };
+    let context = Context { input, plan, books, risk };
     let mut judge = Judge::new(plan, books.weight_of(all_smallest_orders(context)?)?, findings);
     check_budget(context, &mut judge, findings)?;
     check_cash_at_limit_prices(context, &mut judge, findings)?;
@@ -152,6 +155,7 @@ fn state_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
         rows.extend(max_weights(context, limit)?);
     }
     rows.extend(wholes::rows(context.input, context.plan, context.books, MET)?);
+    rows.extend(risk(context)?);
     Ok(rows)
 }
 
@@ -179,7 +183,7 @@ fn cash_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
 
 /// Stable legs and cash together, against the regime's share.
 fn stable_share(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
-    let Context { input, plan, books } = context;
+    let Context { input, plan, books, .. } = context;
     if input.policy.regime.is_none() {
         return Ok(None);
     }
@@ -344,6 +348,35 @@ fn max_weights(context: Context<'_>, limit: &Limit) -> Result<Vec<Row>, OutOfRan
     Ok(rows)
 }
 
+/// Tail risk. It is no sum over positions: what an order dropped or rounded may add is its part in the asset's own tail.
+fn risk(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
+    let Context { input, books, risk, .. } = context;
+    let Some(risk) = risk else { return Ok(None) };
+    let Some(bound) = risk.rule.bound else { return Ok(None) };
+    let stays = risk.measure(books, |line| immovable(input, line))?;
+    let mut lots = Decimal::ZERO;
+    for (asset, line) in &books.lines {
+        let (worst, best) = risk.worst_and_best(asset)?;
+        let more = if line.has_order {
+            times(lot(line)?, best)?
+        } else {
+            times(dropped_sale(input, line)?, worst)?.max(times(smallest_order(input, line)?, best)?)
+        };
+        lots = add(lots, more)?;
+    }
+    Ok(Some(Row {
+        limit: "risk".to_owned(),
+        sense: Sense::AtMost,
+        left_side: risk.measure(books, |line| Ok(line.value_after))?,
+        bound: bound.get().max(stays),
+        nature: Nature::State { before: risk.measure(books, |line| Ok(line.value_before))? },
+        softness: Softness::of(risk.rule.soft.as_ref()),
+        max_allowance: add(books.weight_of(lots)?, MET)?,
+        spread: true,
+        detail: String::new(),
+    }))
+}
+
 fn turnover(context: Context<'_>, limit: &Limit) -> Result<Row, OutOfRange> {
     let Context { input, books, .. } = context;
     let mut smallest_orders = Decimal::ZERO;
@@ -409,7 +442,7 @@ fn check_collars(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Fin
 
 /// Pre-trade controls, each as the used fraction of its bound.
 fn check_controls(context: Context<'_>, judge: &mut Judge<'_>, findings: &mut Findings) -> Result<(), OutOfRange> {
-    let Context { input, plan, books } = context;
+    let Context { input, plan, books, .. } = context;
     let orders = &input.policy.orders;
     let largest = books.trades.iter().max_by_key(|trade| trade.notional);
     let largest_notional = largest.map_or(Decimal::ZERO, |trade| trade.notional);

@@ -32,6 +32,7 @@
 //! | `max_weight(a)` | a constituent's weight ≤ bound | by policy |
 //! | `min_weight(a)` | a constituent's weight ≤ what a run leaves that sells all it may, or ≥ bound | always, priority 0 |
 //! | `max_holdings` | number of constituents held ≤ bound, or as many as cannot be sold | always, priority 0 |
+//! | `risk` | the measure of tail risk ([`RiskLimit`](crate::model::policy::RiskLimit)) of all positions after ≤ bound | by policy |
 //! | `turnover` | ½ (buys + sells) / V ≤ bound | by policy |
 //! | `participation(a)` | traded / average daily volume ≤ bound; no volume, no trade | never |
 //! | `sell_within_holding(a)` | sold ≤ free holding, both over V | never |
@@ -41,6 +42,7 @@
 //! Limits that are fractions of `V` are left out when `V` is zero: a portfolio worth nothing has no weights.
 //! What could be sold of an exit position is its free holding, rounded down to the lot, where the venue trades it
 //! and takes the most that one run may sell of it at the collar's price; the rest is stranded and outside the row.
+//! `risk` asks no less than what is left of it when all of that is sold.
 //! Nothing could be sold in a deposit-only flow, nor where there is a participation limit and the volume is unknown, nor
 //! where participation or the venue's largest order keeps a sale of a part below the policy's `min_trade`.
 //! A constituent is *held* while it is worth an order that the venue would take at the reference price (a lot, its minimum
@@ -60,6 +62,7 @@
 //!   order, the smallest order, and no more than could be sold of it; an asset with an order explains nothing, for orders
 //!   are rounded towards cash. For `category_min` a buy may have been dropped or rounded down by a lot, and a sale of
 //!   others dropped that would have paid for it; for `stable_share` a leg may have been sold by a lot more, at its cost;
+//!   for `risk` a lot less of what gains in its own tail, a sale dropped of what loses in it, or a buy of what gains;
 //!   for `turnover` half of the smallest orders of those with an order. The certificate records what was used of this
 //!   as `lot_allowance`.
 //!
@@ -81,6 +84,8 @@ mod prospect;
 mod reach;
 mod regime;
 mod relaxation;
+mod risk;
+mod scenarios;
 mod statement;
 mod wholes;
 
@@ -132,7 +137,8 @@ fn examine(input: &PlanningInput, plan: &RebalancePlan, findings: &mut Findings)
     regime::check(input, plan, findings)?;
     permission::check(input, plan, &books, findings);
     orders::check(input, plan, &books, findings)?;
-    let checks = limits::check(input, plan, &books, findings)?;
-    let optimality = optimality::prove(input, plan, &books, &checks, findings)?;
+    let risk = risk::Risk::of(input, &books)?;
+    let checks = limits::check(input, plan, &books, risk.as_ref(), findings)?;
+    let optimality = optimality::prove(input, plan, &books, risk.as_ref(), &checks, findings)?;
     Ok(Certificate { checks, optimality })
 }

@@ -15,6 +15,10 @@
 //! multipliers make a valid one. That is why the bound needs no trust in whoever found them, and why nothing here is
 //! shared with the program or its solver. What the search promises of its multipliers is not looked at.
 //!
+//! Tail risk `C(x)`, of which the objective has `− ρ C(x)`, is no less than zero and no less than the average loss `ℓ(x)` in
+//! any choice of worst scenarios. So with the multiplier `λ` of its limit and any `0 ≤ π ≤ λ + ρ`, each `hᵢ` has `− π ℓᵢ xᵢ`
+//! besides, and the bound `(λ + ρ) C(x̂) − π ℓ(x̂)`.
+//!
 //! # Digits
 //! All is reckoned in quote currency, in decimals with directed rounding (`enclosure`; after Neumaier and Shcherbina, Safe
 //! bounds in linear and mixed-integer linear programming, Mathematical Programming 99, 2004): the gap is never rounded
@@ -37,9 +41,13 @@ use super::enclosure::Enclosure;
 use super::findings::Findings;
 use super::prospect::{Objective, Prospect};
 use super::reach;
+use super::risk::Risk;
 use crate::model::number::NumberFault;
-use crate::model::{BasisPoints, CategoryId, Decimal, InvalidNumber, PlanningInput, Worth};
+use crate::model::{AssetId, BasisPoints, CategoryId, Decimal, InvalidNumber, PlanningInput, Rate, Worth};
 use crate::planning::plan::{IDLE_CASH, LimitCheck, Multiplier, Optimality, RebalancePlan, Role};
+
+/// The limit on tail risk.
+const RISK: &str = "risk";
 
 /// The name under which this check's violations go.
 const NAME: &str = "optimality";
@@ -57,6 +65,7 @@ pub(super) fn prove(
     input: &PlanningInput,
     plan: &RebalancePlan,
     books: &Books<'_>,
+    risk: Option<&Risk<'_>>,
     checks: &[LimitCheck],
     findings: &mut Findings,
 ) -> Result<Option<Optimality>, OutOfRange> {
@@ -67,7 +76,8 @@ pub(super) fn prove(
     };
     let slacks = slacks(input, books, checks)?;
     let Some(prices) = Prices::read(input, multipliers, &slacks, findings)? else { return Ok(None) };
-    let case = Case { input, plan, books, slacks, prices, objective: Objective::of(input, plan, books)? };
+    let Some(tail) = PricedRisk::read(input, plan, books, risk, &prices, findings)? else { return Ok(None) };
+    let case = Case { input, plan, books, slacks, prices, tail, objective: Objective::of(input, plan, books)? };
     let proved = match case.prove()? {
         Ok(proved) => proved,
         Err(error) => {
@@ -198,17 +208,72 @@ impl<'a> Prices<'a> {
 
 /// Whether a limit is over several assets, and so has a multiplier; the others are ends of single trades.
 fn is_shared(limit: &str) -> bool {
-    const SHARED: [&str; 8] = [
+    const SHARED: [&str; 9] = [
         "budget",
         "cash_at_limit_prices",
         "cash_buffer",
         "withdraw",
         "stable_share",
         "must_exit",
+        RISK,
         "turnover",
         "max_run_notional",
     ];
     SHARED.contains(&limit) || limit.starts_with("category_min(") || limit.starts_with("category_max(")
+}
+
+/// Tail risk in the bound: nothing of it where there is no such rule.
+#[derive(Default)]
+struct PricedRisk<'a> {
+    /// The measure after the orders is at most this, in quote currency.
+    most: Decimal,
+    aversion: Enclosure,
+    /// Of the limit and of the objective together.
+    room: Enclosure,
+    /// Of the stated tail.
+    price: Enclosure,
+    /// What a unit of each asset loses in it.
+    slopes: BTreeMap<&'a AssetId, Enclosure>,
+}
+
+impl<'a> PricedRisk<'a> {
+    /// Nothing where the stated tail is not one, or costs more than limit and objective say.
+    fn read(
+        input: &PlanningInput,
+        plan: &RebalancePlan,
+        books: &Books<'a>,
+        risk: Option<&Risk<'a>>,
+        prices: &Prices<'_>,
+        findings: &mut Findings,
+    ) -> Result<Option<Self>, OutOfRange> {
+        let Some(risk) = risk else {
+            findings
+                .require(plan.tail.is_none(), NAME, || "there is a tail, and the policy measures no risk".to_owned());
+            return Ok(plan.tail.is_none().then(Self::default));
+        };
+        let aversion = Enclosure::exact(input.policy.objective.risk_aversion.map_or(Decimal::ZERO, Rate::get));
+        let limit = prices.by_limit.get(RISK).copied().unwrap_or_default();
+        let room = aversion.plus(Enclosure::exact(limit))?;
+        let mut bounded = Self { most: risk.at_most(books)?, aversion, room, ..Self::default() };
+        let Some(tail) = &plan.tail else { return Ok(Some(bounded)) };
+        let affordable = tail.price.get() <= room.low();
+        findings.require(affordable, NAME, || {
+            format!("its tail is priced at {}; limit and objective together at {}", tail.price, room.low())
+        });
+        match risk.slopes(tail)? {
+            Ok(slopes) => (bounded.price, bounded.slopes) = (Enclosure::exact(tail.price.get()), slopes),
+            Err(fault) => {
+                findings.require(false, NAME, || format!("its tail is none: {fault}"));
+                return Ok(None);
+            }
+        }
+        Ok(affordable.then_some(bounded))
+    }
+
+    /// What a unit of an asset pays.
+    fn of(&self, asset: &AssetId) -> Result<Enclosure, OutOfRange> {
+        self.slopes.get(asset).map_or(Ok(Enclosure::ZERO), |slope| slope.by(self.price))
+    }
 }
 
 /// Everything that the bound is made of.
@@ -218,6 +283,7 @@ struct Case<'a> {
     books: &'a Books<'a>,
     slacks: BTreeMap<&'a str, Enclosure>,
     prices: Prices<'a>,
+    tail: PricedRisk<'a>,
     objective: Objective<'a>,
 }
 
@@ -229,6 +295,9 @@ impl Case<'_> {
         let priced_idle = idle.excess().by(aversion)?;
         let mut value = priced_idle.negated();
         let mut gap = priced_idle.minus(idle.by(self.prices.idle_cash)?)?.excess();
+        let most = Enclosure::exact(self.tail.most);
+        value = value.minus(most.by(self.tail.aversion)?)?;
+        let mut priced_loss = most.by(self.tail.room)?;
         for (limit, price) in &self.prices.by_limit {
             if let Some(slack) = self.slacks.get(limit) {
                 gap = gap.plus(slack.times(*price)?)?;
@@ -241,9 +310,12 @@ impl Case<'_> {
             let trade = prospect.trade;
             let least = || self.least(line, trade);
             let most = || self.most(asset.as_str(), line, trade);
-            let regret = self.at_prices(line, &prospect)?.regret(trade, least, most)?;
+            let tail = self.tail.of(asset)?;
+            priced_loss = priced_loss.minus(tail.by(Enclosure::exact(line.after).times(line.price)?)?)?;
+            let regret = self.at_prices(line, &prospect, tail)?.regret(trade, least, most)?;
             gap = gap.plus(Enclosure::exact(regret))?;
         }
+        gap = gap.plus(priced_loss)?;
         Ok(stated(value.over(whole)?, gap.over(whole)?))
     }
 
@@ -262,9 +334,9 @@ impl Case<'_> {
     }
 
     /// What a trade is worth when what it takes of the limits is paid for.
-    fn at_prices(&self, line: &Line<'_>, prospect: &Prospect) -> Result<Concave, OutOfRange> {
+    fn at_prices(&self, line: &Line<'_>, prospect: &Prospect, tail: Enclosure) -> Result<Concave, OutOfRange> {
         let prices = &self.prices;
-        let mut slope = prices.idle_cash.minus(prices.cash)?.minus(prices.collar.1)?;
+        let mut slope = prices.idle_cash.minus(prices.cash)?.minus(prices.collar.1)?.minus(tail)?;
         match line.role() {
             Some(Role::StableLeg) => slope = slope.plus(prices.stable_share)?,
             Some(Role::MustExit) => slope = slope.minus(prices.must_exit)?,

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::books::{Books, Line};
 use super::findings::Findings;
+use super::scenarios;
 use crate::model::policy::{Eligibility, GradeKind};
 use crate::model::{AssetId, AssetRecord, Flow, Grade, Money, PlanningInput};
 use crate::planning::plan::{ReasonCode, RebalancePlan, Role};
@@ -98,14 +99,19 @@ fn check_buy(input: &PlanningInput, plan: &RebalancePlan, asset: &AssetId, line:
     findings.require_of(graded || !input.policy.uses_grades(), "eligibility", asset, || {
         format!("{} {asset} would be bought, and its grade, which the policy asks for, is missing", line.bought)
     });
+    findings.require_of(!scenarios::too_few(input, asset), "eligibility", asset, || {
+        format!("{} {asset} would be bought, and it has fewer daily closes than the policy asks for", line.bought)
+    });
 }
 
-/// Whether a constituent is not bought: while bearish, where the policy says so, or without a grade that it asks for.
+/// Whether a constituent is not bought: while bearish, where the policy says so, or without a grade or closes that it asks
+/// for.
 pub(super) fn no_buy(input: &PlanningInput, plan: &RebalancePlan, line: &Line<'_>) -> bool {
     let regime = input.policy.regime.as_ref();
     let bearish = plan.regime.bearish && regime.is_some_and(|regime| regime.no_buy_when_bearish);
     let graded = line.record.is_some_and(|record| grade(input, record).is_some());
-    line.role() == Some(Role::Constituent) && (bearish || (input.policy.uses_grades() && !graded))
+    let few = line.position.is_some_and(|position| scenarios::too_few(input, &position.asset));
+    line.role() == Some(Role::Constituent) && (bearish || few || (input.policy.uses_grades() && !graded))
 }
 
 pub(super) fn grade(input: &PlanningInput, record: &AssetRecord) -> Option<Grade> {
@@ -128,6 +134,7 @@ fn ineligible(input: &PlanningInput, asset: &AssetId, record: &AssetRecord) -> O
     }
     outside_size(rules, record)
         .or_else(|| too_young(input, record))
+        .or_else(|| scenarios::stopped(input, asset).map(|on| format!("a trailing stop was set off on {on}")))
         .or_else(|| badly_graded(rules, grade(input, record)))
 }
 

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 
 use super::{age, candidates, in_hours, longer_than, named};
 use crate::model::policy::Guards;
-use crate::model::{AssetId, AssetRecord, Decimal, Flow, Money, PlanningInput, Price};
+use crate::model::{AssetId, AssetRecord, Decimal, Flow, Money, PlanningInput, Price, PriceHistory};
 use crate::planning::MAX_NET_ASSET_VALUE;
 use crate::ports::capability;
 use crate::preparation::GuardViolation;
+use crate::preparation::time::{day_of, start_of};
 
 const PRICE_JUMP: &str = "max_price_jump";
 
@@ -128,6 +129,39 @@ pub(super) fn check_prices(input: &PlanningInput, watched: &BTreeSet<AssetId>, v
                 remedy: remedy.to_owned(),
             });
         }
+    }
+}
+
+/// Where the policy reads daily closes there are some, and the newest is no older than a price may be.
+pub(super) fn check_history(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
+    let Some(days) = input.policy.history_days() else { return };
+    let mut report = |guard: &str, value: String, remedy: &str| {
+        let (guard, remedy) = (guard.to_owned(), remedy.to_owned());
+        violations.push(GuardViolation { guard, field: "history".to_owned(), value, remedy });
+    };
+    let Some(newest) = input.history.as_ref().and_then(PriceHistory::newest) else {
+        let value =
+            format!("no daily close of before {}, and the policy reads those of {days} days", day_of(input.as_of));
+        let remedy = "name a file of daily closes as `history` of the day in case.toml, or take [limits.risk], \
+                      inverse_volatility and trailing_stop out of the policy";
+        return report("missing_history", value, remedy);
+    };
+    let history = input.history.iter();
+    if history.clone().any(|history| history.closes.values().any(|closes| closes.len() != history.days())) {
+        let value = "the assets have closes of different numbers of days".to_owned();
+        report("missing_history", value, "state a close or null for each asset and day from first_day on");
+    }
+    let last = history.map(|history| history.day(history.days().saturating_sub(1))).max().unwrap_or(newest);
+    if last >= day_of(input.as_of) {
+        let value = format!("it goes on to {last}, which is not over at the planning time {}", input.as_of);
+        return report("history_from_the_future", value, "end with the day before");
+    }
+    let Ok(over) = newest.tomorrow().map_err(|error| error.to_string()).and_then(start_of) else { return };
+    let (old, most) = (age(input.as_of, over), input.policy.guards.max_price_age_hours);
+    if longer_than(old, most) {
+        let value =
+            format!("the newest daily close is of {newest}, {} ago, and at most {most} h are allowed", in_hours(old));
+        report("max_price_age_hours", value, "fetch the daily closes again");
     }
 }
 

@@ -36,6 +36,7 @@ pub fn enforce(mut input: PlanningInput) -> Result<PlanningInput, PreparationErr
     data::check_consent(&input, &mut violations);
     data::check_universe(&input, &mut violations);
     data::check_prices(&input, &watched, &mut violations);
+    data::check_history(&input, &mut violations);
     data::check_skew(&input, &watched, &mut violations);
     data::check_stable_legs(&input, &mut violations);
     data::check_account(&input, &mut violations);

@@ -33,17 +33,18 @@ pub(super) fn faults(place: &str, policy: &Policy) -> Vec<BadInput> {
     check.collar(policy.orders.collar, policy.costs.half_spread);
     check.guards(&policy.guards);
     check.solver(policy.solver_backend());
+    check.history(policy);
     check.faults
 }
 
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     place: &'a str,
     faults: Vec<BadInput>,
 }
 
 impl Checker<'_> {
     /// Records a fault unless the rule holds.
-    fn rule(&mut self, holds: bool, field: &str, value: &dyn ToString, problem: &str, remedy: &str) {
+    pub(super) fn rule(&mut self, holds: bool, field: &str, value: &dyn ToString, problem: &str, remedy: &str) {
         if !holds {
             self.faults.push(BadInput::new(self.place, field, &value.to_string(), problem, remedy));
         }
@@ -56,7 +57,7 @@ impl Checker<'_> {
     }
 
     /// A fraction above 0, at most 1.
-    fn positive_share(&mut self, field: &str, value: Weight) {
+    pub(super) fn positive_share(&mut self, field: &str, value: Weight) {
         let holds = value > Weight::ZERO && value <= Weight::ONE;
         self.rule(
             holds,
@@ -242,7 +243,7 @@ impl Checker<'_> {
     }
 
     fn objective(&mut self, objective: &Objective) {
-        let Objective { grade_tilt, tracking_aversion, cost_aversion } = objective;
+        let Objective { grade_tilt, tracking_aversion, cost_aversion, .. } = objective;
         let problem = "not above 0, so buying and selling the same asset at once would be free";
         self.rule(
             !cost_aversion.is_zero(),
@@ -262,7 +263,7 @@ impl Checker<'_> {
         );
     }
 
-    fn soft(&mut self, field: &str, soft: Option<&Soft>) {
+    pub(super) fn soft(&mut self, field: &str, soft: Option<&Soft>) {
         if let Some(soft) = soft {
             self.at_least_one(&format!("{field}.soft.priority"), soft.priority);
             if let Some(bound) = soft.hard_bound {
@@ -272,7 +273,7 @@ impl Checker<'_> {
     }
 
     /// A hard bound lies beyond the bound it backs: above a most, below a least.
-    fn hard_bound(&mut self, field: &str, bound: Weight, soft: Option<&Soft>, is_most: bool) {
+    pub(super) fn hard_bound(&mut self, field: &str, bound: Weight, soft: Option<&Soft>, is_most: bool) {
         let Some(hard) = soft.and_then(|soft| soft.hard_bound) else { return };
         let (holds, problem, remedy) = if is_most {
             (hard >= bound, "below the bound", "write a hard_bound at or above the bound: the limit gives way upwards")

@@ -2,6 +2,7 @@
 
 mod alert_checks;
 mod checks;
+mod history_checks;
 mod variation;
 
 use std::path::Path;

@@ -82,6 +82,7 @@ pub struct Day {
     pub(super) trader_grades: Option<String>,
     pub(super) investor_grades: Option<String>,
     pub(super) trading_signals: Option<String>,
+    pub(super) history: Option<String>,
 }
 
 impl Day {
@@ -92,6 +93,7 @@ impl Day {
             SnapshotKind::TraderGrades => self.trader_grades.as_deref(),
             SnapshotKind::InvestorGrades => self.investor_grades.as_deref(),
             SnapshotKind::TradingSignals => self.trading_signals.as_deref(),
+            SnapshotKind::History => self.history.as_deref(),
             SnapshotKind::Portfolio | SnapshotKind::Policy | SnapshotKind::VenueRules => None,
         }
     }

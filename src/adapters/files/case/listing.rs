@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{CASE_FILE, Case, GRADES};
-use crate::adapters::files::{market, token_metrics};
+use crate::adapters::files::{history, market, token_metrics};
 use crate::ports::snapshot::SnapshotKind;
 use crate::preparation::PreparationError;
+use crate::preparation::time::start_of;
 
 /// One file that a case names, and from when on it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +71,10 @@ pub fn newest_date(
     if kind == SnapshotKind::Market {
         let market = market::read(file, bytes, at)?;
         return Ok(market.assets.values().map(|asset| asset.observed_at).max());
+    }
+    if kind == SnapshotKind::History {
+        let newest = history::read(file, bytes, at)?.newest();
+        return Ok(newest.and_then(|day| start_of(day.tomorrow().ok()?).ok()));
     }
     let Some((_, endpoint)) = GRADES.into_iter().find(|(of, _)| *of == kind) else { return Ok(None) };
     Ok(token_metrics::read(file, bytes, endpoint)?.newest_date())

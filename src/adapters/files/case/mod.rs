@@ -41,6 +41,7 @@
 //! at = "2025-04-16T00:00:00Z"
 //! market = "market.csv"                # of a file of many dates, the date of `at` (UTC)
 //! trader_grades = "trader.json"        # optional, as are investor_grades and trading_signals
+//! history = "history.csv"              # daily closes, where the policy reads them
 //! ```
 
 mod format;
@@ -59,13 +60,13 @@ pub use listing::{CaseInput, newest_date};
 use self::format::{AccountEntry, CaseFile, HoldingEntry, Observation, StateEntry};
 use self::input_files::InputFiles;
 use super::token_metrics::{self, Endpoint};
-use super::{market, venue_rules};
+use super::{history, market, venue_rules};
 use crate::model::{
     AccountId, AccountSnapshot, Environment, Flow, PlanningInput, Policy, PortfolioId, PortfolioState,
     RegimeObservation, RunIdentity, Trigger, VenueId,
 };
 use crate::ports::snapshot::SnapshotKind;
-use crate::preparation::sources::{Grades, MarketData, VenueRules};
+use crate::preparation::sources::{Closes, Grades, MarketData, VenueRules};
 use crate::preparation::{BadInput, Migration, Occasion, PreparationError, Sources, assemble, policy, toml_text};
 
 /// A loaded case: its own file, its policy and its venue's rules. The days' files are read when a day is planned.
@@ -108,6 +109,7 @@ impl Case {
             trader_grades: name(SnapshotKind::TraderGrades),
             investor_grades: name(SnapshotKind::InvestorGrades),
             trading_signals: name(SnapshotKind::TradingSignals),
+            history: name(SnapshotKind::History),
         };
         let files = InputFiles::Memory { place, files };
         let file = definition(&own, &files.read(SnapshotKind::Portfolio, &own)?)?;
@@ -258,6 +260,7 @@ impl Case {
         let day = self.day(as_of)?;
         let market = self.market(day)?;
         let grades = self.grades(day)?;
+        let closes = self.closes(day)?;
         let settled = settled.map_or_else(|| self.opening_account(account, as_of), Ok)?;
         let occasion = Occasion {
             run,
@@ -270,6 +273,7 @@ impl Case {
         let sources = Sources {
             market: &market,
             grades: &grades,
+            closes: &closes,
             venue_rules: &self.venue_rules,
             instruments: &self.file.instruments,
             token_ids: &self.file.token_ids,
@@ -310,6 +314,16 @@ impl Case {
     fn market(&self, day: &Day) -> Result<MarketData, PreparationError> {
         let bytes = self.files.read(SnapshotKind::Market, &day.market)?;
         Ok(market::read(&day.market, &bytes, day.at)?)
+    }
+
+    /// Read only where the policy looks at them: they are the largest file of a day.
+    fn closes(&self, day: &Day) -> Result<Closes, PreparationError> {
+        match &day.history {
+            Some(file) if self.policy.history_days().is_some() => {
+                Ok(history::read(file, &self.files.read(SnapshotKind::History, file)?, day.at)?)
+            }
+            _ => Ok(Closes::default()),
+        }
     }
 
     fn grades(&self, day: &Day) -> Result<Grades, PreparationError> {
