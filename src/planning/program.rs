@@ -90,6 +90,9 @@ pub(crate) struct Program<'a> {
     tie_step: Decimal,
 }
 
+/// Trades, then columns and rows.
+pub(super) type Eased = (Vec<Column>, Vec<BoxedColumn>, Vec<AtMostRow>);
+
 /// What a solve may trade, besides what the limits allow.
 #[derive(Clone, Copy)]
 pub(crate) struct Sides<'a> {
@@ -315,10 +318,7 @@ impl<'a> Program<'a> {
     /// The program in which whole quantities are sought: every row gives up room for rounding where it cannot keep it. Tail
     /// risk is in it by the planes that its own optimum needs: less than all there is, so that a bound stays a bound, and what
     /// is rounded is measured in full.
-    pub(super) fn eased(
-        &self,
-        given: &[Decimal],
-    ) -> Result<(Vec<Column>, Vec<BoxedColumn>, Vec<AtMostRow>), SolverFault> {
+    pub(super) fn eased(&self, given: &[Decimal]) -> Result<Eased, SolverFault> {
         let columns = self.columns(Bounds::Eased, &|_, _| false);
         let mut rows = self.rows(&columns, Bounds::Eased, given);
         let mut all = self.boxes(&columns);
@@ -496,7 +496,7 @@ impl<'a> Program<'a> {
         let binding = binding.map(|(index, _)| index).collect();
         let tail_slopes = self.limits.risk.as_ref().map(|risk| risk.slopes(&self.weights_at(columns, values)));
         let tail_slopes = tail_slopes.unwrap_or_default();
-        let mut allocation = Allocation { objective, given, binding, programs, tail_slopes, ..Allocation::default() };
+        let mut allocation = Allocation { objective, given, binding, tail_slopes, programs, ..Allocation::default() };
         // What fixed relaxations leave to spare is no trade; a whole piece is one, however small.
         let relaxed = allocation.given.iter().any(|given| !given.is_zero());
         let spare = if relaxed { TRADE_NOISE } else { Decimal::ZERO };

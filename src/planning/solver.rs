@@ -135,7 +135,13 @@ pub(crate) fn maximise_on(
     columns: &[BoxedColumn],
     rows: &[AtMostRow],
 ) -> Result<Verdict, SolverFault> {
-    verdict(columns, solver::sift(&program(columns, rows), backend, &SETTINGS)?)
+    let program = program(columns, rows);
+    let said = match solver::sift(&program, backend, &SETTINGS)? {
+        // An answer that does not keep the program, or none: once more in units that suit the backend.
+        solver::Verdict::Beyond(_) => solver::solve(&program, backend, &Settings { scale: true, ..SETTINGS })?,
+        said => said,
+    };
+    verdict(columns, said)
 }
 
 /// The search for a program's multipliers; absent where it cannot be stated.

@@ -113,7 +113,7 @@ impl<'a> Search<'a> {
     fn look_at(&mut self, node: &Node) -> Result<(), SolverFault> {
         let solved = match self.relax(&node.narrowed) {
             // The root has a bound from nowhere else.
-            Err(SolverFault::Backend(_)) if node.depth > 0 => {
+            Err(SolverFault::Backend(_) | SolverFault::BadAnswer) if node.depth > 0 => {
                 self.complete = false;
                 self.close(node.bound);
                 return Ok(());

@@ -1,23 +1,15 @@
 //! The planes against the whole linear program of Rockafellar and Uryasev on the same solver, and against known answers.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+#[path = "../../../tests/common/shared.rs"]
+mod shared;
 
 use super::*;
 use crate::model::number::parse_market;
 use crate::planning::solver::maximise;
-
-/// The directory of shared data; where it is missing that is said, unless it must be there.
-fn shared_data(test: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    if path.is_dir() {
-        return Some(path);
-    }
-    let required = std::env::var_os("REBALANCE_REQUIRE_SHARED").is_some_and(|value| value == "1");
-    assert!(!required, "{test}: ../shared is missing and REBALANCE_REQUIRE_SHARED=1");
-    println!("SKIPPED: {test}: ../shared is missing");
-    None
-}
+use shared::shared_data;
 
 fn dec(text: &str) -> Decimal {
     text.parse().expect(text)
