@@ -363,11 +363,11 @@ impl Model<'_> {
     fn meaning(&self, column: &Column) -> (usize, Decimal, Decimal) {
         let sign = if column.side == Side::Buy { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
         let Some(choice) = self.lines.get(column.line) else { return (column.line, sign, Decimal::ZERO) };
-        let now = self.held_untraded(column.line);
+        let untraded = self.held_untraded(column.line);
         let ends_otherwise = choice.ranges.iter().any(|range| {
             let that_way =
                 if column.side == Side::Buy { range.high > Decimal::ZERO } else { range.low < Decimal::ZERO };
-            that_way && range.held == now.is_zero()
+            that_way && range.held == untraded.is_zero()
         });
         let most = if column.side == Side::Buy { choice.most_bought } else { choice.most_sold };
         let part = if ends_otherwise && !most.is_zero() { sign / most } else { Decimal::ZERO };
