@@ -13,6 +13,9 @@ use super::super::program::RelaxedRow;
 /// What a solver calls met.
 const MET: Decimal = Decimal::from_parts(1, 0, 0, false, 10);
 
+/// Distances this close are the same.
+const SAME: Decimal = Decimal::from_parts(1, 0, 0, false, 15);
+
 /// Less than this in quote currency is no holding, also where the venue has neither lots nor minimums.
 const LEAST_HOLDING: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
@@ -79,7 +82,8 @@ impl WholeLine {
     /// How far a weight is from what `min_weight` allows, and the nearer of its ends.
     fn distance(&self, weight: Decimal) -> (Decimal, Decimal) {
         let (above, below) = (weight - self.low, self.high - weight);
-        let end = if above <= below { self.low } else { self.high };
+        // Where a run may sell as much as it may buy, both ends are as far but for a quotient's last digit.
+        let end = if above <= below + SAME { self.low } else { self.high };
         let distance = above.min(below);
         (if distance <= MET { Decimal::ZERO } else { distance }, end)
     }

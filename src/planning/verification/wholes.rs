@@ -11,6 +11,9 @@ use crate::planning::plan::{RebalancePlan, Role, Sense};
 /// Less than this in quote currency is no holding.
 const LEAST_HOLDING: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
+/// Distances this close are the same.
+const SAME: Decimal = Decimal::from_parts(1, 0, 0, false, 15);
+
 /// Both, for the constituents: one row each for `min_weight`, one for `max_holdings`. A limit that is met to ten digits is
 /// met; lots are no excuse.
 pub(super) fn rows(
@@ -93,7 +96,8 @@ impl Reach {
         let (above, below) = distances(line.weight_before)?;
         let before = above.min(below).max(Decimal::ZERO);
         let (above, below) = distances(line.weight_after)?;
-        if above <= below {
+        // Ends as far from the weight but for a quotient's last digit are as far: the lower one is stated.
+        if above <= below.checked_add(SAME).ok_or(OutOfRange)? {
             Ok((Sense::AtMost, self.lowest, self.lowest.checked_add(before).ok_or(OutOfRange)?))
         } else {
             Ok((Sense::AtLeast, high, high.checked_sub(before).ok_or(OutOfRange)?))
