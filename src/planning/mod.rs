@@ -43,6 +43,7 @@ pub use keeping::Instead;
 pub use plan::RebalancePlan;
 pub use shadow_prices::{AtTheMargin, Margin, ShadowPrice, at_the_margin};
 pub use solver::{SolverFault, has_backend};
+pub use tail_risk::Fund;
 
 use crate::model::{Decimal, Flow, Money, PlanningInput};
 use crate::solver::Backend;

@@ -8,9 +8,12 @@
 //! Management Science 3, 2006). The full program has a row and a column for every scenario; this one has a handful of rows.
 //! What is cut off is never feasible: a program that is infeasible with some of the planes is infeasible with all.
 
+mod fund;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+pub use fund::Fund;
 use jiff::civil::Date;
 use rust_decimal::RoundingStrategy;
 
