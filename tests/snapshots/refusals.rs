@@ -86,7 +86,7 @@ async fn what_is_missing_is_named_with_the_command_that_brings_it() {
         match kind {
             // Signals stand in for grades where they are missing, and no rule of the policy reads closes.
             SnapshotKind::TraderGrades | SnapshotKind::InvestorGrades | SnapshotKind::History => {
-                assert!(case.is_ok(), "{kind}")
+                assert!(case.is_ok(), "{kind}");
             }
             _ => {
                 let refusal = case.expect_err("missing").to_string();
