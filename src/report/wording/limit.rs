@@ -34,6 +34,9 @@ pub fn optimality(proved: &OptimalityReport) -> String {
     )
 }
 
+/// Why the certificate's bound may be far away where quantities are whole.
+const DIVISIBLE: &str = "the bound of the certificate takes every quantity as divisible";
+
 /// How whole quantities were found, and how good they are by the solver's own bound, in one sentence.
 #[must_use]
 pub fn integers(found: &IntegerReport) -> String {
@@ -47,7 +50,7 @@ pub fn integers(found: &IntegerReport) -> String {
         (nodes, true) => format!("found after {}", count(nodes as usize, "node")),
         (nodes, false) => format!("ended at the policy's limit of {}", count(nodes as usize, "node")),
     };
-    format!("Whole quantities{lots}: optimal within {within} by the solver's own bound, {how}")
+    format!("Whole quantities{lots}: optimal within {within} by the solver's own bound, {how}; {DIVISIBLE}")
 }
 
 /// A figure of a limit: a number of holdings, or percent.
@@ -168,15 +171,17 @@ mod tests {
         let within = "optimal within 0.5 bp by the solver's own bound";
         assert_eq!(
             found(0, true, 0),
-            format!("Whole quantities: {within}, the linear program's own plan is close enough")
+            format!("Whole quantities: {within}, the linear program's own plan is close enough; {DIVISIBLE}")
         );
         assert_eq!(
             found(1, true, 2),
-            format!("Whole quantities, 2 assets in whole lots: {within}, found after 1 node")
+            format!("Whole quantities, 2 assets in whole lots: {within}, found after 1 node; {DIVISIBLE}")
         );
         assert_eq!(
             found(50, false, 1),
-            format!("Whole quantities, 1 asset in whole lots: {within}, ended at the policy's limit of 50 nodes")
+            format!(
+                "Whole quantities, 1 asset in whole lots: {within}, ended at the policy's limit of 50 nodes; {DIVISIBLE}"
+            )
         );
     }
 
