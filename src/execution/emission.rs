@@ -341,7 +341,7 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         let shown = account.cash_free - others.map(|(_, cost)| *cost).sum::<Money>();
         let others = self.known_orders().filter(|(known, _)| known.key != order.key);
         let books = gate::cash_by_the_books(self.input.account.cash_free, fee, others);
-        Ok(gate::cash_covers(order, fee, books.map_or(shown, |books| shown.min(books)), keep))
+        Ok(gate::cash_covers(order, fee, shown.min(books), keep))
     }
 
     fn known_orders(&self) -> impl Iterator<Item = (&Order, &OrderItem)> {

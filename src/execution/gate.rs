@@ -196,28 +196,25 @@ pub fn slippage<'a>(fills: impl IntoIterator<Item = (&'a Order, &'a OrderItem)>)
 const BOOKS_ARE_EXACT_TO: Decimal = Decimal::from_parts(1, 0, 0, false, 8);
 
 /// The free cash that a run's own books know of: what there was when it was planned, and what its orders have brought and
-/// cost since; a buy whose end is not known costs the most that it can. A balance that lags behind the fills shows more
-/// than there is, and what came in from elsewhere is left to the next run.
-///
-/// `None` while the end of a sell is not known: what it has brought only the balance can say.
+/// cost since. A buy whose end is not known costs the most that it can, and a sell brings what is known of it. A balance
+/// that lags behind the fills shows more than there is; what came in from elsewhere, or from a sell that nobody can find
+/// out about, is left to the next run.
 #[must_use]
 pub fn cash_by_the_books<'a>(
     opening: Money,
     fee: Rate,
     orders: impl IntoIterator<Item = (&'a Order, &'a OrderItem)>,
-) -> Option<Money> {
+) -> Money {
     let change = |(order, item): (&Order, &OrderItem)| {
         let traded = item.average_price.map_or(Money::ZERO, |price| price.value_of(item.filled_quantity));
         match (order.side, order_is_terminal(item.state)) {
-            (Side::Sell, true) => Some(traded - item.fee),
-            (Side::Sell, false) => None,
-            (Side::Buy, true) => Some(Money::ZERO - traded - item.fee),
-            (Side::Buy, false) => Some(Money::ZERO - cash_at_limit(order, fee)),
+            (Side::Sell, _) => traded - item.fee,
+            (Side::Buy, true) => Money::ZERO - traded - item.fee,
+            (Side::Buy, false) => Money::ZERO - cash_at_limit(order, fee),
         }
     };
     let rounding = Money::new(BOOKS_ARE_EXACT_TO).unwrap_or_default();
-    let changes: Option<Money> = orders.into_iter().map(change).sum();
-    Some(opening + changes? + rounding)
+    opening + orders.into_iter().map(change).sum::<Money>() + rounding
 }
 
 /// The most that a buy can cost: at its limit price, with its fee.

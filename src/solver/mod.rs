@@ -6,7 +6,7 @@
 //! that it shows, is [`Verdict::Beyond`] with the reason, never a guess.
 //!
 //! Programs are carried to the backends by `good_lp`. It hides limits, bounds and most of the status, so these are asked of
-//! the models that it builds: [`microlp`] and [`highs`] are the only files that know a backend.
+//! the models that it builds: `microlp` and `highs` are the only files that know a backend.
 //!
 //! Binary floating point lives here and in the planner's adapter, `planning::solver`. A program should be stated in weights
 //! (net asset value = 1): in currency units the backends lose feasible programs.

@@ -62,10 +62,10 @@ async fn what_is_not_sent_in_time_is_sent_by_the_next_worker() {
 }
 
 /// At a venue that takes its time, buys are not sent before the sells that pay for them are over; elsewhere they are
-/// sent after a phase.
+/// sent after a phase, as far as what was there pays for them.
 #[tokio::test]
 async fn buys_can_wait_for_sells_across_workers() {
-    let legs = [LEGS[0], (Side::Buy, "beta", "50", "51")];
+    let legs = [LEGS[0], (Side::Buy, "beta", "10", "51")];
     for (orders_rest, expected) in [(true, OrderState::Planned), (false, OrderState::Acknowledged)] {
         let world = World::new().await;
         let (request, mut venue) = (scheduled(monday()), world.venue());
