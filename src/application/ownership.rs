@@ -14,8 +14,10 @@ use crate::model::{PortfolioId, RunIdentity};
 use crate::ports::ownership::{AccountOwners, OwnerItem};
 use crate::ports::store::{AccountKey, ITEM_SCHEMA, PortfolioKey, RunStore, StoreError, Written};
 
-/// Longer than any invocation lasts.
+/// Longer than any invocation lasts, after a registration has been renewed for the last time.
 const UNCLAIMED: SignedDuration = SignedDuration::from_hours(1);
+/// A registration that is older is renewed. What is left of [`UNCLAIMED`] is longer than any invocation lasts, too.
+const RENEWED: SignedDuration = SignedDuration::from_mins(30);
 /// So often a registration is tried anew because another came first.
 const MOST_TRIES: u32 = 4;
 
@@ -41,7 +43,13 @@ where
     for _ in 0..MOST_TRIES {
         let known = store.load_owner(&own.account).await.map_err(ExecutionError::from)?;
         match &known {
-            Some(owner) if owner.portfolio == own.portfolio => return Ok(()),
+            // Renewed as long as nothing has come of it: another portfolio must not take over while this run begins.
+            Some(owner) if owner.portfolio == own.portfolio => {
+                let is_fresh = now.duration_since(owner.since) < RENEWED;
+                if is_fresh || has_settled(store, owner).await.map_err(ExecutionError::from)? {
+                    return Ok(());
+                }
+            }
             Some(owner) if !came_to_nothing(store, owner, now).await.map_err(ExecutionError::from)? => {
                 return Err(Stopped::Otherwise(refused(run, &owner.portfolio)));
             }
@@ -60,9 +68,13 @@ async fn came_to_nothing<S: RunStore>(store: &S, owner: &OwnerItem, now: Timesta
     if now.duration_since(owner.since) < UNCLAIMED {
         return Ok(false);
     }
-    let key = PortfolioKey { account: owner.account.clone(), portfolio: owner.portfolio.clone() };
     let is_held = store.held_locks().await?.iter().any(|lock| lock.account == owner.account);
-    Ok(!is_held && store.load_portfolio(&key).await?.is_none())
+    Ok(!is_held && !has_settled(store, owner).await?)
+}
+
+async fn has_settled<S: RunStore>(store: &S, owner: &OwnerItem) -> Result<bool, StoreError> {
+    let key = PortfolioKey { account: owner.account.clone(), portfolio: owner.portfolio.clone() };
+    Ok(store.load_portfolio(&key).await?.is_some())
 }
 
 fn refused(run: &RunIdentity, owner: &PortfolioId) -> Failure {

@@ -164,7 +164,8 @@ fn fallen(history: &PriceHistory, closes: &[Option<Price>], rule: &TrailingStop,
     // Of equal highs the latest.
     let (high, at) = highest.max()?;
     let limit = high.get().checked_mul(Decimal::ONE - rule.fall.get())?;
-    let back = i64::from(rule.cool_down_days).saturating_add(1);
+    // A run looks at the days that are over: the day after the last of these.
+    let back = i64::from(rule.cool_down_days).saturating_add(2);
     (close.get() <= limit).then(|| {
         let on = history.day(place);
         let (high_on, returns_on) = (history.day(start + at), later(on, back).unwrap_or(Date::MAX));

@@ -4,6 +4,8 @@
 //! product is asked of it anew: strict JSON, checked types, a policy whose fields fit together, every guard. Of what
 //! preparation made itself nothing is changed, so that it makes the same plan, byte for byte.
 
+use std::collections::BTreeMap;
+
 use schemars::Schema;
 use serde_path_to_error::Segment;
 
@@ -34,7 +36,30 @@ pub fn parse(place: &str, bytes: &[u8]) -> Result<PlanningInput, PreparationErro
     if !faults.is_empty() {
         return Err(PreparationError::BadInput(faults));
     }
+    one_owner_each(place, &input)?;
     guards::enforce(input)
+}
+
+/// What preparation takes out or refuses while it puts an input together: holdings that nobody manages, and an instrument
+/// that is two assets'.
+fn one_owner_each(place: &str, input: &PlanningInput) -> Result<(), BadInput> {
+    for unmanaged in &input.policy.guards.unmanaged_assets {
+        if input.assets.contains_key(unmanaged) || input.account.holdings.contains_key(unmanaged) {
+            let remedy = "take it out of assets and of account.holdings, or out of policy.guards.unmanaged_assets";
+            let field = format!("assets.{unmanaged}");
+            return Err(BadInput::new(place, field, unmanaged.as_str(), "the policy leaves it unmanaged", remedy));
+        }
+    }
+    let mut owners = BTreeMap::new();
+    for (asset, record) in &input.assets {
+        let Some(listing) = &record.listing else { continue };
+        if let Some(other) = owners.insert(&listing.instrument, asset) {
+            let (field, problem) = (format!("assets.{asset}.listing.instrument"), format!("{other} has this one too"));
+            let remedy = "give each instrument to one asset";
+            return Err(BadInput::new(place, field, listing.instrument.as_str(), problem, remedy));
+        }
+    }
+    Ok(())
 }
 
 fn typed(root: &Node<'_>, bytes: &[u8]) -> Result<PlanningInput, BadInput> {

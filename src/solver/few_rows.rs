@@ -12,7 +12,7 @@
 
 use std::ops::Range;
 
-use super::{Goal, Program, Row};
+use super::{Column, Goal, Program, Row};
 
 /// A row is broken, or a column beyond its end, by more than this.
 const BROKEN: f64 = 1e-13;
@@ -85,7 +85,8 @@ impl FewRows {
     /// Where nothing has been searched yet; absent for a program of another form.
     #[must_use]
     pub fn of(program: &Program) -> Option<Self> {
-        let boxed = program.columns.iter().all(|it| it.lower == 0.0 && it.upper < f64::INFINITY && !it.integer);
+        let ends = |it: &Column| it.lower == 0.0 && (0.0..f64::INFINITY).contains(&it.upper);
+        let boxed = program.columns.iter().all(|it| ends(it) && !it.integer);
         let at_most = program.rows.iter().all(|row| row.lower == f64::NEG_INFINITY && row.upper < f64::INFINITY);
         if program.goal != Goal::Maximise || !boxed || !at_most || program.check().is_err() {
             return None;
@@ -164,8 +165,11 @@ impl FewRows {
 
     /// What no solution is worth more than, by these multipliers.
     pub(super) fn bound(&self) -> f64 {
-        let rows: f64 = self.bounds.iter().zip(&self.prices).map(|(bound, price)| bound * price.max(0.0)).sum();
-        let columns = self.uppers.iter().enumerate().map(|(index, upper)| upper * self.reduced(index).max(0.0));
+        // A price below zero by a last digit would bound nothing.
+        let prices: Vec<f64> = self.prices.iter().map(|price| price.max(0.0)).collect();
+        let rows: f64 = self.bounds.iter().zip(&prices).map(|(bound, price)| bound * price).sum();
+        let left = |(index, reward): (usize, &f64)| (reward - dot(&prices, self.column(index))).max(0.0);
+        let columns = self.rewards.iter().enumerate().zip(&self.uppers).map(|(column, upper)| upper * left(column));
         rows + columns.sum::<f64>()
     }
 

@@ -206,7 +206,7 @@ fn a_holding_that_a_trailing_stop_takes_out_is_told() {
     let alerts = of_run(&record, None);
     let alert = only(&alerts, AlertEvent::StopLoss);
     assert_eq!((alert.severity, alert.subjects.as_slice()), (Severity::Critical, &["sui".to_owned()][..]));
-    let said = "sui: trailing stop: 50.00 % below the high of 2 on 2025-04-24 with 1 on 2025-04-25; back on 2025-04-28 at the earliest";
+    let said = "sui: trailing stop: 50.00 % below the high of 2 on 2025-04-24 with 1 on 2025-04-25; back on 2025-04-29 at the earliest";
     assert_eq!(alert.lines, [said]);
 }
 

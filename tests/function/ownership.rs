@@ -43,6 +43,17 @@ async fn an_account_changes_hands_only_where_nothing_came_of_the_first() {
     assert!(refused(&stage, &own, begin + hours(1)).await, "and now it is the other's");
 }
 
+/// However old the first registration is: while a run of its begins, nobody else takes over.
+#[tokio::test]
+async fn a_run_that_begins_renews_its_registration() {
+    let stage = Stage::blue_chip().await;
+    let ((own, other), begin) = (runs(&stage), moment("2026-01-01T00:00:00Z"));
+    assert!(!refused(&stage, &own, begin).await);
+    assert!(!refused(&stage, &own, begin + hours(2)).await);
+    assert!(refused(&stage, &other, begin + hours(2) + SignedDuration::from_mins(29)).await);
+    assert!(!refused(&stage, &other, begin + hours(3)).await);
+}
+
 #[tokio::test]
 async fn an_account_that_holds_money_stays_whose_it_is() {
     let later = moment("2030-01-01T00:00:00Z");

@@ -105,6 +105,18 @@ fn every_guard_is_asked_again() {
     assert!(told.contains("negative_cash: account.cash_free"), "{told}");
 }
 
+/// Preparation would have taken the one out and refused the other.
+#[test]
+fn what_is_unmanaged_or_twofold_is_refused() {
+    let told = refused(|document| document["policy"]["guards"]["unmanaged_assets"] = json!(["bitcoin"]));
+    assert!(told.contains("assets.bitcoin = \"bitcoin\": the policy leaves it unmanaged; take it out"), "{told}");
+    let told = refused(|document| {
+        let instrument = document["assets"]["bitcoin"]["listing"]["instrument"].clone();
+        document["assets"]["ethereum"]["listing"]["instrument"] = instrument;
+    });
+    assert!(told.contains("assets.ethereum.listing.instrument = ") && told.contains("bitcoin has this one"), "{told}");
+}
+
 #[test]
 fn what_may_be_a_secret_is_not_repeated() {
     let secret = "https://hooks.slack.com/services/T000/B000/canary";

@@ -119,6 +119,11 @@ impl<'a> Model<'a> {
         lines.filter(|(_, it)| it.ranges.len() > 1).map(|(index, _)| index).collect()
     }
 
+    /// Whether there is a limit of which only a part is in the program: tail risk, by the planes found so far.
+    pub(super) fn knows_in_part(&self) -> bool {
+        self.program.limits.risk.is_some()
+    }
+
     /// How many holdings there may be, and how many more at a penalty.
     pub(super) fn most_holdings(&self) -> Option<usize> {
         self.whole.max_holdings

@@ -23,6 +23,8 @@ pub(super) struct Found {
     pub(super) programs: u32,
     /// Every node that could hold anything better was looked at.
     pub(super) complete: bool,
+    /// Of some of them only a solution was that broke what the program knows in part.
+    pub(super) refused: bool,
     /// No solution has a larger objective; absent where there is none at all.
     pub(super) bound: Option<Decimal>,
 }
@@ -65,6 +67,9 @@ pub(super) struct Search<'a> {
     programs: u32,
     /// No node was left that could hold anything better, nor one that the backend failed at.
     complete: bool,
+    /// What solved a node broke a limit that the program knows in part only, such as tail risk: nothing is known of the rest
+    /// of that node.
+    refused: bool,
 }
 
 impl<'a> Search<'a> {
@@ -77,7 +82,20 @@ impl<'a> Search<'a> {
     ) -> Self {
         let pointed = model.pointed();
         let (open, closed) = (BinaryHeap::new(), None);
-        Self { model, given, judge, open, pointed, best, closed, made: 0, nodes: 0, programs: 0, complete: true }
+        Self {
+            model,
+            given,
+            judge,
+            open,
+            pointed,
+            best,
+            closed,
+            made: 0,
+            nodes: 0,
+            programs: 0,
+            complete: true,
+            refused: false,
+        }
     }
 
     /// Searches until nothing better can be left, or so many nodes were looked at.
@@ -93,8 +111,8 @@ impl<'a> Search<'a> {
             self.look_at(&node)?;
         }
         let bound = self.closed.max(self.best);
-        let Self { nodes, programs, complete, .. } = self;
-        Ok(Found { nodes, programs, complete, bound })
+        let Self { nodes, programs, complete, refused, .. } = self;
+        Ok(Found { nodes, programs, complete, refused, bound })
     }
 
     fn promises(&self, bound: Decimal) -> bool {
@@ -165,7 +183,10 @@ impl<'a> Search<'a> {
     /// Hands a solution to judgement. One that solves its node stands for what is before rounding.
     fn take(&mut self, relaxed: &Relaxed, solves: bool) {
         let allocation = self.model.allocation(relaxed, self.given, self.programs);
-        let Some(objective) = (self.judge)(allocation) else { return };
+        let Some(objective) = (self.judge)(allocation) else {
+            self.refused |= solves && self.model.knows_in_part();
+            return;
+        };
         let objective = if solves { objective.max(relaxed.objective) } else { objective };
         self.best = self.best.max(Some(objective));
     }

@@ -49,7 +49,8 @@ pub(crate) fn seek(
     let nothing = vec![Decimal::ZERO; sought.shortfalls.len()];
     let short = sought.shortfalls.iter().any(|short| !short.is_zero());
     let tries: &[&[Decimal]] = if short { &[&nothing, sought.shortfalls] } else { &[&nothing] };
-    for allowed in tries {
+    for (place, allowed) in tries.iter().enumerate() {
+        let is_last = place + 1 == tries.len();
         let mut best = sought.best;
         let mut remembered = |allocation: Allocation| {
             let objective = judge(allocation, allowed)?;
@@ -59,13 +60,14 @@ pub(crate) fn seek(
         let given: Vec<Decimal> = sought.first.given.iter().zip(*allowed).map(|(given, short)| given + short).collect();
         let model = Model::new(sought.input, sought.portfolio, sought.program, &sought.limits.whole, &given)?;
         let search = Search::new(&model, &sought.first.given, sought.best, &mut remembered);
-        let Found { nodes, programs: solved, complete, bound } = search.run(policy.nodes())?;
+        let Found { nodes, programs: solved, complete, refused, bound } = search.run(policy.nodes())?;
+        let complete = complete && !refused;
         *programs += solved;
         match (best, bound) {
             (Some(best), Some(bound)) if complete || bound + TIE_BREAK - best <= policy.gap() => {
                 return Ok(Some(record(&sought, nodes, complete, best, bound)));
             }
-            (best, Some(bound)) if !complete => {
+            (best, Some(bound)) if !complete && (best.is_some() || !refused || is_last) => {
                 let gap = best.map(|best| bound + TIE_BREAK - best);
                 return Err(PlanError::NotProved { nodes, gap, most: policy.gap() });
             }

@@ -48,6 +48,23 @@ fn six(edit: impl FnOnce(&mut Policy)) -> Policy {
     })
 }
 
+/// `c` may be sold in part only: while there are no more holdings than allowed, it is one as long as some of it is there, and
+/// `d`, which ranks above it now, waits.
+#[test]
+fn a_holding_that_cannot_leave_in_one_run_keeps_its_place() {
+    let policy = policy(|policy| {
+        (policy.ranking.members, policy.ranking.enter_rank, policy.ranking.exit_rank) = (4, 4, 5);
+        policy.limits.max_holdings = Some(3);
+        policy.limits.participation = Some(rate("0.04"));
+    });
+    let holdings = [("a", "5000"), ("b", "3000"), ("c", "1000")];
+    let mut input = input(policy, &["500", "250", "80", "120"], &holdings, "1000");
+    input.assets.get_mut(&id("c")).expect("c").average_daily_volume = Some(Money::parse("10000").expect("money"));
+    let plan = planned(&input);
+    assert_eq!(held(&plan), ["a", "b", "c"]);
+    assert_eq!(plan.relaxations, []);
+}
+
 const CAPS: [&str; 6] = ["500", "250", "120", "80", "40", "10"];
 
 #[test]

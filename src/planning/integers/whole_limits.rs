@@ -46,6 +46,8 @@ pub(crate) struct WholeLine {
     pub(crate) least_held: Decimal,
     /// What no run can sell is a holding of its own.
     stuck: bool,
+    /// There are too many holdings now: one that is sold as far as the run may is on its way out, and none of them.
+    may_leave: bool,
 }
 
 /// A limit on wholes that a portfolio breaks.
@@ -75,7 +77,7 @@ impl WholeLine {
 
     /// Whether a weight counts against `max_holdings` in this run: it is a holding, and not sold as far as the run may.
     pub(super) fn counts(&self, weight: Decimal) -> bool {
-        let leaves = !self.stuck && self.low < self.weight && weight <= self.low + MET;
+        let leaves = self.may_leave && !self.stuck && self.low < self.weight && weight <= self.low + MET;
         self.is_held(weight) && !leaves
     }
 
@@ -97,10 +99,15 @@ impl WholeLimits {
         }
         let nav = portfolio.net_asset_value;
         let line = |line: &Line<'_>| (line.role == Role::Constituent).then(|| whole_line(input, line, nav));
-        let lines: Vec<Option<WholeLine>> = portfolio.lines.iter().map(line).collect();
+        let mut lines: Vec<Option<WholeLine>> = portfolio.lines.iter().map(line).collect();
         let stuck = lines.iter().flatten().filter(|line| line.stuck).count();
         let asked = limits.max_holdings.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
         let most = limits.max_holdings.map(|_| asked.max(stuck));
+        let held = lines.iter().flatten().filter(|line| line.is_held(line.weight)).count();
+        let may_leave = most.is_some_and(|most| held > most);
+        for line in lines.iter_mut().flatten() {
+            line.may_leave = may_leave;
+        }
         Self { lines, max_holdings: most, asked, min_weight: limits.min_weight.is_some() }
     }
 
@@ -235,7 +242,7 @@ fn whole_line(input: &PlanningInput, line: &Line<'_>, nav: Money) -> WholeLine {
     let high = if held { least.min(reach) } else { least };
     let immovable = line.immovable(nav);
     let stuck = immovable > Decimal::ZERO && immovable >= least_held;
-    WholeLine { name: line.asset.to_string(), weight: line.weight, low, high, least_held, stuck }
+    WholeLine { name: line.asset.to_string(), weight: line.weight, low, high, least_held, stuck, may_leave: false }
 }
 
 /// The worth of the venue's least order at the reference price: a lot, its minimum quantity, its minimum notional.

@@ -41,7 +41,7 @@ fn what_fell_too_far_from_its_high_leaves_and_says_when_it_may_return() {
     let input = with(stop, &[("a", &FLAT), ("b", &["9", "10", "9", "8", "7"]), ("c", &["10", "9", "8", "7.01"])]);
     let plan = plan(&input).expect("a plan");
     assert_eq!(why(&plan, "c"), None);
-    let said = "trailing stop: 30.00 % below the high of 10 on 2024-12-28 with 7 on 2024-12-31; back on 2025-01-04 at the \
+    let said = "trailing stop: 30.00 % below the high of 10 on 2024-12-28 with 7 on 2024-12-31; back on 2025-01-05 at the \
                 earliest";
     assert_eq!(why(&plan, "b").as_deref(), Some(said));
     let left = plan.positions.iter().find(|position| position.asset == id("b")).expect("it is held");
