@@ -45,7 +45,7 @@ pub(super) fn gave_way(report: &RunReport) -> Option<Section> {
         (table.render())
         @if !instead.is_empty() {
             p { "What could have given way instead:" }
-            ul { @for sentence in &instead { li { (sentence) "." } } }
+            ul .notices { @for sentence in &instead { li { (sentence) "." } } }
         }
     };
     Some(Section::new("gave-way", "Limits that gave way", remark, body).toned(Tone::Warn))
