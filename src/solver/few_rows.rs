@@ -184,6 +184,24 @@ impl FewRows {
         if heaviest > 0.0 { ((used - room) / heaviest).max(0.0) } else { 0.0 }
     }
 
+    /// Where every column stands, those of the basis within their ends.
+    pub(super) fn values(&self) -> Vec<f64> {
+        let mut values: Vec<f64> = self
+            .uppers
+            .iter()
+            .enumerate()
+            .map(|(index, upper)| if self.is_full(index) { *upper } else { 0.0 })
+            .collect();
+        for (variable, row) in self.basis.iter().zip(&self.inverse) {
+            let value: f64 = row.iter().zip(&self.rooms).map(|(by, room)| by * room).sum();
+            let upper = self.upper(*variable);
+            if let Some(place) = values.get_mut(*variable) {
+                *place = value.clamp(0.0, upper);
+            }
+        }
+        values
+    }
+
     /// A column's reward less what it takes of the rows at their multipliers.
     pub(super) fn reduced(&self, index: usize) -> f64 {
         at(&self.rewards, index) - dot(&self.prices, self.column(index))

@@ -29,6 +29,32 @@ const CLEARLY: f64 = 1e-7;
 /// # Errors
 /// As [`solve`].
 pub fn sift(program: &Program, backend: Backend, settings: &Settings) -> Result<Verdict, ProgramError> {
+    Ok(match sifted(program, backend, settings)? {
+        Verdict::Beyond(why) => proposed(program, settings).unwrap_or(Verdict::Beyond(why)),
+        verdict => verdict,
+    })
+}
+
+/// The proposal itself, where the backend has no answer: an optimum that keeps the program, proved like any other.
+fn proposed(program: &Program, settings: &Settings) -> Option<Verdict> {
+    let mut search = FewRows::of(program)?;
+    match search.search() {
+        Ending::Optimal => {
+            let values = search.values();
+            let (objective, bound) = (program.objective(&values), search.bound() + program.constant);
+            let kept = |row: &Row| {
+                let (sum, size) = row.activity(&values);
+                row.breach(sum) <= settings.tolerance * (1.0 + size)
+            };
+            let proved = bound - objective <= PROVED && program.rows.iter().all(kept);
+            proved.then_some(Verdict::Optimal(Optimum { values, objective, bound, gap: 0.0 }))
+        }
+        Ending::Infeasible => (search.breach() > CLEARLY).then_some(Verdict::Infeasible),
+        Ending::Unsettled => None,
+    }
+}
+
+fn sifted(program: &Program, backend: Backend, settings: &Settings) -> Result<Verdict, ProgramError> {
     if program.columns.len() <= FEW_COLUMNS {
         return solve(program, backend, settings);
     }
@@ -213,6 +239,25 @@ mod tests {
         let enough = taken.optimal > 500 && taken.infeasible > 100 && taken.many > 1000;
         assert!(enough, "a case is missing: {taken:?}");
         assert!(taken.by_proposal * 100 >= taken.many * 99, "the backend has to do it all: {taken:?}");
+    }
+
+    #[test]
+    fn where_a_backend_has_no_answer_the_proposal_is_proved_itself() {
+        let settings = Settings { tolerance: 1e-8, ..Settings::careful() };
+        let mut settled = (0, 0);
+        for seed in 1..=300 {
+            let program = drawn(seed);
+            match (proposed(&program, &settings), solve(&program, Backend::Microlp, &settings).expect("a program")) {
+                (Some(Verdict::Optimal(proposed)), Verdict::Optimal(solved)) => {
+                    settled.0 += 1;
+                    assert!((proposed.objective - solved.objective).abs() <= 1e-8, "seed {seed}");
+                }
+                (Some(Verdict::Infeasible), Verdict::Infeasible) => settled.1 += 1,
+                (None, _) => {}
+                (proposed, solved) => panic!("seed {seed}: {proposed:?} and {solved:?}"),
+            }
+        }
+        assert!(settled.0 > 100 && settled.1 > 50, "{settled:?}");
     }
 
     #[test]
