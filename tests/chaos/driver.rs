@@ -274,18 +274,28 @@ async fn scenario(stage: &Arc<Stage>, account: &str, chance: &mut SplitMix64) {
     // The faults stop here; what is left must come to an end, or wait for a person.
     let patience = if VenueClass::of_account(account).is_some_and(|class| class.bounds_late_requests) { 12 } else { 2 };
     for _ in 0..patience {
-        let mut over = true;
-        for delivery in &deliveries {
-            over &= is_over(stage, account, *delivery).await;
-        }
-        if over {
-            break;
+        if all_over(stage, account, &deliveries).await {
+            return;
         }
         for act in [Act::Recover, Act::Deliver(deliveries[0]), Act::Deliver(deliveries[1])] {
             worker(stage.clone(), account.to_owned(), act, Faults::default(), None, 0).await;
         }
         tokio::time::sleep(Duration::from_millis(60)).await;
     }
+    if !all_over(stage, account, &deliveries).await {
+        // The last word is a recovery's, and not while a dead worker's lease still stands.
+        tokio::time::sleep(Duration::from_millis(worker::PATIENCE.lease_ms * 2)).await;
+        worker(stage.clone(), account.to_owned(), Act::Recover, Faults::default(), None, 0).await;
+    }
+}
+
+async fn all_over(stage: &Stage, account: &str, deliveries: &[Delivery]) -> bool {
+    for delivery in deliveries {
+        if !is_over(stage, account, *delivery).await {
+            return false;
+        }
+    }
+    true
 }
 
 async fn open_account(stage: &Stage, account: &str) {

@@ -59,7 +59,8 @@ pub(crate) struct Delivery {
 }
 
 /// Milliseconds, so that a lease is over and a deadline has passed within one scenario of the driver.
-const PATIENCE: Patience = Patience { lease_ms: 250, send_window_ms: 200, phase_timeout_ms: 250, poll_interval_ms: 10 };
+pub(crate) const PATIENCE: Patience =
+    Patience { lease_ms: 250, send_window_ms: 200, phase_timeout_ms: 250, poll_interval_ms: 10 };
 
 impl Task {
     /// The command line of `rebalance`.
