@@ -4,6 +4,8 @@
 //! this one to hold at the policy's own bound while the rest stays as it is, and the program is solved once more like that:
 //! the difference between the two optima is what the choice cost, or saved, by the policy's own objective.
 
+use std::collections::BTreeMap;
+
 use crate::model::{BasisPoints, Decimal, Weight};
 
 use super::error::PlanError;
@@ -30,21 +32,38 @@ pub struct Instead {
     pub worth_bp: BasisPoints,
 }
 
-/// For the limit of a row that gave way: every other limit that could have done so instead.
+/// For each limit that gave way, every other limit that could have done so instead.
 pub(super) fn instead(
     program: &Program<'_>,
     exact: &Exact,
     given: &[Decimal],
-    gave_way: usize,
-) -> Result<Vec<Instead>, PlanError> {
-    let Some(amount) = given.get(gave_way) else { return Ok(Vec::new()) };
+) -> Result<BTreeMap<String, Vec<Instead>>, PlanError> {
+    let mut found = BTreeMap::new();
+    if given.iter().all(Decimal::is_zero) {
+        return Ok(found);
+    }
     let Verdict::Optimal { objective: planned, .. } =
         program.optimum(exact.trades(), exact.columns(), &mut exact.rows().to_vec())?
     else {
-        return Ok(Vec::new());
+        return Ok(found);
     };
+    for (index, limit) in program.limits.rows.iter().enumerate() {
+        if given.get(index).is_some_and(|given| !given.is_zero()) {
+            found.insert(limit.name.clone(), instead_of(program, exact, given, planned, index)?);
+        }
+    }
+    Ok(found)
+}
+
+fn instead_of(
+    program: &Program<'_>,
+    exact: &Exact,
+    given: &[Decimal],
+    planned: Decimal,
+    gave_way: usize,
+) -> Result<Vec<Instead>, PlanError> {
     let mut kept: Vec<AtMostRow> = exact.rows().to_vec();
-    if let Some(row) = kept.get_mut(gave_way) {
+    if let (Some(row), Some(amount)) = (kept.get_mut(gave_way), given.get(gave_way)) {
         row.bound -= *amount;
     }
     let mut found = Vec::new();

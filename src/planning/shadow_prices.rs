@@ -89,12 +89,7 @@ pub fn at_the_margin(input: &PlanningInput, plan: &RebalancePlan) -> Result<AtTh
         Some((line.asset.clone(), margin(&program, &exact, &prices, index, line, plan)?))
     };
     let assets = program.portfolio.lines.iter().enumerate().filter_map(margin).collect();
-    let mut instead = BTreeMap::new();
-    for (index, row) in program.limits.rows.iter().enumerate() {
-        if traded.given.get(index).is_some_and(|given| !given.is_zero()) {
-            instead.insert(row.name.clone(), keeping::instead(&program, &exact, &traded.given, index)?);
-        }
-    }
+    let instead = keeping::instead(&program, &exact, &traded.given)?;
     Ok(AtTheMargin { limits, assets, instead })
 }
 

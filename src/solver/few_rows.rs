@@ -218,7 +218,7 @@ impl FewRows {
     }
 
     fn column(&self, index: usize) -> &[(usize, f64)] {
-        self.spans.get(index).and_then(|span| self.terms.get(span.clone())).unwrap_or_default()
+        of_column(&self.terms, &self.spans, index)
     }
 
     fn rooms(&self) -> Vec<f64> {
@@ -309,11 +309,7 @@ impl FewRows {
         let Some(full) = self.full.get_mut(index) else { return };
         *full = !*full;
         let by = if *full { upper } else { -upper };
-        take(
-            &mut self.rooms,
-            self.spans.get(index).and_then(|span| self.terms.get(span.clone())).unwrap_or_default(),
-            by,
-        );
+        take(&mut self.rooms, of_column(&self.terms, &self.spans, index), by);
     }
 
     /// Swaps the two in the basis.
@@ -339,7 +335,7 @@ impl FewRows {
             *full = leaving.above;
             if leaving.above {
                 let upper = self.upper(out);
-                let terms = self.spans.get(out).and_then(|span| self.terms.get(span.clone())).unwrap_or_default();
+                let terms = of_column(&self.terms, &self.spans, out);
                 take(&mut self.rooms, terms, upper);
             }
         }
@@ -472,6 +468,11 @@ fn inverted(mut matrix: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
         }
     }
     Some(inverse)
+}
+
+/// Apart from the rest of a search, so that its rooms can be changed by it.
+fn of_column<'a>(terms: &'a [(usize, f64)], spans: &[Range<usize>], index: usize) -> &'a [(usize, f64)] {
+    spans.get(index).and_then(|span| terms.get(span.clone())).unwrap_or_default()
 }
 
 fn at(values: &[f64], index: usize) -> f64 {

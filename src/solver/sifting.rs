@@ -6,10 +6,12 @@
 //! optimum. Where it is not, more columns go to the solver, in the end all of them: sifting as in Bixby et al., Very
 //! large-scale linear programming, Operations Research 40 (1992), with the pricing done first.
 //!
-//! Nothing rests on the proposal: an answer from here is the solver's, and as good as the solver's own on the whole.
+//! Nothing rests on the proposal: an answer from here is the solver's, and as good as the solver's own on the whole. Only
+//! where the solver has none is the proposal itself the answer, checked and proved like any other.
 
 use super::few_rows::{Ending, FewRows};
-use super::{Backend, Optimum, Program, ProgramError, Row, Settings, Verdict, solve};
+use super::verdict::Said;
+use super::{Backend, Optimum, Program, ProgramError, Row, Settings, Verdict, check, solve};
 
 /// With so few columns the solver is as fast alone.
 const FEW_COLUMNS: usize = 48;
@@ -29,55 +31,67 @@ const CLEARLY: f64 = 1e-7;
 /// # Errors
 /// As [`solve`].
 pub fn sift(program: &Program, backend: Backend, settings: &Settings) -> Result<Verdict, ProgramError> {
-    Ok(match sifted(program, backend, settings)? {
-        Verdict::Beyond(why) => proposed(program, settings).unwrap_or(Verdict::Beyond(why)),
-        verdict => verdict,
-    })
+    let proposal = if program.columns.len() > FEW_COLUMNS { searched(program) } else { None };
+    if let Some((search, ending)) = &proposal
+        && let Some(verdict) = by_part(program, backend, settings, (search, *ending))?
+    {
+        return Ok(verdict);
+    }
+    let verdict = solve(program, backend, settings)?;
+    if !matches!(verdict, Verdict::Beyond(_)) {
+        return Ok(verdict);
+    }
+    let proposal = proposal.or_else(|| searched(program));
+    Ok(proposal.and_then(|(search, ending)| proposed(program, settings, &search, ending)).unwrap_or(verdict))
 }
 
-/// The proposal itself, where the backend has no answer: an optimum that keeps the program, proved like any other.
-fn proposed(program: &Program, settings: &Settings) -> Option<Verdict> {
+/// The proposal, and how its search ended; absent for a program of another form.
+fn searched(program: &Program) -> Option<(FewRows, Ending)> {
     let mut search = FewRows::of(program)?;
-    match search.search() {
-        Ending::Optimal => {
-            let values = search.values();
-            let (objective, bound) = (program.objective(&values), search.bound() + program.constant);
-            let kept = |row: &Row| {
-                let (sum, size) = row.activity(&values);
-                row.breach(sum) <= settings.tolerance * (1.0 + size)
-            };
-            let proved = bound - objective <= PROVED && program.rows.iter().all(kept);
-            proved.then_some(Verdict::Optimal(Optimum { values, objective, bound, gap: 0.0 }))
-        }
-        Ending::Infeasible => (search.breach() > CLEARLY).then_some(Verdict::Infeasible),
-        Ending::Unsettled => None,
-    }
+    let ending = search.search();
+    Some((search, ending))
 }
 
-fn sifted(program: &Program, backend: Backend, settings: &Settings) -> Result<Verdict, ProgramError> {
-    if program.columns.len() <= FEW_COLUMNS {
-        return solve(program, backend, settings);
-    }
-    let Some(mut search) = FewRows::of(program) else { return solve(program, backend, settings) };
-    match search.search() {
+/// By the columns that are near a decision, where the answer is proved for the whole program.
+fn by_part(
+    program: &Program,
+    backend: Backend,
+    settings: &Settings,
+    (search, ending): (&FewRows, Ending),
+) -> Result<Option<Verdict>, ProgramError> {
+    match ending {
         Ending::Optimal => {
             let bound = search.bound() + program.constant;
             for near in NEAR {
-                let part = Part::of(&search, program, near);
+                let part = Part::of(search, program, near);
                 if part.program.columns.len() * 2 > program.columns.len() {
                     continue;
                 }
                 if let Verdict::Optimal(found) = solve(&part.program, backend, settings)?
                     && bound - found.objective <= PROVED
                 {
-                    return Ok(Verdict::Optimal(part.whole(&search, program, &found)));
+                    return Ok(Some(Verdict::Optimal(part.whole(search, program, &found))));
                 }
             }
+            Ok(None)
         }
-        Ending::Infeasible if search.breach() > CLEARLY => return Ok(Verdict::Infeasible),
-        Ending::Infeasible | Ending::Unsettled => {}
+        Ending::Infeasible => Ok((search.breach() > CLEARLY).then_some(Verdict::Infeasible)),
+        Ending::Unsettled => Ok(None),
     }
-    solve(program, backend, settings)
+}
+
+/// The proposal itself, where the backend has no answer: checked like any answer, and proved.
+fn proposed(program: &Program, settings: &Settings, search: &FewRows, ending: Ending) -> Option<Verdict> {
+    match ending {
+        Ending::Optimal => {
+            let said = Said::Optimal { values: search.values(), bound: Some(search.bound()) };
+            let verdict = check::verdict(program, settings, said);
+            let proved = |it: &Verdict| matches!(it, Verdict::Optimal(it) if it.bound - it.objective <= PROVED);
+            Some(verdict).filter(proved)
+        }
+        Ending::Infeasible => (search.breach() > CLEARLY).then_some(Verdict::Infeasible),
+        Ending::Unsettled => None,
+    }
 }
 
 /// The columns that are near a decision, under what the others leave of the rows.
@@ -124,8 +138,7 @@ impl Part {
 
     /// The answer for the whole program.
     fn whole(&self, search: &FewRows, program: &Program, found: &Optimum) -> Optimum {
-        let stands = |(index, column): (usize, &super::Column)| if search.is_full(index) { column.upper } else { 0.0 };
-        let mut values: Vec<f64> = program.columns.iter().enumerate().map(stands).collect();
+        let mut values = search.values();
         for (index, value) in self.undecided.iter().zip(&found.values) {
             if let Some(whole) = values.get_mut(*index) {
                 *whole = *value;
@@ -247,7 +260,9 @@ mod tests {
         let mut settled = (0, 0);
         for seed in 1..=300 {
             let program = drawn(seed);
-            match (proposed(&program, &settings), solve(&program, Backend::Microlp, &settings).expect("a program")) {
+            let (search, ending) = searched(&program).expect("of this form");
+            let proposal = proposed(&program, &settings, &search, ending);
+            match (proposal, solve(&program, Backend::Microlp, &settings).expect("a program")) {
                 (Some(Verdict::Optimal(proposed)), Verdict::Optimal(solved)) => {
                     settled.0 += 1;
                     assert!((proposed.objective - solved.objective).abs() <= 1e-8, "seed {seed}");
