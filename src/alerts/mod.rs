@@ -15,4 +15,4 @@ pub mod telling;
 
 pub use derive::{Alert, of_refusal, of_run};
 pub use dispatch::{Delivery, Outcome, dispatch};
-pub use telling::{Seen, Told, holders, tell_run};
+pub use telling::{Seen, Told, holder, tell_run};

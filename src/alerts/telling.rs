@@ -62,19 +62,20 @@ where
     Told { run_id: idempotency::run_id(run), deliveries, problems }
 }
 
-/// The runs that hold the account now, but for this one: who works on `run` may finish them first, and then they too have
+/// The run that holds the account now, if it is another: who works on `run` may finish it first, and then it too has
 /// something to tell.
 ///
 /// # Errors
 /// When the store does not answer.
-pub async fn holders<S: RunStore>(store: &S, run: &RunIdentity) -> Result<Vec<RunIdentity>, crate::ports::StoreError> {
-    let (account, own) = (AccountKey::from(run), idempotency::run_id(run));
-    let locks = store.held_locks().await?;
-    let mut holders = Vec::new();
-    for lock in locks.into_iter().filter(|lock| lock.account == account && lock.run_id != own) {
-        holders.extend(store.load_run(lock.run_id).await?.map(|holder| holder.identity));
-    }
-    Ok(holders)
+pub async fn holder<S: RunStore>(
+    store: &S,
+    run: &RunIdentity,
+) -> Result<Option<RunIdentity>, crate::ports::StoreError> {
+    let lock = store.load_lock(&AccountKey::from(run)).await?;
+    let Some(lock) = lock.filter(|lock| lock.run_id != idempotency::run_id(run)) else {
+        return Ok(None);
+    };
+    Ok(store.load_run(lock.run_id).await?.map(|holder| holder.identity))
 }
 
 async fn tell_stored<S, N, C>(

@@ -2,7 +2,7 @@
 
 use super::run::Attempted;
 use crate::adapters::clock::SystemClock;
-use crate::alerts::{Delivery, Outcome, Seen, Told, holders, tell_run};
+use crate::alerts::{Delivery, Outcome, Seen, Told, holder, tell_run};
 use crate::model::RunIdentity;
 use crate::model::alert::AlertPolicy;
 use crate::ports::RunStore;
@@ -23,10 +23,10 @@ where
     S: RunStore + AlertLog + Counters,
     N: Notifier,
 {
-    let holders = holders(store, run).await.unwrap_or_default();
+    let holder = holder(store, run).await.unwrap_or_default();
     let attempted = work.await;
     let mut told = Vec::new();
-    for holder in holders {
+    if let Some(holder) = holder {
         told.push(tell_run(&holder, None, Seen::Nothing, store, notifier, &SystemClock).await);
     }
     if let Some(seen) = attempted.seen() {

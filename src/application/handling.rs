@@ -22,12 +22,20 @@ pub enum Act {
     Abort { operator: String, reason: String },
 }
 
-/// Every run that holds an account: those that are neither done nor aborted, the longest held first.
+/// Every run that holds an account: those that are neither done nor aborted, the longest held first. Beside them the
+/// locks that cannot be read: whose they are is for a person to find out, and no other account waits for that.
 ///
 /// # Errors
 /// When the store does not answer.
-pub async fn unfinished<S: RunStore>(store: &S) -> Result<Vec<Uuid>, StoreError> {
-    Ok(store.held_locks().await?.into_iter().map(|lock| lock.run_id).collect())
+pub async fn unfinished<S: RunStore>(store: &S) -> Result<(Vec<Uuid>, Vec<Failure>), StoreError> {
+    let (mut runs, mut unreadable) = (Vec::new(), Vec::new());
+    for lock in store.held_locks().await? {
+        match lock {
+            Ok(lock) => runs.push(lock.run_id),
+            Err(error) => unreadable.push(error.into()),
+        }
+    }
+    Ok((runs, unreadable))
 }
 
 /// A run that is known to be stored.

@@ -68,8 +68,8 @@ async fn came_to_nothing<S: RunStore>(store: &S, owner: &OwnerItem, now: Timesta
     if now.duration_since(owner.since) < UNCLAIMED {
         return Ok(false);
     }
-    let is_held = store.held_locks().await?.iter().any(|lock| lock.account == owner.account);
-    Ok(!is_held && !has_settled(store, owner).await?)
+    let is_free = store.load_lock(&owner.account).await?.is_none();
+    Ok(is_free && !has_settled(store, owner).await?)
 }
 
 async fn has_settled<S: RunStore>(store: &S, owner: &OwnerItem) -> Result<bool, StoreError> {

@@ -30,18 +30,20 @@ pub(super) struct Circumstances {
     pub(super) alerts: Alerts,
 }
 
-/// Does it to each of these runs, and says what became of them. One that cannot be read keeps none of the others waiting.
+/// Does it to each of these runs, and says what became of them, and of the failures known before. One that cannot be
+/// read keeps none of the others waiting.
 pub(super) async fn take_up(
     path: &StorePath,
     runs: Vec<Uuid>,
+    mut failures: Vec<Failure>,
     act: &Act,
     circumstances: Circumstances,
     output: &Output,
 ) -> Result<u8, Failure> {
     let alerting = Alerting::new(circumstances.alerts.send_alerts);
     let store = path.open().await?;
-    let (mut handled, mut failures) = (Vec::new(), Vec::new());
-    let asked = runs.len();
+    let mut handled = Vec::new();
+    let asked = runs.len() + failures.len();
     for run in runs {
         match Box::pin(take_up_at(path, store.store(), run, act, circumstances, &alerting)).await {
             Ok(run) => handled.push(run),

@@ -314,10 +314,16 @@ impl Function {
     /// Takes up every run that holds an account, as far as the time goes; what is left is taken up by the next schedule.
     async fn recover(&self, invocation: &Invocation) -> Answer {
         let settings = self.settings(invocation);
-        let runs = match handling::unfinished(&self.clients.store).await {
-            Ok(runs) => runs,
+        let (runs, unreadable) = match handling::unfinished(&self.clients.store).await {
+            Ok(found) => found,
             Err(error) => return of_failure(error.into()),
         };
+        for failure in &unreadable {
+            log_failure(failure, "an account's lock cannot be read", None, invocation);
+            let mut metrics = Metrics::default();
+            metrics.count("EventsRefused", 1);
+            metrics.write(None, None);
+        }
         let mut handled = Vec::new();
         for run_id in runs {
             if settings.stop_at.is_some_and(|at| SystemClock.now() >= at) {
@@ -335,7 +341,8 @@ impl Function {
                 }
             }
         }
-        Ok(Document::HandledRuns { runs: handled })
+        // Everything else is taken up by now.
+        unreadable.into_iter().next().map_or(Ok(Document::HandledRuns { runs: handled }), of_failure)
     }
 
     /// A person's word on one run: what was not sent never will be, and what was is settled first.

@@ -33,8 +33,9 @@ pub trait RunStore {
     async fn list_runs(&self, environment: Environment, portfolio: &PortfolioId) -> Result<Vec<RunItem>, StoreError>;
 
     /// Every account that is held, the longest held first. A run has its account's lock from its claim to its end, so
-    /// these are the runs that are neither Done nor Aborted: none is missing, however recently it was claimed.
-    async fn held_locks(&self) -> Result<Vec<LockItem>, StoreError>;
+    /// these are the runs that are neither Done nor Aborted: none is missing, however recently it was claimed. A lock
+    /// that cannot be read keeps none of the others from being found; such come last.
+    async fn held_locks(&self) -> Result<Vec<Result<LockItem, StoreError>>, StoreError>;
 
     async fn load_lock(&self, account: &AccountKey) -> Result<Option<LockItem>, StoreError>;
 

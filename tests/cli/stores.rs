@@ -141,7 +141,7 @@ pub(crate) async fn lose_a_run(path: &Path) -> Uuid {
     let store = EmbeddedStore::open(path).await.expect("a store");
     let locks = store.store().held_locks().await.expect("lists");
     let lost = Uuid::from_u128(7);
-    let first = locks.first().expect("an account is locked");
+    let first = locks.first().expect("an account is locked").as_ref().expect("it can be read");
     let account = AccountKey { account: "lost".parse().expect("an id"), ..first.account.clone() };
     let key = format!("{}#{}#{}", account.environment, account.venue, account.account);
     let lock = LockItem { run_id: lost, taken_at: jiff::Timestamp::UNIX_EPOCH, account, ..first.clone() };

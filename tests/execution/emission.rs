@@ -182,7 +182,8 @@ async fn where_nothing_is_promised_absence_stays_unknown_and_the_account_stays_l
     assert_eq!(world.lock_holder().await, Some(record.run_id));
     assert_eq!(venue.placed().len(), 1);
     let stuck = world.store().held_locks().await.expect("lists");
-    assert_eq!(stuck.iter().map(|lock| lock.run_id).collect::<Vec<_>>(), [record.run_id]);
+    let stuck: Vec<_> = stuck.into_iter().map(|lock| lock.expect("it can be read").run_id).collect();
+    assert_eq!(stuck, [record.run_id]);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The store adapter's conditions, one by one, and how fast the embedded store is there.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextMut;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
@@ -9,7 +11,9 @@ use index_rebalancer::adapters::dynamodb::DynamoStore;
 use index_rebalancer::adapters::embedded_store::{EmbeddedStore, TABLE};
 use index_rebalancer::execution::audit::of_run;
 use index_rebalancer::model::Money;
-use index_rebalancer::ports::store::{BlobOwner, ChunkAddress, CommitAnswer, DayReservation, RunItem, Written};
+use index_rebalancer::ports::store::{
+    BlobOwner, ChunkAddress, CommitAnswer, DayReservation, LockItem, RunItem, StoreError, Written,
+};
 use index_rebalancer::ports::{RunState, RunStore};
 use uuid::Uuid;
 
@@ -116,7 +120,7 @@ async fn recovery_finds_what_no_index_has_heard_of() {
     assert_eq!(world.store().list_runs(portfolio.0, portfolio.1).await.expect("lists").len(), 1);
     assert_eq!(lagging.list_runs(portfolio.0, portfolio.1).await, Ok(vec![]), "its index lags");
     let held = lagging.held_locks().await.expect("lists");
-    assert_eq!(held.iter().map(|lock| lock.run_id).collect::<Vec<_>>(), [run.run_id]);
+    assert_eq!(run_ids(held), [run.run_id]);
 
     let (ended, entry) = of_run(Some(&run), RunItem { state: RunState::Aborted, ..run.clone() }, None);
     assert_eq!(lagging.finish(&run, &ended, None, &entry).await, Ok(Written::Done));
@@ -137,8 +141,27 @@ async fn locks_are_listed_by_how_long_they_are_held() {
         others.push(run.run_id);
     }
     let held = world.store().held_locks().await.expect("lists");
-    let held: Vec<Uuid> = held.into_iter().map(|lock| lock.run_id).collect();
-    assert_eq!(held, [first.run_id, others[1], others[0]]);
+    assert_eq!(run_ids(held), [first.run_id, others[1], others[0]]);
+}
+
+fn run_ids(held: Vec<Result<LockItem, StoreError>>) -> Vec<Uuid> {
+    held.into_iter().map(|lock| lock.expect("it can be read").run_id).collect()
+}
+
+/// One account's lock that is damaged leaves every other account its recovery.
+#[tokio::test]
+async fn a_lock_that_cannot_be_read_hides_no_other() {
+    let world = World::new().await;
+    let run = claimed(&world).await;
+    let mut damaged = HashMap::from([("schema".to_owned(), AttributeValue::S("no number".to_owned()))]);
+    for (name, value) in [("pk", "lock"), ("sk", "paper#kraken#another")] {
+        damaged.insert(name.to_owned(), AttributeValue::S(value.to_owned()));
+    }
+    world.embedded.client().put_item().table_name(TABLE).set_item(Some(damaged)).send().await.expect("writes");
+    let mut held = world.store().held_locks().await.expect("lists");
+    let last = held.pop().expect("two are held").expect_err("it is damaged").to_string();
+    assert!(last.contains("paper#kraken#another"), "{last}");
+    assert_eq!(run_ids(held), [run.run_id]);
 }
 
 #[tokio::test]

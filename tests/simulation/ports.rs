@@ -72,10 +72,10 @@ impl RunStore for SimStore {
         .await
     }
 
-    async fn held_locks(&self) -> Answer<Vec<LockItem>> {
+    async fn held_locks(&self) -> Answer<Vec<Answer<LockItem>>> {
         self.step("held_locks", Kind::Read, |_| {
             let forgets = self.bug == Some(Bug::LocksStayUnseen);
-            Ok(if forgets { Vec::new() } else { self.world.table.borrow().held_locks() })
+            Ok(if forgets { Vec::new() } else { self.world.table.borrow().held_locks().into_iter().map(Ok).collect() })
         })
         .await
     }

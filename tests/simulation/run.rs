@@ -345,6 +345,7 @@ impl Invocation {
         let mut halted = Vec::new();
         for lock in locks {
             let token = Scenario::token(self.worker);
+            let lock = lock.expect("the simulated table damages nothing");
             match recover(ports, lock.run_id, token, Unplanned::Leave).await {
                 Ok(Some(run)) if !run.state.is_terminal() && run.state != RunState::Claimed => halted.push(run.run_id),
                 Ok(_) => {}

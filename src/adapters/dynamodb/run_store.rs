@@ -47,9 +47,18 @@ impl DynamoStore {
         query: QueryFluentBuilder,
         step: &'static str,
     ) -> Result<Vec<T>, StoreError> {
+        self.collect_each(query, step).await?.into_iter().collect()
+    }
+
+    /// As [`Self::collect`]; what cannot be read does not hide the rest.
+    async fn collect_each<T: DeserializeOwned>(
+        &self,
+        query: QueryFluentBuilder,
+        step: &'static str,
+    ) -> Result<Vec<Result<T, StoreError>>, StoreError> {
         let items = query.table_name(&self.table).into_paginator().items().send();
         let items: Vec<Item> = items.try_collect().await.map_err(|error| unavailable(step, error))?;
-        items.into_iter().map(|item| decode(&Key::of(&item), item)).collect()
+        Ok(items.into_iter().map(|item| decode(&Key::of(&item), item)).collect())
     }
 
     /// Everything in a partition, by sort key, strongly consistent.
@@ -58,13 +67,12 @@ impl DynamoStore {
         pk: impl Into<String>,
         step: &'static str,
     ) -> Result<Vec<T>, StoreError> {
-        let query = self
-            .client
-            .query()
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", text(pk));
-        self.collect(query, step).await
+        self.collect(self.partition_query(pk), step).await
+    }
+
+    fn partition_query(&self, pk: impl Into<String>) -> QueryFluentBuilder {
+        let query = self.client.query().consistent_read(true).key_condition_expression("pk = :pk");
+        query.expression_attribute_values(":pk", text(pk))
     }
 
     /// One transaction of these writes and the entry that tells of them. `Err(positions)` when conditions failed.
@@ -163,9 +171,13 @@ impl RunStore for DynamoStore {
         self.collect(query, "listing runs").await
     }
 
-    async fn held_locks(&self) -> Result<Vec<LockItem>, StoreError> {
-        let mut locks: Vec<LockItem> = self.partition(keys::LOCKS, "listing locks").await?;
-        locks.sort_by_key(|lock| (lock.taken_at, lock.run_id));
+    async fn held_locks(&self) -> Result<Vec<Result<LockItem, StoreError>>, StoreError> {
+        let query = self.partition_query(keys::LOCKS);
+        let mut locks: Vec<Result<LockItem, StoreError>> = self.collect_each(query, "listing locks").await?;
+        locks.sort_by_key(|lock| match lock {
+            Ok(lock) => (false, Some((lock.taken_at, lock.run_id))),
+            Err(_) => (true, None),
+        });
         Ok(locks)
     }
 

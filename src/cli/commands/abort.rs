@@ -12,5 +12,5 @@ pub(in crate::cli) async fn abort(asked: &Abort, path: &StorePath, output: &Outp
     let act = Act::Abort { operator: operator(&asked.operator)?, reason: asked.reason.clone() };
     let run = store::find(&path.look_at_existing().await?, &asked.run).await?.run_id;
     let circumstances = Circumstances { at: asked.time.at, depth: None, alerts: asked.alerts };
-    take_up(path, vec![run], &act, circumstances, output).await
+    take_up(path, vec![run], Vec::new(), &act, circumstances, output).await
 }

@@ -14,7 +14,7 @@ pub(in crate::cli) async fn settle(asked: &Settle, path: &StorePath, output: &Ou
     let statement = statement(asked)?;
     let run = store::find(&path.look_at_existing().await?, &asked.run).await?.run_id;
     let circumstances = Circumstances { at: asked.time.at, depth: None, alerts: asked.alerts };
-    take_up(path, vec![run], &Act::Settle(statement), circumstances, output).await
+    take_up(path, vec![run], Vec::new(), &Act::Settle(statement), circumstances, output).await
 }
 
 /// What a person says, if anything. The arguments come together or not at all.
