@@ -465,6 +465,7 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
                 let rejected = OrderItem { note: reason, ..moved };
                 settlement::write_order(self.ports, &self.run, &item, rejected).await
             }
+            Err(known @ PlaceError::DuplicateId(_)) => self.unknown(&item, known.to_string()).await,
             Err(PlaceError::Unclear(cause)) => self.unknown(&item, cause).await,
             Ok(placed) => {
                 let item = OrderItem { venue_order_id: Some(placed.venue_order_id), ..item };

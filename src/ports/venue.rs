@@ -140,6 +140,10 @@ pub enum PlaceError {
     /// The venue said no, explicitly: nothing was placed and nothing will be.
     #[error("the venue refused the order: {0}")]
     Refused(String),
+    /// The venue says that it has an order under this client order id. Not a refusal: the order that it has is this
+    /// one, from a request whose answer was lost, and what became of it is to be asked.
+    #[error("the venue has an order under this client order id already: {0}")]
+    DuplicateId(String),
     /// A timeout, a 5xx, an answer that cannot be read: it may or may not be placed.
     #[error("it is unclear whether the venue took the order: {0}")]
     Unclear(String),

@@ -70,6 +70,12 @@ fn json<T: Serialize>(value: &T) -> Message {
     Message::answer(200, &serde_json::to_vec(value).expect("serialises"))
 }
 
+/// Why an order is not taken.
+enum Refusal {
+    DuplicateId,
+    Other(String),
+}
+
 impl Venue {
     fn answer(&mut self, path: &str, body: &[u8]) -> Message {
         fn asked<'a, T: Deserialize<'a>>(body: &'a [u8]) -> T {
@@ -88,7 +94,8 @@ impl Venue {
             }
             "/place" => match self.place(asked(body)) {
                 Ok(order) => json(&order),
-                Err(reason) => Message::answer(422, reason.as_bytes()),
+                Err(Refusal::DuplicateId) => Message::answer(409, b"it is open"),
+                Err(Refusal::Other(reason)) => Message::answer(422, reason.as_bytes()),
             },
             "/find" => json(&self.find(&asked(body)).map(|(accepted, age)| shown(accepted, age))),
             "/fills" => json(&self.find(&asked(body)).map_or_else(Vec::new, |(accepted, age)| {
@@ -109,8 +116,9 @@ impl Venue {
         (age >= SignedDuration::from_millis(QUERY_LAG_MS)).then_some((accepted, age))
     }
 
-    fn place(&mut self, placing: Placing) -> Result<VenueOrder, String> {
-        let class = VenueClass::of_account(&placing.account).ok_or("unknown account")?;
+    fn place(&mut self, placing: Placing) -> Result<VenueOrder, Refusal> {
+        let unknown = || Refusal::Other("unknown account".to_owned());
+        let class = VenueClass::of_account(&placing.account).ok_or_else(unknown)?;
         let arrived_at = now();
         let known = self.accepted.iter().find(|accepted| {
             accepted.placing.account == placing.account && accepted.placing.client_order_id == placing.client_order_id
@@ -119,16 +127,14 @@ impl Venue {
             let age = arrived_at.duration_since(known.arrived_at);
             match class.duplicates {
                 Duplicates::Replayed => return Ok(known.order.clone()),
-                Duplicates::RefusedWhileOpen if !is_terminal(age) => {
-                    return Err("duplicate of an open order".to_owned());
-                }
+                Duplicates::RefusedWhileOpen if !is_terminal(age) => return Err(Refusal::DuplicateId),
                 Duplicates::RefusedWhileOpen | Duplicates::Unchecked => {}
             }
         }
         if class.bounds_late_requests && arrived_at > placing.deadline {
-            return Err(format!("late: it is {arrived_at}"));
+            return Err(Refusal::Other(format!("late: it is {arrived_at}")));
         }
-        let accepted = self.execute(placing, arrived_at)?;
+        let accepted = self.execute(placing, arrived_at).map_err(Refusal::Other)?;
         let order = shown(&accepted, SignedDuration::ZERO);
         self.accepted.push(accepted);
         Ok(order)

@@ -37,6 +37,20 @@ async fn a_lost_answer_is_found_and_nothing_is_sent_again() {
     }
 }
 
+/// Something on the way sent the request twice, and the venue's second answer is the one that came back.
+#[tokio::test]
+async fn an_id_that_the_venue_has_already_is_asked_about_and_not_rejected() {
+    for promise in [BOUNDED, NEITHER] {
+        let world = World::new().await;
+        let mut venue = world.venue();
+        venue.promise = promise;
+        faults(&venue, &[Fault::SentTwice]);
+        let record = completed(world.run(&scheduled(monday()), &venue, &LEGS).await.expect("runs"));
+        assert_eq!(states(&record), [OrderState::Filled; 3]);
+        assert_eq!(venue.placed().len(), 3);
+    }
+}
+
 #[tokio::test]
 async fn a_lost_request_is_repeated_where_the_venue_replays() {
     let world = World::new().await;

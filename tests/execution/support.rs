@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     None,
     /// It is placed and the answer is lost.
     AnswerLost,
+    /// It is placed, and the answer is the one to its repetition on the wire.
+    SentTwice,
     /// It never arrives, and nobody says so.
     RequestLost,
 }
@@ -105,6 +107,10 @@ impl Venue for Watched<'_> {
             Fault::AnswerLost => {
                 let _ = self.paper.place(request).await;
                 Err(PlaceError::Unclear("connection reset".to_owned()))
+            }
+            Fault::SentTwice => {
+                let _ = self.paper.place(request).await;
+                Err(PlaceError::DuplicateId("order exists".to_owned()))
             }
         }
     }

@@ -210,12 +210,12 @@ impl Market {
         self.on_the_way.push((at_ms, sent));
     }
 
-    pub(crate) fn arrive(&mut self, now_ms: i64, sent: Sent, half: bool) -> Result<VenueOrder, String> {
+    pub(crate) fn arrive(&mut self, now_ms: i64, sent: Sent, half: bool) -> Result<VenueOrder, Refusal> {
         self.advance(now_ms);
         self.take(now_ms, sent, half)
     }
 
-    fn take(&mut self, at_ms: i64, sent: Sent, half: bool) -> Result<VenueOrder, String> {
+    fn take(&mut self, at_ms: i64, sent: Sent, half: bool) -> Result<VenueOrder, Refusal> {
         let at = self.begin + SignedDuration::from_millis(at_ms);
         let fate = match self.refusal(at, &sent.request) {
             Err(refusal) => Fate::Refused(refusal),
@@ -228,7 +228,7 @@ impl Market {
             Fate::Accepted { order } | Fate::Replayed { order } => {
                 Ok(self.orders[order].seen_at(at_ms).expect("it has a first state"))
             }
-            Fate::Refused(refusal) => Err(format!("{refusal:?}")),
+            Fate::Refused(refusal) => Err(refusal),
         }
     }
 

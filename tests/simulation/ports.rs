@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::bugs::Bug;
 use crate::faults::{Fault, Kind};
-use crate::market::Sent;
+use crate::market::{Refusal, Sent};
 use crate::table::Writer;
 use crate::world::{Effect, SimClock, WorkerId, World};
 
@@ -286,7 +286,10 @@ impl SimVenue {
             let request = self.mistaken(request, self.world.true_time());
             let half = effect == Effect::Half;
             let answer = self.world.market.borrow_mut().arrive(self.world.now_ms(), sent(request), half);
-            answer.map_err(PlaceError::Refused)
+            answer.map_err(|refusal| match refusal {
+                Refusal::DuplicateId => PlaceError::DuplicateId("it is open".to_owned()),
+                refusal => PlaceError::Refused(format!("{refusal:?}")),
+            })
         };
         self.world.call(self.worker, "place", Kind::Place, effect, failed).await
     }

@@ -94,6 +94,7 @@ impl Venue for HttpVenue {
         let answer = answer.map_err(|error| unclear(error.to_string()))?;
         match answer.status() {
             200 => serde_json::from_slice(&answer.body).map_err(|error| unclear(error.to_string())),
+            409 => Err(PlaceError::DuplicateId(String::from_utf8_lossy(&answer.body).into_owned())),
             422 => Err(PlaceError::Refused(String::from_utf8_lossy(&answer.body).into_owned())),
             other => Err(unclear(format!("status {other}"))),
         }
