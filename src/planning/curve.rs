@@ -45,11 +45,18 @@ impl Piece {
 impl Curve {
     pub(super) fn of(input: &PlanningInput, limits: &Limits, line: &Line<'_>, track: Track) -> Self {
         let tracked = !input.policy.objective.tracking_aversion.is_zero();
-        let kinks: Vec<Decimal> = if tracked { track.kinks().collect() } else { Vec::new() };
+        let kinks = tracked.then(|| track.kinks().map(|kink| kink - line.weight)).into_iter().flatten();
+        let (mut bought, mut sold): (Vec<Decimal>, Vec<Decimal>) = kinks.partition(Decimal::is_sign_positive);
+        sold.iter_mut().for_each(|cut| cut.set_sign_positive(true));
+        sold.reverse();
+        for cut in line.costs.iter().filter_map(|piece| piece.up_to) {
+            bought.push(cut);
+            sold.push(cut);
+        }
         let mut curve =
             Self { track, buy: Vec::new(), sell: Vec::new(), buy_may_be_needed: buy_may_be_needed(input, limits, line) };
-        curve.buy = curve.pieces(input, line, Side::Buy, &kinks);
-        curve.sell = curve.pieces(input, line, Side::Sell, &kinks);
+        curve.buy = curve.pieces(input, line, Side::Buy, bought);
+        curve.sell = curve.pieces(input, line, Side::Sell, sold);
         curve
     }
 
@@ -63,15 +70,13 @@ impl Curve {
         self.track.loss(weight)
     }
 
-    fn pieces(&self, input: &PlanningInput, line: &Line<'_>, side: Side, kinks: &[Decimal]) -> Vec<Piece> {
+    /// Cuts a trade of this side, the smallest part first; what is not between none and the box is no cut.
+    fn pieces(&self, input: &PlanningInput, line: &Line<'_>, side: Side, mut cuts: Vec<Decimal>) -> Vec<Piece> {
         let most = if side == Side::Buy { line.buy_box } else { line.sell_box };
         if most <= Decimal::ZERO {
             return Vec::new();
         }
-        let of_costs = line.costs.iter().filter_map(|piece| piece.up_to);
-        let ahead = |kink: &&Decimal| if side == Side::Buy { **kink > line.weight } else { **kink < line.weight };
-        let of_tracking = kinks.iter().filter(ahead).map(|kink| (*kink - line.weight).abs());
-        let mut cuts: Vec<Decimal> = of_costs.chain(of_tracking).filter(|cut| *cut < most).collect();
+        cuts.retain(|cut| *cut < most);
         cuts.push(most);
         cuts.sort_unstable();
         let objective = &input.policy.objective;

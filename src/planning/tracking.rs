@@ -37,13 +37,13 @@ impl Track {
         Self::new(line.weight, anchor(input, portfolio, line, changes), line.reference)
     }
 
-    /// The weights at which the slope changes.
+    /// The weights at which the slope changes, rising but for the anchor.
     pub(crate) fn kinks(self) -> impl Iterator<Item = Decimal> {
         let Self { weight, anchor, reference, ends } = self;
         let own = (anchor != reference && anchor != weight).then_some(anchor);
         // A trade ends where it starts: today's weight is no kink of either side.
-        let around = ends.into_iter().flat_map(move |end| [reference - end, reference + end]);
-        std::iter::once(reference).chain(own).chain(around)
+        let below = ends.into_iter().rev().map(move |end| reference - end);
+        below.chain([reference]).chain(ends.into_iter().map(move |end| reference + end)).chain(own)
     }
 
     /// The derivative by `w` of what a deviation costs.

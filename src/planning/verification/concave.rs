@@ -12,24 +12,80 @@ pub(super) struct Kink {
     pub(super) bend: Enclosure,
 }
 
+/// Bends on one side: each is taken once it is passed, going outwards.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Bends {
+    pub(super) near: Vec<Kink>,
+    /// The further out, the later; reckoned only as far as somebody goes.
+    pub(super) steps: Option<Steps>,
+}
+
+/// Bends of one size at rising distances from a point, outwards, and none nearer than another point.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Steps {
+    pub(super) from: Enclosure,
+    pub(super) width: Enclosure,
+    /// Parts of the width, rising.
+    pub(super) parts: &'static [Decimal],
+    pub(super) bend: Enclosure,
+    pub(super) no_nearer: Enclosure,
+    /// Towards larger numbers.
+    pub(super) rising: bool,
+}
+
+impl Steps {
+    fn at(&self, part: Decimal) -> Result<Kink, OutOfRange> {
+        let step = self.width.times(part)?;
+        let at = if self.rising {
+            self.from.plus(step)?.max(self.no_nearer)
+        } else {
+            self.from.minus(step)?.min(self.no_nearer)
+        };
+        Ok(Kink { at, bend: self.bend })
+    }
+}
+
+impl Bends {
+    /// Does something with every bend for which the condition holds. It holds for a step only where it does for all that
+    /// are nearer.
+    fn each(
+        &self,
+        holds: impl Fn(&Kink) -> bool,
+        mut take: impl FnMut(&Kink) -> Result<(), OutOfRange>,
+    ) -> Result<(), OutOfRange> {
+        for kink in self.near.iter().filter(|kink| holds(kink)) {
+            take(kink)?;
+        }
+        let Some(steps) = &self.steps else { return Ok(()) };
+        for part in steps.parts {
+            let kink = steps.at(*part)?;
+            if !holds(&kink) {
+                break;
+            }
+            take(&kink)?;
+        }
+        Ok(())
+    }
+}
+
 /// `slope · x − Σ bend · max(0, x − at) − Σ bend · max(0, at − x)`, the first sum over `above`, the second over `below`.
 #[derive(Debug, Clone)]
 pub(super) struct Concave {
     pub(super) slope: Enclosure,
-    pub(super) above: Vec<Kink>,
-    pub(super) below: Vec<Kink>,
+    pub(super) above: Bends,
+    pub(super) below: Bends,
 }
 
 impl Concave {
     pub(super) fn value(&self, x: Enclosure) -> Result<Enclosure, OutOfRange> {
         let mut value = self.slope.by(x)?;
+        let mut lose = |kink: &Kink, distance: Enclosure| -> Result<(), OutOfRange> {
+            value = value.minus(kink.bend.by(distance.excess())?)?;
+            Ok(())
+        };
         // Most bends are on the other side.
-        for kink in self.above.iter().filter(|kink| x.high() > kink.at.low()) {
-            value = value.minus(kink.bend.by(x.minus(kink.at)?.excess())?)?;
-        }
-        for kink in self.below.iter().filter(|kink| kink.at.high() > x.low()) {
-            value = value.minus(kink.bend.by(kink.at.minus(x)?.excess())?)?;
-        }
+        self.above.each(|kink| x.high() > kink.at.low(), |kink| lose(kink, x.minus(kink.at)?))?;
+        self.below.each(|kink| kink.at.high() > x.low(), |kink| lose(kink, kink.at.minus(x)?))?;
         Ok(value)
     }
 
@@ -68,16 +124,16 @@ fn climb(
     start: Decimal,
     slope: Decimal,
     end: impl FnOnce() -> Result<Decimal, OutOfRange>,
-    (ahead, behind): (&[Kink], &[Kink]),
+    (ahead, behind): (&Bends, &Bends),
     place: fn(&Kink) -> Decimal,
 ) -> Result<Decimal, OutOfRange> {
     let mut slope = Enclosure::exact(slope);
-    for kink in ahead.iter().filter(|kink| place(kink) <= start) {
-        slope = slope.minus(Enclosure::exact(kink.bend.low()))?;
-    }
-    for kink in behind.iter().filter(|kink| place(kink) > start) {
-        slope = slope.plus(Enclosure::exact(kink.bend.high()))?;
-    }
+    let mut change = |by: Decimal| -> Result<(), OutOfRange> {
+        slope = slope.plus(Enclosure::exact(by))?;
+        Ok(())
+    };
+    ahead.each(|kink| place(kink) <= start, |kink| change(-kink.bend.low()))?;
+    behind.each(|kink| place(kink) > start, |kink| change(kink.bend.high()))?;
     if slope.high() <= Decimal::ZERO {
         return Ok(Decimal::ZERO);
     }
@@ -85,9 +141,15 @@ fn climb(
     if end <= start {
         return Ok(Decimal::ZERO);
     }
-    let ahead = ahead.iter().map(|kink| (place(kink), kink.bend.low()));
-    let behind = behind.iter().map(|kink| (place(kink), kink.bend.high()));
-    let mut passed: Vec<(Decimal, Decimal)> = ahead.chain(behind).filter(|(at, _)| *at > start).collect();
+    let mut passed: Vec<(Decimal, Decimal)> = Vec::new();
+    let mut pass = |at: Decimal, bend: Decimal| {
+        if at > start {
+            passed.push((at, bend));
+        }
+        Ok(())
+    };
+    ahead.each(|_| true, |kink| pass(place(kink), kink.bend.low()))?;
+    behind.each(|kink| place(kink) > start, |kink| pass(place(kink), kink.bend.high()))?;
     passed.sort_unstable();
     let (mut gained, mut from) = (Enclosure::ZERO, start);
     let stretch = |from: Decimal, to: Decimal, slope: Decimal| -> Result<Enclosure, OutOfRange> {
@@ -116,12 +178,16 @@ mod tests {
         Kink { at: Enclosure::exact(dec(at)), bend: Enclosure::exact(dec(bend)) }
     }
 
+    fn near(near: Vec<Kink>) -> Bends {
+        Bends { near, steps: None }
+    }
+
     /// Rises by 2 until −1, by 1 until 0, falls by 1 until 2 and by 3 from there on.
     fn hill() -> Concave {
         Concave {
             slope: Enclosure::exact(dec("-1")),
-            above: [("2", "2")].map(kink).to_vec(),
-            below: [("0", "2"), ("-1", "1")].map(kink).to_vec(),
+            above: near([("2", "2")].map(kink).to_vec()),
+            below: near([("0", "2"), ("-1", "1")].map(kink).to_vec()),
         }
     }
 
@@ -168,8 +234,38 @@ mod tests {
     fn what_is_not_known_to_the_last_digit_is_taken_from_its_worse_end() {
         let at = Enclosure::exact(dec("0.1")).hull(Enclosure::exact(dec("0.3")));
         let blurred = Kink { at, bend: Enclosure::exact(dec("3")) };
-        let function = Concave { slope: Enclosure::exact(dec("2")), above: vec![blurred], below: Vec::new() };
+        let function = Concave { slope: Enclosure::exact(dec("2")), above: near(vec![blurred]), below: Bends::default() };
         let regret = function.regret(Enclosure::exact(dec("0")), || Ok(dec("0")), || Ok(dec("1"))).expect("in range");
         assert_eq!(regret, dec("0.6"), "the kink may be as far as 0.3");
+    }
+
+    /// Bends in steps are the same bends, wherever one stands.
+    #[test]
+    fn steps_are_bends_one_after_another() {
+        const PARTS: [Decimal; 2] = [Decimal::from_parts(25, 0, 0, false, 2), Decimal::from_parts(75, 0, 0, false, 2)];
+        let exact = |text: &str| Enclosure::exact(dec(text));
+        let steps = |rising| Steps {
+            from: exact("1"),
+            width: exact("4"),
+            parts: &PARTS,
+            bend: exact("1"),
+            no_nearer: if rising { exact("2.5") } else { exact("-1") },
+            rising,
+        };
+        let side = |rising, kinks: [(&str, &str); 1]| Bends { near: kinks.map(kink).to_vec(), steps: Some(steps(rising)) };
+        let stepped = Concave { slope: exact("1"), above: side(true, [("0", "1")]), below: side(false, [("0", "1")]) };
+        let (above, below) = ([("0", "1"), ("2.5", "1"), ("4", "1")], [("0", "1"), ("-1", "1"), ("-2", "1")]);
+        let plain = Concave {
+            slope: exact("1"),
+            above: near(above.map(kink).to_vec()),
+            below: near(below.map(kink).to_vec()),
+        };
+        for x in (-60..=60).map(|tenths| Enclosure::exact(Decimal::new(tenths, 1))) {
+            assert_eq!(stepped.value(x), plain.value(x), "at {x:?}");
+            for (least, most) in [("-7", "7"), ("-1.5", "3")] {
+                let regret = |it: &Concave| it.regret(x, || Ok(dec(least)), || Ok(dec(most)));
+                assert_eq!(regret(&stepped), regret(&plain), "at {x:?}");
+            }
+        }
     }
 }
