@@ -53,8 +53,12 @@ impl Curve {
             bought.push(cut);
             sold.push(cut);
         }
-        let mut curve =
-            Self { track, buy: Vec::new(), sell: Vec::new(), buy_may_be_needed: buy_may_be_needed(input, limits, line) };
+        let mut curve = Self {
+            track,
+            buy: Vec::new(),
+            sell: Vec::new(),
+            buy_may_be_needed: buy_may_be_needed(input, limits, line),
+        };
         curve.buy = curve.pieces(input, line, Side::Buy, bought);
         curve.sell = curve.pieces(input, line, Side::Sell, sold);
         curve
@@ -87,7 +91,8 @@ impl Curve {
                 continue;
             }
             let piece = self.piece(input, line, side, (from, to));
-            let pays = || piece.reward(objective, side, Decimal::ZERO) + objective.tracking_aversion.get() > Decimal::ZERO;
+            let pays =
+                || piece.reward(objective, side, Decimal::ZERO) + objective.tracking_aversion.get() > Decimal::ZERO;
             // The worth only falls along a trade: past a buy that loses, and that no limit can ask for, all of them lose.
             if side == Side::Buy && !self.buy_may_be_needed && !pays() {
                 break;

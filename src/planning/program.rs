@@ -374,7 +374,13 @@ impl<'a> Program<'a> {
                     // A buy that loses and that no limit can ask for is left out of the program; besides what it is worth
                     // itself, it may use up idle cash.
                     if needed || reward + objective.tracking_aversion.get() > Decimal::ZERO {
-                        columns.push(Column { line: index, side, upper: to - from, reward, cost_rate: piece.cost_rate });
+                        columns.push(Column {
+                            line: index,
+                            side,
+                            upper: to - from,
+                            reward,
+                            cost_rate: piece.cost_rate,
+                        });
                     }
                     from = to;
                 }

@@ -78,7 +78,8 @@ fn trade(
             let quantity = exact.ceil_to(line.step).min(all);
             let weight = |units| weight_of(units, line.price(), portfolio.net_asset_value);
             // The solver's noise is no position to keep.
-            let nearly_all = quantity == all || (line.sell_box == weight(all) && line.sell_box - weight(quantity) <= RELAXATION_NOISE);
+            let nearly_all = quantity == all
+                || (line.sell_box == weight(all) && line.sell_box - weight(quantity) <= RELAXATION_NOISE);
             if nearly_all { all } else { quantity }
         }
     };
@@ -148,7 +149,13 @@ impl Purse {
     }
 
     /// As much of the buy as can be paid; why not, where that is too little for the venue or the policy.
-    fn cut(&self, buy: &Trade, input: &PlanningInput, portfolio: &Portfolio<'_>, line: &Line<'_>) -> Result<Trade, String> {
+    fn cut(
+        &self,
+        buy: &Trade,
+        input: &PlanningInput,
+        portfolio: &Portfolio<'_>,
+        line: &Line<'_>,
+    ) -> Result<Trade, String> {
         let value = buy.limit_price.value_of(buy.quantity);
         // Costs are convex: a smaller trade costs no more in proportion.
         let at_reference = self.at_reference.fraction_of(buy.notional + buy.cost);

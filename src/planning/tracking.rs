@@ -56,15 +56,15 @@ impl Track {
     /// spread over the others and taken back from them tomorrow.
     pub(crate) fn slope(self, at: Decimal) -> Decimal {
         let Self { weight, anchor, reference, .. } = self;
-        let between = (at > reference) == (at < anchor);
+        let between = anchor != reference && (at > reference) == (at < anchor);
         let slope = if between || reference.is_zero() { Decimal::ONE } else { self.segment(at) };
-        let slope = if at >= anchor { slope } else { -slope };
-        if at > weight.max(anchor) {
-            slope + Decimal::ONE
-        } else if at < weight.min(anchor) {
-            slope - Decimal::ONE
+        // Away from the anchor, or across it.
+        if at >= anchor {
+            if at > anchor && at > weight { slope + Decimal::ONE } else { slope }
+        } else if at < weight {
+            -slope - Decimal::ONE
         } else {
-            slope
+            -slope
         }
     }
 

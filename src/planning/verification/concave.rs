@@ -16,16 +16,17 @@ pub(super) struct Kink {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bends {
     pub(super) near: Vec<Kink>,
-    /// The further out, the later; reckoned only as far as somebody goes.
-    pub(super) steps: Option<Steps>,
+    /// The nearest one beside all of them: the others are reckoned only as far as somebody goes.
+    steps: Option<(Kink, Steps)>,
 }
 
 /// Bends of one size at rising distances from a point, outwards, and none nearer than another point.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Steps {
+    /// Where they are counted from, and the distance that they are parts of.
     pub(super) from: Enclosure,
     pub(super) width: Enclosure,
-    /// Parts of the width, rising.
+    /// Rising.
     pub(super) parts: &'static [Decimal],
     pub(super) bend: Enclosure,
     pub(super) no_nearer: Enclosure,
@@ -46,6 +47,28 @@ impl Steps {
 }
 
 impl Bends {
+    pub(super) const fn of(near: Vec<Kink>) -> Self {
+        Self { near, steps: None }
+    }
+
+    /// With those that are the further out, the later.
+    pub(super) fn with(mut self, steps: Steps) -> Result<Self, OutOfRange> {
+        if let Some(nearest) = steps.parts.first() {
+            self.steps = Some((steps.at(*nearest)?, steps));
+        }
+        Ok(self)
+    }
+
+    /// The step of this number, from the nearest on.
+    fn step(&self, number: usize) -> Result<Option<Kink>, OutOfRange> {
+        let Some((nearest, steps)) = &self.steps else { return Ok(None) };
+        match (number, steps.parts.get(number)) {
+            (0, _) => Ok(Some(*nearest)),
+            (_, Some(part)) => steps.at(*part).map(Some),
+            (_, None) => Ok(None),
+        }
+    }
+
     /// Does something with every bend for which the condition holds. It holds for a step only where it does for all that
     /// are nearer.
     fn each(
@@ -56,13 +79,10 @@ impl Bends {
         for kink in self.near.iter().filter(|kink| holds(kink)) {
             take(kink)?;
         }
-        let Some(steps) = &self.steps else { return Ok(()) };
-        for part in steps.parts {
-            let kink = steps.at(*part)?;
-            if !holds(&kink) {
-                break;
-            }
+        let mut number = 0;
+        while let Some(kink) = self.step(number)?.filter(|kink| holds(kink)) {
             take(&kink)?;
+            number += 1;
         }
         Ok(())
     }
@@ -142,20 +162,35 @@ fn climb(
         return Ok(Decimal::ZERO);
     }
     let mut passed: Vec<(Decimal, Decimal)> = Vec::new();
-    let mut pass = |at: Decimal, bend: Decimal| {
-        if at > start {
-            passed.push((at, bend));
-        }
-        Ok(())
-    };
-    ahead.each(|_| true, |kink| pass(place(kink), kink.bend.low()))?;
-    behind.each(|kink| place(kink) > start, |kink| pass(place(kink), kink.bend.high()))?;
+    let near = ahead.near.iter().map(|kink| (place(kink), kink.bend.low()));
+    passed.extend(near.filter(|(at, _)| *at > start));
+    behind.each(
+        |kink| place(kink) > start,
+        |kink| {
+            passed.push((place(kink), kink.bend.high()));
+            Ok(())
+        },
+    )?;
     passed.sort_unstable();
-    let (mut gained, mut from) = (Enclosure::ZERO, start);
+    let mut passed = passed.into_iter().peekable();
+    let (mut gained, mut from, mut number) = (Enclosure::ZERO, start, 0);
     let stretch = |from: Decimal, to: Decimal, slope: Decimal| -> Result<Enclosure, OutOfRange> {
         Enclosure::exact(to).minus(Enclosure::exact(from))?.times(slope)
     };
-    for (at, bend) in passed.into_iter().take_while(|(at, _)| *at < end) {
+    loop {
+        let step = ahead.step(number)?.map(|kink| (place(&kink), kink.bend.low()));
+        let is_step = step.is_some_and(|step| passed.peek().is_none_or(|near| step <= *near));
+        let next = if is_step { step } else { passed.peek().copied() };
+        let Some((at, bend)) = next.filter(|(at, _)| *at < end) else { break };
+        if is_step {
+            number += 1;
+        } else {
+            let _ = passed.next();
+        }
+        // The steps that are passed from the start on have been counted.
+        if at <= start {
+            continue;
+        }
         gained = gained.plus(stretch(from, at, slope.high())?)?;
         from = at;
         slope = slope.minus(Enclosure::exact(bend))?;
@@ -178,16 +213,12 @@ mod tests {
         Kink { at: Enclosure::exact(dec(at)), bend: Enclosure::exact(dec(bend)) }
     }
 
-    fn near(near: Vec<Kink>) -> Bends {
-        Bends { near, steps: None }
-    }
-
     /// Rises by 2 until −1, by 1 until 0, falls by 1 until 2 and by 3 from there on.
     fn hill() -> Concave {
         Concave {
             slope: Enclosure::exact(dec("-1")),
-            above: near([("2", "2")].map(kink).to_vec()),
-            below: near([("0", "2"), ("-1", "1")].map(kink).to_vec()),
+            above: Bends::of([("2", "2")].map(kink).to_vec()),
+            below: Bends::of([("0", "2"), ("-1", "1")].map(kink).to_vec()),
         }
     }
 
@@ -234,7 +265,8 @@ mod tests {
     fn what_is_not_known_to_the_last_digit_is_taken_from_its_worse_end() {
         let at = Enclosure::exact(dec("0.1")).hull(Enclosure::exact(dec("0.3")));
         let blurred = Kink { at, bend: Enclosure::exact(dec("3")) };
-        let function = Concave { slope: Enclosure::exact(dec("2")), above: near(vec![blurred]), below: Bends::default() };
+        let function =
+            Concave { slope: Enclosure::exact(dec("2")), above: Bends::of(vec![blurred]), below: Bends::default() };
         let regret = function.regret(Enclosure::exact(dec("0")), || Ok(dec("0")), || Ok(dec("1"))).expect("in range");
         assert_eq!(regret, dec("0.6"), "the kink may be as far as 0.3");
     }
@@ -252,13 +284,15 @@ mod tests {
             no_nearer: if rising { exact("2.5") } else { exact("-1") },
             rising,
         };
-        let side = |rising, kinks: [(&str, &str); 1]| Bends { near: kinks.map(kink).to_vec(), steps: Some(steps(rising)) };
+        let side = |rising, kinks: [(&str, &str); 1]| {
+            Bends::of(kinks.map(kink).to_vec()).with(steps(rising)).expect("in range")
+        };
         let stepped = Concave { slope: exact("1"), above: side(true, [("0", "1")]), below: side(false, [("0", "1")]) };
         let (above, below) = ([("0", "1"), ("2.5", "1"), ("4", "1")], [("0", "1"), ("-1", "1"), ("-2", "1")]);
         let plain = Concave {
             slope: exact("1"),
-            above: near(above.map(kink).to_vec()),
-            below: near(below.map(kink).to_vec()),
+            above: Bends::of(above.map(kink).to_vec()),
+            below: Bends::of(below.map(kink).to_vec()),
         };
         for x in (-60..=60).map(|tenths| Enclosure::exact(Decimal::new(tenths, 1))) {
             assert_eq!(stepped.value(x), plain.value(x), "at {x:?}");

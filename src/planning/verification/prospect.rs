@@ -124,11 +124,12 @@ impl<'a> Objective<'a> {
         // Never below zero by a last digit: the steps go outwards.
         let width = width.excess();
         let steps = |rising| Steps { from: reference, width, parts: &STEPS, bend, no_nearer: target, rising };
-        let side = |across, rising| Bends {
-            near: vec![Kink { at: target, bend: price }, Kink { at: across, bend: price }],
-            steps: (!weight.is_zero()).then(|| steps(rising)),
+        let side = |across, rising| {
+            let near = vec![Kink { at: target, bend: price }, Kink { at: across, bend: price }];
+            let bends = Bends::of(near);
+            if weight.is_zero() { Ok(bends) } else { bends.with(steps(rising)) }
         };
-        Ok((side(target.excess(), true), side(target.min(Enclosure::ZERO), false)))
+        Ok((side(target.excess(), true)?, side(target.min(Enclosure::ZERO), false)?))
     }
 
     /// The weight that tracking pulls to: the reference, the band's edge, or (`None`) what is held, where that is no
