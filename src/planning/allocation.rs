@@ -144,16 +144,12 @@ impl Candidate {
     fn negligible(&self, portfolio: &Portfolio<'_>, limits: &Limits) -> Vec<Dropped> {
         let negligible = |trade: &&Trade| {
             let Some(line) = portfolio.lines.get(trade.line) else { return false };
-            let noise = line.weight * portfolio.round_trip;
-            if line.role == Role::MustExit || noise.is_zero() {
-                return false;
-            }
-            let part = trade.notional.fraction_of(portfolio.net_asset_value).get();
             let most = match trade.side {
                 Side::Buy => line.buy_box,
                 Side::Sell => line.sell_box,
             };
-            part <= noise && part + line.lot < most
+            let noise = line.weight * portfolio.round_trip;
+            line.role != Role::MustExit && trade.part <= noise && trade.part + line.lot < most
         };
         let trades: Vec<&Trade> = self.rounded.trades.iter().filter(negligible).collect();
         let throttles = |row: &usize| {

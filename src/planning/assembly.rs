@@ -1,6 +1,5 @@
 //! Puts the plan together: positions, orders with their keys, relaxations.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
@@ -220,8 +219,10 @@ fn orders(parts: &Parts<'_>, run_id: Uuid, valid_until: Timestamp) -> Vec<Order>
         .iter()
         .filter_map(|trade| Some((trade, parts.portfolio.lines.get(trade.line)?)))
         .collect();
-    trades.sort_by_key(|(trade, line)| {
-        (trade.side, Reverse(trade.notional), line.listing().map(|listing| listing.instrument.clone()))
+    let instrument = |line: &'_ Line<'_>| line.listing().map(|listing| listing.instrument.clone());
+    trades.sort_by(|(left, of_left), (right, of_right)| {
+        let by_size = left.side.cmp(&right.side).then_with(|| right.notional.cmp(&left.notional));
+        by_size.then_with(|| instrument(of_left).cmp(&instrument(of_right)))
     });
     let order = |(priority, (trade, line)): (u32, (&Trade, &Line<'_>))| {
         let instrument = line.listing()?.instrument.clone();

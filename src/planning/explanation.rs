@@ -36,7 +36,7 @@ fn reason(code: ReasonCode, binding: Vec<String>, sentence: String) -> Reason {
 }
 
 fn traded(decision: &Decision<'_>, index: usize, line: &Line<'_>, trade: &Trade) -> Reason {
-    let by = line.price().value_of(trade.quantity).fraction_of(decision.portfolio.net_asset_value).get();
+    let by = trade.part;
     let after = match trade.side {
         Side::Buy => line.weight + by,
         Side::Sell => line.weight - by,

@@ -271,7 +271,7 @@ impl<'a> Program<'a> {
 
     /// By how much trades break each row beyond what it is given.
     pub(crate) fn shortfalls(&self, trades: &[Trade], given: &[Decimal]) -> Vec<Decimal> {
-        let trades: Vec<(Column, Decimal)> = trades.iter().map(|trade| self.as_column(trade)).collect();
+        let trades: Vec<(Column, Decimal)> = trades.iter().map(Self::as_column).collect();
         let risk = self.risk_after(trades.iter().map(|(column, weight)| (column.line, column.side, *weight)));
         let rows = self.limits.rows.iter().zip(given);
         rows.map(|(row, given)| {
@@ -291,10 +291,9 @@ impl<'a> Program<'a> {
         short.any(|(row, _)| row.kind.use_at(self.portfolio, &column, tail_slopes) < Decimal::ZERO)
     }
 
-    fn as_column(&self, trade: &Trade) -> (Column, Decimal) {
-        let upper = trade.notional.fraction_of(self.portfolio.net_asset_value).get();
+    fn as_column(trade: &Trade) -> (Column, Decimal) {
         let cost_rate = trade.cost.fraction_of(trade.notional).get();
-        (Column { line: trade.line, side: trade.side, upper, reward: Decimal::ZERO, cost_rate }, upper)
+        (Column { line: trade.line, side: trade.side, upper: trade.part, reward: Decimal::ZERO, cost_rate }, trade.part)
     }
 
     /// One more column, and the row that makes it at least what is neither invested nor meant to be cash:

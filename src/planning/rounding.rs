@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::number::fit;
 use crate::model::{Decimal, Money, PlanningInput, Price, Quantity, Rate, Side, Weight};
 
 use super::portfolio::{
@@ -21,8 +22,9 @@ pub(crate) struct Trade {
     pub(crate) quantity: Quantity,
     pub(crate) limit_price: Price,
     pub(crate) notional: Money,
-    /// The notional over net asset value.
+    /// The notional over net asset value, with all the digits of the quotient, and with those of a [`Weight`].
     pub(crate) weight: Decimal,
+    pub(crate) part: Decimal,
     pub(crate) cost: Money,
     /// Sells the whole free holding, but for less than a lot.
     pub(crate) full_exit: bool,
@@ -114,7 +116,7 @@ fn priced(
     }
     let weight = notional.get() / net_asset_value.get();
     let cost = estimated_cost(&input.policy.costs, line.record, notional);
-    Ok(Trade { line: index, side, quantity, limit_price, notional, weight, cost, full_exit })
+    Ok(Trade { line: index, side, quantity, limit_price, notional, weight, part: fit(weight), cost, full_exit })
 }
 
 /// Free cash when every order so far is filled: at reference prices with all costs, and at limit prices with fees.
@@ -275,6 +277,7 @@ mod tests {
             limit_price: Price::new(Decimal::ONE).expect("a price"),
             notional: Money::ZERO,
             weight: Decimal::ZERO,
+            part: Decimal::ZERO,
             cost: Money::ZERO,
             full_exit: false,
         };

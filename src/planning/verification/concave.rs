@@ -51,6 +51,13 @@ impl Bends {
         Self { near, steps: None }
     }
 
+    /// A copy that so many more can be put into.
+    pub(super) fn with_room(&self, more: usize) -> Self {
+        let mut near = Vec::with_capacity(self.near.len() + more);
+        near.extend_from_slice(&self.near);
+        Self { near, steps: self.steps }
+    }
+
     /// With those that are the further out, the later.
     pub(super) fn with(mut self, steps: Steps) -> Result<Self, OutOfRange> {
         if let Some(nearest) = steps.parts.first() {

@@ -193,7 +193,8 @@ impl Prospect {
     }
 
     fn bends(&self, cost: Enclosure, (bought, sold): (Enclosure, Enclosure)) -> Result<Concave, OutOfRange> {
-        let (mut above, mut below) = (self.above.clone(), self.below.clone());
+        let more = 1 + self.costs.len();
+        let (mut above, mut below) = (self.above.with_room(more), self.below.with_room(more));
         let at = Enclosure::ZERO;
         above.near.push(Kink { at, bend: bought });
         below.near.push(Kink { at, bend: sold });
