@@ -47,7 +47,9 @@ impl Curve {
         let tracked = !input.policy.objective.tracking_aversion.is_zero();
         let kinks = tracked.then(|| track.kinks().map(|kink| kink - line.weight)).into_iter().flatten();
         let (mut bought, mut sold): (Vec<Decimal>, Vec<Decimal>) = kinks.partition(Decimal::is_sign_positive);
-        sold.iter_mut().for_each(|cut| cut.set_sign_positive(true));
+        for cut in &mut sold {
+            cut.set_sign_positive(true);
+        }
         sold.reverse();
         for cut in line.costs.iter().filter_map(|piece| piece.up_to) {
             bought.push(cut);

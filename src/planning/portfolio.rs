@@ -494,4 +494,28 @@ mod tests {
             assert!(plan.orders.is_empty(), "{holding}: {:?}", plan.orders);
         }
     }
+
+    /// The coarsest power of ten that is worth a millionth at most.
+    #[test]
+    fn without_lots_quantities_are_counted_in_millionths_of_a_quote_unit() {
+        let input = input(policy(|_| {}), &["600"], &[], "10000");
+        let mut record = input.assets.get(&id("a")).expect("a").clone();
+        record.listing.as_mut().expect("listed").lot_size = Quantity::ZERO;
+        for (price, counted_in) in [
+            ("1000000000", "0.000000000000001"),
+            ("999999999.999999999999999999", "0.000000000000001"),
+            ("1000000000.000000000000000000", "0.000000000000001"),
+            ("310.1234", "0.000000001"),
+            ("1", "0.000001"),
+            ("1.000000000000000001", "0.0000001"),
+            ("0.1", "0.00001"),
+            ("0.000001", "1"),
+            ("0.000000000000000001", "1"),
+        ] {
+            record.price = Price::parse(price).expect(price);
+            assert_eq!(step(&record), dec(counted_in), "at {price}");
+        }
+        record.listing.as_mut().expect("listed").lot_size = Quantity::parse("0.25").expect("a lot");
+        assert_eq!(step(&record), dec("0.25"));
+    }
 }
