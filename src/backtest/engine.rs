@@ -11,7 +11,7 @@ use super::ledger::{Earnings, Fill, Ledger, Wanted, last_price};
 use super::market::{Identity, planning_input};
 use super::settings::{FillAt, Settings};
 use crate::model::{AssetId, Decimal, Money, Order, PlanningInput, Policy, PortfolioState, Price, Weight};
-use crate::planning::plan::{Outcome, ReasonCode, Role};
+use crate::planning::plan::{Outcome, Position, ReasonCode, Role};
 use crate::planning::{PlanError, RebalancePlan, plan};
 use crate::preparation::{BadInput, PreparationError, migration};
 
@@ -478,7 +478,7 @@ impl Run {
             relaxed: plan.relaxations.iter().map(|relaxation| relaxation.limit.clone()).collect(),
             turnover: plan.turnover,
             estimated_cost: plan.estimated_cost,
-            orders: plan.orders.iter().map(|order| OrderRecord::of(order, plan)).collect(),
+            orders: order_records(plan),
         }
     }
 
@@ -489,9 +489,14 @@ impl Run {
     }
 }
 
+fn order_records(plan: &RebalancePlan) -> Vec<OrderRecord> {
+    let positions: BTreeMap<&AssetId, &Position> =
+        plan.positions.iter().map(|position| (&position.asset, position)).collect();
+    plan.orders.iter().map(|order| OrderRecord::of(order, positions.get(&order.asset).copied())).collect()
+}
+
 impl OrderRecord {
-    fn of(order: &Order, plan: &RebalancePlan) -> Self {
-        let position = plan.positions.iter().find(|position| position.asset == order.asset);
+    fn of(order: &Order, position: Option<&Position>) -> Self {
         Self {
             order: order.clone(),
             symbol: position.map(|position| position.symbol.clone()).unwrap_or_default(),

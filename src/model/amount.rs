@@ -14,7 +14,7 @@ use rust_decimal::prelude::*;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::number::{InvalidNumber, NumberFault, fit, parse_exact};
+use super::number::{InvalidNumber, NumberFault, Plain, fit, parse_exact, shortest};
 
 macro_rules! amount {
     ($(#[$doc:meta])* $name:ident, min $min:expr, max $max:expr, $expected:literal) => {
@@ -72,7 +72,7 @@ macro_rules! amount {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(&self.0.normalize())
+                serializer.serialize_str(Plain::of(self.0).as_str())
             }
         }
 
@@ -202,13 +202,13 @@ impl Price {
     #[must_use]
     pub fn floor_to(self, tick: Decimal) -> Option<Self> {
         let value = floor_to_step(self.0, tick);
-        (value > Decimal::ZERO).then(|| Self(value.normalize()))
+        (value > Decimal::ZERO).then(|| Self(shortest(value)))
     }
 
     /// Rounded up to a multiple of the tick.
     #[must_use]
     pub fn ceil_to(self, tick: Decimal) -> Self {
-        Self(ceil_to_step(self.0, tick).normalize())
+        Self(shortest(ceil_to_step(self.0, tick)))
     }
 }
 
@@ -219,13 +219,13 @@ impl Quantity {
     /// Rounded down to a multiple of the lot.
     #[must_use]
     pub fn floor_to(self, lot: Decimal) -> Self {
-        Self(floor_to_step(self.0, lot).normalize())
+        Self(shortest(floor_to_step(self.0, lot)))
     }
 
     /// Rounded up to a multiple of the lot.
     #[must_use]
     pub fn ceil_to(self, lot: Decimal) -> Self {
-        Self(ceil_to_step(self.0, lot).normalize())
+        Self(shortest(ceil_to_step(self.0, lot)))
     }
 
     #[must_use]
@@ -273,12 +273,27 @@ impl Weight {
 /// The largest multiple of `step` that is not above `value`; `value` itself when the step is zero.
 #[must_use]
 pub fn floor_to_step(value: Decimal, step: Decimal) -> Decimal {
+    if let Some(floor) = floor_to_decimals(value, step) {
+        return floor;
+    }
     // A step too fine to be counted is finer than the value's last digit.
     let Some(count) = value.checked_div(step) else { return value };
     // Division may round up at the 28th digit, so the product is checked rather than trusted.
     let count = count.round_dp_with_strategy(0, RoundingStrategy::ToNegativeInfinity);
     let candidate = count * step;
     if candidate > value { candidate - step } else { candidate }
+}
+
+/// The same by the value's own digits, without a division of decimals: most steps are a power of ten, such as 0.001. Absent
+/// where the step is another one, or the value negative.
+fn floor_to_decimals(value: Decimal, step: Decimal) -> Option<Decimal> {
+    let unit = step.mantissa() == 1 && !value.is_sign_negative();
+    if !unit {
+        return None;
+    }
+    let Some(cut) = value.scale().checked_sub(step.scale()) else { return Some(value) };
+    let count = value.mantissa() / 10_i128.checked_pow(cut)?;
+    Some(Decimal::from_i128_with_scale(count, step.scale()))
 }
 
 /// The smallest multiple of `step` that is not below `value`; `value` itself when the step is zero.
@@ -331,6 +346,25 @@ mod tests {
         assert_eq!(ceil_to_step(dec("3"), dec("3")), dec("3"));
         assert_eq!(floor_to_step(dec("2.999999999999999999999999999"), dec("3")), dec("0"));
         assert_eq!(floor_to_step(dec("7"), dec("0")), dec("7"));
+    }
+
+    #[test]
+    fn a_step_that_is_a_power_of_ten_needs_no_division() {
+        let by_division = |value: Decimal, step: Decimal| {
+            let Some(count) = value.checked_div(step) else { return value };
+            let candidate = count.round_dp_with_strategy(0, RoundingStrategy::ToNegativeInfinity) * step;
+            if candidate > value { candidate - step } else { candidate }
+        };
+        let values = ["0", "0.0001", "12.3456789", "2.999999999999999999999999999", "792281625142.6433759354395033"];
+        for value in values.map(dec).into_iter().chain([Decimal::MAX, dec("1000000000000000000")]) {
+            for decimals in 0..=28 {
+                let step = Decimal::new(1, decimals);
+                assert_eq!(floor_to_decimals(value, step), Some(by_division(value, step)), "{value} by {step}");
+            }
+        }
+        for (value, step) in [("-0.5", "1"), ("0.5", "0.25"), ("0.5", "0"), ("30", "10")] {
+            assert_eq!(floor_to_decimals(dec(value), dec(step)), None, "{value} by {step}");
+        }
     }
 
     #[test]

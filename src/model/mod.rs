@@ -8,6 +8,7 @@ pub mod account;
 pub mod alert;
 pub mod amount;
 pub mod asset;
+mod digits;
 pub mod grade;
 pub mod history;
 pub mod identifier;

@@ -13,6 +13,9 @@ use std::fmt;
 
 pub use rust_decimal::Decimal;
 
+pub use super::digits::fit;
+pub(crate) use super::digits::{Plain, is_too_long, shortest};
+
 /// The longest number text that is looked at, in bytes.
 pub const MAX_NUMBER_LENGTH: usize = 64;
 
@@ -131,19 +134,6 @@ pub fn parse_market(text: &str) -> Result<Decimal, InvalidNumber> {
         return Err(fault(NumberFault::Underflow));
     }
     Ok(if parts.negative { -value } else { value })
-}
-
-/// At most 28 significant digits, rounded half-even, without trailing zeros: what [`parse_exact`] reads back.
-///
-/// A `Decimal` can hold a 29th digit when the leading ones are small; products and quotients of amounts use it.
-#[must_use]
-pub fn fit(value: Decimal) -> Decimal {
-    const LARGEST: i128 = 9_999_999_999_999_999_999_999_999_999;
-    let value = value.normalize();
-    if value.mantissa().abs() <= LARGEST {
-        return value;
-    }
-    value.round_sf(28).unwrap_or(value).normalize()
 }
 
 /// Commas between thousands of the whole part: `1234567.8` is `1,234,567.8`.

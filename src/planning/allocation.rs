@@ -144,13 +144,12 @@ impl Candidate {
     fn negligible(&self, portfolio: &Portfolio<'_>, limits: &Limits) -> Vec<Dropped> {
         let negligible = |trade: &&Trade| {
             let Some(line) = portfolio.lines.get(trade.line) else { return false };
-            let part = trade.notional.fraction_of(portfolio.net_asset_value).get();
             let most = match trade.side {
                 Side::Buy => line.buy_box,
                 Side::Sell => line.sell_box,
             };
             let noise = line.weight * portfolio.round_trip;
-            line.role != Role::MustExit && part <= noise && part + line.lot < most
+            line.role != Role::MustExit && trade.part <= noise && trade.part + line.lot < most
         };
         let trades: Vec<&Trade> = self.rounded.trades.iter().filter(negligible).collect();
         let throttles = |row: &usize| {
@@ -291,7 +290,7 @@ impl<'a> Search<'a> {
                 break;
             }
             let Some(line) = self.portfolio.lines.get(side.0) else { continue };
-            let Some(order) = least_order(self.input, line, side.1, self.portfolio.net_asset_value, line.step()) else {
+            let Some(order) = least_order(self.input, line, side.1, self.portfolio.net_asset_value, line.step) else {
                 continue;
             };
             let mut barred = self.barred.clone();

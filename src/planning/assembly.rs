@@ -1,6 +1,5 @@
 //! Puts the plan together: positions, orders with their keys, relaxations.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
@@ -15,7 +14,7 @@ use super::Survey;
 use super::allocation::Decided;
 use super::constraints::Limits;
 use super::explanation::{Decision, explain};
-use super::idempotency::{digest_of, order_key, payload_digest, run_id};
+use super::idempotency::{InputDigests, order_key, payload_digest, run_id};
 use super::plan::{
     CashLine, Certificate, Multiplier, PLAN_SCHEMA, Position, RebalancePlan, Relaxation, SolverRecord, Tail, TailDay,
 };
@@ -35,7 +34,12 @@ struct Parts<'a> {
 }
 
 /// Assembles the plan, without its certificate.
-pub(crate) fn assemble(input: &PlanningInput, survey: Survey<'_>, decided: &Decided) -> RebalancePlan {
+pub(crate) fn assemble(
+    input: &PlanningInput,
+    digests: &InputDigests,
+    survey: Survey<'_>,
+    decided: &Decided,
+) -> RebalancePlan {
     let net_asset_value = survey.net_asset_value;
     let (portfolio, limits) = (&survey.portfolio, &survey.limits);
     let parts = Parts { input, net_asset_value, portfolio, limits, decided };
@@ -47,7 +51,7 @@ pub(crate) fn assemble(input: &PlanningInput, survey: Survey<'_>, decided: &Deci
         run_id,
         run: input.run.clone(),
         flow: input.flow.clone(),
-        input_digest: digest_of(input),
+        input_digest: digests.input.clone(),
         policy_name: input.policy.name.clone(),
         quote_currency: input.policy.quote_currency.clone(),
         as_of: input.as_of,
@@ -65,10 +69,10 @@ pub(crate) fn assemble(input: &PlanningInput, survey: Survey<'_>, decided: &Deci
         turnover: Weight::new(traded.fraction_of(net_asset_value).get() / Decimal::TWO).unwrap_or_default(),
         estimated_cost: decided.rounded.cost(),
         notices: notices(&parts, survey.universe.notices(input.policy.ranking.grade)),
-        next_state: next_state(input, &survey),
+        next_state: next_state(input, digests, &survey),
         exclusions: survey.universe.exclusions,
         regime: survey.regime.regime,
-        policy_digest: survey.policy_digest,
+        policy_digest: digests.policy.clone(),
     }
 }
 
@@ -95,7 +99,7 @@ fn solver_record(input: &PlanningInput, decided: &Decided) -> SolverRecord {
 /// What the portfolio remembers once this plan has settled.
 ///
 /// What is not seen today is not forgotten: a price that preparation refused would else be nobody's jump tomorrow.
-fn next_state(input: &PlanningInput, survey: &Survey<'_>) -> PortfolioState {
+fn next_state(input: &PlanningInput, digests: &InputDigests, survey: &Survey<'_>) -> PortfolioState {
     let price = |(asset, record): (&AssetId, &AssetRecord)| (asset.clone(), record.price);
     let signal = |(asset, record): (&AssetId, &AssetRecord)| Some((asset.clone(), record.grades.signal?.value));
     let mut last_grades = input.state.last_grades.clone();
@@ -109,7 +113,7 @@ fn next_state(input: &PlanningInput, survey: &Survey<'_>) -> PortfolioState {
         members: survey.universe.member_set(),
         bearish: Some(survey.regime.regime.bearish),
         regime_observations: survey.regime.observations.clone(),
-        policy_digest: Some(survey.policy_digest.clone()),
+        policy_digest: Some(digests.policy.clone()),
         last_prices: overlaid(&input.state.last_prices, input.assets.iter().map(price)),
         last_signals: overlaid(&input.state.last_signals, input.assets.iter().filter_map(signal)),
     }
@@ -154,20 +158,35 @@ fn positions(parts: &Parts<'_>) -> Vec<Position> {
         limits: parts.limits,
         allocation: &parts.decided.allocation,
         rounded: &parts.decided.rounded,
+        largest_order: parts.input.policy.orders.max_order_notional.fraction_of(parts.portfolio.net_asset_value).get(),
         idle: parts.decided.idle.clone(),
     };
-    let lines = parts.portfolio.lines.iter().enumerate();
-    let mut positions: Vec<Position> = lines.map(|(index, line)| position(parts, &decision, index, line)).collect();
+    let mut trades: Vec<Option<&Trade>> = vec![None; parts.portfolio.lines.len()];
+    for trade in &parts.decided.rounded.trades {
+        // The first one of a line is its trade.
+        if let Some(place @ None) = trades.get_mut(trade.line) {
+            *place = Some(trade);
+        }
+    }
+    let lines = parts.portfolio.lines.iter().zip(trades).enumerate();
+    let position = |(index, (line, trade))| position(parts, &decision, index, line, trade);
+    let mut positions: Vec<Position> = lines.map(position).collect();
     positions.sort_by(|left, right| {
         right.reference_weight.cmp(&left.reference_weight).then_with(|| left.asset.cmp(&right.asset))
     });
     positions
 }
 
-fn position(parts: &Parts<'_>, decision: &Decision<'_>, index: usize, line: &Line<'_>) -> Position {
-    let trade = parts.decided.rounded.trades.iter().find(|trade| trade.line == index);
+fn position(
+    parts: &Parts<'_>,
+    decision: &Decision<'_>,
+    index: usize,
+    line: &Line<'_>,
+    trade: Option<&Trade>,
+) -> Position {
     let after = quantity_after(line, trade);
     let fraction = |quantity: Quantity| line.price().value_of(quantity).fraction_of(parts.net_asset_value);
+    let weight_before = fraction(line.held);
     Position {
         asset: line.asset.clone(),
         symbol: line.record.symbol.clone(),
@@ -175,11 +194,11 @@ fn position(parts: &Parts<'_>, decision: &Decision<'_>, index: usize, line: &Lin
         price: line.price(),
         quantity_before: line.held,
         quantity_after: after,
-        weight_before: fraction(line.held),
+        weight_before,
         reference_weight: weight(line.reference),
-        weight_after: fraction(after),
+        weight_after: if trade.is_some() { fraction(after) } else { weight_before },
         rank: line.rank,
-        reason: explain(decision, index, line),
+        reason: explain(decision, index, line, trade),
     }
 }
 
@@ -200,8 +219,10 @@ fn orders(parts: &Parts<'_>, run_id: Uuid, valid_until: Timestamp) -> Vec<Order>
         .iter()
         .filter_map(|trade| Some((trade, parts.portfolio.lines.get(trade.line)?)))
         .collect();
-    trades.sort_by_key(|(trade, line)| {
-        (trade.side, Reverse(trade.notional), line.listing().map(|listing| listing.instrument.clone()))
+    let instrument = |line: &'_ Line<'_>| line.listing().map(|listing| listing.instrument.clone());
+    trades.sort_by(|(left, of_left), (right, of_right)| {
+        let by_size = left.side.cmp(&right.side).then_with(|| right.notional.cmp(&left.notional));
+        by_size.then_with(|| instrument(of_left).cmp(&instrument(of_right)))
     });
     let order = |(priority, (trade, line)): (u32, (&Trade, &Line<'_>))| {
         let instrument = line.listing()?.instrument.clone();

@@ -104,6 +104,7 @@ impl std::fmt::Display for Repair {
 mod tests {
     use super::*;
     use crate::model::{Money, Quantity};
+    use crate::planning::idempotency::InputDigests;
     use crate::planning::sample::{dec, id, input, policy};
     use crate::planning::valuation::net_asset_value;
     use crate::planning::{certified, plan};
@@ -134,9 +135,9 @@ mod tests {
     fn a_plan_that_breaks_a_limit_does_not_leave() {
         let input = input(policy(|_| {}), &["600", "300", "100"], &[], "10000");
         let mut plan = plan(&input).expect("a plan");
-        assert_eq!(certified(&input, plan.clone()), Ok(plan.clone()));
+        assert_eq!(certified(&input, &InputDigests::of(&input), plan.clone()), Ok(plan.clone()));
         plan.orders.first_mut().expect("it buys").quantity = Quantity::parse("9999").expect("quantity");
-        let error = certified(&input, plan).expect_err("more than there is cash for");
+        let error = certified(&input, &InputDigests::of(&input), plan).expect_err("more than there is cash for");
         let PlanError::Verification(violations) = &error else { panic!("{error}") };
         let first = violations.first().expect("a violation");
         let start = format!("the plan broke {} of its own limits and was discarded; nothing is sent", violations.len());

@@ -17,13 +17,15 @@ pub(crate) struct Decision<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) allocation: &'a Allocation,
     pub(crate) rounded: &'a Rounded,
+    /// The policy's largest order, as a weight.
+    pub(crate) largest_order: Decimal,
     /// Set when the whole run trades nothing: every asset then has this reason.
     pub(crate) idle: Option<(ReasonCode, String)>,
 }
 
-/// Explains one line.
-pub(crate) fn explain(decision: &Decision<'_>, index: usize, line: &Line<'_>) -> Reason {
-    match decision.rounded.trades.iter().find(|trade| trade.line == index) {
+/// Explains one line and its trade.
+pub(crate) fn explain(decision: &Decision<'_>, index: usize, line: &Line<'_>, trade: Option<&Trade>) -> Reason {
+    match trade {
         Some(trade) => traded(decision, index, line, trade),
         None => untraded(decision, index, line),
     }
@@ -34,7 +36,7 @@ fn reason(code: ReasonCode, binding: Vec<String>, sentence: String) -> Reason {
 }
 
 fn traded(decision: &Decision<'_>, index: usize, line: &Line<'_>, trade: &Trade) -> Reason {
-    let by = line.price().value_of(trade.quantity).fraction_of(decision.portfolio.net_asset_value).get();
+    let by = trade.part;
     let after = match trade.side {
         Side::Buy => line.weight + by,
         Side::Sell => line.weight - by,
@@ -78,7 +80,7 @@ fn traded(decision: &Decision<'_>, index: usize, line: &Line<'_>, trade: &Trade)
 }
 
 fn dust(line: &Line<'_>) -> String {
-    let left = line.free - line.sellable();
+    let left = line.free - line.sellable;
     if left.is_zero() { String::new() } else { format!("; {left} of it is less than a lot and stays") }
 }
 
@@ -164,8 +166,7 @@ fn binding(decision: &Decision<'_>, index: usize, line: &Line<'_>, side: Side, t
     if line.participation.is_some_and(|most| edge >= most) {
         names.push(format!("participation({})", line.asset));
     }
-    let largest_order = decision.input.policy.orders.max_order_notional;
-    if edge >= largest_order.fraction_of(decision.portfolio.net_asset_value).get() {
+    if edge >= decision.largest_order {
         names.push("max_order_notional".to_owned());
     }
     if side == Side::Buy

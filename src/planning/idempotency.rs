@@ -9,7 +9,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use uuid::{Uuid, uuid};
 
-use crate::model::{AccountId, InstrumentId, Order, Policy, RunIdentity, Side, Trigger, VenueId};
+use crate::model::number::Plain;
+use crate::model::{AccountId, InstrumentId, Order, PlanningInput, Policy, RunIdentity, Side, Trigger, VenueId};
 
 /// The product's namespace. Changing it changes every key ever made: never do.
 pub const NAMESPACE: Uuid = uuid!("6f1c1d4e-3b7a-5c52-9d0e-8a4b2f6e7c31");
@@ -47,9 +48,10 @@ pub fn order_key(
     side: Side,
     slice: u32,
 ) -> Uuid {
+    let mut run = Uuid::encode_buffer();
     let fields = [
         "order/1",
-        &run_id.hyphenated().to_string(),
+        run_id.hyphenated().encode_lower(&mut run),
         venue.as_str(),
         venue_account.as_str(),
         instrument.as_str(),
@@ -68,6 +70,19 @@ pub fn alert_key(run_id: Uuid, event: &str, channel: &str, subjects: &[String]) 
     Uuid::new_v5(&NAMESPACE, &length_prefixed(&fields))
 }
 
+/// What a planning input is known by: each is of all of it that it names.
+#[derive(Debug, Clone)]
+pub(crate) struct InputDigests {
+    pub(crate) input: String,
+    pub(crate) policy: String,
+}
+
+impl InputDigests {
+    pub(crate) fn of(input: &PlanningInput) -> Self {
+        Self { input: digest_of(input), policy: policy_digest(&input.policy) }
+    }
+}
+
 /// The digest of what a policy says about trades. Its alerts are left out: who is told changes nothing else, and must
 /// not make a run trade as after a change of policy.
 #[must_use]
@@ -81,20 +96,24 @@ pub fn policy_digest(policy: &Policy) -> String {
 /// SHA-256, in hex, over everything the order says except the digest itself; decimals normalised.
 #[must_use]
 pub fn payload_digest(order: &Order) -> String {
+    let mut key = Uuid::encode_buffer();
+    let [quantity, limit_price, reference_price] =
+        [order.quantity.get(), order.limit_price.get(), order.reference_price.get()].map(Plain::of);
+    let [notional, estimated_cost] = [order.notional, order.estimated_cost].map(|amount| Plain::of(amount.get()));
     let fields = [
         "payload/1",
-        &order.key.hyphenated().to_string(),
+        order.key.hyphenated().encode_lower(&mut key),
         order.venue.as_str(),
         order.venue_account.as_str(),
         order.instrument.as_str(),
         order.asset.as_str(),
         order.side.as_str(),
         &order.slice.to_string(),
-        &order.quantity.get().normalize().to_string(),
-        &order.limit_price.get().normalize().to_string(),
-        &order.reference_price.get().normalize().to_string(),
-        &order.notional.get().normalize().to_string(),
-        &order.estimated_cost.get().normalize().to_string(),
+        quantity.as_str(),
+        limit_price.as_str(),
+        reference_price.as_str(),
+        notional.as_str(),
+        estimated_cost.as_str(),
         &order.valid_until.to_string(),
         &order.priority.to_string(),
     ];
@@ -132,12 +151,9 @@ fn length_prefixed(fields: &[&str]) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    let digit = |nibble: u8| char::from(if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble });
     let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 0xf));
-    }
+    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]));
     text
 }
 

@@ -13,6 +13,7 @@ mod assembly;
 pub(crate) mod closes;
 mod conflict;
 mod constraints;
+mod curve;
 mod drift_band;
 mod dual;
 mod error;
@@ -53,7 +54,7 @@ pub(crate) use valuation::MAX_NET_ASSET_VALUE;
 use allocation::Decided;
 use constraints::Limits;
 use drift_band::Changes;
-use idempotency::policy_digest;
+use idempotency::{InputDigests, digest_of, policy_digest};
 use plan::{Outcome, ReasonCode};
 use portfolio::Portfolio;
 use regime::RegimeDecision;
@@ -67,6 +68,7 @@ use universe::Universe;
 /// the finished plan does not pass its own independent verification. No plan is returned then, and none of its orders exist.
 pub fn plan(input: &PlanningInput) -> Result<RebalancePlan, PlanError> {
     let survey = survey(input)?;
+    let digests = InputDigests { input: digest_of(input), policy: survey.policy_digest.clone() };
     let decided = if survey.net_asset_value <= Money::ZERO {
         Decided::idle(Outcome::NothingToTrade("the account holds nothing".to_owned()), ReasonCode::OnTarget)
     } else if drift_band::in_band(input, &survey.portfolio, &survey.limits, survey.changes) {
@@ -74,17 +76,21 @@ pub fn plan(input: &PlanningInput) -> Result<RebalancePlan, PlanError> {
     } else {
         allocation::allocate(input, &survey.portfolio, &survey.limits, survey.changes)?
     };
-    let plan = assembly::assemble(input, survey, &decided);
+    let plan = assembly::assemble(input, &digests, survey, &decided);
     let most = input.policy.orders.max_orders;
     if u32::try_from(plan.orders.len()).is_ok_and(|orders| orders > most) {
         return Err(PlanError::TooManyOrders { orders: plan.orders.len(), most });
     }
-    certified(input, plan)
+    certified(input, &digests, plan)
 }
 
 /// The plan with its certificate; a plan that breaks a limit does not leave.
-fn certified(input: &PlanningInput, mut plan: RebalancePlan) -> Result<RebalancePlan, PlanError> {
-    plan.certificate = verification::verify(input, &plan).map_err(PlanError::Verification)?;
+fn certified(
+    input: &PlanningInput,
+    digests: &InputDigests,
+    mut plan: RebalancePlan,
+) -> Result<RebalancePlan, PlanError> {
+    plan.certificate = verification::verify_for(input, digests, &plan).map_err(PlanError::Verification)?;
     Ok(plan)
 }
 

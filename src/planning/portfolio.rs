@@ -52,7 +52,14 @@ pub(crate) struct Line<'a> {
     pub(crate) sell_barred: Option<Bar>,
     /// The participation limit, not the holding, sets `sell_box` (or, for buys, `buy_box`).
     pub(crate) participation: Option<Decimal>,
-    /// One lot, as a weight.
+    /// What quantities are counted in: the lot; where the venue has none, the power of ten that is worth a millionth
+    /// of a quote unit at most. Finer digits would be lost in products.
+    pub(crate) step: Decimal,
+    /// The free holding rounded down to whole lots.
+    pub(crate) sellable: Quantity,
+    /// The most that one run may trade, in steps; absent where the venue does not list it.
+    pub(crate) most: Option<Quantity>,
+    /// One step, as a weight.
     pub(crate) lot: Decimal,
     /// Its quantity is sought in whole lots, not rounded to them.
     pub(crate) whole_lots: bool,
@@ -87,11 +94,12 @@ impl Line<'_> {
 
     /// The weight of what can be sold in the long run: free, and worth at least the venue's minimum.
     pub(crate) fn exit_weight(&self, net_asset_value: Money) -> Decimal {
-        if self.sell_barred.is_some() {
-            Decimal::ZERO
-        } else {
-            weight_of(self.sellable(), self.price(), net_asset_value)
-        }
+        if self.sell_barred.is_some() { Decimal::ZERO } else { self.weight_of(self.sellable, net_asset_value) }
+    }
+
+    /// The weight of some of it; what is held has been weighed already.
+    fn weight_of(&self, quantity: Quantity, net_asset_value: Money) -> Decimal {
+        if quantity == self.held { self.weight } else { weight_of(quantity, self.price(), net_asset_value) }
     }
 
     /// The weight that nobody can sell in this run: all of it where selling is barred, else what is locked or less
@@ -104,25 +112,22 @@ impl Line<'_> {
     pub(crate) fn rounding(&self) -> Decimal {
         if self.whole_lots { Decimal::ZERO } else { self.lot }
     }
+}
 
-    /// The free holding rounded down to whole lots.
-    pub(crate) fn sellable(&self) -> Quantity {
-        self.listing().map_or(Quantity::ZERO, |listing| self.free.floor_to(listing.lot_size.get()))
+/// See [`Line::step`].
+fn step(record: &AssetRecord) -> Decimal {
+    let lot = record.listing.as_ref().map_or(Decimal::ZERO, |listing| listing.lot_size.get());
+    if lot > Decimal::ZERO {
+        return lot;
     }
-
-    /// What quantities are counted in: the lot; where the venue has none, the power of ten that is worth a millionth
-    /// of a quote unit at most. Finer digits would be lost in products.
-    pub(crate) fn step(&self) -> Decimal {
-        let lot = self.listing().map_or(Decimal::ZERO, |listing| listing.lot_size.get());
-        if lot > Decimal::ZERO {
-            return lot;
-        }
-        let mut step = Decimal::ONE;
-        while step * self.price().get() > MILLIONTH {
-            step /= Decimal::TEN;
-        }
-        step
+    let price = record.price.get();
+    // A power of ten above the price needs so many decimals; fewer may do where the price is one itself.
+    let digits = price.mantissa().checked_ilog10().map_or(0, |digits| digits + 1);
+    let mut decimals = (digits + MILLIONTH.scale()).saturating_sub(price.scale());
+    while decimals > 0 && Decimal::new(1, decimals - 1) * price <= MILLIONTH {
+        decimals -= 1;
     }
+    Decimal::new(1, decimals)
 }
 
 pub(crate) fn weight_of(quantity: Quantity, price: Price, net_asset_value: Money) -> Decimal {
@@ -184,10 +189,15 @@ pub(crate) fn lay_out<'a>(
                     .limits
                     .participation
                     .map(|most| volume.map_or(Decimal::ZERO, |volume| most.get() * volume)),
+                step: step(record),
+                sellable: Quantity::ZERO,
+                most: None,
                 lot: Decimal::ZERO,
                 whole_lots: false,
                 costs: cost_curve(&input.policy.costs, volume),
             };
+            line.sellable = line.listing().map_or(Quantity::ZERO, |it| line.free.floor_to(it.lot_size.get()));
+            line.most = most_per_run(input, &line);
             line.sell_barred = sell_bar(input, &line);
             line.buy_barred = buy_bar(input, &line, universe, regime);
             set_boxes(&mut line, net_asset_value, input);
@@ -247,14 +257,14 @@ fn sell_bar(input: &PlanningInput, line: &Line<'_>) -> Option<Bar> {
     if worst > line.price() {
         return Some(Bar::new(ReasonCode::BelowMinimum, coarse_tick(listing)));
     }
-    let sellable = line.sellable();
+    let sellable = line.sellable;
     if sellable.is_zero() && !line.free.is_zero() {
         return Some(Bar::new(ReasonCode::Stranded, "the free holding is less than one lot"));
     }
     if sellable.is_zero() && !line.held.is_zero() {
         return Some(Bar::new(ReasonCode::Locked, "the whole holding is locked"));
     }
-    let most = most_per_run(input, line).map_or(sellable, |most| most.min(sellable));
+    let most = line.most.map_or(sellable, |most| most.min(sellable));
     let refused = below_venue_minimum(listing, most, worst);
     if most == sellable {
         let sentence = |(what, least)| format!("all of it is {what} and {least}");
@@ -300,7 +310,7 @@ pub(crate) fn least_order(
     let by_venue = line.price().min(limit_price).units_worth(listing.min_notional.get());
     let by_policy = line.price().units_worth(input.policy.orders.min_trade.get());
     let units = listing.min_quantity.max(by_venue).max(by_policy);
-    let lots = Quantity::new(units.ceil_to(line.step()).get() + spare).ok()?;
+    let lots = Quantity::new(units.ceil_to(line.step).get() + spare).ok()?;
     let least = weight_of(lots, line.price(), net_asset_value);
     (least <= most).then_some(least)
 }
@@ -331,7 +341,7 @@ fn too_small_a_part(
 
 /// The most of an asset that one run may trade, in whole lots: the venue's and the policy's largest order and the
 /// participation limit; absent where the venue does not list it.
-pub(crate) fn most_per_run(input: &PlanningInput, line: &Line<'_>) -> Option<Quantity> {
+fn most_per_run(input: &PlanningInput, line: &Line<'_>) -> Option<Quantity> {
     // Not by way of the weight: a digit lost there would be a lot.
     let by_volume = input.policy.limits.participation.map(|most| {
         let volume = line.record.average_daily_volume.map_or(Decimal::ZERO, Money::get);
@@ -341,7 +351,7 @@ pub(crate) fn most_per_run(input: &PlanningInput, line: &Line<'_>) -> Option<Qua
     let by_notional = input.policy.orders.max_order_notional.get().checked_div(line.price().get());
     let by_notional = by_notional.and_then(|units| Quantity::new(units).ok());
     let most = [line.listing()?.max_quantity, by_volume, by_notional].into_iter().flatten().min();
-    most.map(|most| most.floor_to(line.step()))
+    most.map(|most| most.floor_to(line.step))
 }
 
 /// The lowest price a sell order may carry: the collar, rounded up to the tick.
@@ -379,7 +389,7 @@ fn buy_bar(input: &PlanningInput, line: &Line<'_>, universe: &Universe, regime: 
     if line.role == Role::Constituent && bearish {
         return Some(Bar::new(ReasonCode::NoBuy, "the regime is bearish and the policy buys no constituent then"));
     }
-    too_small_a_part(input, line, listing, Side::Buy, most_per_run(input, line)?, line.price())
+    too_small_a_part(input, line, listing, Side::Buy, line.most?, line.price())
 }
 
 /// Boxes are whole lots, so that rounding to lots never leaves them.
@@ -388,13 +398,13 @@ fn set_boxes(line: &mut Line<'_>, net_asset_value: Money, input: &PlanningInput)
     if line.listing().is_none() {
         return;
     }
-    let step = line.step();
-    let most = most_per_run(input, line);
+    let step = line.step;
+    let most = line.most;
     line.lot = price.value_of(Quantity::new(step).unwrap_or(Quantity::MAX)).fraction_of(net_asset_value).get();
     if line.sell_barred.is_none() {
-        let sellable = line.sellable();
+        let sellable = line.sellable;
         let quantity = most.map_or(sellable, |most| most.min(sellable));
-        line.sell_box = weight_of(quantity, price, net_asset_value);
+        line.sell_box = line.weight_of(quantity, net_asset_value);
     }
     if line.buy_barred.is_none() {
         // Nobody can spend more than there is: cash and everything that can be sold.
@@ -417,7 +427,7 @@ pub(crate) fn max_weight(input: &PlanningInput, line: &Line<'_>) -> Option<Decim
 /// the 28th digit of a division must not cost a lot.
 pub(crate) fn to_quantity(weight: Decimal, line: &Line<'_>, net_asset_value: Money) -> Decimal {
     let exact = weight * net_asset_value.get() / line.price().get();
-    let lot = line.step();
+    let lot = line.step;
     let nearest = floor_to_step(exact + lot / Decimal::TWO, lot);
     if (nearest - exact).abs() <= lot / Decimal::from(1_000_000) { nearest } else { exact }
 }
@@ -483,5 +493,29 @@ mod tests {
             let plan = plan(&input).unwrap_or_else(|error| panic!("{holding}: {error}"));
             assert!(plan.orders.is_empty(), "{holding}: {:?}", plan.orders);
         }
+    }
+
+    /// The coarsest power of ten that is worth a millionth at most.
+    #[test]
+    fn without_lots_quantities_are_counted_in_millionths_of_a_quote_unit() {
+        let input = input(policy(|_| {}), &["600"], &[], "10000");
+        let mut record = input.assets.get(&id("a")).expect("a").clone();
+        record.listing.as_mut().expect("listed").lot_size = Quantity::ZERO;
+        for (price, counted_in) in [
+            ("1000000000", "0.000000000000001"),
+            ("999999999.999999999999999999", "0.000000000000001"),
+            ("1000000000.000000000000000000", "0.000000000000001"),
+            ("310.1234", "0.000000001"),
+            ("1", "0.000001"),
+            ("1.000000000000000001", "0.0000001"),
+            ("0.1", "0.00001"),
+            ("0.000001", "1"),
+            ("0.000000000000000001", "1"),
+        ] {
+            record.price = Price::parse(price).expect(price);
+            assert_eq!(step(&record), dec(counted_in), "at {price}");
+        }
+        record.listing.as_mut().expect("listed").lot_size = Quantity::parse("0.25").expect("a lot");
+        assert_eq!(step(&record), dec("0.25"));
     }
 }

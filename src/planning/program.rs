@@ -16,21 +16,20 @@
 //! Where the policy measures tail risk, one more column is that measure (`tail_risk`), and `risk_aversion` its price.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::model::{Decimal, PlanningInput, Side};
 
 use super::SegmentProgram;
 use super::constraints::{LimitRow, Limits, RowKind, SOLVER_NOISE, tight_buy_box};
+use super::curve::Curve;
 use super::drift_band::Changes;
 use super::error::PlanError;
-use super::plan::Role;
-use super::portfolio::{Line, Portfolio};
+use super::portfolio::Portfolio;
 use super::rounding::Trade;
 use super::slacks::Slacks;
 use super::solver::{AtMostRow, BoxedColumn, SolverFault, Verdict, backend_of, maximise_on};
 use super::tracking::Track;
-
-const HALF: Decimal = Decimal::from_parts(5, 0, 0, false, 1);
 
 /// Breaks ties: a hundredth of a basis point per unit of weight between the first and the last line, by id.
 pub(super) const TIE_BREAK: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
@@ -85,7 +84,8 @@ pub(crate) struct Program<'a> {
     pub(super) input: &'a PlanningInput,
     pub(super) portfolio: &'a Portfolio<'a>,
     pub(super) limits: &'a Limits,
-    tracks: Vec<Track>,
+    /// By line; shared with the same program without a rule for ties.
+    lines: Rc<[Curve]>,
     /// What each line's weight is worth less than the one's before it, so that equal choices have one answer.
     tie_step: Decimal,
 }
@@ -126,10 +126,10 @@ impl<'a> Program<'a> {
         limits: &'a Limits,
         changes: Changes,
     ) -> Self {
-        let track = |line| Track::of(input, portfolio, line, changes);
-        let tracks = portfolio.lines.iter().map(track).collect();
+        let curve = |line| Curve::of(input, limits, line, Track::of(input, portfolio, line, changes));
+        let lines = portfolio.lines.iter().map(curve).collect();
         let tie_step = TIE_BREAK / Decimal::from(portfolio.lines.len().max(1));
-        Self { input, portfolio, limits, tracks, tie_step }
+        Self { input, portfolio, limits, lines, tie_step }
     }
 
     /// Solves. First with bounds tightened for rounding, then with the policy's own, then lets soft limits give
@@ -155,7 +155,7 @@ impl<'a> Program<'a> {
 
     /// The same without a rule for ties.
     pub(super) fn untied(&self) -> Self {
-        Self { tie_step: Decimal::ZERO, tracks: self.tracks.clone(), ..*self }
+        Self { tie_step: Decimal::ZERO, lines: Rc::clone(&self.lines), ..*self }
     }
 
     /// What the first solve is given.
@@ -271,7 +271,7 @@ impl<'a> Program<'a> {
 
     /// By how much trades break each row beyond what it is given.
     pub(crate) fn shortfalls(&self, trades: &[Trade], given: &[Decimal]) -> Vec<Decimal> {
-        let trades: Vec<(Column, Decimal)> = trades.iter().map(|trade| self.as_column(trade)).collect();
+        let trades: Vec<(Column, Decimal)> = trades.iter().map(Self::as_column).collect();
         let risk = self.risk_after(trades.iter().map(|(column, weight)| (column.line, column.side, *weight)));
         let rows = self.limits.rows.iter().zip(given);
         rows.map(|(row, given)| {
@@ -291,10 +291,9 @@ impl<'a> Program<'a> {
         short.any(|(row, _)| row.kind.use_at(self.portfolio, &column, tail_slopes) < Decimal::ZERO)
     }
 
-    fn as_column(&self, trade: &Trade) -> (Column, Decimal) {
-        let upper = trade.notional.fraction_of(self.portfolio.net_asset_value).get();
+    fn as_column(trade: &Trade) -> (Column, Decimal) {
         let cost_rate = trade.cost.fraction_of(trade.notional).get();
-        (Column { line: trade.line, side: trade.side, upper, reward: Decimal::ZERO, cost_rate }, upper)
+        (Column { line: trade.line, side: trade.side, upper: trade.part, reward: Decimal::ZERO, cost_rate }, trade.part)
     }
 
     /// One more column, and the row that makes it at least what is neither invested nor meant to be cash:
@@ -351,78 +350,42 @@ impl<'a> Program<'a> {
 
     pub(super) fn columns(&self, bounds: Bounds, barred: &dyn Fn(usize, Side) -> bool) -> Vec<Column> {
         let mut columns = Vec::with_capacity(self.portfolio.lines.len() * 4);
-        for (index, (line, track)) in self.portfolio.lines.iter().zip(&self.tracks).enumerate() {
-            if !barred(index, Side::Buy) {
-                let most = match bounds {
-                    Bounds::Tight | Bounds::Eased => tight_buy_box(self.input, self.portfolio, line),
-                    Bounds::Exact => line.buy_box,
+        let objective = &self.input.policy.objective;
+        for (index, (line, curve)) in self.portfolio.lines.iter().zip(&*self.lines).enumerate() {
+            let tie = self.tie_step * Decimal::from(index);
+            for (side, pieces) in curve.sides() {
+                if barred(index, side) {
+                    continue;
+                }
+                let most = match (side, bounds) {
+                    (Side::Sell, _) => line.sell_box,
+                    (Side::Buy, Bounds::Tight | Bounds::Eased) => tight_buy_box(self.input, self.portfolio, line),
+                    (Side::Buy, Bounds::Exact) => line.buy_box,
                 };
-                self.pieces(index, line, *track, Side::Buy, most, &mut columns);
-            }
-            if !barred(index, Side::Sell) {
-                self.pieces(index, line, *track, Side::Sell, line.sell_box, &mut columns);
+                let needed = side == Side::Sell || curve.buy_may_be_needed;
+                let mut from = Decimal::ZERO;
+                for piece in pieces {
+                    if from >= most {
+                        break;
+                    }
+                    let to = piece.to.min(most);
+                    let reward = piece.reward(objective, side, tie);
+                    // A buy that loses and that no limit can ask for is left out of the program; besides what it is worth
+                    // itself, it may use up idle cash.
+                    if needed || reward + objective.tracking_aversion.get() > Decimal::ZERO {
+                        columns.push(Column {
+                            line: index,
+                            side,
+                            upper: to - from,
+                            reward,
+                            cost_rate: piece.cost_rate,
+                        });
+                    }
+                    from = to;
+                }
             }
         }
         columns
-    }
-
-    /// Cuts one side of one line where the slope of tracking or the rate of cost changes.
-    fn pieces(&self, index: usize, line: &Line<'_>, track: Track, side: Side, most: Decimal, out: &mut Vec<Column>) {
-        if most <= Decimal::ZERO {
-            return;
-        }
-        let tracks = !self.input.policy.objective.tracking_aversion.is_zero();
-        let mut cuts: Vec<Decimal> = line.costs.iter().filter_map(|piece| piece.up_to).collect();
-        if tracks {
-            cuts.extend(track.kinks().map(|kink| match side {
-                Side::Buy => kink - line.weight,
-                Side::Sell => line.weight - kink,
-            }));
-        }
-        cuts.retain(|cut| *cut > Decimal::ZERO && *cut < most);
-        cuts.push(most);
-        cuts.sort_unstable();
-        let needed = side == Side::Sell || self.buy_may_be_needed(line);
-        // Besides what it is worth itself, a buy may use up idle cash.
-        let uses_cash = self.input.policy.objective.tracking_aversion.get();
-        let mut from = Decimal::ZERO;
-        for to in cuts {
-            if to <= from {
-                continue;
-            }
-            let column = self.piece(index, line, track, side, from, to);
-            // A buy that loses and that no limit can ask for is left out of the program.
-            if needed || column.reward + uses_cash > Decimal::ZERO {
-                out.push(column);
-            }
-            from = to;
-        }
-    }
-
-    fn piece(&self, index: usize, line: &Line<'_>, track: Track, side: Side, from: Decimal, to: Decimal) -> Column {
-        let objective = &self.input.policy.objective;
-        let middle = (from + to) * HALF;
-        let rate = line.costs.iter().find(|piece| piece.up_to.is_none_or(|end| middle < end));
-        let cost_rate = rate.map_or(Decimal::ZERO, |piece| piece.rate);
-        let (direction, at) = match side {
-            Side::Buy => (Decimal::ONE, line.weight + middle),
-            Side::Sell => (Decimal::NEGATIVE_ONE, line.weight - middle),
-        };
-        // d/dw of grade_tilt·g·w − tracking_aversion·t·φ(|w−t|/t).
-        let slope = objective.grade_tilt.get() * line.score - objective.tracking_aversion.get() * track.slope(at);
-        let tie = self.tie_step * Decimal::from(index);
-        let reward = direction * (slope - tie) - objective.cost_aversion.get() * cost_rate;
-        Column { line: index, side, upper: to - from, reward, cost_rate }
-    }
-
-    fn buy_may_be_needed(&self, line: &Line<'_>) -> bool {
-        // A least order, a least weight or the next whole lot may go beyond what pays.
-        self.input.policy.whole_quantities().is_some()
-            || self.limits.rows.iter().any(|row| match &row.kind {
-                RowKind::CategoryMin(category) => line.categories().contains(category),
-                RowKind::StableShare => line.role == Role::StableLeg,
-                _ => false,
-            })
     }
 
     pub(super) fn rows(&self, columns: &[Column], bounds: Bounds, given: &[Decimal]) -> Vec<AtMostRow> {
@@ -460,9 +423,9 @@ impl<'a> Program<'a> {
         if let Some(risk) = self.limits.risk.as_ref().filter(|risk| !risk.aversion.is_zero()) {
             total -= risk.aversion * risk.measure(weights);
         }
-        for ((line, track), weight) in self.portfolio.lines.iter().zip(&self.tracks).zip(weights) {
+        for ((line, curve), weight) in self.portfolio.lines.iter().zip(&*self.lines).zip(weights) {
             total += objective.grade_tilt.get() * line.score * *weight;
-            total -= objective.tracking_aversion.get() * track.loss(*weight);
+            total -= objective.tracking_aversion.get() * curve.loss(*weight);
         }
         total
     }

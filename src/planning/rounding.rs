@@ -5,7 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Decimal, Listing, Money, PlanningInput, Price, Quantity, Rate, Side, Weight};
+use crate::model::number::fit;
+use crate::model::{Decimal, Money, PlanningInput, Price, Quantity, Rate, Side, Weight};
 
 use super::portfolio::{
     Line, Portfolio, below_min_trade, below_venue_minimum, buy_limit_price, sell_limit_price, to_quantity, weight_of,
@@ -21,6 +22,9 @@ pub(crate) struct Trade {
     pub(crate) quantity: Quantity,
     pub(crate) limit_price: Price,
     pub(crate) notional: Money,
+    /// The notional over net asset value, with all the digits of the quotient, and with those of a [`Weight`].
+    pub(crate) weight: Decimal,
+    pub(crate) part: Decimal,
     pub(crate) cost: Money,
     /// Sells the whole free holding, but for less than a lot.
     pub(crate) full_exit: bool,
@@ -51,8 +55,7 @@ pub(crate) fn round_to_lots(input: &PlanningInput, portfolio: &Portfolio<'_>, al
     let buys = allocation.buys.iter().map(|(line, weight)| (*line, Side::Buy, *weight));
     for (index, side, weight) in sells.chain(buys) {
         let Some(line) = portfolio.lines.get(index) else { continue };
-        let Some(listing) = line.listing() else { continue };
-        match trade(input, portfolio, index, line, listing, side, weight) {
+        match trade(input, portfolio, index, line, side, weight) {
             Ok(trade) => rounded.trades.push(trade),
             Err(sentence) => rounded.dropped.push(Dropped { line: index, side, sentence }),
         }
@@ -65,35 +68,37 @@ fn trade(
     portfolio: &Portfolio<'_>,
     index: usize,
     line: &Line<'_>,
-    listing: &Listing,
     side: Side,
     weight: Decimal,
 ) -> Result<Trade, String> {
     let exact = to_quantity(weight, line, portfolio.net_asset_value);
     let exact = Quantity::new(exact).map_err(|error| error.to_string())?;
     let quantity = match side {
-        Side::Buy => exact.floor_to(line.step()),
+        Side::Buy => exact.floor_to(line.step),
         Side::Sell => {
-            let all = line.sellable();
-            let quantity = exact.ceil_to(line.step()).min(all);
-            let [whole, sold] = [all, quantity].map(|units| weight_of(units, line.price(), portfolio.net_asset_value));
+            let all = line.sellable;
+            let quantity = exact.ceil_to(line.step).min(all);
+            let weight = |units| weight_of(units, line.price(), portfolio.net_asset_value);
             // The solver's noise is no position to keep.
-            if line.sell_box == whole && whole - sold <= RELAXATION_NOISE { all } else { quantity }
+            let nearly_all = quantity == all
+                || (line.sell_box == weight(all) && line.sell_box - weight(quantity) <= RELAXATION_NOISE);
+            if nearly_all { all } else { quantity }
         }
     };
-    priced(input, index, line, listing, side, quantity)
+    priced(input, portfolio.net_asset_value, index, line, side, quantity)
 }
 
 /// A trade of this quantity, if the venue and the policy take it.
 fn priced(
     input: &PlanningInput,
+    net_asset_value: Money,
     index: usize,
     line: &Line<'_>,
-    listing: &Listing,
     side: Side,
     quantity: Quantity,
 ) -> Result<Trade, String> {
-    let full_exit = side == Side::Sell && quantity == line.sellable();
+    let listing = line.listing().ok_or("not listed at the venue")?;
+    let full_exit = side == Side::Sell && quantity == line.sellable;
     if quantity.is_zero() {
         return Err(format!("rounds to zero: less than one lot of {}", listing.lot_size));
     }
@@ -109,8 +114,9 @@ fn priced(
     if let Some((what, least)) = refused {
         return Err(format!("{what} and {least}"));
     }
-    let cost = estimated_cost(input, line.asset, notional);
-    Ok(Trade { line: index, side, quantity, limit_price, notional, cost, full_exit })
+    let weight = notional.get() / net_asset_value.get();
+    let cost = estimated_cost(&input.policy.costs, line.record, notional);
+    Ok(Trade { line: index, side, quantity, limit_price, notional, weight, part: fit(weight), cost, full_exit })
 }
 
 /// Free cash when every order so far is filled: at reference prices with all costs, and at limit prices with fees.
@@ -145,14 +151,20 @@ impl Purse {
     }
 
     /// As much of the buy as can be paid; why not, where that is too little for the venue or the policy.
-    fn cut(&self, buy: &Trade, input: &PlanningInput, line: &Line<'_>, listing: &Listing) -> Result<Trade, String> {
+    fn cut(
+        &self,
+        buy: &Trade,
+        input: &PlanningInput,
+        portfolio: &Portfolio<'_>,
+        line: &Line<'_>,
+    ) -> Result<Trade, String> {
         let value = buy.limit_price.value_of(buy.quantity);
         // Costs are convex: a smaller trade costs no more in proportion.
         let at_reference = self.at_reference.fraction_of(buy.notional + buy.cost);
         let at_limit = self.at_limit.fraction_of(value + value.times(self.fee));
         let part = at_reference.min(at_limit).max(Weight::ZERO);
         let quantity = Quantity::new(buy.quantity.get() * part.get()).map_err(|error| error.to_string())?;
-        let cut = priced(input, buy.line, line, listing, Side::Buy, quantity.floor_to(line.step()))
+        let cut = priced(input, portfolio.net_asset_value, buy.line, line, Side::Buy, quantity.floor_to(line.step))
             .map_err(|why| format!("the cash left pays for a part of it only: {why}"))?;
         if self.pays(&cut) { Ok(cut) } else { Err("the cash left does not pay for it".to_owned()) }
     }
@@ -170,9 +182,8 @@ impl Rounded {
         buys.sort_by_key(|buy| (std::cmp::Reverse(buy.notional), buy.line));
         for buy in buys {
             let Some(line) = portfolio.lines.get(buy.line) else { continue };
-            let Some(listing) = line.listing() else { continue };
             let index = buy.line;
-            let paid = if purse.pays(&buy) { Ok(buy) } else { purse.cut(&buy, input, line, listing) };
+            let paid = if purse.pays(&buy) { Ok(buy) } else { purse.cut(&buy, input, portfolio, line) };
             match paid {
                 Ok(buy) => {
                     purse.spend(&buy);
@@ -199,13 +210,10 @@ impl Rounded {
     pub(crate) fn weights(&self, portfolio: &Portfolio<'_>) -> Vec<Decimal> {
         let mut weights: Vec<Decimal> = portfolio.lines.iter().map(|line| line.weight).collect();
         for trade in &self.trades {
-            let (Some(weight), Some(line)) = (weights.get_mut(trade.line), portfolio.lines.get(trade.line)) else {
-                continue;
-            };
-            let by = weight_of(trade.quantity, line.price(), portfolio.net_asset_value);
+            let Some(weight) = weights.get_mut(trade.line) else { continue };
             match trade.side {
-                Side::Buy => *weight += by,
-                Side::Sell => *weight -= by,
+                Side::Buy => *weight += trade.weight,
+                Side::Sell => *weight -= trade.weight,
             }
         }
         weights
@@ -268,6 +276,8 @@ mod tests {
             quantity: Quantity::ZERO,
             limit_price: Price::new(Decimal::ONE).expect("a price"),
             notional: Money::ZERO,
+            weight: Decimal::ZERO,
+            part: Decimal::ZERO,
             cost: Money::ZERO,
             full_exit: false,
         };

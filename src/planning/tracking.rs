@@ -8,13 +8,10 @@ use super::portfolio::{Line, Portfolio};
 
 /// φ: the slope rises from 1 near the reference weight to 2 beyond three quarters of it. With one slope a corner
 /// would serve some members fully and others not at all; so a shortfall spreads over the index.
-const TRACKING_SEGMENTS: [(Option<Decimal>, Decimal); 5] = [
-    (Some(hundredths(10)), hundredths(100)),
-    (Some(hundredths(25)), hundredths(125)),
-    (Some(hundredths(50)), hundredths(150)),
-    (Some(hundredths(75)), hundredths(175)),
-    (None, hundredths(200)),
-];
+const SLOPES: [Decimal; 5] = [hundredths(100), hundredths(125), hundredths(150), hundredths(175), hundredths(200)];
+
+/// Where each slope but the last ends, as a part of the reference weight.
+const ENDS: [Decimal; 4] = [hundredths(10), hundredths(25), hundredths(50), hundredths(75)];
 
 const fn hundredths(count: u32) -> Decimal {
     Decimal::from_parts(count, 0, 0, false, 2)
@@ -27,20 +24,26 @@ pub(crate) struct Track {
     pub(crate) weight: Decimal,
     pub(crate) anchor: Decimal,
     pub(crate) reference: Decimal,
+    /// The distances from the reference at which the slope rises.
+    ends: [Decimal; ENDS.len()],
 }
 
 impl Track {
-    pub(crate) fn of(input: &PlanningInput, portfolio: &Portfolio<'_>, line: &Line<'_>, changes: Changes) -> Self {
-        Self { weight: line.weight, anchor: anchor(input, portfolio, line, changes), reference: line.reference }
+    fn new(weight: Decimal, anchor: Decimal, reference: Decimal) -> Self {
+        Self { weight, anchor, reference, ends: ENDS.map(|part| part * reference) }
     }
 
-    /// The weights at which the slope changes.
+    pub(crate) fn of(input: &PlanningInput, portfolio: &Portfolio<'_>, line: &Line<'_>, changes: Changes) -> Self {
+        Self::new(line.weight, anchor(input, portfolio, line, changes), line.reference)
+    }
+
+    /// The weights at which the slope changes, rising but for the anchor.
     pub(crate) fn kinks(self) -> impl Iterator<Item = Decimal> {
-        let Self { weight, anchor, reference } = self;
-        let steps = TRACKING_SEGMENTS.iter().filter_map(move |(up_to, _)| up_to.map(|up_to| up_to * reference));
+        let Self { weight, anchor, reference, ends } = self;
         let own = (anchor != reference && anchor != weight).then_some(anchor);
         // A trade ends where it starts: today's weight is no kink of either side.
-        std::iter::once(reference).chain(own).chain(steps.flat_map(move |step| [reference - step, reference + step]))
+        let below = ends.into_iter().rev().map(move |end| reference - end);
+        below.chain([reference]).chain(ends.into_iter().map(move |end| reference + end)).chain(own)
     }
 
     /// The derivative by `w` of what a deviation costs.
@@ -52,22 +55,22 @@ impl Track {
     /// 1 more where a trade leads away from the anchor, or across it: else what cannot be bought today would be
     /// spread over the others and taken back from them tomorrow.
     pub(crate) fn slope(self, at: Decimal) -> Decimal {
-        let Self { weight, anchor, reference } = self;
-        let between = (at > reference) == (at < anchor);
-        let slope = if between || reference.is_zero() { Decimal::ONE } else { segment(at, reference) };
-        let slope = if at >= anchor { slope } else { -slope };
-        if at > weight.max(anchor) {
-            slope + Decimal::ONE
-        } else if at < weight.min(anchor) {
-            slope - Decimal::ONE
+        let Self { weight, anchor, reference, .. } = self;
+        let between = anchor != reference && (at > reference) == (at < anchor);
+        let slope = if between || reference.is_zero() { Decimal::ONE } else { self.segment(at) };
+        // Away from the anchor, or across it.
+        if at >= anchor {
+            if at > anchor && at > weight { slope + Decimal::ONE } else { slope }
+        } else if at < weight {
+            -slope - Decimal::ONE
         } else {
-            slope
+            -slope
         }
     }
 
     /// What a deviation costs: the integral of the slope from the anchor.
     pub(crate) fn loss(self, at: Decimal) -> Decimal {
-        let Self { weight, anchor, reference } = self;
+        let Self { weight, anchor, reference, .. } = self;
         let away = (at - weight.max(anchor)).max(weight.min(anchor) - at).max(Decimal::ZERO);
         if reference.is_zero() {
             return (at - anchor).abs() + away;
@@ -75,11 +78,32 @@ impl Track {
         let (low, high) = (anchor.min(reference), anchor.max(reference));
         let same_side = (at > high && anchor == high) || (at < low && anchor == low);
         if same_side {
-            return beyond((at - reference).abs(), reference) - beyond((anchor - reference).abs(), reference) + away;
+            return self.beyond((at - reference).abs()) - self.beyond((anchor - reference).abs()) + away;
         }
         // Up to the reference one per unit, and past it the segments.
         let inside = at.clamp(low, high);
-        (inside - anchor).abs() + beyond((at - inside).abs(), reference) + away
+        (inside - anchor).abs() + self.beyond((at - inside).abs()) + away
+    }
+
+    /// `t·φ(gap / t)`.
+    fn beyond(self, gap: Decimal) -> Decimal {
+        let mut loss = Decimal::ZERO;
+        let mut from = Decimal::ZERO;
+        for (end, slope) in self.ends.into_iter().map(Some).chain([None]).zip(SLOPES) {
+            let to = end.map_or(gap, |end| gap.min(end));
+            if to <= from {
+                break;
+            }
+            loss += (to - from) * slope;
+            from = to;
+        }
+        loss
+    }
+
+    fn segment(self, at: Decimal) -> Decimal {
+        let gap = (at - self.reference).abs();
+        let passed = self.ends.iter().take_while(|end| gap > **end).count();
+        SLOPES.get(passed).copied().unwrap_or(Decimal::ONE)
     }
 }
 
@@ -99,26 +123,6 @@ fn anchor(input: &PlanningInput, portfolio: &Portfolio<'_>, line: &Line<'_>, cha
         Some(width) if edge => line.reference - width,
         _ => line.reference,
     }
-}
-
-/// `t·φ(gap / t)`.
-fn beyond(gap: Decimal, reference: Decimal) -> Decimal {
-    let mut loss = Decimal::ZERO;
-    let mut from = Decimal::ZERO;
-    for (up_to, slope) in TRACKING_SEGMENTS {
-        let to = up_to.map_or(gap, |up_to| gap.min(up_to * reference));
-        if to > from {
-            loss += (to - from) * slope;
-            from = to;
-        }
-    }
-    loss
-}
-
-fn segment(at: Decimal, reference: Decimal) -> Decimal {
-    let gap = (at - reference).abs();
-    let segment = TRACKING_SEGMENTS.iter().find(|(up_to, _)| up_to.is_none_or(|up_to| gap <= up_to * reference));
-    segment.map_or(Decimal::ONE, |(_, slope)| *slope)
 }
 
 #[cfg(test)]
@@ -141,12 +145,7 @@ mod tests {
             ("0.05", "0.05", "0"),
             ("0", "0", "0.2"),
         ];
-        all.map(|(weight, anchor, reference)| Track {
-            weight: dec(weight),
-            anchor: dec(anchor),
-            reference: dec(reference),
-        })
-        .to_vec()
+        all.map(|(weight, anchor, reference)| Track::new(dec(weight), dec(anchor), dec(reference))).to_vec()
     }
 
     #[test]
@@ -182,7 +181,7 @@ mod tests {
     /// than what the sale costs at once.
     #[test]
     fn no_levelling_between_two_that_are_both_short() {
-        let short = |weight: &str| Track { weight: dec(weight), anchor: dec("0.2"), reference: dec("0.2") };
+        let short = |weight: &str| Track::new(dec(weight), dec("0.2"), dec("0.2"));
         let (saved, lost) = (short("0").slope(dec("0.001")), short("0.199").slope(dec("0.198")));
         assert!(-lost >= -saved, "a sale loses {lost}, a purchase saves {saved}");
     }

@@ -1,7 +1,7 @@
 //! What the account is worth, and what trading it costs.
 
 use crate::model::policy::Costs;
-use crate::model::{AssetId, Decimal, Money, PlanningInput};
+use crate::model::{AssetRecord, Decimal, Money, PlanningInput};
 
 use super::PlanError;
 
@@ -72,9 +72,8 @@ pub(crate) fn dearest_rate(costs: &Costs) -> Decimal {
 }
 
 /// The estimated cost of an order, in quote currency.
-pub(crate) fn estimated_cost(input: &PlanningInput, asset: &AssetId, notional: Money) -> Money {
-    let volume = input.assets.get(asset).and_then(|record| record.average_daily_volume).map(Money::get);
-    let cost = cost_of(&cost_curve(&input.policy.costs, volume), notional.get());
+pub(crate) fn estimated_cost(costs: &Costs, record: &AssetRecord, notional: Money) -> Money {
+    let cost = cost_of(&cost_curve(costs, record.average_daily_volume.map(Money::get)), notional.get());
     Money::new(cost).unwrap_or(Money::ZERO)
 }
 

@@ -82,7 +82,7 @@ pub(super) fn ranges(
     (most_bought, most_sold): (Decimal, Decimal),
 ) -> Vec<Range> {
     let step = if line.whole_lots { line.lot } else { Decimal::ZERO };
-    let spare = if line.whole_lots { Decimal::ZERO } else { line.step() };
+    let spare = if line.whole_lots { Decimal::ZERO } else { line.step };
     let least = |side| least_order(input, line, side, portfolio.net_asset_value, spare);
     let mut trades = Vec::new();
     if most_sold > Decimal::ZERO {

@@ -7,7 +7,7 @@
 use crate::model::{Decimal, ListingStatus, Money, PlanningInput};
 
 use super::super::plan::Role;
-use super::super::portfolio::{Line, Portfolio, most_per_run, weight_of};
+use super::super::portfolio::{Line, Portfolio, weight_of};
 use super::super::program::RelaxedRow;
 
 /// What a solver calls met.
@@ -238,7 +238,7 @@ fn whole_line(input: &PlanningInput, line: &Line<'_>, nav: Money) -> WholeLine {
     let least_held = least_holding(line) / nav.get();
     let low = (line.weight - line.sell_box).max(Decimal::ZERO);
     let held = line.weight > Decimal::ZERO && line.weight >= least_held;
-    let reach = line.weight + most_bought(input, line, nav);
+    let reach = line.weight + most_bought(line, nav);
     let high = if held { least.min(reach) } else { least };
     let immovable = line.immovable(nav);
     let stuck = immovable > Decimal::ZERO && immovable >= least_held;
@@ -256,9 +256,9 @@ fn least_holding(line: &Line<'_>) -> Decimal {
 }
 
 /// The most that one run may buy, whatever caps say.
-fn most_bought(input: &PlanningInput, line: &Line<'_>, nav: Money) -> Decimal {
+fn most_bought(line: &Line<'_>, nav: Money) -> Decimal {
     if line.buy_barred.is_some() {
         return Decimal::ZERO;
     }
-    most_per_run(input, line).map_or(Decimal::ONE, |most| weight_of(most, line.price(), nav).min(Decimal::ONE))
+    line.most.map_or(Decimal::ONE, |most| weight_of(most, line.price(), nav).min(Decimal::ONE))
 }

@@ -1,7 +1,7 @@
 //! Checked decimal arithmetic that knows whether it lost a digit.
 
 use crate::model::Decimal;
-use crate::model::number::fit;
+use crate::model::number::is_too_long;
 
 /// A figure that `Decimal` cannot hold: over 7.9e28, or a division by zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +53,6 @@ impl Calculator {
         let room = whole.checked_mul(AGREEMENT).unwrap_or_default();
         self.lost_digits && within(left, right, room)
     }
-}
-
-/// More than the 28 digits that an amount is stated with: `Decimal` can hold a 29th when the leading ones are small.
-fn is_too_long(value: Decimal) -> bool {
-    fit(value) != value
 }
 
 /// A fraction of a whole. No loss is noted: a division rounds at the 28th digit and nothing exact hangs on it.

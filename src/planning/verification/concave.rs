@@ -12,24 +12,107 @@ pub(super) struct Kink {
     pub(super) bend: Enclosure,
 }
 
+/// Bends on one side: each is taken once it is passed, going outwards.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Bends {
+    pub(super) near: Vec<Kink>,
+    /// The nearest one beside all of them: the others are reckoned only as far as somebody goes.
+    steps: Option<(Kink, Steps)>,
+}
+
+/// Bends of one size at rising distances from a point, outwards, and none nearer than another point.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Steps {
+    /// Where they are counted from, and the distance that they are parts of.
+    pub(super) from: Enclosure,
+    pub(super) width: Enclosure,
+    /// Rising.
+    pub(super) parts: &'static [Decimal],
+    pub(super) bend: Enclosure,
+    pub(super) no_nearer: Enclosure,
+    /// Towards larger numbers.
+    pub(super) rising: bool,
+}
+
+impl Steps {
+    fn at(&self, part: Decimal) -> Result<Kink, OutOfRange> {
+        let step = self.width.times(part)?;
+        let at = if self.rising {
+            self.from.plus(step)?.max(self.no_nearer)
+        } else {
+            self.from.minus(step)?.min(self.no_nearer)
+        };
+        Ok(Kink { at, bend: self.bend })
+    }
+}
+
+impl Bends {
+    pub(super) const fn of(near: Vec<Kink>) -> Self {
+        Self { near, steps: None }
+    }
+
+    /// A copy that so many more can be put into.
+    pub(super) fn with_room(&self, more: usize) -> Self {
+        let mut near = Vec::with_capacity(self.near.len() + more);
+        near.extend_from_slice(&self.near);
+        Self { near, steps: self.steps }
+    }
+
+    /// With those that are the further out, the later.
+    pub(super) fn with(mut self, steps: Steps) -> Result<Self, OutOfRange> {
+        if let Some(nearest) = steps.parts.first() {
+            self.steps = Some((steps.at(*nearest)?, steps));
+        }
+        Ok(self)
+    }
+
+    /// The step of this number, from the nearest on.
+    fn step(&self, number: usize) -> Result<Option<Kink>, OutOfRange> {
+        let Some((nearest, steps)) = &self.steps else { return Ok(None) };
+        match (number, steps.parts.get(number)) {
+            (0, _) => Ok(Some(*nearest)),
+            (_, Some(part)) => steps.at(*part).map(Some),
+            (_, None) => Ok(None),
+        }
+    }
+
+    /// Does something with every bend for which the condition holds. It holds for a step only where it does for all that
+    /// are nearer.
+    fn each(
+        &self,
+        holds: impl Fn(&Kink) -> bool,
+        mut take: impl FnMut(&Kink) -> Result<(), OutOfRange>,
+    ) -> Result<(), OutOfRange> {
+        for kink in self.near.iter().filter(|kink| holds(kink)) {
+            take(kink)?;
+        }
+        let mut number = 0;
+        while let Some(kink) = self.step(number)?.filter(|kink| holds(kink)) {
+            take(&kink)?;
+            number += 1;
+        }
+        Ok(())
+    }
+}
+
 /// `slope · x − Σ bend · max(0, x − at) − Σ bend · max(0, at − x)`, the first sum over `above`, the second over `below`.
 #[derive(Debug, Clone)]
 pub(super) struct Concave {
     pub(super) slope: Enclosure,
-    pub(super) above: Vec<Kink>,
-    pub(super) below: Vec<Kink>,
+    pub(super) above: Bends,
+    pub(super) below: Bends,
 }
 
 impl Concave {
     pub(super) fn value(&self, x: Enclosure) -> Result<Enclosure, OutOfRange> {
         let mut value = self.slope.by(x)?;
+        let mut lose = |kink: &Kink, distance: Enclosure| -> Result<(), OutOfRange> {
+            value = value.minus(kink.bend.by(distance.excess())?)?;
+            Ok(())
+        };
         // Most bends are on the other side.
-        for kink in self.above.iter().filter(|kink| x.high() > kink.at.low()) {
-            value = value.minus(kink.bend.by(x.minus(kink.at)?.excess())?)?;
-        }
-        for kink in self.below.iter().filter(|kink| kink.at.high() > x.low()) {
-            value = value.minus(kink.bend.by(kink.at.minus(x)?.excess())?)?;
-        }
+        self.above.each(|kink| x.high() > kink.at.low(), |kink| lose(kink, x.minus(kink.at)?))?;
+        self.below.each(|kink| kink.at.high() > x.low(), |kink| lose(kink, kink.at.minus(x)?))?;
         Ok(value)
     }
 
@@ -68,16 +151,16 @@ fn climb(
     start: Decimal,
     slope: Decimal,
     end: impl FnOnce() -> Result<Decimal, OutOfRange>,
-    (ahead, behind): (&[Kink], &[Kink]),
+    (ahead, behind): (&Bends, &Bends),
     place: fn(&Kink) -> Decimal,
 ) -> Result<Decimal, OutOfRange> {
     let mut slope = Enclosure::exact(slope);
-    for kink in ahead.iter().filter(|kink| place(kink) <= start) {
-        slope = slope.minus(Enclosure::exact(kink.bend.low()))?;
-    }
-    for kink in behind.iter().filter(|kink| place(kink) > start) {
-        slope = slope.plus(Enclosure::exact(kink.bend.high()))?;
-    }
+    let mut change = |by: Decimal| -> Result<(), OutOfRange> {
+        slope = slope.plus(Enclosure::exact(by))?;
+        Ok(())
+    };
+    ahead.each(|kink| place(kink) <= start, |kink| change(-kink.bend.low()))?;
+    behind.each(|kink| place(kink) > start, |kink| change(kink.bend.high()))?;
     if slope.high() <= Decimal::ZERO {
         return Ok(Decimal::ZERO);
     }
@@ -85,15 +168,36 @@ fn climb(
     if end <= start {
         return Ok(Decimal::ZERO);
     }
-    let ahead = ahead.iter().map(|kink| (place(kink), kink.bend.low()));
-    let behind = behind.iter().map(|kink| (place(kink), kink.bend.high()));
-    let mut passed: Vec<(Decimal, Decimal)> = ahead.chain(behind).filter(|(at, _)| *at > start).collect();
+    let mut passed: Vec<(Decimal, Decimal)> = Vec::new();
+    let near = ahead.near.iter().map(|kink| (place(kink), kink.bend.low()));
+    passed.extend(near.filter(|(at, _)| *at > start));
+    behind.each(
+        |kink| place(kink) > start,
+        |kink| {
+            passed.push((place(kink), kink.bend.high()));
+            Ok(())
+        },
+    )?;
     passed.sort_unstable();
-    let (mut gained, mut from) = (Enclosure::ZERO, start);
+    let mut passed = passed.into_iter().peekable();
+    let (mut gained, mut from, mut number) = (Enclosure::ZERO, start, 0);
     let stretch = |from: Decimal, to: Decimal, slope: Decimal| -> Result<Enclosure, OutOfRange> {
         Enclosure::exact(to).minus(Enclosure::exact(from))?.times(slope)
     };
-    for (at, bend) in passed.into_iter().take_while(|(at, _)| *at < end) {
+    loop {
+        let step = ahead.step(number)?.map(|kink| (place(&kink), kink.bend.low()));
+        let is_step = step.is_some_and(|step| passed.peek().is_none_or(|near| step <= *near));
+        let next = if is_step { step } else { passed.peek().copied() };
+        let Some((at, bend)) = next.filter(|(at, _)| *at < end) else { break };
+        if is_step {
+            number += 1;
+        } else {
+            let _ = passed.next();
+        }
+        // The steps that are passed from the start on have been counted.
+        if at <= start {
+            continue;
+        }
         gained = gained.plus(stretch(from, at, slope.high())?)?;
         from = at;
         slope = slope.minus(Enclosure::exact(bend))?;
@@ -120,8 +224,8 @@ mod tests {
     fn hill() -> Concave {
         Concave {
             slope: Enclosure::exact(dec("-1")),
-            above: [("2", "2")].map(kink).to_vec(),
-            below: [("0", "2"), ("-1", "1")].map(kink).to_vec(),
+            above: Bends::of([("2", "2")].map(kink).to_vec()),
+            below: Bends::of([("0", "2"), ("-1", "1")].map(kink).to_vec()),
         }
     }
 
@@ -168,8 +272,41 @@ mod tests {
     fn what_is_not_known_to_the_last_digit_is_taken_from_its_worse_end() {
         let at = Enclosure::exact(dec("0.1")).hull(Enclosure::exact(dec("0.3")));
         let blurred = Kink { at, bend: Enclosure::exact(dec("3")) };
-        let function = Concave { slope: Enclosure::exact(dec("2")), above: vec![blurred], below: Vec::new() };
+        let function =
+            Concave { slope: Enclosure::exact(dec("2")), above: Bends::of(vec![blurred]), below: Bends::default() };
         let regret = function.regret(Enclosure::exact(dec("0")), || Ok(dec("0")), || Ok(dec("1"))).expect("in range");
         assert_eq!(regret, dec("0.6"), "the kink may be as far as 0.3");
+    }
+
+    /// Bends in steps are the same bends, wherever one stands.
+    #[test]
+    fn steps_are_bends_one_after_another() {
+        const PARTS: [Decimal; 2] = [Decimal::from_parts(25, 0, 0, false, 2), Decimal::from_parts(75, 0, 0, false, 2)];
+        let exact = |text: &str| Enclosure::exact(dec(text));
+        let steps = |rising| Steps {
+            from: exact("1"),
+            width: exact("4"),
+            parts: &PARTS,
+            bend: exact("1"),
+            no_nearer: if rising { exact("2.5") } else { exact("-1") },
+            rising,
+        };
+        let side = |rising, kinks: [(&str, &str); 1]| {
+            Bends::of(kinks.map(kink).to_vec()).with(steps(rising)).expect("in range")
+        };
+        let stepped = Concave { slope: exact("1"), above: side(true, [("0", "1")]), below: side(false, [("0", "1")]) };
+        let (above, below) = ([("0", "1"), ("2.5", "1"), ("4", "1")], [("0", "1"), ("-1", "1"), ("-2", "1")]);
+        let plain = Concave {
+            slope: exact("1"),
+            above: Bends::of(above.map(kink).to_vec()),
+            below: Bends::of(below.map(kink).to_vec()),
+        };
+        for x in (-60..=60).map(|tenths| Enclosure::exact(Decimal::new(tenths, 1))) {
+            assert_eq!(stepped.value(x), plain.value(x), "at {x:?}");
+            for (least, most) in [("-7", "7"), ("-1.5", "3")] {
+                let regret = |it: &Concave| it.regret(x, || Ok(dec(least)), || Ok(dec(most)));
+                assert_eq!(regret(&stepped), regret(&plain), "at {x:?}");
+            }
+        }
     }
 }

@@ -104,8 +104,9 @@ impl Enclosure {
         self.max(Self::ZERO)
     }
 
+    /// Whether both ends are one number, by their digits: ends of one worth and different scales only take longer.
     fn is_exact(self) -> bool {
-        self.low == self.high
+        self.low.unpack() == self.high.unpack()
     }
 
     /// The least enclosure of both.

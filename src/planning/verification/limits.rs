@@ -40,7 +40,9 @@ pub(super) fn check<'a>(
     findings: &mut Findings,
 ) -> Result<Vec<LimitCheck>, OutOfRange> {
     let context = Context { input, plan, books, risk };
-    let mut judge = Judge::new(plan, books.weight_of(all_smallest_orders(context)?)?, findings);
+    // Only a relaxation is blurred by lots.
+    let blur = if plan.relaxations.is_empty() { Decimal::ZERO } else { all_smallest_orders(context)? };
+    let mut judge = Judge::new(plan, books.weight_of(blur)?, findings);
     check_budget(context, &mut judge, findings)?;
     check_cash_at_limit_prices(context, &mut judge, findings)?;
     if books.has_value() {
@@ -162,11 +164,14 @@ fn state_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
 /// `cash_buffer` and `withdraw`: least cash after the run.
 fn cash_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
     let Context { input, books, .. } = context;
+    let buffer = input.policy.limits.cash_buffer.as_ref();
+    if buffer.is_none() && !matches!(input.flow, Flow::Withdraw(_)) {
+        return Ok(Vec::new());
+    }
     let mut cash = Scope { before: books.cash_before, after: books.cash_after, ..Scope::default() };
     for line in books.lines.values() {
         cash.allow(dropped_sale(input, line)?)?;
     }
-    let buffer = input.policy.limits.cash_buffer.as_ref();
     let mut rows = Vec::new();
     if let Some(limit) = buffer {
         let softness = Softness::of(limit.soft.as_ref());

@@ -93,6 +93,7 @@ use std::fmt;
 
 use self::arithmetic::OutOfRange;
 use self::findings::Findings;
+use super::idempotency::InputDigests;
 use super::plan::{Certificate, RebalancePlan};
 use crate::model::PlanningInput;
 
@@ -119,8 +120,17 @@ impl std::error::Error for Violation {}
 /// # Errors
 /// Everything found wrong, never empty.
 pub fn verify(input: &PlanningInput, plan: &RebalancePlan) -> Result<Certificate, Vec<Violation>> {
+    verify_for(input, &InputDigests::of(input), plan)
+}
+
+/// The same where the input's own digests are known, because the input has not left whoever calls since they were made.
+pub(super) fn verify_for(
+    input: &PlanningInput,
+    digests: &InputDigests,
+    plan: &RebalancePlan,
+) -> Result<Certificate, Vec<Violation>> {
     let mut findings = Findings::default();
-    let certificate = examine(input, plan, &mut findings).unwrap_or_else(|OutOfRange| {
+    let certificate = examine(input, digests, plan, &mut findings).unwrap_or_else(|OutOfRange| {
         findings.require(false, "arithmetic", || {
             "a figure of this plan is beyond what a decimal can hold (7.9e28); nothing can be certified".to_owned()
         });
@@ -129,8 +139,13 @@ pub fn verify(input: &PlanningInput, plan: &RebalancePlan) -> Result<Certificate
     if findings.is_empty() { Ok(certificate) } else { Err(findings.into_violations()) }
 }
 
-fn examine(input: &PlanningInput, plan: &RebalancePlan, findings: &mut Findings) -> Result<Certificate, OutOfRange> {
-    statement::check_identity(input, plan, findings);
+fn examine(
+    input: &PlanningInput,
+    digests: &InputDigests,
+    plan: &RebalancePlan,
+    findings: &mut Findings,
+) -> Result<Certificate, OutOfRange> {
+    statement::check_identity(input, digests, plan, findings);
     let books = books::keep(input, plan, findings)?;
     statement::check_totals(plan, &books, findings)?;
     statement::check_positions(&books, findings);

@@ -7,15 +7,19 @@
 
 use super::arithmetic::OutOfRange;
 use super::books::{Books, Line};
-use super::concave::{Concave, Kink};
+use super::concave::{Bends, Concave, Kink, Steps};
 use super::enclosure::Enclosure;
 use super::permission::grade;
 use crate::model::policy::{BandKind, OnBreach};
 use crate::model::{Decimal, Grade, Money, PlanningInput, Weight};
 use crate::planning::plan::{RebalancePlan, Role};
 
-/// Where tracking steepens by a quarter, in percent of the reference weight.
-const STEPS: [i64; 4] = [10, 25, 50, 75];
+/// Where tracking steepens by a quarter, as parts of the reference weight.
+const STEPS: [Decimal; 4] = [percent(10), percent(25), percent(50), percent(75)];
+
+const fn percent(of: u32) -> Decimal {
+    Decimal::from_parts(of, 0, 0, false, 2)
+}
 
 const QUARTER: Decimal = Decimal::from_parts(25, 0, 0, false, 2);
 
@@ -44,8 +48,8 @@ pub(super) struct Prospect {
     /// What the objective has of this asset after the trade.
     pub(super) value: Enclosure,
     tilt: Enclosure,
-    above: Vec<Kink>,
-    below: Vec<Kink>,
+    above: Bends,
+    below: Bends,
     /// From which size of a trade on the rate of cost rises, and by how much.
     costs: Vec<(Enclosure, Enclosure)>,
     cost_aversion: Enclosure,
@@ -102,10 +106,10 @@ impl<'a> Objective<'a> {
     }
 
     /// The bends of tracking, by the trade that leads to them.
-    fn tracking(&self, line: &Line<'_>, held: Enclosure) -> Result<(Vec<Kink>, Vec<Kink>), OutOfRange> {
+    fn tracking(&self, line: &Line<'_>, held: Enclosure) -> Result<(Bends, Bends), OutOfRange> {
         let price = self.tracking_aversion;
         if price == Enclosure::ZERO {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok((Bends::default(), Bends::default()));
         }
         let weight = line.position.map_or(Decimal::ZERO, |position| position.reference_weight.get());
         let width = self.whole.times(weight)?.coarse(self.decimals);
@@ -116,17 +120,16 @@ impl<'a> Objective<'a> {
             Some(target) => self.whole.times(target)?.coarse(self.decimals).minus(held)?,
             None => Enclosure::ZERO,
         };
-        let mut above = vec![Kink { at: target, bend: price }, Kink { at: target.excess(), bend: price }];
-        let mut below = vec![Kink { at: target, bend: price }, Kink { at: target.min(Enclosure::ZERO), bend: price }];
-        if !weight.is_zero() {
-            let bend = price.times(QUARTER)?;
-            for percent in STEPS {
-                let step = width.times(Decimal::new(percent, 2))?;
-                above.push(Kink { at: reference.plus(step)?.max(target), bend });
-                below.push(Kink { at: reference.minus(step)?.min(target), bend });
-            }
-        }
-        Ok((above, below))
+        let bend = price.times(QUARTER)?;
+        // Never below zero by a last digit: the steps go outwards.
+        let width = width.excess();
+        let steps = |rising| Steps { from: reference, width, parts: &STEPS, bend, no_nearer: target, rising };
+        let side = |across, rising| {
+            let near = vec![Kink { at: target, bend: price }, Kink { at: across, bend: price }];
+            let bends = Bends::of(near);
+            if weight.is_zero() { Ok(bends) } else { bends.with(steps(rising)) }
+        };
+        Ok((side(target.excess(), true)?, side(target.min(Enclosure::ZERO), false)?))
     }
 
     /// The weight that tracking pulls to: the reference, the band's edge, or (`None`) what is held, where that is no
@@ -190,14 +193,15 @@ impl Prospect {
     }
 
     fn bends(&self, cost: Enclosure, (bought, sold): (Enclosure, Enclosure)) -> Result<Concave, OutOfRange> {
-        let (mut above, mut below) = (self.above.clone(), self.below.clone());
+        let more = 1 + self.costs.len();
+        let (mut above, mut below) = (self.above.with_room(more), self.below.with_room(more));
         let at = Enclosure::ZERO;
-        above.push(Kink { at, bend: bought });
-        below.push(Kink { at, bend: sold });
+        above.near.push(Kink { at, bend: bought });
+        below.near.push(Kink { at, bend: sold });
         for (from, rise) in &self.costs {
             let bend = rise.by(cost)?;
-            above.push(Kink { at: *from, bend });
-            below.push(Kink { at: from.negated(), bend });
+            above.near.push(Kink { at: *from, bend });
+            below.near.push(Kink { at: from.negated(), bend });
         }
         Ok(Concave { slope: self.tilt, above, below })
     }

@@ -6,11 +6,16 @@ use super::arithmetic::{OutOfRange, same_weight};
 use super::books::{Books, Line};
 use super::findings::Findings;
 use crate::model::{Decimal, PlanningInput};
-use crate::planning::idempotency;
+use crate::planning::idempotency::{self, InputDigests};
 use crate::planning::plan::{Outcome, PLAN_SCHEMA, Position, RebalancePlan, Role};
 
 /// Who runs, on what, when: everything that can be compared without arithmetic.
-pub(super) fn check_identity(input: &PlanningInput, plan: &RebalancePlan, findings: &mut Findings) {
+pub(super) fn check_identity(
+    input: &PlanningInput,
+    digests: &InputDigests,
+    plan: &RebalancePlan,
+    findings: &mut Findings,
+) {
     findings.require(plan.schema == PLAN_SCHEMA, "schema", || {
         format!("the plan has schema {}, this build checks {PLAN_SCHEMA}", plan.schema)
     });
@@ -36,8 +41,8 @@ pub(super) fn check_identity(input: &PlanningInput, plan: &RebalancePlan, findin
         let minutes = input.policy.orders.valid_minutes;
         format!("the plan is valid until {}, which is not {minutes} minutes after {}", plan.valid_until, input.as_of)
     });
-    check_digest("input_digest", &plan.input_digest, &idempotency::digest_of(input), findings);
-    check_digest("policy_digest", &plan.policy_digest, &idempotency::policy_digest(&input.policy), findings);
+    check_digest("input_digest", &plan.input_digest, &digests.input, findings);
+    check_digest("policy_digest", &plan.policy_digest, &digests.policy, findings);
 }
 
 fn check_digest(name: &str, stated: &str, recomputed: &str, findings: &mut Findings) {

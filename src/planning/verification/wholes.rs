@@ -23,6 +23,9 @@ pub(super) fn rows(
     met: Decimal,
 ) -> Result<Vec<Row>, OutOfRange> {
     let limits = &input.policy.limits;
+    if limits.min_weight.is_none() && limits.max_holdings.is_none() {
+        return Ok(Vec::new());
+    }
     let constituents = books.lines.iter().filter(|(_, line)| line.role() == Some(Role::Constituent));
     let mut rows = Vec::new();
     let mut counted = Counted::default();
