@@ -8,6 +8,8 @@
 //! planning reads no clock. A solve that did not end would be ended by whoever started the process, before anything is
 //! committed or sent; an answer that the backend had cut short would be refused as not proved.
 
+use std::sync::Arc;
+
 use rust_decimal::prelude::FromPrimitive;
 
 use crate::model::Decimal;
@@ -51,18 +53,19 @@ const NOISE: f64 = 1e-11;
 const TOLERANCE: f64 = 1e-8;
 
 /// A column: 0 ≤ x ≤ upper.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BoxedColumn {
-    pub(crate) upper: Decimal,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BoxedColumn {
+    pub upper: Decimal,
     /// Objective per unit; the program is maximised.
-    pub(crate) reward: Decimal,
+    pub reward: Decimal,
 }
 
 /// A row: Σ coefficient · x ≤ bound.
-#[derive(Debug, Clone)]
-pub(crate) struct AtMostRow {
-    pub(crate) terms: Vec<(usize, Decimal)>,
-    pub(crate) bound: Decimal,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AtMostRow {
+    /// Coefficients by column index.
+    pub terms: Vec<(usize, Decimal)>,
+    pub bound: Decimal,
 }
 
 impl AtMostRow {
@@ -135,18 +138,14 @@ pub(crate) fn maximise_on(
     columns: &[BoxedColumn],
     rows: &[AtMostRow],
 ) -> Result<Verdict, SolverFault> {
-    let program = program(columns, rows);
-    let said = match solver::sift(&program, backend, &SETTINGS)? {
-        // An answer that does not keep the program, or none: once more in units that suit the backend.
-        solver::Verdict::Beyond(_) => solver::solve(&program, backend, &Settings { scale: true, ..SETTINGS })?,
-        said => said,
-    };
-    verdict(columns, said)
+    let program = Arc::new(program(columns, rows));
+    let said = solver::sift(&program, backend, &SETTINGS)?;
+    verdict(columns, &program.columns, said)
 }
 
 /// The search for a program's multipliers; absent where it cannot be stated.
 pub(super) fn few_rows(columns: &[BoxedColumn], rows: &[AtMostRow]) -> Option<FewRows> {
-    FewRows::of(&program(columns, rows))
+    FewRows::of(&Arc::new(program(columns, rows)))
 }
 
 /// The same with the bound of one row moved.
@@ -178,8 +177,8 @@ fn at_most(row: &AtMostRow) -> Row {
     Row { lower: f64::NEG_INFINITY, upper: float(row.bound), terms }
 }
 
-/// The verdict in decimals.
-fn verdict(columns: &[BoxedColumn], said: solver::Verdict) -> Result<Verdict, SolverFault> {
+/// The verdict in decimals; the columns are there as the solver was given them, too.
+fn verdict(columns: &[BoxedColumn], given: &[Column], said: solver::Verdict) -> Result<Verdict, SolverFault> {
     let optimum = match said {
         solver::Verdict::Optimal(optimum) => optimum,
         solver::Verdict::Infeasible => return Ok(Verdict::Infeasible),
@@ -190,17 +189,17 @@ fn verdict(columns: &[BoxedColumn], said: solver::Verdict) -> Result<Verdict, So
     if optimum.values.len() != columns.len() {
         return Err(SolverFault::BadAnswer);
     }
-    let values = columns.iter().zip(&optimum.values).map(|(column, value)| snapped(column.upper, *value));
+    let values = columns.iter().zip(given).zip(&optimum.values);
+    let values = values.map(|((column, given), value)| snapped(column.upper, given.upper, *value));
     let values = values.collect::<Result<Vec<Decimal>, SolverFault>>()?;
     let traded = columns.iter().zip(&values).filter(|(_, value)| !value.is_zero());
     let objective = traded.map(|(column, value)| *value * column.reward).sum();
     Ok(Verdict::Optimal { values, objective })
 }
 
-/// One value of the answer as a weight, on a bound where it touches one.
+/// One value of the answer as a weight, on a bound where it touches one; the upper one is there twice.
 #[expect(clippy::float_arithmetic, reason = "the seam to the solver; the result is re-verified in Decimal")]
-fn snapped(most: Decimal, value: f64) -> Result<Decimal, SolverFault> {
-    let upper = float(most);
+fn snapped(most: Decimal, upper: f64, value: f64) -> Result<Decimal, SolverFault> {
     if !value.is_finite() || value < -TOLERANCE || value > upper + TOLERANCE {
         return Err(SolverFault::BadAnswer);
     }
@@ -227,7 +226,10 @@ const POWERS: [f64; 29] = [
 #[expect(clippy::cast_precision_loss, reason = "a float is what is wanted")]
 fn float(value: Decimal) -> f64 {
     let power = usize::try_from(value.scale()).ok().and_then(|scale| POWERS.get(scale));
-    value.mantissa() as f64 / power.copied().unwrap_or(f64::INFINITY)
+    let mantissa = value.mantissa();
+    // The same to the last bit; what fits a register is converted by one instruction.
+    let mantissa = i64::try_from(mantissa).map_or(mantissa as f64, |short| short as f64);
+    mantissa / power.copied().unwrap_or(f64::INFINITY)
 }
 
 #[cfg(test)]
@@ -263,7 +265,8 @@ mod tests {
 
     fn read(upper: &str, values: &[f64]) -> Result<Verdict, SolverFault> {
         let optimum = solver::Optimum { values: values.to_vec(), objective: 0.0, bound: 0.0, gap: 0.0 };
-        verdict(&[column(upper, "2")], solver::Verdict::Optimal(optimum))
+        let column = column(upper, "2");
+        verdict(&[column], &[boxed(&column)], solver::Verdict::Optimal(optimum))
     }
 
     #[test]
@@ -294,7 +297,8 @@ mod tests {
     }
 
     fn read_as(said: solver::Verdict) -> Result<Verdict, SolverFault> {
-        verdict(&[column("0.5", "1")], said)
+        let column = column("0.5", "1");
+        verdict(&[column], &[boxed(&column)], said)
     }
 
     #[test]

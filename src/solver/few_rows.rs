@@ -10,9 +10,15 @@
 //! What comes out is a proposal: [`super::sifting`] has a backend settle the columns that are near a decision and proves the
 //! rest, and the planner's verifier bounds by the multipliers and trusts nothing in them.
 
-use std::ops::Range;
+mod form;
+mod inverse;
 
-use super::{Column, Goal, Program, Row};
+use std::sync::Arc;
+
+use form::{Form, take};
+use inverse::{at, identity, inverted};
+
+use super::{Column, Goal, Program};
 
 /// A row is broken, or a column beyond its end, by more than this.
 const BROKEN: f64 = 1e-13;
@@ -42,11 +48,8 @@ pub enum Ending {
 /// A program and where the search stands.
 #[derive(Debug, Clone)]
 pub struct FewRows {
-    rewards: Vec<f64>,
-    uppers: Vec<f64>,
-    /// Row and coefficient, column after column.
-    terms: Vec<(usize, f64)>,
-    spans: Vec<Range<usize>>,
+    /// What no search changes: searches from one another share it.
+    form: Arc<Form>,
     bounds: Vec<f64>,
     /// By column, whether it stands at its upper end; without meaning while it is in the basis.
     full: Vec<bool>,
@@ -72,6 +75,15 @@ struct Leaving {
     above: bool,
 }
 
+/// What every step needs anew, in memory that all of them share.
+#[derive(Default)]
+struct Space {
+    /// By column, what it takes of the rows at the multipliers, and along the way.
+    taken: Vec<f64>,
+    along: Vec<f64>,
+    turns: Vec<Turn>,
+}
+
 /// Where a column's reduced reward changes its sign on the way.
 #[derive(Clone, Copy)]
 struct Turn {
@@ -84,30 +96,25 @@ struct Turn {
 impl FewRows {
     /// Where nothing has been searched yet; absent for a program of another form.
     #[must_use]
-    pub fn of(program: &Program) -> Option<Self> {
-        let ends = |it: &Column| it.lower == 0.0 && (0.0..f64::INFINITY).contains(&it.upper);
-        let boxed = program.columns.iter().all(|it| ends(it) && !it.integer);
-        let at_most = program.rows.iter().all(|row| row.lower == f64::NEG_INFINITY && row.upper < f64::INFINITY);
-        if program.goal != Goal::Maximise || !boxed || !at_most || program.check().is_err() {
+    pub fn of(program: &Arc<Program>) -> Option<Self> {
+        let boxed = |it: &Column| it.lower == 0.0 && (0.0..f64::INFINITY).contains(&it.upper) && !it.integer;
+        let boxed = program.columns.iter().all(|it| boxed(it) && it.objective.is_finite());
+        let at_most = program.rows.iter().all(|row| row.lower == f64::NEG_INFINITY && row.upper.is_finite());
+        if program.goal != Goal::Maximise || !boxed || !at_most || !program.constant.is_finite() {
             return None;
         }
-        let (columns, rows) = (&program.columns, &program.rows);
-        let rewards: Vec<f64> = columns.iter().map(|column| column.objective).collect();
-        let (terms, spans) = by_column(columns.len(), rows);
-        let bounds: Vec<f64> = rows.iter().map(|row| row.upper).collect();
+        let form = Form::of(program)?;
+        let (columns, rows) = (program.columns.len(), program.rows.len());
         let mut search = Self {
-            uppers: columns.iter().map(|column| column.upper).collect(),
-            full: rewards.iter().map(|reward| *reward > 0.0).collect(),
-            in_basis: (0..columns.len() + rows.len()).map(|index| index >= columns.len()).collect(),
-            basis: (columns.len()..columns.len() + rows.len()).collect(),
-            inverse: identity(rows.len()),
-            prices: vec![0.0; rows.len()],
+            bounds: program.rows.iter().map(|row| row.upper).collect(),
+            full: program.columns.iter().map(|column| column.objective > 0.0).collect(),
+            in_basis: (0..columns + rows).map(|index| index >= columns).collect(),
+            basis: (columns..columns + rows).collect(),
+            inverse: identity(rows),
+            prices: vec![0.0; rows],
             rooms: Vec::new(),
             ray: Vec::new(),
-            rewards,
-            terms,
-            spans,
-            bounds,
+            form: Arc::new(form),
         };
         search.rooms = search.rooms();
         Some(search)
@@ -127,6 +134,7 @@ impl FewRows {
     /// Searches from where it stands.
     pub fn search(&mut self) -> Ending {
         let mut stale = 0;
+        let mut space = Space::default();
         for _ in 0..STEPS * (self.bounds.len() + 1) {
             let Some(leaving) = self.leaving() else {
                 if stale == 0 {
@@ -139,7 +147,7 @@ impl FewRows {
                 stale = 0;
                 continue;
             };
-            match self.step(&leaving) {
+            match self.step(&leaving, &mut space) {
                 Some(true) => stale += 1,
                 // The one that is broken most: no other is by more.
                 Some(false) if leaving.by <= BLUR => return Ending::Optimal,
@@ -168,9 +176,8 @@ impl FewRows {
         // A price below zero by a last digit would bound nothing.
         let prices: Vec<f64> = self.prices.iter().map(|price| price.max(0.0)).collect();
         let rows: f64 = self.bounds.iter().zip(&prices).map(|(bound, price)| bound * price).sum();
-        let left = |(index, reward): (usize, &f64)| (reward - dot(&prices, self.column(index))).max(0.0);
-        let columns = self.rewards.iter().enumerate().zip(&self.uppers).map(|(column, upper)| upper * left(column));
-        rows + columns.sum::<f64>()
+        let left = |(column, taken): (&Column, f64)| column.upper * (column.objective - taken).max(0.0);
+        rows + self.form.columns().iter().zip(self.form.taken(&prices)).map(left).sum::<f64>()
     }
 
     /// By how much rows that ask for more than all columns together can give do so, the heaviest of them counted once: no
@@ -178,20 +185,16 @@ impl FewRows {
     pub(super) fn breach(&self) -> f64 {
         let weights: Vec<f64> = self.ray.iter().map(|weight| weight.max(0.0)).collect();
         let heaviest = weights.iter().copied().fold(0.0, f64::max);
-        let least = |(index, upper): (usize, &f64)| dot(&weights, self.column(index)).min(0.0) * upper;
-        let used: f64 = self.uppers.iter().enumerate().map(least).sum();
+        let least = |(column, taken): (&Column, f64)| taken.min(0.0) * column.upper;
+        let used: f64 = self.form.columns().iter().zip(self.form.taken(&weights)).map(least).sum();
         let room: f64 = self.bounds.iter().zip(&weights).map(|(bound, weight)| bound * weight).sum();
         if heaviest > 0.0 { ((used - room) / heaviest).max(0.0) } else { 0.0 }
     }
 
     /// Where every column stands, those of the basis within their ends.
     pub(super) fn values(&self) -> Vec<f64> {
-        let mut values: Vec<f64> = self
-            .uppers
-            .iter()
-            .enumerate()
-            .map(|(index, upper)| if self.is_full(index) { *upper } else { 0.0 })
-            .collect();
+        let ends = self.form.columns().iter().zip(&self.full);
+        let mut values: Vec<f64> = ends.map(|(column, full)| if *full { column.upper } else { 0.0 }).collect();
         for (variable, row) in self.basis.iter().zip(&self.inverse) {
             let value: f64 = row.iter().zip(&self.rooms).map(|(by, room)| by * room).sum();
             let upper = self.upper(*variable);
@@ -202,14 +205,16 @@ impl FewRows {
         values
     }
 
-    /// A column's reward less what it takes of the rows at their multipliers.
-    pub(super) fn reduced(&self, index: usize) -> f64 {
-        at(&self.rewards, index) - dot(&self.prices, self.column(index))
+    /// By column: its reward less what it takes of the rows at their multipliers.
+    fn reduced(&self) -> Vec<f64> {
+        let taken = self.form.taken(&self.prices);
+        self.form.columns().iter().zip(taken).map(|(column, taken)| column.objective - taken).collect()
     }
 
-    /// Whether the column is between its ends, or may as well be.
-    pub(super) fn is_undecided(&self, index: usize, near: f64) -> bool {
-        self.in_basis.get(index).copied().unwrap_or_default() || self.reduced(index).abs() <= near
+    /// The columns that are between their ends, or may as well be: whose reduced reward is no more than this.
+    pub(super) fn undecided(&self, near: f64) -> Vec<usize> {
+        let columns = self.reduced().into_iter().zip(&self.in_basis).enumerate();
+        columns.filter(|(_, (reduced, in_basis))| **in_basis || reduced.abs() <= near).map(|(index, _)| index).collect()
     }
 
     /// Whether a column that is decided stands at its upper end.
@@ -217,16 +222,11 @@ impl FewRows {
         self.full.get(index).copied().unwrap_or_default()
     }
 
-    fn column(&self, index: usize) -> &[(usize, f64)] {
-        of_column(&self.terms, &self.spans, index)
-    }
-
     fn rooms(&self) -> Vec<f64> {
-        let mut rooms = self.bounds.clone();
-        for (index, upper) in self.uppers.iter().enumerate().filter(|(index, _)| self.stands_full(*index)) {
-            take(&mut rooms, self.column(index), *upper);
-        }
-        rooms
+        let ends = self.form.columns().iter().zip(&self.full).zip(&self.in_basis);
+        let amounts: Vec<f64> =
+            ends.map(|((column, full), in_basis)| if *full && !*in_basis { column.upper } else { 0.0 }).collect();
+        self.form.left(&self.bounds, &amounts)
     }
 
     fn stands_full(&self, index: usize) -> bool {
@@ -234,7 +234,7 @@ impl FewRows {
     }
 
     fn upper(&self, index: usize) -> f64 {
-        self.uppers.get(index).copied().unwrap_or(f64::INFINITY)
+        self.form.columns().get(index).map_or(f64::INFINITY, |column| column.upper)
     }
 
     /// The one in the basis that is out of bounds most.
@@ -251,14 +251,15 @@ impl FewRows {
     }
 
     /// One step: whether there is one, or the program has no solution; nothing where no pivot is large enough.
-    fn step(&mut self, leaving: &Leaving) -> Option<bool> {
+    fn step(&mut self, leaving: &Leaving, space: &mut Space) -> Option<bool> {
         let along: Vec<f64> = {
             let sign = if leaving.above { -1.0 } else { 1.0 };
             self.inverse.get(leaving.position)?.iter().map(|by| by * sign).collect()
         };
-        let mut turns = self.turns(&along);
+        self.find_turns(&along, space);
+        let turns = &mut space.turns;
         // A sum of what just suffices may fall short by its last digit.
-        let passed = pass(&mut turns, leaving.by - BROKEN);
+        let passed = pass(turns, leaving.by - BROKEN);
         let Some((last, passed)) = passed else {
             self.ray = along;
             return Some(false);
@@ -275,33 +276,38 @@ impl FewRows {
     }
 
     /// Every change of sign on the way, in no order.
-    fn turns(&self, along: &[f64]) -> Vec<Turn> {
-        let mut turns = Vec::new();
+    fn find_turns(&self, along: &[f64], Space { taken, along: taken_along, turns }: &mut Space) {
+        turns.clear();
+        self.form.take_into(taken, &self.prices);
+        self.form.take_into(taken_along, along);
         let mut consider = |index: usize, reduced: f64, by: f64, full: bool, upper: f64| {
             let turns_here = if full { by > LEAST_PIVOT } else { by < -LEAST_PIVOT };
             if turns_here && upper > 0.0 {
                 turns.push(Turn { at: (reduced / by).max(0.0), worth: by.abs() * upper, index });
             }
         };
-        for (index, (reward, upper)) in self.rewards.iter().zip(&self.uppers).enumerate() {
-            if self.in_basis.get(index).copied().unwrap_or_default() {
-                continue;
+        let taken = taken.iter().zip(taken_along.iter());
+        let stand = self.full.iter().zip(&self.in_basis);
+        for (index, ((column, (taken, by)), (full, in_basis))) in
+            self.form.columns().iter().zip(taken).zip(stand).enumerate()
+        {
+            if !in_basis {
+                consider(index, column.objective - taken, *by, *full, column.upper);
             }
-            let (mut taken, mut by) = (0.0, 0.0);
-            for (row, coefficient) in self.column(index) {
-                taken += at(&self.prices, *row) * coefficient;
-                by += at(along, *row) * coefficient;
-            }
-            consider(index, reward - taken, by, self.is_full(index), *upper);
         }
         let slacks = self.prices.iter().zip(along).enumerate();
         for (row, (price, by)) in slacks {
-            let index = self.rewards.len() + row;
+            let index = self.form.columns().len() + row;
             if !self.in_basis.get(index).copied().unwrap_or_default() {
                 consider(index, -price, *by, false, f64::INFINITY);
             }
         }
-        turns
+    }
+
+    /// What a column, or past the columns a row's slack, takes of the rows.
+    fn variable(&self, index: usize) -> Vec<(usize, f64)> {
+        let slack = index.checked_sub(self.form.columns().len());
+        slack.map_or_else(|| self.form.column(index).collect(), |row| vec![(row, 1.0)])
     }
 
     fn flip(&mut self, index: usize) {
@@ -309,24 +315,21 @@ impl FewRows {
         let Some(full) = self.full.get_mut(index) else { return };
         *full = !*full;
         let by = if *full { upper } else { -upper };
-        take(&mut self.rooms, of_column(&self.terms, &self.spans, index), by);
+        take(&mut self.rooms, self.form.column(index), by);
     }
 
     /// Swaps the two in the basis.
     fn exchange(&mut self, leaving: &Leaving, entering: usize) -> Option<()> {
-        let column: Vec<(usize, f64)> = if entering < self.rewards.len() {
-            self.column(entering).to_vec()
-        } else {
-            vec![(entering - self.rewards.len(), 1.0)]
-        };
-        let weights: Vec<f64> = self.inverse.iter().map(|row| dot(row, &column)).collect();
+        let column: Vec<(usize, f64)> = self.variable(entering);
+        let weights: Vec<f64> =
+            self.inverse.iter().map(|row| column.iter().map(|(at_row, by)| at(row, *at_row) * by).sum()).collect();
         let pivot = at(&weights, leaving.position);
         if pivot.abs() < LEAST_PIVOT {
             return None;
         }
         if self.stands_full(entering) {
             let upper = self.upper(entering);
-            take(&mut self.rooms, &column, -upper);
+            take(&mut self.rooms, column.into_iter(), -upper);
         }
         let out = std::mem::replace(self.basis.get_mut(leaving.position)?, entering);
         *self.in_basis.get_mut(entering)? = true;
@@ -335,8 +338,7 @@ impl FewRows {
             *full = leaving.above;
             if leaving.above {
                 let upper = self.upper(out);
-                let terms = of_column(&self.terms, &self.spans, out);
-                take(&mut self.rooms, terms, upper);
+                take(&mut self.rooms, self.form.column(out), upper);
             }
         }
         let row = self.inverse.get_mut(leaving.position)?;
@@ -358,24 +360,24 @@ impl FewRows {
         // By position: what each in the basis takes of every row.
         let mut left: Vec<Vec<f64>> = vec![vec![0.0; count]; count];
         for (position, variable) in self.basis.iter().enumerate() {
-            let slack = [(variable.checked_sub(self.rewards.len()).unwrap_or_default(), 1.0)];
-            let terms = if *variable < self.rewards.len() { self.column(*variable) } else { &slack[..] };
-            for (row, by) in terms {
-                *left.get_mut(*row)?.get_mut(position)? += by;
+            for (row, by) in self.variable(*variable) {
+                *left.get_mut(row)?.get_mut(position)? += by;
             }
         }
         self.inverse = inverted(left)?;
-        let rewards: Vec<f64> = self.basis.iter().map(|variable| at(&self.rewards, *variable)).collect();
+        let rewards: Vec<f64> = self
+            .basis
+            .iter()
+            .map(|variable| self.form.columns().get(*variable).map_or(0.0, |column| column.objective))
+            .collect();
         self.prices = vec![0.0; count];
         for (reward, row) in rewards.iter().zip(&self.inverse) {
             self.prices.iter_mut().zip(row).for_each(|(price, by)| *price += reward * by);
         }
-        for index in 0..self.rewards.len() {
+        let reduced = self.reduced();
+        for (full, reduced) in self.full.iter_mut().zip(reduced) {
             // A blurred reduced reward may point to the other end by now.
-            let reduced = self.reduced(index);
-            if let Some(full) = self.full.get_mut(index)
-                && reduced.abs() > BROKEN
-            {
+            if reduced.abs() > BROKEN {
                 *full = reduced > 0.0;
             }
         }
@@ -406,88 +408,4 @@ fn pass(turns: &mut [Turn], mut slope: f64) -> Option<(usize, usize)> {
         }
     }
     None
-}
-
-/// Terms by column, from terms by row.
-fn by_column(count: usize, rows: &[Row]) -> (Vec<(usize, f64)>, Vec<Range<usize>>) {
-    let mut lengths = vec![0_usize; count];
-    for (column, _) in rows.iter().flat_map(|row| &row.terms) {
-        if let Some(length) = lengths.get_mut(*column) {
-            *length += 1;
-        }
-    }
-    let mut end = 0;
-    let mut spans: Vec<Range<usize>> = Vec::with_capacity(count);
-    for length in lengths {
-        // Filled from its start as the rows are gone through.
-        spans.push(end..end);
-        end += length;
-    }
-    let mut terms = vec![(0, 0.0); end];
-    for (index, row) in rows.iter().enumerate() {
-        for (column, by) in &row.terms {
-            let Some(span) = spans.get_mut(*column) else { continue };
-            if let Some(term) = terms.get_mut(span.end) {
-                *term = (index, *by);
-                span.end += 1;
-            }
-        }
-    }
-    (terms, spans)
-}
-
-fn identity(count: usize) -> Vec<Vec<f64>> {
-    (0..count).map(|row| (0..count).map(|column| f64::from(u8::from(row == column))).collect()).collect()
-}
-
-/// By Gauss and Jordan with the largest pivot of each column; nothing where one is next to nothing.
-fn inverted(mut matrix: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
-    let count = matrix.len();
-    let mut inverse = identity(count);
-    for column in 0..count {
-        let size = |row: &usize| matrix.get(*row).map_or(0.0, |row| at(row, column).abs());
-        let best = (column..count).max_by(|left, right| size(left).total_cmp(&size(right)))?;
-        matrix.swap(column, best);
-        inverse.swap(column, best);
-        let pivot = at(matrix.get(column)?, column);
-        if pivot.abs() < LEAST_PIVOT {
-            return None;
-        }
-        for rows in [&mut matrix, &mut inverse] {
-            for value in rows.get_mut(column)? {
-                *value /= pivot;
-            }
-        }
-        let (from, from_inverse) = (matrix.get(column)?.clone(), inverse.get(column)?.clone());
-        for row in (0..count).filter(|row| *row != column) {
-            let by = at(matrix.get(row)?, column);
-            if by != 0.0 {
-                matrix.get_mut(row)?.iter_mut().zip(&from).for_each(|(value, from)| *value -= by * from);
-                inverse.get_mut(row)?.iter_mut().zip(&from_inverse).for_each(|(value, from)| *value -= by * from);
-            }
-        }
-    }
-    Some(inverse)
-}
-
-/// Apart from the rest of a search, so that its rooms can be changed by it.
-fn of_column<'a>(terms: &'a [(usize, f64)], spans: &[Range<usize>], index: usize) -> &'a [(usize, f64)] {
-    spans.get(index).and_then(|span| terms.get(span.clone())).unwrap_or_default()
-}
-
-fn at(values: &[f64], index: usize) -> f64 {
-    values.get(index).copied().unwrap_or_default()
-}
-
-fn dot(values: &[f64], terms: &[(usize, f64)]) -> f64 {
-    terms.iter().map(|(row, by)| at(values, *row) * by).sum()
-}
-
-/// Takes so many units of a column out of what the rows have left.
-fn take(rooms: &mut [f64], terms: &[(usize, f64)], units: f64) {
-    for (row, by) in terms {
-        if let Some(room) = rooms.get_mut(*row) {
-            *room -= by * units;
-        }
-    }
 }

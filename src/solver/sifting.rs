@@ -9,9 +9,11 @@
 //! Nothing rests on the proposal: an answer from here is the solver's, and as good as the solver's own on the whole. Only
 //! where the solver has none is the proposal itself the answer, checked and proved like any other.
 
+use std::sync::Arc;
+
 use super::few_rows::{Ending, FewRows};
 use super::verdict::Said;
-use super::{Backend, Optimum, Program, ProgramError, Row, Settings, Verdict, check, solve};
+use super::{Backend, Column, Optimum, Program, ProgramError, Row, Settings, Verdict, check, solve};
 
 /// With so few columns the solver is as fast alone.
 const FEW_COLUMNS: usize = 48;
@@ -26,11 +28,16 @@ const PROVED: f64 = 1e-10;
 /// Rows that are broken by less than this without a way out may be met by the solver's own tolerance: it is asked.
 const CLEARLY: f64 = 1e-7;
 
-/// Solves a program by way of few of its columns, where it has many in boxes under few rows; any other as [`solve`] does.
+/// Solves a program by the first of these that comes to an answer, in the order of what they cost:
+///
+/// 1. by way of few of its columns, where it has many in boxes under few rows;
+/// 2. the whole of it, as [`solve`] does;
+/// 3. the proposal itself, proved;
+/// 4. the whole once more, in units that suit the backend, where the settings had left it in its own.
 ///
 /// # Errors
 /// As [`solve`].
-pub fn sift(program: &Program, backend: Backend, settings: &Settings) -> Result<Verdict, ProgramError> {
+pub fn sift(program: &Arc<Program>, backend: Backend, settings: &Settings) -> Result<Verdict, ProgramError> {
     let proposal = if program.columns.len() > FEW_COLUMNS { searched(program) } else { None };
     if let Some((search, ending)) = &proposal
         && let Some(verdict) = by_part(program, backend, settings, (search, *ending))?
@@ -42,11 +49,15 @@ pub fn sift(program: &Program, backend: Backend, settings: &Settings) -> Result<
         return Ok(verdict);
     }
     let proposal = proposal.or_else(|| searched(program));
-    Ok(proposal.and_then(|(search, ending)| proposed(program, settings, &search, ending)).unwrap_or(verdict))
+    match proposal.and_then(|(search, ending)| proposed(program, settings, &search, ending)) {
+        Some(proved) => Ok(proved),
+        None if settings.scale => Ok(verdict),
+        None => solve(program, backend, &Settings { scale: true, ..*settings }),
+    }
 }
 
 /// The proposal, and how its search ended; absent for a program of another form.
-fn searched(program: &Program) -> Option<(FewRows, Ending)> {
+fn searched(program: &Arc<Program>) -> Option<(FewRows, Ending)> {
     let mut search = FewRows::of(program)?;
     let ending = search.search();
     Some((search, ending))
@@ -104,29 +115,28 @@ struct Part {
 
 impl Part {
     fn of(search: &FewRows, whole: &Program, near: f64) -> Self {
-        let undecided: Vec<usize> =
-            (0..whole.columns.len()).filter(|index| search.is_undecided(*index, near)).collect();
+        let undecided = search.undecided(near);
         let mut place = vec![None; whole.columns.len()];
         for (position, index) in undecided.iter().enumerate() {
             if let Some(place) = place.get_mut(*index) {
                 *place = Some(position);
             }
         }
-        let stands = |index: usize| match (place.get(index), whole.columns.get(index)) {
-            (Some(None), Some(column)) if search.is_full(index) => column.upper,
-            _ => 0.0,
+        let stands = |(index, (column, place)): (usize, (&Column, &Option<usize>))| {
+            if place.is_none() && search.is_full(index) { column.upper } else { 0.0 }
         };
+        let stands: Vec<f64> = whole.columns.iter().zip(&place).enumerate().map(stands).collect();
         let row = |row: &Row| {
             let mut left = Row { lower: row.lower, upper: row.upper, terms: Vec::new() };
             for (index, by) in &row.terms {
                 match place.get(*index).copied().flatten() {
                     Some(position) => left.terms.push((position, *by)),
-                    None => left.upper -= stands(*index) * by,
+                    None => left.upper -= stands.get(*index).copied().unwrap_or_default() * by,
                 }
             }
             left
         };
-        let reward = whole.columns.iter().enumerate().map(|(index, column)| column.objective * stands(index));
+        let reward = whole.columns.iter().zip(&stands).map(|(column, stands)| column.objective * stands);
         let program = Program {
             goal: whole.goal,
             constant: whole.constant + reward.sum::<f64>(),
@@ -151,7 +161,7 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::solver::{Column, Goal};
+    use crate::solver::Goal;
 
     /// A stream of numbers that look random (Knuth's MMIX congruence).
     struct Draws(u64);
@@ -170,7 +180,7 @@ mod tests {
 
     /// A program of the planner's kind: pieces of trades, some worth the same, some of next to no size, under a few rows, some
     /// without any room, some of which may give way.
-    fn drawn(seed: u64) -> Program {
+    fn drawn(seed: u64) -> Arc<Program> {
         let mut draws = Draws(seed);
         let (same, uninteresting) = (draws.part(), seed.is_multiple_of(5));
         let column = |draws: &mut Draws| Column {
@@ -204,7 +214,7 @@ mod tests {
             }
             rows.push(Row { lower: f64::NEG_INFINITY, upper, terms });
         }
-        Program { goal: Goal::Maximise, constant: draws.part(), columns, rows }
+        Arc::new(Program { goal: Goal::Maximise, constant: draws.part(), columns, rows })
     }
 
     /// How often each way out is taken.
@@ -277,14 +287,49 @@ mod tests {
 
     #[test]
     fn a_program_of_another_form_goes_to_the_backend_as_it_is() {
-        let mut program = drawn(299);
+        let program = drawn(299);
         assert!(FewRows::of(&program).is_some());
+        let mut program = Program::clone(&program);
         program.columns[0].lower = -0.5;
         program.columns[0].objective = -1.0;
         program.rows.clear();
+        let program = Arc::new(program);
         assert!(FewRows::of(&program).is_none());
         let verdict = sift(&program, Backend::Microlp, &Settings::careful()).expect("a program");
         let Verdict::Optimal(optimum) = verdict else { panic!("{verdict:?}") };
         assert_eq!(optimum.values.first(), Some(&-0.5));
+    }
+
+    /// In another form, so that nothing but the backend has an answer; rows of mixed units, in which MicroLP loses its way.
+    #[test]
+    fn what_a_backend_gets_wrong_in_mixed_units_it_is_asked_once_more_in_its_own() {
+        let plain = Settings { tolerance: 1e-8, presolve: false, scale: false, confirm: false, ..Settings::careful() };
+        let mut mended = 0;
+        for seed in 1..=400 {
+            let mut draws = Draws(seed);
+            let mut program = Program::clone(&drawn(seed));
+            program.goal = Goal::Minimise;
+            for column in &mut program.columns {
+                column.objective = -column.objective;
+            }
+            for row in &mut program.rows {
+                let unit = 10_f64.powf((draws.part() - 0.5) * 24.0).log2().round().exp2();
+                row.upper *= unit;
+                row.terms.iter_mut().for_each(|(_, by)| *by *= unit);
+            }
+            let program = Arc::new(program);
+            assert!(FewRows::of(&program).is_none());
+            let alone = solve(&program, Backend::Microlp, &plain).expect("a program");
+            let sifted = sift(&program, Backend::Microlp, &plain).expect("a program");
+            let scaled = solve(&program, Backend::Microlp, &Settings { scale: true, ..plain }).expect("a program");
+            match alone {
+                Verdict::Beyond(_) => {
+                    assert_eq!(sifted, scaled, "seed {seed}");
+                    mended += u32::from(!matches!(sifted, Verdict::Beyond(_)));
+                }
+                alone => assert_eq!(sifted, alone, "seed {seed}"),
+            }
+        }
+        assert!(mended > 0, "no program needs it");
     }
 }
