@@ -76,7 +76,7 @@ ARM64 := aarch64-unknown-linux-gnu
 # Panics name the file that they are in: not by the folders of the machine that built it.
 PACKAGE_FLAGS = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo
 # What `make ci-long` runs besides the properties; each ends within LONG_LIMIT_SECONDS.
-LONG_PARTS := long-largest-run long-differential long-frontiers $(FUZZ_TARGETS:%=fuzz-%) $(MUTANTS:%=mutants-%) chaos
+LONG_PARTS := stack-test-full long-largest-run long-differential long-frontiers $(FUZZ_TARGETS:%=fuzz-%) $(MUTANTS:%=mutants-%) chaos
 LONG := --profile long --no-default-features --test properties
 LONG_PROTOCOL := --profile long --no-default-features
 SKIP_LOG := $(CURDIR)/target/skipped-tests.txt
@@ -238,7 +238,7 @@ bench-backtest: $(BT) ## Time a backtest against bt (PyPI), which it installs; f
 
 # The bench itself is built as the tests are: timed is the package, and the store is optimised in that profile, too.
 .PHONY: bench-function
-bench-function: package $(BENCH_FUNCTION) ## Time the packaged function, spawn to orders, against Python with boto3 and HiGHS, which it installs
+bench-function: package package-full $(BENCH_FUNCTION) ## Time both packages, spawn to orders, against Python with boto3 and HiGHS, which it installs
 	REBALANCE_BENCH_PYTHON=$(CURDIR)/$(BENCH_FUNCTION) \
 	  $(CARGO) bench --profile dev --features $(TEST_FEATURES) --bench function
 
@@ -263,7 +263,8 @@ clean: ## Delete everything that was built, tools included; the store stays
 package: ## The function's package, target/lambda/bootstrap.zip: x86-64, the same bytes from the same binary
 	RUSTFLAGS="$(PACKAGE_FLAGS)" $(CARGO) rustc --profile lambda --no-default-features \
 	  --features $(PACKAGE_FEATURES) --bin $(PACKAGE_BIN) -- $(PACKAGE_LINK)
-	python3 infra/function_package.py target/lambda/$(PACKAGE_BIN) target/lambda/$(PACKAGE_NAME).zip \
+	cp target/lambda/$(PACKAGE_BIN) target/lambda/$(PACKAGE_NAME)
+	python3 infra/function_package.py target/lambda/$(PACKAGE_NAME) target/lambda/$(PACKAGE_NAME).zip \
 	  --most-bytes $(PACKAGE_MOST_BYTES)
 
 .PHONY: package-full
@@ -311,6 +312,12 @@ stack: $(INFRA_STACK) package ## Everything of AWS on this machine: deploys, loa
 stack-test: $(INFRA_STACK) package ## The template in an emulator, with the real function: orders, dry run, schedules, roles, dead letters
 	$(CARGO) test --no-run --features $(TEST_FEATURES) --test runbook
 	PYTHONPATH=infra $(INFRA_STACK) -m unittest --verbose stack.test_stack
+
+# The command line that loads a policy must have the solver that it asks for.
+.PHONY: stack-test-full
+stack-test-full: $(INFRA_STACK) package-full ## The package with HiGHS in the emulator: plans with it, and emits that plan
+	$(WITH_HIGHS) $(CARGO) build --features $(TEST_FEATURES),highs --bin rebalance
+	PYTHONPATH=infra $(INFRA_STACK) -m unittest --verbose stack.test_full_package
 
 $(INFRA_LINT): infra/requirements/lint.txt
 $(INFRA_STACK): infra/requirements/stack.txt

@@ -11,6 +11,9 @@ from .emulator import Emulator
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "rebalancer"
 BUCKET = "packages"
+TEMPLATE = ROOT / "infra/template.yaml"
+# In the template, each with its package.
+FUNCTIONS = 2
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,23 @@ def parameters(file: Path, changes: dict[str, str]) -> list[str]:
     return [f"{key}={value}" for key, value in (stated | changes).items()]
 
 
-def deploy(emulator: Emulator, chosen: list[str]) -> Deployment:
+def template_with(package: str) -> Path:
+    """The template with another package of the function than `make package` makes, by its name in target/lambda."""
+    text, usual = TEMPLATE.read_text(), "../target/lambda/bootstrap.zip"
+    if text.count(usual) != FUNCTIONS:
+        raise ValueError(f"{TEMPLATE} does not name {usual} {FUNCTIONS} times")
+    changed = ROOT / f"target/stack/template-{package}.yaml"
+    changed.parent.mkdir(parents=True, exist_ok=True)
+    changed.write_text(text.replace(usual, str(ROOT / f"target/lambda/{package}.zip")))
+    return changed
+
+
+def deploy(emulator: Emulator, chosen: list[str], template: Path = TEMPLATE) -> Deployment:
     """Packages and deploys; again: updates."""
     packaged = ROOT / "target/stack/packaged.yaml"
     packaged.parent.mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    aws(emulator, "cloudformation", "package", "--template-file", str(ROOT / "infra/template.yaml"),
+    aws(emulator, "cloudformation", "package", "--template-file", str(template),
         "--s3-bucket", BUCKET, "--output-template-file", str(packaged))
     aws(emulator, "cloudformation", "deploy", "--stack-name", STACK, "--template-file", str(packaged),
         "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-fail-on-empty-changeset",

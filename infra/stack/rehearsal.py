@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import recent_case
-from .deployment import BUCKET, ROOT, Deployment, deploy, parameters, run
+from .deployment import BUCKET, ROOT, TEMPLATE, Deployment, deploy, parameters, run
 from .emulator import Emulator
 
 PORTFOLIO = "blue-chip"
@@ -79,10 +79,12 @@ def this_minute() -> str:
 
 
 @contextmanager
-def rehearsed() -> Iterator[Stack]:
-    """Starts the emulator, deploys, loads the fixture."""
+def rehearsed(template: Path = TEMPLATE, more_policy: str = "") -> Iterator[Stack]:
+    """Starts the emulator, deploys, loads the fixture, with more at the end of its policy if that is given."""
     today = datetime.datetime.now(datetime.UTC).date()
     case = recent_case.write(ROOT / "fixtures" / PORTFOLIO, WORK / PORTFOLIO, today)
+    with (case / "policy.toml").open("a") as policy:
+        policy.write(more_policy)
     # Recovery once a minute, so that nobody waits for it; grades come from the files.
     changes = {
         "VenueMode": "outbox",
@@ -93,7 +95,7 @@ def rehearsed() -> Iterator[Stack]:
     chosen = parameters(ROOT / "infra/parameters/paper.json", changes)
     with Emulator(WORK / "emulator.log") as emulator:
         run(emulator, ["aws", "s3", "mb", f"s3://{BUCKET}"])
-        stack = Stack(emulator, deploy(emulator, chosen), case)
+        stack = Stack(emulator, deploy(emulator, chosen, template), case)
         stack.allow_pages_in_the_clear()
         stack.rebalance("load", str(case))
         yield stack

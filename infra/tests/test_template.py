@@ -15,9 +15,11 @@ TEXT = rendering.TEMPLATE.read_text()
 TEMPLATE = rendering.load(TEXT)
 ENVIRONMENTS = {file.stem: rendering.parameters(file) for file in sorted((INFRA / "parameters").glob("*.json"))}
 RENDERED = {name: rendering.render(TEMPLATE, chosen) for name, chosen in ENVIRONMENTS.items()}
-# What the function writes, see its own documentation.
-METRICS = {"RunsDone", "RunsAborted", "OrdersSent", "OrdersUnknown", "OrdersRejected", "Turnover", "SolveMilliseconds"}
-METRICS |= {"OldestGradeAgeHours", "OptimalityGapBp", "EventsRefused", "PagesFailed"}
+# What the function writes: it knows no metric but the variants of this enumeration, whose names are theirs.
+WRITTEN = (ROOT / "src/function/metrics.rs").read_text()
+(NAMESPACE,) = re.findall(r'const NAMESPACE: &str = "(\w+)";', WRITTEN)
+(VARIANTS,) = re.findall(r"pub enum Metric \{(.*?)^\}", WRITTEN, re.DOTALL | re.MULTILINE)
+METRICS = set(re.findall(r"^    (\w+),$", VARIANTS, re.MULTILINE))
 KEPT = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::S3::Bucket"}
 
 
@@ -111,9 +113,11 @@ class EveryEnvironment(unittest.TestCase):
                 self.assertEqual(alarm["Properties"]["AlarmActions"], [{"Ref": "PageTopic"}], name)
 
     def test_watches_only_metrics_that_the_function_writes(self) -> None:
+        self.assertGreater(len(METRICS), 5)
         for rendered in RENDERED.values():
             for name, alarm in alarms(rendered["Resources"]).items():
-                if alarm["Properties"]["Namespace"] == "IndexRebalancer":
+                if not alarm["Properties"]["Namespace"].startswith("AWS/"):
+                    self.assertEqual(alarm["Properties"]["Namespace"], NAMESPACE, name)
                     self.assertIn(alarm["Properties"]["MetricName"], METRICS, name)
 
     def test_sends_what_fails_to_a_queue(self) -> None:

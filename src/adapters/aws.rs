@@ -1,8 +1,10 @@
-//! What every client of an AWS service here has in common: who signs, where it goes, how patient it is.
+//! What every client of an AWS service here has in common: who signs, where it goes, how patient it is, and over which
+//! connections.
 //!
 //! Credentials are given, not looked for: the function has them in its environment, and a chain of providers would cost
 //! a cold start.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 #[cfg(feature = "dynamodb")]
@@ -11,7 +13,8 @@ use aws_sdk_dynamodb::config as sdk;
 use aws_sdk_secretsmanager::config as sdk;
 #[cfg(not(any(feature = "secrets-manager", feature = "dynamodb")))]
 use aws_sdk_sns::config as sdk;
-use aws_smithy_http_client::tls;
+use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_runtime_api::client::http::{HttpClient as _, SharedHttpConnector, http_client_fn};
 
 use sdk::retry::RetryConfig;
 use sdk::timeout::TimeoutConfig;
@@ -34,6 +37,46 @@ pub struct AwsAccess {
     pub session_token: Option<Secret>,
     /// Another endpoint than AWS's own: a stand-in. In the clear only where it says `http://`.
     pub endpoint: Option<String>,
+    pub connections: Connections,
+}
+
+/// Connections, shared by every client that is given the same.
+///
+/// They are set up by the first request and not before: to read this machine's certificate authorities takes longer than
+/// everything else before the first event, and the SDK by itself reads them twice for each client.
+#[derive(Debug, Clone, Default)]
+pub struct Connections {
+    over_tls: Arc<OnceLock<SharedHttpConnector>>,
+    in_the_clear: Arc<OnceLock<SharedHttpConnector>>,
+}
+
+impl Connections {
+    fn client(&self, in_the_clear: bool) -> SharedHttpClient {
+        let (made, client) = if in_the_clear {
+            (Arc::clone(&self.in_the_clear), Builder::new().build_http())
+        } else {
+            let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
+            (Arc::clone(&self.over_tls), Builder::new().tls_provider(provider).build_https())
+        };
+        // Every client here waits as long for a connection, so that one set of settings is right for all.
+        http_client_fn(move |settings, parts| made.get_or_init(|| client.http_connector(settings, parts)).clone())
+    }
+}
+
+/// Generated clients are built alike, and have no trait in common that says so.
+macro_rules! client {
+    ($sdk:ident, $access:expr, $retries:expr) => {{
+        let access: &AwsAccess = $access;
+        let mut config = $sdk::Config::builder()
+            .behavior_version($sdk::config::BehaviorVersion::latest())
+            .region(Region::new(access.region.clone()))
+            .credentials_provider(access.credentials())
+            .retry_config($retries)
+            .timeout_config(AwsAccess::patience())
+            .http_client(access.http());
+        config.set_endpoint_url(access.endpoint.clone());
+        $sdk::Client::from_conf(config.build())
+    }};
 }
 
 impl AwsAccess {
@@ -42,16 +85,8 @@ impl AwsAccess {
         Credentials::new(self.access_key_id.clone(), self.secret_access_key.expose(), token, None, "given")
     }
 
-    fn region(&self) -> Region {
-        Region::new(self.region.clone())
-    }
-
     pub(super) fn http(&self) -> SharedHttpClient {
-        if self.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://")) {
-            return aws_smithy_http_client::Builder::new().build_http();
-        }
-        let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-        aws_smithy_http_client::Builder::new().tls_provider(provider).build_https()
+        self.connections.client(self.endpoint.as_ref().is_some_and(|endpoint| endpoint.starts_with("http://")))
     }
 
     pub(super) fn patience() -> TimeoutConfig {
@@ -63,30 +98,14 @@ impl AwsAccess {
     #[cfg(feature = "dynamodb")]
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        let mut config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
-            .region(self.region())
-            .credentials_provider(self.credentials())
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .timeout_config(Self::patience())
-            .http_client(self.http());
-        config.set_endpoint_url(self.endpoint.clone());
-        aws_sdk_dynamodb::Client::from_conf(config.build())
+        client!(aws_sdk_dynamodb, self, RetryConfig::standard().with_max_attempts(ATTEMPTS))
     }
 
     /// A client of Secrets Manager; sends nothing yet.
     #[cfg(feature = "secrets-manager")]
     #[must_use]
     pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
-        let mut config = aws_sdk_secretsmanager::Config::builder()
-            .behavior_version(aws_sdk_secretsmanager::config::BehaviorVersion::latest())
-            .region(self.region())
-            .credentials_provider(self.credentials())
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .timeout_config(Self::patience())
-            .http_client(self.http());
-        config.set_endpoint_url(self.endpoint.clone());
-        aws_sdk_secretsmanager::Client::from_conf(config.build())
+        client!(aws_sdk_secretsmanager, self, RetryConfig::standard().with_max_attempts(ATTEMPTS))
     }
 
     /// A client of SNS; sends nothing yet. It repeats nothing: a message that was taken although no answer came would
@@ -94,14 +113,6 @@ impl AwsAccess {
     #[cfg(feature = "sns")]
     #[must_use]
     pub fn sns(&self) -> aws_sdk_sns::Client {
-        let mut config = aws_sdk_sns::Config::builder()
-            .behavior_version(aws_sdk_sns::config::BehaviorVersion::latest())
-            .region(self.region())
-            .credentials_provider(self.credentials())
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(Self::patience())
-            .http_client(self.http());
-        config.set_endpoint_url(self.endpoint.clone());
-        aws_sdk_sns::Client::from_conf(config.build())
+        client!(aws_sdk_sns, self, RetryConfig::disabled())
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,10 +41,15 @@ pub enum Trust {
     Only(Vec<CertificateDer<'static>>),
 }
 
+type Connections = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
 /// A client. Cheap to clone: connections are shared.
 #[derive(Debug, Clone)]
 pub struct HttpsClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// Set up by the first request: to read a machine's certificates takes longer than everything else before it, and
+    /// most clients of a process are never used.
+    connections: Arc<OnceLock<Connections>>,
+    trust: Trust,
     hosts: BTreeSet<String>,
     limits: HttpsLimits,
 }
@@ -71,6 +76,7 @@ pub struct HttpsAnswer {
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HttpsError {
+    /// Nothing was sent.
     #[error("requests over TLS cannot be made on this machine: {0}")]
     Setup(String),
     /// Refused here; nothing was sent.
@@ -105,33 +111,17 @@ impl HttpsError {
 
 impl HttpsClient {
     /// A client that speaks to these hosts only: `api.example.com`, or `localhost:8443` where the port is not 443.
-    ///
-    /// # Errors
-    /// When the machine has no certificates, or TLS cannot be set up.
-    pub fn new<H: Into<String>>(
-        hosts: impl IntoIterator<Item = H>,
-        limits: HttpsLimits,
-        trust: Trust,
-    ) -> Result<Self, HttpsError> {
-        let connector = match trust {
-            Trust::System => HttpsConnectorBuilder::new()
-                .with_provider_and_native_roots(ring::default_provider())
-                .map_err(|error| setup(&error))?,
-            Trust::Only(authorities) => {
-                let mut roots = RootCertStore::empty();
-                for authority in authorities {
-                    roots.add(authority).map_err(|error| setup(&error))?;
-                }
-                let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-                    .with_safe_default_protocol_versions()
-                    .map_err(|error| setup(&error))?
-                    .with_root_certificates(roots)
-                    .with_no_client_auth();
-                HttpsConnectorBuilder::new().with_tls_config(config)
-            }
-        };
-        let client = Client::builder(TokioExecutor::new()).build(connector.https_only().enable_http1().build());
-        Ok(Self { client, hosts: hosts.into_iter().map(Into::into).collect(), limits })
+    #[must_use]
+    pub fn new<H: Into<String>>(hosts: impl IntoIterator<Item = H>, limits: HttpsLimits, trust: Trust) -> Self {
+        Self { connections: Arc::default(), trust, hosts: hosts.into_iter().map(Into::into).collect(), limits }
+    }
+
+    fn connections(&self) -> Result<&Connections, HttpsError> {
+        if let Some(made) = self.connections.get() {
+            return Ok(made);
+        }
+        let made = connections(&self.trust)?;
+        Ok(self.connections.get_or_init(|| made))
     }
 
     /// Sends a request once. No retry of its own: the caller knows what may be repeated.
@@ -140,9 +130,9 @@ impl HttpsClient {
     /// See [`HttpsError`]; any status but a redirect is an answer.
     pub async fn send(&self, request: HttpsRequest) -> Result<HttpsAnswer, HttpsError> {
         let (uri, host) = self.allowed(&request.address)?;
-        let request = assemble(request, uri)?;
+        let (request, connections) = (assemble(request, uri)?, self.connections()?);
         let answer = async {
-            let response = self.client.request(request).await.map_err(|error| failure(&host, &error))?;
+            let response = connections.request(request).await.map_err(|error| failure(&host, &error))?;
             self.read(&host, response).await
         };
         let limit = Duration::from_millis(self.limits.time_ms);
@@ -185,6 +175,27 @@ impl HttpsClient {
         })?;
         Ok(HttpsAnswer { status: status.as_u16(), retry_after, body: body.to_bytes().into() })
     }
+}
+
+fn connections(trust: &Trust) -> Result<Connections, HttpsError> {
+    let connector = match trust {
+        Trust::System => HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(ring::default_provider())
+            .map_err(|error| setup(&error))?,
+        Trust::Only(authorities) => {
+            let mut roots = RootCertStore::empty();
+            for authority in authorities {
+                roots.add(authority.clone()).map_err(|error| setup(&error))?;
+            }
+            let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .map_err(|error| setup(&error))?
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+            HttpsConnectorBuilder::new().with_tls_config(config)
+        }
+    };
+    Ok(Client::builder(TokioExecutor::new()).build(connector.https_only().enable_http1().build()))
 }
 
 fn setup(error: &(dyn Error + 'static)) -> HttpsError {

@@ -66,10 +66,7 @@ fn line(text: &str) {
 
 fn senders_of_this_machine() -> Senders {
     let webhooks = Webhooks::new(EnvironmentSecret::named as fn(&str) -> EnvironmentSecret);
-    if let Err(error) = &webhooks {
-        eprintln!("warning: {error}");
-    }
-    Channels { log: LogChannel::new(line), webhooks: webhooks.ok(), sns: topics() }
+    Channels { log: LogChannel::new(line), webhooks: Some(webhooks), sns: topics() }
 }
 
 #[cfg(feature = "sns")]

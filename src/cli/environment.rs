@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anstream::{AutoStream, ColorChoice};
 
 use super::args::{Look, When};
-use crate::adapters::aws::AwsAccess;
+use crate::adapters::aws::{AwsAccess, Connections};
 use crate::ports::secret::Secret;
 use crate::report::text::Canvas;
 
@@ -77,6 +77,7 @@ pub(super) fn aws_access(service: &str, region: Option<&str>) -> Option<AwsAcces
         secret_access_key: secret("AWS_SECRET_ACCESS_KEY")?,
         session_token: secret("AWS_SESSION_TOKEN"),
         endpoint: variable(&format!("AWS_ENDPOINT_URL_{service}")).or_else(|| variable("AWS_ENDPOINT_URL")),
+        connections: Connections::default(),
     })
 }
 

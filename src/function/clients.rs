@@ -7,9 +7,9 @@ use crate::adapters::alerts::Channels;
 use crate::adapters::alerts::log::LogChannel;
 use crate::adapters::alerts::sns::Sns;
 use crate::adapters::alerts::webhooks::Webhooks;
-use crate::adapters::aws::AwsAccess;
+use crate::adapters::aws::{AwsAccess, Connections};
 use crate::adapters::dynamodb::DynamoStore;
-use crate::adapters::https::{HttpsClient, HttpsError, Trust};
+use crate::adapters::https::{HttpsClient, Trust};
 use crate::adapters::s3::S3Pages;
 use crate::adapters::secrets::CachedSecret;
 use crate::adapters::secrets::aws::AwsSecret;
@@ -37,51 +37,48 @@ impl std::fmt::Debug for Clients {
 
 impl Clients {
     /// Builds them; sends nothing yet.
-    ///
-    /// # Errors
-    /// When this machine's certificate authorities cannot be read.
-    pub fn new(configuration: &Configuration) -> Result<Self, HttpsError> {
-        let aws = &configuration.aws;
-        let secrets = access(aws, aws.secrets_endpoint.as_ref()).secrets_manager();
-        let token_metrics = match &configuration.token_metrics {
-            Some(asked) => Some(token_metrics(asked, AwsSecret::new(secrets.clone(), &asked.secret))?),
-            None => None,
-        };
+    #[must_use]
+    pub fn new(configuration: &Configuration) -> Self {
+        let (aws, connections) = (&configuration.aws, Connections::default());
+        let access = |endpoint: &Option<String>| access_of(aws, endpoint.clone(), &connections);
+        let secrets = access(&aws.secrets_endpoint).secrets_manager();
+        let token_metrics = configuration.token_metrics.as_ref();
+        let token_metrics =
+            token_metrics.map(|asked| token_metrics_of(asked, AwsSecret::new(secrets.clone(), &asked.secret)));
         let webhooks = Webhooks::new(Box::new(move |name: &str| AwsSecret::new(secrets.clone(), name)) as SecretByName);
-        Ok(Self {
-            store: DynamoStore::new(access(aws, aws.dynamodb_endpoint.as_ref()).dynamodb(), &configuration.table),
+        let pages = configuration.report_bucket.as_ref();
+        Self {
+            store: DynamoStore::new(access(&aws.dynamodb_endpoint).dynamodb(), &configuration.table),
             notifier: Channels {
                 log: LogChannel::new(alert_line as fn(&str)),
-                webhooks: Some(webhooks?),
-                sns: Some(Sns::new(access(aws, aws.sns_endpoint.as_ref()).sns())),
+                webhooks: Some(webhooks),
+                sns: Some(Sns::new(access(&aws.sns_endpoint).sns())),
             },
             token_metrics,
-            pages: configuration
-                .report_bucket
-                .as_ref()
-                .map(|bucket| S3Pages::new(&access(aws, aws.s3_endpoint.as_ref()), bucket)),
-        })
+            pages: pages.map(|bucket| S3Pages::new(&access(&aws.s3_endpoint), bucket)),
+        }
     }
 }
 
-fn access(aws: &AwsEnvironment, endpoint: Option<&String>) -> AwsAccess {
+fn access_of(aws: &AwsEnvironment, endpoint: Option<String>, connections: &Connections) -> AwsAccess {
     AwsAccess {
         region: aws.region.clone(),
         access_key_id: aws.access_key_id.clone(),
         secret_access_key: aws.secret_access_key.clone(),
         session_token: aws.session_token.clone(),
-        endpoint: endpoint.cloned(),
+        endpoint,
+        connections: connections.clone(),
     }
 }
 
-fn token_metrics(asked: &TokenMetricsAccess, key: AwsSecret) -> Result<TokenMetrics<AwsSecret>, HttpsError> {
+fn token_metrics_of(asked: &TokenMetricsAccess, key: AwsSecret) -> TokenMetrics<AwsSecret> {
     let mut settings = Settings::new(asked.version, asked.monthly_credits);
     if let Some(origin) = &asked.origin {
         settings.origin.clone_from(origin);
     }
     let host = settings.origin.trim_start_matches("https://").to_ascii_lowercase();
-    let https = HttpsClient::new([host], LIMITS, Trust::System)?;
-    Ok(TokenMetrics::new(https, CachedSecret::new(&asked.secret, key), settings))
+    let https = HttpsClient::new([host], LIMITS, Trust::System);
+    TokenMetrics::new(https, CachedSecret::new(&asked.secret, key), settings)
 }
 
 fn alert_line(text: &str) {

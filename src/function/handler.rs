@@ -7,13 +7,14 @@ use uuid::Uuid;
 
 use super::answer::{Answer, Retry, failure_of, of_failure, retry_helps};
 use super::clients::{Clients, Senders};
-use super::configuration::{Configuration, VenueMode};
+use super::clock::FunctionClock;
+use super::configuration::Configuration;
 use super::grades;
 use super::log::{self, Level};
-use super::metrics::{self, Metrics};
-use crate::adapters::clock::{CaseClock, SystemClock, claim_token};
+use super::metrics::{self, Metric, Metrics};
+use super::venue::Venues;
+use crate::adapters::clock::{SystemClock, claim_token};
 use crate::adapters::dynamodb::DynamoStore;
-use crate::adapters::outbox::Outbox;
 use crate::adapters::s3::S3Pages;
 use crate::adapters::snapshots::{load_case, load_files};
 use crate::alerts::Told;
@@ -24,14 +25,13 @@ use crate::application::handling::{self, Act};
 use crate::application::occasion::{Earlier, Occasion};
 use crate::application::ownership;
 use crate::application::pages::WithPages;
-use crate::application::paper;
 use crate::application::run::{Attempted, Stopped, run};
 use crate::application::telling::{entry, entry_of};
 use crate::execution::{Intent, Ports, RunOutcome, Settings};
 use crate::model::{AccountId, Trigger};
 use crate::planning::idempotency::run_id;
 use crate::ports::store::RunItem;
-use crate::ports::{Clock, RunState, RunStore as _, Venue};
+use crate::ports::{Clock as _, RunState, RunStore as _};
 use crate::preparation::event::{self, AbortEvent, Event, Mode, RunEvent};
 use crate::preparation::{BadInput, PreparationError};
 use crate::report::document::{Document, ErrorKind, RunEntry};
@@ -39,9 +39,6 @@ use crate::report::handling::HandledRun;
 
 /// So long before Lambda's own deadline nothing new is taken up: enough for one order, a few writes and the alerts.
 pub const RESERVE_MS: i64 = 8_000;
-
-/// Where orders rest, looking again and again only costs: what there is to settle, recovery settles.
-const OUTBOX_PATIENCE_MS: u64 = 3_000;
 
 /// The function, for as long as its sandbox is warm.
 #[derive(Debug)]
@@ -62,37 +59,10 @@ pub struct Invocation {
     pub deadline: Option<Timestamp>,
 }
 
-/// The real time, or that of data of the past.
-#[derive(Debug, Clone, Copy)]
-enum FunctionClock {
-    Real(SystemClock),
-    OfThePast(CaseClock),
-}
-
-impl Clock for FunctionClock {
-    fn now(&self) -> Timestamp {
-        match self {
-            Self::Real(clock) => clock.now(),
-            Self::OfThePast(clock) => clock.now(),
-        }
-    }
-
-    fn lease_now(&self) -> Timestamp {
-        SystemClock.now()
-    }
-
-    async fn pause(&self, milliseconds: u64) {
-        SystemClock.pause(milliseconds).await;
-    }
-}
-
 impl Function {
     #[must_use]
     pub fn new(configuration: Configuration, clients: Clients) -> Self {
-        let clock = match configuration.paper_clock {
-            Some(at) => FunctionClock::OfThePast(CaseClock::starting_at(at)),
-            None => FunctionClock::Real(SystemClock),
-        };
+        let clock = FunctionClock::new(configuration.paper_clock);
         Self { configuration, clients, clock }
     }
 
@@ -127,15 +97,15 @@ impl Function {
     #[expect(clippy::unused_self, reason = "one of three answers of the function")]
     fn refuse_event(&self, refused: BadInput) -> Answer {
         let mut metrics = Metrics::default();
-        metrics.count("EventsRefused", 1);
+        metrics.whole(Metric::EventsRefused, 1);
         metrics.write(None, None);
         of_failure(PreparationError::from(refused).into())
     }
 
     async fn run(&self, event: &RunEvent, invocation: &Invocation) -> Answer {
         let portfolio = event.portfolio.as_str();
-        let occasion = match self.occasion(event).await {
-            Ok(occasion) => occasion,
+        let (occasion, stored) = match self.occasion(event).await {
+            Ok(found) => found,
             Err(failure) if event.mode == Mode::DryRun => return Ok(Document::Error(failure.report())),
             Err(failure) => return self.not_begun(failure, portfolio),
         };
@@ -149,7 +119,9 @@ impl Function {
         }
         let settings = self.settings(invocation);
         let policy = occasion.case.policy().alerts.as_ref();
-        let work = Box::pin(async { self.work(&occasion, event, &settings).await.unwrap_or_else(Attempted::from) });
+        let work = Box::pin(async {
+            self.work(&occasion, stored.as_ref(), event, &settings).await.unwrap_or_else(Attempted::from)
+        });
         let notifier = self.notifier();
         let (attempted, told) = with_alerts(&self.clients.store, &notifier, &occasion.identity, policy, work).await;
         keep_pages(&notifier, &told, invocation).await;
@@ -191,22 +163,24 @@ impl Function {
         of_failure(failure)
     }
 
-    /// Case and identity of what the event asks for, its grades fetched where they are this function's to fetch. A dry
-    /// run fetches nothing: it writes nothing, and credits are counted in the table.
-    async fn occasion(&self, event: &RunEvent) -> Result<Occasion, Failure> {
+    /// Case and identity of what the event asks for, its grades fetched where they are this function's to fetch, and the
+    /// run as it is stored. A dry run fetches nothing, for it writes nothing and credits are counted in the table; whether
+    /// its run is stored is all the same to it.
+    async fn occasion(&self, event: &RunEvent) -> Result<(Occasion, Option<RunItem>), Failure> {
         // To the second, as schedules are; a second is nothing to any guard.
         let as_of = Timestamp::from_second(self.clock.now().as_second()).unwrap_or_else(|_| self.clock.now());
         let store = &self.clients.store;
         let fetching = self.configuration.token_metrics.as_ref().filter(|_| event.mode != Mode::DryRun);
+        let mut stored = None;
         let case = match fetching {
             None => load_case(store, &event.portfolio, as_of).await.map_err(transient_as_busy)?,
             Some(asked) => {
                 // Without the guards of a whole set: its grades may be those of the last occasion.
                 let standing = load_files(store, &event.portfolio, as_of).await.map_err(transient_as_busy)?;
                 let identity = standing.run_identity(&account_of(&standing, event)?, event.trigger.clone())?;
-                let stored = store.load_run(run_id(&identity)).await?;
+                stored = store.load_run(run_id(&identity)).await?;
                 self.refuse_late(&event.trigger, stored.as_ref())?;
-                if event.approval.is_some() || stored.is_some_and(|run| run.state != RunState::Claimed) {
+                if event.approval.is_some() || stored.as_ref().is_some_and(|run| run.state != RunState::Claimed) {
                     standing
                 } else {
                     grades::renew(&self.clients, asked, &standing, &event.trigger, as_of, &self.clock).await?;
@@ -226,12 +200,12 @@ impl Function {
             ));
         }
         if fetching.is_none() && event.mode != Mode::DryRun {
-            let stored = store.load_run(run_id(&identity)).await?;
+            stored = store.load_run(run_id(&identity)).await?;
             self.refuse_late(&event.trigger, stored.as_ref())?;
         }
         let flow = event.flow.clone().unwrap_or_else(|| case.flow());
         let source = case.place();
-        Ok(Occasion { source, case: Rc::new(case), account, identity, as_of, flow, from_store: true })
+        Ok((Occasion { source, case: Rc::new(case), account, identity, as_of, flow, from_store: true }, stored))
     }
 
     /// A record that was purged must never let an old event run again.
@@ -242,14 +216,7 @@ impl Function {
     }
 
     async fn dry_run(&self, occasion: &Occasion) -> Result<crate::report::RunReport, Failure> {
-        let account = match self.configuration.venue_mode {
-            VenueMode::Paper => paper::account(&self.clients.store, occasion).await?,
-            VenueMode::Outbox => {
-                let venue = Outbox::new(occasion.identity.venue.clone(), &self.clients.store, &self.clock);
-                let account = venue.account(&occasion.account).await;
-                Some(account.map_err(|error| Failure::bad_input(error.to_string(), ""))?)
-            }
-        };
+        let account = self.venues().account(occasion).await?;
         let mut report = dry_run(occasion, Earlier::read(&self.clients.store, occasion, account).await?)?;
         let owner = ownership::other_owner(&self.clients.store, &occasion.identity).await?;
         report.notices.extend(owner.map(|owner| {
@@ -258,34 +225,21 @@ impl Function {
         Ok(report)
     }
 
-    async fn work(&self, occasion: &Occasion, event: &RunEvent, settings: &Settings) -> Result<Attempted, Stopped> {
-        let (store, clock) = (&self.clients.store, &self.clock);
-        let intent = intent_of(event);
-        match self.configuration.venue_mode {
-            VenueMode::Outbox => {
-                let venue = Outbox::new(occasion.identity.venue.clone(), store, clock);
-                let ports = Ports { store, venue: &venue, clock, settings };
-                Ok(run(occasion, intent, claim_token(), &ports).await)
-            }
-            VenueMode::Paper => {
-                let book = paper::book_of(self.paper_input(occasion).await?.as_ref(), None);
-                let venue = paper::venue(store, clock, occasion, book).await?;
-                let ports = Ports { store, venue: &venue, clock, settings };
-                Ok(run(occasion, intent, claim_token(), &ports).await)
-            }
-        }
+    /// `stored`: the run as it was before.
+    async fn work(
+        &self,
+        occasion: &Occasion,
+        stored: Option<&RunItem>,
+        event: &RunEvent,
+        settings: &Settings,
+    ) -> Result<Attempted, Stopped> {
+        let venue = self.venues().of_occasion(occasion, stored).await?;
+        let ports = Ports { store: &self.clients.store, venue: &venue, clock: &self.clock, settings };
+        Ok(run(occasion, intent_of(event), claim_token(), &ports).await)
     }
 
-    /// What the paper venue trades by: the stored input of a run that is committed, else the one that would be planned
-    /// from. Where that is refused the run ends by it, and has nothing to trade.
-    async fn paper_input(&self, occasion: &Occasion) -> Result<Option<crate::model::PlanningInput>, Failure> {
-        let store = &self.clients.store;
-        if let Some(input) = paper::stored_input(store, run_id(&occasion.identity)).await? {
-            return Ok(Some(input));
-        }
-        let account = paper::account(store, occasion).await?;
-        let earlier = Earlier::read(store, occasion, account).await?;
-        Ok(occasion.input(earlier.account, earlier.state).ok())
+    const fn venues(&self) -> Venues<'_> {
+        Venues { mode: self.configuration.venue_mode, store: &self.clients.store, clock: &self.clock }
     }
 
     /// For one invocation: each page is written once in it.
@@ -303,10 +257,7 @@ impl Function {
                 .configuration
                 .proposal_minutes
                 .map_or(ours.proposal_ms, |minutes| u64::from(minutes) * 60_000),
-            phase_timeout_ms: match self.configuration.venue_mode {
-                VenueMode::Outbox => OUTBOX_PATIENCE_MS,
-                VenueMode::Paper => ours.phase_timeout_ms,
-            },
+            phase_timeout_ms: self.venues().patience_ms().unwrap_or(ours.phase_timeout_ms),
             ..ours
         }
     }
@@ -332,7 +283,11 @@ impl Function {
                     .write();
                 break;
             }
-            match self.take_up(run_id, &Act::Recover, &settings, invocation).await {
+            let taken = match handling::load(&self.clients.store, run_id).await {
+                Ok(before) => self.take_up(before, &Act::Recover, &settings, invocation).await,
+                Err(failure) => Err(failure),
+            };
+            match taken {
                 Ok(Some(run)) => handled.push(run),
                 Ok(None) => {}
                 Err(failure) => {
@@ -352,13 +307,13 @@ impl Function {
             let problem = format!("event: run {run}: {problem}");
             of_failure(Failure::bad_input(problem, "send the whole id, as `rebalance show RUN` prints it"))
         };
-        match self.clients.store.load_run(run).await {
-            Ok(Some(_)) => {}
+        let before = match self.clients.store.load_run(run).await {
+            Ok(Some(before)) => before,
             Ok(None) => return unknown("there is no such run in this function's table"),
             Err(error) => return of_failure(error.into()),
-        }
+        };
         let act = Act::Abort { operator: by.to_string(), reason };
-        match self.take_up(run, &act, &self.settings(invocation), invocation).await {
+        match self.take_up(before, &act, &self.settings(invocation), invocation).await {
             Ok(Some(handled)) => Ok(Document::HandledRuns { runs: vec![handled] }),
             Ok(None) => unknown("it is of another environment than this function"),
             Err(failure) => of_failure(failure),
@@ -368,34 +323,23 @@ impl Function {
     /// `None`: it is of another environment, and another function's to take up.
     async fn take_up(
         &self,
-        run_id: Uuid,
+        before: RunItem,
         act: &Act,
         settings: &Settings,
         invocation: &Invocation,
     ) -> Result<Option<HandledRun>, Failure> {
         let (store, clock) = (&self.clients.store, &self.clock);
-        let before = handling::load(store, run_id).await?;
         if before.identity.environment != self.configuration.environment {
             return Ok(None);
         }
         let notifier = self.notifier();
-        let (handled, told) = match self.configuration.venue_mode {
-            VenueMode::Outbox => {
-                let venue = Outbox::new(before.identity.venue.clone(), store, clock);
-                let ports = Ports { store, venue: &venue, clock, settings };
-                handling::take_up(&ports, &before, act, &notifier).await
-            }
-            VenueMode::Paper => {
-                let input = paper::stored_input(store, run_id).await?;
-                let venue = paper::venue_of_run(store, clock, &before, paper::book_of(input.as_ref(), None));
-                let ports = Ports { store, venue: &venue, clock, settings };
-                handling::take_up(&ports, &before, act, &notifier).await
-            }
-        };
+        let venue = self.venues().of_run(&before).await?;
+        let ports = Ports { store, venue: &venue, clock, settings };
+        let (handled, told) = handling::take_up(&ports, &before, act, &notifier).await;
         keep_pages(&notifier, &told, invocation).await;
         log_warnings(told, invocation);
         let handled = handled?;
-        let id = run_id.to_string();
+        let id = before.run_id.to_string();
         metrics::of_recovered(&handled).write(Some(&handled.portfolio), Some(&id));
         log::Line::new(if handled.needs_person { Level::Warn } else { Level::Info }, "run taken up")
             .field("request_id", invocation.request_id.as_str())
@@ -452,7 +396,7 @@ fn planned(outcome: &RunOutcome) -> Option<(crate::planning::RebalancePlan, crat
 
 fn count_aborted(portfolio: &str) {
     let mut metrics = Metrics::default();
-    metrics.count("RunsAborted", 1);
+    metrics.whole(Metric::RunsAborted, 1);
     metrics.write(Some(portfolio), None);
 }
 
@@ -498,7 +442,7 @@ async fn keep_pages(pages: &Telling<'_>, told: &[Told], invocation: &Invocation)
         if let Some(Err(problem)) = pages.keep(told.run_id).await {
             let run_id = told.run_id.to_string();
             let mut metrics = Metrics::default();
-            metrics.count("PagesFailed", 1);
+            metrics.whole(Metric::PagesFailed, 1);
             metrics.write(None, Some(&run_id));
             log::Line::new(Level::Warn, "the run's page was not written")
                 .field("request_id", invocation.request_id.as_str())

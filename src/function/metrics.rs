@@ -1,17 +1,5 @@
 //! Metrics in CloudWatch's embedded metric format: one line of the log, which CloudWatch reads as numbers.
 //!
-//! | metric | unit | of |
-//! |---|---|---|
-//! | `RunsDone`, `RunsAborted` | count | runs that ended in this invocation; refused before they began counts as aborted |
-//! | `OrdersSent` | count | orders that this invocation sent |
-//! | `OrdersUnknown`, `OrdersRejected` | count | orders of the run at which a person must look, or which the venue refused |
-//! | `Turnover` | none | half of buys plus sells, as a fraction of net asset value |
-//! | `SolveMilliseconds` | milliseconds | planning, verification included |
-//! | `OptimalityGapBp` | none | at most so far from the best possible, in basis points of net asset value |
-//! | `OldestGradeAgeHours` | none | at planning, of the grades that the plan's constituents have |
-//! | `PagesFailed` | count | pages of runs that were not written; without a portfolio |
-//! | `EventsRefused` | count | events that started nothing; without a portfolio |
-//!
 //! Written once per run: another delivery that only tells the stored result writes none.
 
 use serde_json::{Map, Number, Value, json};
@@ -30,25 +18,70 @@ use crate::report::run::OrderResult;
 /// Where CloudWatch files them.
 pub const NAMESPACE: &str = "IndexRebalancer";
 
+/// What can be counted or measured, each under its own name. The template's alarms watch no other: its tests read the
+/// names here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// Runs that ended well in this invocation.
+    RunsDone,
+    /// Runs that were aborted in it, or refused before they began.
+    RunsAborted,
+    /// Orders that this invocation sent.
+    OrdersSent,
+    /// Orders of the run at which a person must look.
+    OrdersUnknown,
+    /// Orders of the run that the venue refused.
+    OrdersRejected,
+    /// Half of buys plus sells, as a fraction of net asset value.
+    Turnover,
+    /// Planning, verification included.
+    SolveMilliseconds,
+    /// At most so far from the best possible, in basis points of net asset value.
+    OptimalityGapBp,
+    /// At planning, of the grades that the plan's constituents have.
+    OldestGradeAgeHours,
+    /// Pages of runs that were not written; without a portfolio.
+    PagesFailed,
+    /// Events that started nothing; without a portfolio.
+    EventsRefused,
+}
+
+impl Metric {
+    fn name(self) -> String {
+        format!("{self:?}")
+    }
+
+    /// As CloudWatch calls it.
+    const fn unit(self) -> &'static str {
+        match self {
+            Self::SolveMilliseconds => "Milliseconds",
+            Self::Turnover | Self::OptimalityGapBp | Self::OldestGradeAgeHours => "None",
+            Self::RunsDone
+            | Self::RunsAborted
+            | Self::OrdersSent
+            | Self::OrdersUnknown
+            | Self::OrdersRejected
+            | Self::PagesFailed
+            | Self::EventsRefused => "Count",
+        }
+    }
+}
+
 /// Figures about one portfolio, or about none.
 #[derive(Debug, Clone, Default)]
 pub struct Metrics {
-    figures: Vec<(&'static str, &'static str, Number)>,
+    figures: Vec<(Metric, Number)>,
 }
 
 impl Metrics {
-    pub fn count(&mut self, name: &'static str, value: usize) {
-        self.figures.push((name, "Count", Number::from(value)));
-    }
-
-    pub fn milliseconds(&mut self, name: &'static str, value: u64) {
-        self.figures.push((name, "Milliseconds", Number::from(value)));
+    pub fn whole(&mut self, metric: Metric, value: impl Into<Number>) {
+        self.figures.push((metric, value.into()));
     }
 
     /// A decimal as it stands; CloudWatch reads any number.
-    pub fn decimal(&mut self, name: &'static str, value: Decimal) {
+    pub fn decimal(&mut self, metric: Metric, value: Decimal) {
         if let Ok(number) = value.normalize().to_string().parse() {
-            self.figures.push((name, "None", number));
+            self.figures.push((metric, number));
         }
     }
 
@@ -56,7 +89,7 @@ impl Metrics {
     #[must_use]
     pub fn document(&self, portfolio: Option<&str>, run_id: Option<&str>) -> Value {
         let described: Vec<Value> =
-            self.figures.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
+            self.figures.iter().map(|(it, _)| json!({ "Name": it.name(), "Unit": it.unit() })).collect();
         let dimensions = if portfolio.is_some() { json!([["portfolio"]]) } else { json!([[]]) };
         let mut document = Map::new();
         let mut field = |name: &str, value: Value| {
@@ -74,8 +107,8 @@ impl Metrics {
                 field(name, Value::from(text));
             }
         }
-        for (name, _, value) in &self.figures {
-            field(name, Value::Number(value.clone()));
+        for (metric, value) in &self.figures {
+            field(&metric.name(), Value::Number(value.clone()));
         }
         Value::Object(document)
     }
@@ -98,22 +131,22 @@ pub fn of_run(
 ) -> Metrics {
     let mut metrics = Metrics::default();
     ended(&mut metrics, report.execution.as_ref().map(|execution| execution.state));
-    metrics.count("OrdersSent", new_orders);
+    metrics.whole(Metric::OrdersSent, new_orders);
     let count = |wanted: &dyn Fn(&OrderResult) -> bool| {
         report.orders.iter().filter_map(|order| order.result.as_ref()).filter(|result| wanted(result)).count()
     };
     let is_unknown = |it: &OrderResult| matches!(it.state, OrderState::Unknown | OrderState::NotPlaced);
-    metrics.count("OrdersUnknown", count(&is_unknown));
-    metrics.count("OrdersRejected", count(&|it| it.state == OrderState::Rejected || it.refused));
+    metrics.whole(Metric::OrdersUnknown, count(&is_unknown));
+    metrics.whole(Metric::OrdersRejected, count(&|it| it.state == OrderState::Rejected || it.refused));
     // What belongs to the plan is told by whoever made it, once.
     if let Some(milliseconds) = planning_ms {
-        metrics.decimal("Turnover", report.turnover.get());
-        metrics.milliseconds("SolveMilliseconds", milliseconds);
+        metrics.decimal(Metric::Turnover, report.turnover.get());
+        metrics.whole(Metric::SolveMilliseconds, milliseconds);
         if let Some(hours) = planned.and_then(|(plan, input)| oldest_grade_age_hours(plan, input)) {
-            metrics.decimal("OldestGradeAgeHours", hours);
+            metrics.decimal(Metric::OldestGradeAgeHours, hours);
         }
         if let Some(optimality) = planned.and_then(|(plan, _)| plan.certificate.optimality.as_ref()) {
-            metrics.decimal("OptimalityGapBp", optimality.gap_bp.get());
+            metrics.decimal(Metric::OptimalityGapBp, optimality.gap_bp.get());
         }
     }
     metrics
@@ -127,15 +160,15 @@ pub fn of_recovered(run: &HandledRun) -> Metrics {
         ended(&mut metrics, Some(run.state));
     }
     let count = |wanted: OrderState| run.attention.iter().filter(|order| order.state == wanted).count();
-    metrics.count("OrdersUnknown", count(OrderState::Unknown) + count(OrderState::NotPlaced));
-    metrics.count("OrdersRejected", run.orders_rejected);
+    metrics.whole(Metric::OrdersUnknown, count(OrderState::Unknown) + count(OrderState::NotPlaced));
+    metrics.whole(Metric::OrdersRejected, run.orders_rejected);
     metrics
 }
 
 fn ended(metrics: &mut Metrics, state: Option<RunState>) {
     match state {
-        Some(RunState::Done) => metrics.count("RunsDone", 1),
-        Some(RunState::Aborted) => metrics.count("RunsAborted", 1),
+        Some(RunState::Done) => metrics.whole(Metric::RunsDone, 1),
+        Some(RunState::Aborted) => metrics.whole(Metric::RunsAborted, 1),
         _ => {}
     }
 }

@@ -16,7 +16,7 @@
 //! # Layout, in reading order
 //! * [`configuration`]: what the environment says, checked once.
 //! * [`clients`]: everything that is built once and used by every invocation.
-//! * [`handler`]: one invocation.
+//! * [`handler`]: one invocation. `venue`: where its orders go.
 //! * [`grades`]: Token Metrics' answers, fetched and stored before a run plans from them.
 //! * [`answer`]: whether another delivery helps.
 //! * [`log`]: lines of JSON. [`metrics`]: CloudWatch's embedded metric format.
@@ -24,11 +24,13 @@
 
 pub mod answer;
 pub mod clients;
+mod clock;
 pub mod configuration;
 pub mod grades;
 pub mod handler;
 pub mod log;
 pub mod metrics;
 pub mod serving;
+mod venue;
 
 pub use serving::main;

@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
 
 fn serve() -> Result<(), String> {
     let configuration = Configuration::of_environment().map_err(|error| error.to_string())?;
-    let clients = Clients::new(&configuration).map_err(|error| error.to_string())?;
+    let clients = Clients::new(&configuration);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("there is no async runtime: {error}"))?;
     let function = Rc::new(Function::new(configuration, clients));

@@ -140,6 +140,12 @@ pub fn digest_of_bytes(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// Whether a text is written as digests are here: 64 hex digits in lower case.
+#[must_use]
+pub fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// Each field as its length in bytes (8 bytes, big endian) and its bytes.
 fn length_prefixed(fields: &[&str]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(fields.iter().map(|field| field.len() + 8).sum());
@@ -164,5 +170,15 @@ mod tests {
     fn a_digest_is_sha_256_of_the_json_in_lower_case_hex() {
         let expected = "6cc43f858fbb763301637b5af970e2a46b46f461f27e5a0f41e009c59b827b25";
         assert_eq!(super::digest_of(&"abc"), expected);
+        assert!(super::is_digest(expected));
+    }
+
+    #[test]
+    fn what_is_no_digest_is_not_taken_for_one() {
+        let digest = super::digest_of(&"abc");
+        for other in ["", &digest[1..], &format!("{digest}0"), &digest.to_ascii_uppercase(), &digest.replace('6', "g")]
+        {
+            assert!(!super::is_digest(other), "{other}");
+        }
     }
 }

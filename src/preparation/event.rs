@@ -31,7 +31,7 @@ use super::BadInput;
 use super::json::{self, Json, Node};
 use super::time::parse_moment;
 use crate::model::{AccountId, Environment, Flow, Money, PortfolioId, Trigger};
-use crate::planning::idempotency::digest_of;
+use crate::planning::idempotency::{digest_of, is_digest};
 
 /// The version of the payload that this build reads.
 pub const EVENT_SCHEMA: &str = "1";
@@ -42,7 +42,7 @@ pub const MAX_EVENT_SIZE: usize = 64 * 1024;
 /// How far a nominal time may be ahead of the clock: clocks differ a little, runs are never early.
 pub const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
-const OUR_FIELDS: &[&str] = &[
+const RUN_FIELDS: &[&str] = &[
     "schema",
     "portfolio",
     "venue_account",
@@ -56,6 +56,10 @@ const OUR_FIELDS: &[&str] = &[
     "execution_id",
     "attempt_number",
 ];
+const RECOVERY_FIELDS: &[&str] =
+    &["schema", "mode", "scheduled_time", "schedule_arn", "execution_id", "attempt_number"];
+/// A person's word on a run.
+const WORD_FIELDS: &[&str] = &["run", "by", "reason"];
 const DETAIL_FIELDS: &[&str] =
     &["schema", "portfolio", "venue_account", "mode", "approved_plan", "approved_by", "flow"];
 const ENVELOPE_FIELDS: &[&str] =
@@ -182,37 +186,65 @@ fn refuse_future(scheduled: Timestamp, now: Timestamp) -> Result<(), BadInput> {
     Err(BadInput::new("event", "scheduled_time", &scheduled.to_string(), problem, remedy))
 }
 
+/// What a payload asks for, by its `mode`.
+enum Asked {
+    Run(Mode),
+    Recover,
+    Abort,
+}
+
+fn asked(node: &Node<'_>) -> Result<Asked, BadInput> {
+    let mode = node.required("mode")?;
+    Ok(match mode.text()? {
+        "live" => Asked::Run(Mode::Live),
+        "propose" => Asked::Run(Mode::Propose),
+        "dry-run" => Asked::Run(Mode::DryRun),
+        "recover" => Asked::Recover,
+        "abort" => Asked::Abort,
+        _ => return Err(mode.bad("unknown mode", MODE_REMEDY)),
+    })
+}
+
+const MODE_REMEDY: &str = "send \"live\", \"dry-run\", \"propose\", \"recover\" or \"abort\"";
+
 fn from_ours(root: &Node<'_>, origin: &Origin) -> Result<Event, BadInput> {
-    if root.optional("mode")?.is_some_and(|mode| *mode.json() == Json::Text("abort".to_owned())) {
-        return abort(root);
-    }
-    root.only(OUR_FIELDS)?;
+    root.only(&[RUN_FIELDS, WORD_FIELDS].concat())?;
     check_schema(root)?;
     if let Some(arn) = root.optional("schedule_arn")? {
         check_arn(&arn, origin)?;
     }
-    if mode_text(root)? == "recover" {
-        root.only(&["schema", "mode", "schedule_arn", "execution_id", "attempt_number", "scheduled_time"])?;
-        return Ok(Event::Recover);
+    match asked(root)? {
+        Asked::Run(mode) => {
+            root.only(RUN_FIELDS)?;
+            run(root, mode, trigger(root)?)
+        }
+        Asked::Recover => {
+            root.only(RECOVERY_FIELDS)?;
+            Ok(Event::Recover)
+        }
+        Asked::Abort => {
+            root.only(&[&["schema", "mode"], WORD_FIELDS].concat())?;
+            abort(root)
+        }
     }
-    let trigger = match (root.optional("scheduled_time")?, root.optional("label")?) {
-        (Some(time), None) => Trigger::Scheduled(moment(&time)?),
-        (None, Some(label)) => Trigger::Manual(label.id()?),
+}
+
+fn trigger(root: &Node<'_>) -> Result<Trigger, BadInput> {
+    match (root.optional("scheduled_time")?, root.optional("label")?) {
+        (Some(time), None) => Ok(Trigger::Scheduled(moment(&time)?)),
+        (None, Some(label)) => Ok(Trigger::Manual(label.id()?)),
         (Some(_), Some(label)) => {
-            return Err(label.bad("scheduled_time and label both name the occasion", "send one of the two"));
+            Err(label.bad("scheduled_time and label both name the occasion", "send one of the two"))
         }
         (None, None) => {
             let remedy =
                 "send the schedule's nominal time (\"<aws.scheduler.scheduled-time>\"), or a label of your own";
-            return Err(BadInput::new("event", "scheduled_time", "", "the field is missing or null", remedy));
+            Err(BadInput::new("event", "scheduled_time", "", "the field is missing or null", remedy))
         }
-    };
-    run(root, trigger)
+    }
 }
 
 fn abort(root: &Node<'_>) -> Result<Event, BadInput> {
-    root.only(&["schema", "mode", "run", "by", "reason"])?;
-    check_schema(root)?;
     let run = root.required("run")?;
     let id = run.text()?;
     let is_written_out = id.len() == HYPHENATED && id.bytes().all(|byte| !byte.is_ascii_uppercase());
@@ -251,19 +283,19 @@ fn from_envelope(root: &Node<'_>, origin: &Origin) -> Result<Event, BadInput> {
     }
     detail.only(DETAIL_FIELDS)?;
     check_schema(&detail)?;
-    if mode_text(&detail)? == "recover" {
-        detail.only(&["schema", "mode"])?;
-        return Ok(Event::Recover);
+    match asked(&detail)? {
+        Asked::Run(mode) => run(&detail, mode, Trigger::Scheduled(moment(&root.required("time")?)?)),
+        Asked::Recover => {
+            detail.only(&["schema", "mode"])?;
+            Ok(Event::Recover)
+        }
+        Asked::Abort => {
+            Err(detail.required("mode")?.bad("a schedule aborts no run", "send it by hand, without the envelope"))
+        }
     }
-    run(&detail, Trigger::Scheduled(moment(&root.required("time")?)?))
 }
 
-fn run(node: &Node<'_>, trigger: Trigger) -> Result<Event, BadInput> {
-    let mode = match mode_text(node)? {
-        "live" => Mode::Live,
-        "propose" => Mode::Propose,
-        _ => Mode::DryRun,
-    };
+fn run(node: &Node<'_>, mode: Mode, trigger: Trigger) -> Result<Event, BadInput> {
     let approval = approval(node, mode)?;
     Ok(Event::Run(RunEvent {
         portfolio: node.required("portfolio")?.id()?,
@@ -285,8 +317,7 @@ fn approval(node: &Node<'_>, mode: Mode) -> Result<Option<PlanApproval>, BadInpu
         return Err(by.bad("it approves nothing", "send approved_plan, the digest of the plan, with it"));
     };
     let digest = plan.text()?;
-    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if digest.len() != 64 || !digest.bytes().all(is_hex) {
+    if !is_digest(digest) {
         let remedy = "send plan_digest as the proposal's answer has it: 64 hex digits in lower case";
         return Err(plan.bad("not the digest of a plan", remedy));
     }
@@ -300,14 +331,6 @@ fn check_schema(node: &Node<'_>) -> Result<(), BadInput> {
         return Ok(());
     }
     Err(schema.bad("unknown version of the payload", "send \"schema\": 1; this build reads no other version"))
-}
-
-fn mode_text<'a>(node: &Node<'a>) -> Result<&'a str, BadInput> {
-    let mode = node.required("mode")?;
-    match mode.text()? {
-        text @ ("live" | "dry-run" | "propose" | "recover") => Ok(text),
-        _ => Err(mode.bad("unknown mode", "send \"live\", \"dry-run\", \"propose\", \"recover\" or \"abort\"")),
-    }
 }
 
 fn moment(node: &Node<'_>) -> Result<Timestamp, BadInput> {

@@ -28,3 +28,5 @@ mod ownership;
 mod pages;
 mod proposals;
 mod runs;
+#[cfg(not(feature = "highs"))]
+mod solvers;

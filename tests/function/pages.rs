@@ -5,7 +5,6 @@ use index_rebalancer::model::Side;
 use serde_json::json;
 
 use crate::http::Message;
-use crate::permissions::check_allowed;
 use crate::sandbox::Sandbox;
 use crate::services::{Bucket, Services};
 use crate::stage::{Stage, blue_chip_with};
@@ -73,7 +72,6 @@ async fn a_runs_page_is_put_in_the_bucket_and_alerts_say_where() {
     assert_ne!(text(&pages[1]), text(page));
     assert_eq!(text(&pages[1]), terminals(&stage).await);
     assert!(sandbox.metric("PagesFailed").is_empty());
-    check_allowed(&services.permissions());
 }
 
 /// Nothing that goes wrong with a page touches the run: log, metric and alert say it.

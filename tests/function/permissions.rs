@@ -2,8 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
+
+use crate::http::{self, Message};
+use crate::table::Table;
 
 /// One action on one kind of resource.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,11 +62,36 @@ pub(crate) fn of_call(action: &str, body: &[u8]) -> Vec<Permission> {
     }
 }
 
-/// Nothing that was called is missing from the list.
-pub(crate) fn check_allowed(needed: &BTreeSet<Permission>) {
-    let allowed = allowed();
-    let missing: Vec<String> = needed.difference(&allowed).map(ToString::to_string).collect();
-    assert!(missing.is_empty(), "infra/permissions.txt does not allow: {missing:?}");
+/// What the calls to one stand-in have needed. The list must allow all of it when the test ends, whatever else the test is
+/// about.
+#[derive(Debug, Default)]
+pub(crate) struct Needed(Arc<Mutex<Vec<Permission>>>);
+
+impl Needed {
+    /// For the threads that serve, which outlive the test.
+    pub(crate) fn by_calls(&self) -> impl Fn(Permission) + Clone + Send + 'static {
+        let noted = Arc::clone(&self.0);
+        move |permission| noted.lock().expect("not poisoned").push(permission)
+    }
+
+    pub(crate) fn all(&self) -> BTreeSet<Permission> {
+        self.0.lock().expect("not poisoned").iter().cloned().collect()
+    }
+
+    /// How many calls have needed this one.
+    pub(crate) fn count(&self, action: &str) -> usize {
+        self.0.lock().expect("not poisoned").iter().filter(|it| it.action == action).count()
+    }
+}
+
+impl Drop for Needed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let missing: Vec<String> = self.all().difference(&allowed()).map(ToString::to_string).collect();
+        assert!(missing.is_empty(), "infra/permissions.txt does not allow: {missing:?}");
+    }
 }
 
 #[test]
@@ -74,6 +103,9 @@ fn a_transaction_needs_what_its_parts_do() {
 
 #[test]
 #[should_panic(expected = "infra/permissions.txt does not allow: [\"dynamodb:DeleteTable table\"]")]
-fn a_call_that_is_not_on_the_list_is_noticed() {
-    check_allowed(&[Permission::new("dynamodb:DeleteTable", "table")].into());
+fn a_call_that_is_not_on_the_list_ends_its_test() {
+    let table = Table::start();
+    let headers = "content-type: application/x-amz-json-1.0\r\nx-amz-target: DynamoDB_20120810.DeleteTable\r\n";
+    let head = format!("POST / HTTP/1.1\r\nhost: {}\r\n{headers}content-length: 2\r\n\r\n", table.address);
+    let _ = http::call(table.address, &Message { head, body: b"{}".to_vec() });
 }

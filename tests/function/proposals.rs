@@ -4,7 +4,6 @@ use index_rebalancer::ports::store::OrderItem;
 use index_rebalancer::ports::{OrderState, RunState};
 use serde_json::{Value, json};
 
-use crate::permissions::check_allowed;
 use crate::sandbox::Outcome;
 use crate::stage::{DAY, Stage, orders_of};
 
@@ -39,7 +38,6 @@ async fn a_proposal_is_sent_as_it_stands_once_it_is_approved() {
     assert_eq!(orders_of(&sent["run"]), orders_of(&proposal["run"]));
     let again = sandbox.invoke(approval(&stage, digest)).run();
     assert_eq!(again["run"]["mode"], "already_done");
-    check_allowed(&stage.table.permissions());
 }
 
 /// Two who approve at once, each in a sandbox of its own: the plan is carried out once, whoever came first.

@@ -6,7 +6,6 @@ use index_rebalancer::model::Side;
 use index_rebalancer::ports::{OrderState, RunState};
 use serde_json::{Value, json};
 
-use crate::permissions::check_allowed;
 use crate::stage::{DAY, Stage, blue_chip_with, fixture, moment, orders_of};
 
 /// Names of calls that change something.
@@ -26,7 +25,6 @@ async fn a_dry_run_is_the_terminals_and_writes_nothing() {
     assert!(!orders_of(&run["run"]).is_empty());
     assert_eq!(stage.table.items().await, before);
     assert_eq!(writes(&stage.table.calls()), Vec::<&String>::new());
-    check_allowed(&stage.table.permissions());
 }
 
 #[tokio::test]
@@ -62,7 +60,6 @@ async fn orders_stand_in_the_table_key_for_key_as_the_terminal_plans_them() {
     let lines = sandbox.log();
     let told = lines.iter().find(|line| line["message"] == "run").expect("a line about the run");
     assert_eq!(told["run_id"], run["run"]["run_id"]);
-    check_allowed(&stage.table.permissions());
 }
 
 /// Sells are executed, recovery sends the buys, those are executed, recovery ends the run.
@@ -91,7 +88,6 @@ async fn recovery_carries_a_run_to_its_end_as_executors_fill_it() {
     let after = record.account_after.expect("settled");
     assert!(after.cash_free > index_rebalancer::model::Money::ZERO);
     assert!(record.orders.iter().all(|order| order.state == OrderState::Filled), "{:?}", record.orders);
-    check_allowed(&stage.table.permissions());
 }
 
 /// Two portfolios that count the same cash: the first to run has it.
@@ -116,7 +112,6 @@ async fn an_accounts_cash_belongs_to_one_portfolio() {
     assert!(dry["run"]["notices"].to_string().contains("holds the money of portfolio blue-chip"), "{dry}");
     // The first one goes on.
     assert_eq!(sandbox.invoke(stage.scheduled("live")).run()["run"]["mode"], "already_done");
-    check_allowed(&stage.table.permissions());
 }
 
 const REJECTIONS_TO_LOG: &str = r#"
@@ -181,7 +176,6 @@ async fn a_person_stops_a_run_and_is_told_of_one_that_is_not_there() {
     assert!(record.orders.iter().all(|order| order.state != OrderState::Planned), "{:?}", record.orders);
     let buys = record.orders.iter().filter(|order| order.state == OrderState::Skipped).count();
     assert!(buys > 0, "no buy leaves any more: {:?}", record.orders);
-    check_allowed(&stage.table.permissions());
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use crate::http::{self, Message};
-use crate::permissions::Permission;
+use crate::permissions::{Needed, Permission};
 
 const TAKEN: &str = "<PublishResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><PublishResult>\
     <MessageId>1</MessageId></PublishResult></PublishResponse>";
@@ -24,7 +24,7 @@ pub(crate) enum Reading {
 
 pub(crate) struct Services {
     pub(crate) address: SocketAddr,
-    permissions: Arc<Mutex<Vec<Permission>>>,
+    needed: Needed,
     pages: Arc<Mutex<Vec<Message>>>,
 }
 
@@ -45,15 +45,15 @@ impl Services {
     }
 
     pub(crate) fn with_bucket(readings: Vec<Reading>, bucket: Bucket) -> Self {
-        let permissions = Arc::new(Mutex::new(Vec::new()));
-        let (noted, left) = (Arc::clone(&permissions), Arc::new(Mutex::new(readings)));
+        let needed = Needed::default();
+        let (needs, left) = (needed.by_calls(), Arc::new(Mutex::new(readings)));
         let pages = Arc::new(Mutex::new(Vec::new()));
         let put = Arc::clone(&pages);
         let address = http::serve(move |request| {
             if !request.head.starts_with("PUT ") {
-                return Some(answer(&request, &noted, &left));
+                return Some(answer(&request, &needs, &left));
             }
-            noted.lock().expect("not poisoned").push(Permission::new("s3:PutObject", "page"));
+            needs(Permission::new("s3:PutObject", "page"));
             put.lock().expect("not poisoned").push(request);
             match bucket {
                 Bucket::Takes => Some(Message::answer(200, &[], b"")),
@@ -63,7 +63,7 @@ impl Services {
                 Bucket::Dead => None,
             }
         });
-        Self { address, permissions, pages }
+        Self { address, needed, pages }
     }
 
     /// Pages that were put, in their order; repetitions of a request too.
@@ -72,26 +72,22 @@ impl Services {
     }
 
     pub(crate) fn permissions(&self) -> BTreeSet<Permission> {
-        self.permissions.lock().expect("not poisoned").iter().cloned().collect()
+        self.needed.all()
     }
 
     /// How often the value in force was read.
     pub(crate) fn readings(&self) -> usize {
-        let all = self.permissions.lock().expect("not poisoned");
-        all.iter().filter(|it| it.action == "secretsmanager:GetSecretValue").count()
+        self.needed.count("secretsmanager:GetSecretValue")
     }
 
     pub(crate) fn published(&self) -> usize {
-        self.permissions.lock().expect("not poisoned").iter().filter(|it| it.action == "sns:Publish").count()
+        self.needed.count("sns:Publish")
     }
 }
 
-fn answer(request: &Message, noted: &Mutex<Vec<Permission>>, readings: &Mutex<Vec<Reading>>) -> Message {
-    let note = |action: &str, resource: &str| {
-        noted.lock().expect("not poisoned").push(Permission::new(action, resource));
-    };
+fn answer(request: &Message, needs: &impl Fn(Permission), readings: &Mutex<Vec<Reading>>) -> Message {
     let Some(target) = request.header("x-amz-target") else {
-        note("sns:Publish", "topic");
+        needs(Permission::new("sns:Publish", "topic"));
         return Message::answer(200, &[("content-type", "text/xml")], TAKEN.as_bytes());
     };
     let asked: Value = serde_json::from_slice(&request.body).expect("JSON");
@@ -100,7 +96,7 @@ fn answer(request: &Message, noted: &Mutex<Vec<Permission>>, readings: &Mutex<Ve
         return secrets_answer(400, &json!({ "__type": "ResourceNotFoundException", "Message": "no such stage" }));
     }
     assert_eq!(asked["VersionStage"], "AWSCURRENT", "the stage that is not in force yet is never read");
-    note(&target.replacen("secretsmanager.", "secretsmanager:", 1), "secret");
+    needs(Permission::new(&target.replacen("secretsmanager.", "secretsmanager:", 1), "secret"));
     let mut readings = readings.lock().expect("not poisoned");
     let reading = if readings.len() > 1 { readings.remove(0) } else { readings[0].clone() };
     let (status, body) = match reading {

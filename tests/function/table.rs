@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::http::{self, Message};
-use crate::permissions::{self, Permission};
+use crate::permissions::{self, Needed, Permission};
 
 pub(crate) const TABLE: &str = "index-rebalancer";
 
@@ -39,7 +39,6 @@ pub(crate) struct Planned {
 #[derive(Debug, Default)]
 struct Watch {
     calls: Vec<String>,
-    permissions: BTreeSet<Permission>,
     faults: Vec<Planned>,
 }
 
@@ -49,16 +48,18 @@ pub(crate) struct Table {
     /// Past the proxy.
     client: Client,
     watch: Arc<Mutex<Watch>>,
+    needed: Needed,
 }
 
 impl Table {
     pub(crate) fn start() -> Self {
         let store = store();
         let watch = Arc::new(Mutex::new(Watch::default()));
-        let noted = Arc::clone(&watch);
-        let address = http::serve(move |request| pass(store, &noted, &request));
+        let needed = Needed::default();
+        let (watched, needs) = (Arc::clone(&watch), needed.by_calls());
+        let address = http::serve(move |request| pass(store, &watched, &needs, &request));
         let client = client(&store.to_string(), Duration::from_secs(20));
-        Self { address, client, watch }
+        Self { address, client, watch, needed }
     }
 
     pub(crate) async fn created() -> Self {
@@ -87,7 +88,7 @@ impl Table {
 
     /// What the calls so far need to be allowed.
     pub(crate) fn permissions(&self) -> BTreeSet<Permission> {
-        self.watch.lock().expect("not poisoned").permissions.clone()
+        self.needed.all()
     }
 
     /// Every item there is, by key, as text.
@@ -135,11 +136,11 @@ fn store() -> SocketAddr {
     address
 }
 
-fn pass(store: SocketAddr, watch: &Mutex<Watch>, request: &Message) -> Option<Message> {
+fn pass(store: SocketAddr, watch: &Mutex<Watch>, needs: &impl Fn(Permission), request: &Message) -> Option<Message> {
     let action = request.header("x-amz-target").and_then(|it| it.rsplit('.').next()).unwrap_or("").to_owned();
+    permissions::of_call(&action, &request.body).into_iter().for_each(needs);
     let fault = {
         let mut watch = watch.lock().expect("not poisoned");
-        watch.permissions.extend(permissions::of_call(&action, &request.body));
         let fault = watch.faults.iter_mut().find(|planned| planned.action == action && planned.times > 0);
         let fault = fault.map(|planned| {
             planned.times -= 1;

@@ -13,7 +13,7 @@ fn get(client: &HttpsClient, address: &str) -> Result<HttpsAnswer, HttpsError> {
 }
 
 fn client(server: &ScriptedServer, limits: HttpsLimits) -> HttpsClient {
-    HttpsClient::new([server.host()], limits, Trust::Only(vec![server.authority()])).expect("a client")
+    HttpsClient::new([server.host()], limits, Trust::Only(vec![server.authority()]))
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn an_authority_that_nobody_knows_is_not_believed() {
     let server = ScriptedServer::with_tls(|_| Reply::json(200, "{}"));
     let other = ScriptedServer::with_tls(|_| Reply::json(200, "{}"));
     let trust = Trust::Only(vec![other.authority()]);
-    let stranger = HttpsClient::new([server.host()], LIMITS, trust).expect("a client");
+    let stranger = HttpsClient::new([server.host()], LIMITS, trust);
     let error = get(&stranger, &server.origin()).expect_err("an unknown authority");
     assert!(matches!(error, HttpsError::Untrusted { .. }) && !error.is_transient(), "{error}");
     assert!(error.to_string().contains("SSL_CERT_FILE") && error.to_string().len() < 200, "{error}");
@@ -55,7 +55,7 @@ fn an_authority_that_nobody_knows_is_not_believed() {
 fn a_server_without_tls_gets_nothing() {
     let server = ScriptedServer::in_the_clear(|_| Reply::json(200, "{}"));
     let trust = Trust::Only(vec![ScriptedServer::with_tls(|_| Reply::Lost).authority()]);
-    let client = HttpsClient::new([server.host()], LIMITS, trust).expect("a client");
+    let client = HttpsClient::new([server.host()], LIMITS, trust);
     assert!(get(&client, &format!("https://{}/", server.host())).is_err());
     assert!(matches!(get(&client, &server.origin()), Err(HttpsError::NotAllowed(_))));
     assert!(server.asked().is_empty());
@@ -94,7 +94,17 @@ fn a_closed_door_is_told_from_a_lost_answer() {
     let port = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port").local_addr().expect("an address").port();
     let nobody = format!("localhost:{port}");
     let trust = Trust::Only(vec![server.authority()]);
-    let client = HttpsClient::new([nobody.clone()], LIMITS, trust).expect("a client");
+    let client = HttpsClient::new([nobody.clone()], LIMITS, trust);
     let error = get(&client, &format!("https://{nobody}/")).expect_err("nobody is there");
     assert!(matches!(error, HttpsError::Unreachable { .. }) && error.is_transient(), "{error}");
+}
+
+#[test]
+fn an_authority_that_is_none_is_told_at_the_first_request() {
+    let server = ScriptedServer::with_tls(|_| Reply::json(200, "{}"));
+    let trust = Trust::Only(vec![b"no certificate".to_vec().into()]);
+    let client = HttpsClient::new([server.host()], LIMITS, trust);
+    let error = get(&client, &server.origin()).expect_err("no authority");
+    assert!(matches!(error, HttpsError::Setup(_)) && !error.is_transient(), "{error}");
+    assert!(server.asked().is_empty());
 }

@@ -38,12 +38,9 @@ where
     R: SecretReader,
 {
     /// The services themselves.
-    ///
-    /// # Errors
-    /// When TLS cannot be set up on this machine.
-    pub fn new(secrets: F) -> Result<Self, HttpsError> {
-        let https = HttpsClient::new([SLACK_HOST, TELEGRAM_HOST], LIMITS, Trust::System)?;
-        Ok(Self::through(https, &format!("https://{TELEGRAM_HOST}"), secrets))
+    pub fn new(secrets: F) -> Self {
+        let https = HttpsClient::new([SLACK_HOST, TELEGRAM_HOST], LIMITS, Trust::System);
+        Self::through(https, &format!("https://{TELEGRAM_HOST}"), secrets)
     }
 
     /// Through a client of one's own, which must allow the hosts.

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{Alerts, Operator, RUN_HELP, TakenTime, rate};
 use crate::model::Rate;
+use crate::planning::idempotency::is_digest;
 
 #[derive(Debug, Clone, Args)]
 pub struct Approve {
@@ -25,8 +26,5 @@ pub struct Approve {
 
 fn plan_digest(text: &str) -> Result<String, String> {
     let text = text.to_ascii_lowercase();
-    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Ok(text);
-    }
-    Err("a plan's digest is 64 hex digits".to_owned())
+    if is_digest(&text) { Ok(text) } else { Err("a plan's digest is 64 hex digits".to_owned()) }
 }

@@ -179,8 +179,7 @@ fn client(asked: &FetchGrades) -> Result<TokenMetrics<Key>, Failure> {
         settings.origin.clone_from(origin);
     }
     let host = settings.origin.trim_start_matches("https://").to_ascii_lowercase();
-    let https =
-        HttpsClient::new([host], LIMITS, Trust::System).map_err(|error| Failure::unexpected(error.to_string()))?;
+    let https = HttpsClient::new([host], LIMITS, Trust::System);
     Ok(TokenMetrics::new(https, CachedSecret::new(&name, secret), settings))
 }
 

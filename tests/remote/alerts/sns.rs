@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use index_rebalancer::adapters::alerts::sns::Sns;
-use index_rebalancer::adapters::aws::AwsAccess;
+use index_rebalancer::adapters::aws::{AwsAccess, Connections};
 use index_rebalancer::ports::alert::{Notifier as _, NotifyError};
 use index_rebalancer::ports::secret::Secret;
 use serde_json::Value;
@@ -23,6 +23,7 @@ fn send(topic: &str, lines: usize, answer: Reply) -> (Result<(), NotifyError>, V
         secret_access_key: Secret::new("canary-signing-key").expect("a secret"),
         session_token: None,
         endpoint: Some(server.origin()),
+        connections: Connections::default(),
     };
     assert!(!format!("{access:?}").contains("canary"));
     let sns = Sns::new(access.sns());

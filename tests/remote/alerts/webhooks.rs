@@ -26,7 +26,7 @@ fn send(channel: &AlertChannel, message: &AlertMessage, answer: Reply) -> (Resul
     let server = ScriptedServer::with_tls(move |_| answer.clone());
     let limits = HttpsLimits { time_ms: 500, ..LIMITS };
     let trust = Trust::Only(vec![server.authority()]);
-    let https = HttpsClient::new([server.host()], limits, trust).expect("a client");
+    let https = HttpsClient::new([server.host()], limits, trust);
     let webhook = format!("{}/services/canary", server.origin());
     let secrets = move |name: &str| {
         let value = if name == "slack-ops" { webhook.as_str() } else { TOKEN };
@@ -123,7 +123,7 @@ fn what_was_not_taken_is_told_from_what_may_have_been() {
 fn a_webhook_elsewhere_is_not_called() {
     let server = ScriptedServer::with_tls(|_| Reply::json(200, "ok"));
     let trust = Trust::Only(vec![server.authority()]);
-    let https = HttpsClient::new(["hooks.slack.com"], LIMITS, trust).expect("a client");
+    let https = HttpsClient::new(["hooks.slack.com"], LIMITS, trust);
     let webhook = format!("{}/services/canary", server.origin());
     let webhooks = Webhooks::through(https, "https://api.telegram.org", move |name: &str| {
         LocalSecret::given(name, &webhook).expect("one")

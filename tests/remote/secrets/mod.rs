@@ -3,7 +3,7 @@
 mod rotation;
 mod wire;
 
-use index_rebalancer::adapters::aws::AwsAccess;
+use index_rebalancer::adapters::aws::{AwsAccess, Connections};
 use index_rebalancer::ports::secret::Secret;
 
 fn access(endpoint: &str) -> AwsAccess {
@@ -13,5 +13,6 @@ fn access(endpoint: &str) -> AwsAccess {
         secret_access_key: Secret::new("canary-signing-key").expect("a secret"),
         session_token: None,
         endpoint: Some(endpoint.to_owned()),
+        connections: Connections::default(),
     }
 }

@@ -91,7 +91,7 @@ impl Bench {
 
     pub(crate) fn https(&self) -> HttpsClient {
         let trust = Trust::Only(vec![self.server.authority()]);
-        HttpsClient::new([self.server.host()], LIMITS, trust).expect("a client")
+        HttpsClient::new([self.server.host()], LIMITS, trust)
     }
 
     pub(crate) fn fetch(&self, query: &Query) -> Result<Fetched, FetchError> {
