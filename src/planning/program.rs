@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Decimal, PlanningInput, Side};
 
 use super::SegmentProgram;
-use super::constraints::{LimitRow, Limits, RowKind, SOLVER_NOISE, tight_buy_box};
+use super::constraints::{LimitRow, Limits, RowKind, SOLVER_NOISE, tight_buy_box, tightened};
 use super::drift_band::Changes;
 use super::error::PlanError;
 use super::plan::Role;
@@ -315,17 +315,22 @@ impl<'a> Program<'a> {
         all.push(BoxedColumn { upper: Decimal::TWO, reward: -price });
     }
 
-    /// The program in which whole quantities are sought: every row gives up room for rounding where it cannot keep it. Tail
-    /// risk is in it by the planes that its own optimum needs: less than all there is, so that a bound stays a bound, and what
-    /// is rounded is measured in full.
-    pub(super) fn eased(&self, given: &[Decimal]) -> Result<Eased, SolverFault> {
+    /// The program in which whole quantities are sought, by the policy's own bounds: whole lots leave nothing to round. Only
+    /// below caps room is kept for what costs take. Tail risk is in it by the planes found so far, besides those that its own
+    /// optimum needs: less than all there is, so that a bound stays a bound.
+    pub(super) fn whole(&self, given: &[Decimal]) -> Result<Eased, SolverFault> {
         let columns = self.columns(Bounds::Eased, &|_, _| false);
-        let mut rows = self.rows(&columns, Bounds::Eased, given);
+        let mut rows = self.rows(&columns, Bounds::Exact, given);
+        for ((limit, given), row) in self.limits.rows.iter().zip(given).zip(&mut rows) {
+            if given.is_zero() {
+                row.bound -= limit.room - tightened(limit.room, SOLVER_NOISE);
+            }
+        }
         let mut all = self.boxes(&columns);
         self.measure_idle_cash(&columns, &mut all, &mut rows);
-        self.ease(given, &mut all, &mut rows);
         if self.limits.risk.is_some() {
-            let _ = self.optimum(&columns, &all, &mut rows)?;
+            let _ = self.optimum(&columns, &all, &mut rows.clone())?;
+            rows.extend(self.planes(&columns));
         }
         Ok((columns, all, rows))
     }

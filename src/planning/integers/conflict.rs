@@ -37,7 +37,7 @@ impl Questions<'_> {
             // As good as it gets: one solution is all that is asked for.
             Some(allocation.objective + FREE)
         };
-        let found = Search::new(&model, self.given, None, &mut judge).run(NODES)?;
+        let found = Search::new(model, self.given, None, Decimal::ZERO, &mut judge).run(NODES);
         Ok(!any && found.complete)
     }
 }

@@ -42,10 +42,6 @@ pub(crate) fn seek(
     judge: &mut dyn FnMut(Allocation, &[Decimal]) -> Option<Decimal>,
     programs: &mut u32,
 ) -> Result<Option<IntegerSearch>, PlanError> {
-    let close = sought.best.filter(|best| sought.first.objective + TIE_BREAK - *best <= policy.gap());
-    if let Some(best) = close {
-        return Ok(Some(record(&sought, 0, true, best, sought.first.objective)));
-    }
     let nothing = vec![Decimal::ZERO; sought.shortfalls.len()];
     let short = sought.shortfalls.iter().any(|short| !short.is_zero());
     let tries: &[&[Decimal]] = if short { &[&nothing, sought.shortfalls] } else { &[&nothing] };
@@ -59,15 +55,16 @@ pub(crate) fn seek(
         };
         let given: Vec<Decimal> = sought.first.given.iter().zip(*allowed).map(|(given, short)| given + short).collect();
         let model = Model::new(sought.input, sought.portfolio, sought.program, &sought.limits.whole, &given)?;
-        let search = Search::new(&model, &sought.first.given, sought.best, &mut remembered);
-        let Found { nodes, programs: solved, complete, refused, bound } = search.run(policy.nodes())?;
-        let complete = complete && !refused;
-        *programs += solved;
+        // Ties are broken by so much of the objective, which is not the policy's own.
+        let gap = policy.gap() - TIE_BREAK;
+        let search = Search::new(model, &sought.first.given, sought.best, gap, &mut remembered);
+        let Found { nodes, complete, bound } = search.run(policy.nodes());
+        *programs += nodes;
         match (best, bound) {
             (Some(best), Some(bound)) if complete || bound + TIE_BREAK - best <= policy.gap() => {
                 return Ok(Some(record(&sought, nodes, complete, best, bound)));
             }
-            (best, Some(bound)) if !complete && (best.is_some() || !refused || is_last) => {
+            (best, Some(bound)) if !complete && (best.is_some() || is_last) => {
                 let gap = best.map(|best| bound + TIE_BREAK - best);
                 return Err(PlanError::NotProved { nodes, gap, most: policy.gap() });
             }

@@ -338,7 +338,8 @@ fn the_best_of_all_subsets_is_found() {
         let value = search(&found).value.get();
         assert!(value >= best - dec("0.00003"), "case {case}: {value} of {best}, at most {most}");
         assert!(search(&found).complete, "case {case}");
-        assert!(search(&found).bound.get() >= best - dec("0.000002"), "case {case}");
+        // The oracle trades parts of lots.
+        assert!(search(&found).bound.get() >= best - dec("0.00003"), "case {case}");
     }
 }
 
