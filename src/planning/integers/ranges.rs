@@ -46,7 +46,8 @@ impl Range {
     /// What else may be traded next to a trade, wherever that is.
     pub(super) fn next_to(&self, trade: Decimal) -> impl Iterator<Item = Decimal> {
         let inside = self.reaches(trade);
-        let steps = [trade - self.step, trade + self.step].map(|next| Some(next).filter(|next| inside && self.reaches(*next)));
+        let steps =
+            [trade - self.step, trade + self.step].map(|next| Some(next).filter(|next| inside && self.reaches(*next)));
         let ends = [self.low, self.high].map(|end| Some(end).filter(|_| !inside || self.step.is_zero()));
         steps.into_iter().chain(ends).flatten().filter(move |next| *next != trade)
     }

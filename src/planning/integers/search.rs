@@ -116,7 +116,14 @@ impl<'a> Search<'a> {
 
     /// Searches until nothing better can be left, or so many nodes were looked at.
     pub(super) fn run(mut self, most: u32) -> Found {
-        self.push(Node { bound: Decimal::MAX, depth: 0, number: 0, narrowed: Narrowings::new(), from: None, branched: None });
+        self.push(Node {
+            bound: Decimal::MAX,
+            depth: 0,
+            number: 0,
+            narrowed: Narrowings::new(),
+            from: None,
+            branched: None,
+        });
         while let Some(node) = self.open.pop() {
             let mut next = Some(node);
             while let Some(node) = next.take() {

@@ -72,7 +72,8 @@ impl Breach {
 
 impl WholeLine {
     pub(crate) fn is_held(&self, weight: Decimal) -> bool {
-        weight > Decimal::ZERO && weight >= self.least_held
+        // A quotient's last digit is no lot.
+        weight > Decimal::ZERO && weight + SAME >= self.least_held
     }
 
     /// Whether a weight counts against `max_holdings` in this run: it is a holding, and not sold as far as the run may.

@@ -17,7 +17,7 @@ pub struct Settled {
     /// What they are worth, with what elastic lines cost.
     pub objective: f64,
     /// What they use of every row.
-    used: Vec<f64>,
+    pub(super) used: Vec<f64>,
     /// Without what elastic lines cost.
     reward: f64,
 }
@@ -98,8 +98,9 @@ impl Choices {
     }
 
     /// Points with their sums, elastic lines left out.
-    fn at(&self, points: Vec<usize>) -> Settled {
-        let mut settled = Settled { points: Vec::new(), objective: 0.0, used: vec![0.0; self.bounds.len()], reward: 0.0 };
+    pub(super) fn at(&self, points: Vec<usize>) -> Settled {
+        let mut settled =
+            Settled { points: Vec::new(), objective: 0.0, used: vec![0.0; self.bounds.len()], reward: 0.0 };
         for point in &points {
             if !self.elastic.iter().any(|elastic| self.line_of(elastic.empty) == self.line_of(*point)) {
                 settled.reward += self.reward_of(*point);
