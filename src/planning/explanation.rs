@@ -104,6 +104,10 @@ fn untraded(decision: &Decision<'_>, index: usize, line: &Line<'_>) -> Reason {
     if let Some(dropped) = decision.rounded.dropped.iter().find(|dropped| dropped.line == index) {
         return reason(ReasonCode::BelowMinimum, Vec::new(), format!("not traded: {}", dropped.sentence));
     }
+    if line.has_no_place && line.held.is_zero() {
+        let sentence = "a member, but limits.max_holdings leaves no place for it".to_owned();
+        return reason(ReasonCode::LimitBinds, vec![MAX_HOLDINGS.to_owned()], sentence);
+    }
     let gap = line.weight - line.reference;
     if line.role != Role::MustExit && gap.abs() <= line.reference * decision.portfolio.round_trip.max(line.lot) {
         return reason(ReasonCode::OnTarget, Vec::new(), format!("{} is on target", percent(line.weight)));
@@ -192,7 +196,7 @@ fn wholes(decision: &Decision<'_>, index: usize, line: &Line<'_>, side: Side) ->
         names.push(format!("{MIN_WEIGHT}({})", line.asset));
     }
     let full = limits.max_holdings.is_some_and(|most| limits.holdings(&weights) >= most);
-    if full && !whole.is_held(after) && line.reference > Decimal::ZERO {
+    if !whole.is_held(after) && (line.has_no_place || full && line.reference > Decimal::ZERO) {
         names.push(MAX_HOLDINGS.to_owned());
     }
     names

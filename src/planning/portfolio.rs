@@ -56,6 +56,8 @@ pub(crate) struct Line<'a> {
     pub(crate) lot: Decimal,
     /// Its quantity is sought in whole lots, not rounded to them.
     pub(crate) whole_lots: bool,
+    /// A member beyond `limits.max_holdings`: its reference weight is zero.
+    pub(crate) has_no_place: bool,
     pub(crate) costs: Vec<CostPiece>,
 }
 
@@ -186,6 +188,7 @@ pub(crate) fn lay_out<'a>(
                     .map(|most| volume.map_or(Decimal::ZERO, |volume| most.get() * volume)),
                 lot: Decimal::ZERO,
                 whole_lots: false,
+                has_no_place: false,
                 costs: cost_curve(&input.policy.costs, volume),
             };
             line.sell_barred = sell_bar(input, &line);

@@ -26,4 +26,4 @@ mod whole_limits;
 
 pub(crate) use conflict::conflict;
 pub(crate) use seek::{Sought, seek};
-pub(crate) use whole_limits::{Breach, MAX_HOLDINGS, MIN_WEIGHT, WholeLimits};
+pub(crate) use whole_limits::{Breach, MAX_HOLDINGS, MIN_WEIGHT, WholeLimits, is_holding};
