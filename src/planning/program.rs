@@ -321,8 +321,9 @@ impl<'a> Program<'a> {
     pub(super) fn whole(&self, given: &[Decimal]) -> Result<Eased, SolverFault> {
         let columns = self.columns(Bounds::Eased, &|_, _| false);
         let mut rows = self.rows(&columns, Bounds::Exact, given);
-        for ((limit, given), row) in self.limits.rows.iter().zip(given).zip(&mut rows) {
-            if given.is_zero() {
+        for (limit, row) in self.limits.rows.iter().zip(&mut rows) {
+            // An average over scenarios is met but for its last digits.
+            if limit.kind == RowKind::Risk {
                 row.bound -= limit.room - tightened(limit.room, SOLVER_NOISE);
             }
         }

@@ -65,8 +65,9 @@ fn whole_holdings_keep_their_limits_or_say_why_not() {
     check("whole_holdings_keep_their_limits_or_say_why_not", |input, tally| {
         let input = &limited(input);
         let plan = match plan(input) {
-            Err(PlanError::NotProved { nodes, .. }) => {
-                prop_assert_eq!(nodes, input.policy.whole_quantities().expect("asked for").nodes());
+            Err(error @ PlanError::NotProved { nodes, .. }) => {
+                let most = input.policy.whole_quantities().expect("asked for").nodes();
+                prop_assert!(nodes == most, "after {nodes} of {most} nodes: {error}");
                 tally.note("not proved within the nodes");
                 return Ok(());
             }
