@@ -106,6 +106,10 @@ fn untraded(decision: &Decision<'_>, index: usize, line: &Line<'_>) -> Reason {
     if let Some(dropped) = decision.rounded.dropped.iter().find(|dropped| dropped.line == index) {
         return reason(ReasonCode::BelowMinimum, Vec::new(), format!("not traded: {}", dropped.sentence));
     }
+    if line.has_no_place && line.held.is_zero() {
+        let sentence = "a member, but limits.max_holdings leaves no place for it".to_owned();
+        return reason(ReasonCode::LimitBinds, vec![MAX_HOLDINGS.to_owned()], sentence);
+    }
     let gap = line.weight - line.reference;
     if line.role != Role::MustExit && gap.abs() <= line.reference * decision.portfolio.round_trip.max(line.lot) {
         return reason(ReasonCode::OnTarget, Vec::new(), format!("{} is on target", percent(line.weight)));
@@ -183,6 +187,9 @@ fn binding(decision: &Decision<'_>, index: usize, line: &Line<'_>, side: Side, t
 /// too little weight for a holding.
 fn wholes(decision: &Decision<'_>, index: usize, line: &Line<'_>, side: Side) -> Vec<String> {
     let limits = &decision.limits.whole;
+    if line.has_no_place {
+        return vec![MAX_HOLDINGS.to_owned()];
+    }
     let Some(whole) = limits.line(index) else { return Vec::new() };
     let weights = decision.rounded.weights(decision.portfolio);
     let after = weights.get(index).copied().unwrap_or_default();

@@ -21,6 +21,7 @@ mod explanation;
 mod integers;
 mod keeping;
 mod optimality;
+mod places;
 mod portfolio;
 mod program;
 pub(crate) mod reference_weights;
@@ -46,7 +47,9 @@ pub use shadow_prices::{AtTheMargin, Margin, ShadowPrice, at_the_margin};
 pub use solver::{SolverFault, has_backend};
 pub use tail_risk::Fund;
 
-use crate::model::{Decimal, Flow, Money, PlanningInput};
+use std::collections::BTreeSet;
+
+use crate::model::{AssetId, Decimal, Flow, Money, PlanningInput};
 use crate::solver::Backend;
 
 pub(crate) use valuation::MAX_NET_ASSET_VALUE;
@@ -57,6 +60,7 @@ use drift_band::Changes;
 use idempotency::{InputDigests, digest_of, policy_digest};
 use plan::{Outcome, ReasonCode};
 use portfolio::Portfolio;
+use reference_weights::References;
 use regime::RegimeDecision;
 use solver::{AtMostRow, BoxedColumn, Verdict};
 use universe::Universe;
@@ -114,8 +118,17 @@ fn survey(input: &PlanningInput) -> Result<Survey<'_>, PlanError> {
     refuse_empty(input, &universe)?;
     let regime = regime::decide_regime(input, &universe);
     let current = portfolio::current_weights(input, scale);
-    let references = reference_weights::reference_weights(input, &universe, &regime.regime, &current, net_asset_value);
-    let portfolio = portfolio::lay_out(input, scale, &universe, &regime.regime, &references);
+    let weighed = |places: Option<&BTreeSet<AssetId>>| {
+        let among = (&universe, places);
+        reference_weights::reference_weights(input, among, &regime.regime, &current, net_asset_value)
+    };
+    let lay_out = |references: References| portfolio::lay_out(input, scale, &universe, &regime.regime, &references);
+    let mut portfolio = lay_out(weighed(None));
+    // Who has a place hangs on what can be traded, and reference weights on who has one.
+    if let Some(places) = places::places(input, &portfolio, &universe) {
+        portfolio = lay_out(weighed(Some(&places)));
+        portfolio.with_places(&places);
+    }
     let limits = constraints::limits(input, &portfolio, &regime.regime);
     let policy_digest = policy_digest(&input.policy);
     let changes = Changes {

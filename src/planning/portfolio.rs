@@ -63,6 +63,8 @@ pub(crate) struct Line<'a> {
     pub(crate) lot: Decimal,
     /// Its quantity is sought in whole lots, not rounded to them.
     pub(crate) whole_lots: bool,
+    /// A member beyond `limits.max_holdings`: its reference weight is zero.
+    pub(crate) has_no_place: bool,
     pub(crate) costs: Vec<CostPiece>,
 }
 
@@ -194,6 +196,7 @@ pub(crate) fn lay_out<'a>(
                 most: None,
                 lot: Decimal::ZERO,
                 whole_lots: false,
+                has_no_place: false,
                 costs: cost_curve(&input.policy.costs, volume),
             };
             line.sellable = line.listing().map_or(Quantity::ZERO, |it| line.free.floor_to(it.lot_size.get()));

@@ -21,7 +21,7 @@ use std::rc::Rc;
 use crate::model::{Decimal, PlanningInput, Side};
 
 use super::SegmentProgram;
-use super::constraints::{LimitRow, Limits, RowKind, SOLVER_NOISE, tight_buy_box};
+use super::constraints::{LimitRow, Limits, RowKind, SOLVER_NOISE, tight_buy_box, tightened};
 use super::curve::Curve;
 use super::drift_band::Changes;
 use super::error::PlanError;
@@ -184,6 +184,17 @@ impl<'a> Program<'a> {
         self.solve_within(sides, &first.given, programs)
     }
 
+    /// How far orders in whole lots may pass each limit that gave way: it gave way by no more than parts of lots need.
+    pub(super) fn lots_beyond(&self, given: &[Decimal]) -> Vec<Decimal> {
+        let traded = self.portfolio.lines.iter().filter(|line| line.buy_box + line.sell_box > Decimal::ZERO);
+        let lots: Decimal = traded.map(|line| line.lot).sum();
+        let beyond = |(row, given): (&LimitRow, &Decimal)| match row.kind {
+            RowKind::Turnover if !given.is_zero() => lots / Decimal::TWO,
+            _ => Decimal::ZERO,
+        };
+        self.limits.rows.iter().zip(given).map(beyond).collect()
+    }
+
     pub(super) fn nothing_given(&self) -> Vec<Decimal> {
         vec![Decimal::ZERO; self.limits.rows.len()]
     }
@@ -286,9 +297,14 @@ impl<'a> Program<'a> {
 
     /// Whether trading this side would bring a row nearer that is short.
     pub(crate) fn mends(&self, shortfalls: &[Decimal], tail_slopes: &[Decimal], line: usize, side: Side) -> bool {
-        let column = Column { line, side, upper: Decimal::ZERO, reward: Decimal::ZERO, cost_rate: Decimal::ZERO };
+        let column = Self::probe(line, side);
         let mut short = self.limits.rows.iter().zip(shortfalls).filter(|(_, by)| **by > RELAXATION_NOISE);
         short.any(|(row, _)| row.kind.use_at(self.portfolio, &column, tail_slopes) < Decimal::ZERO)
+    }
+
+    /// A unit of a side, as far as limits ask.
+    pub(crate) fn probe(line: usize, side: Side) -> Column {
+        Column { line, side, upper: Decimal::ZERO, reward: Decimal::ZERO, cost_rate: Decimal::ZERO }
     }
 
     fn as_column(trade: &Trade) -> (Column, Decimal) {
@@ -314,17 +330,23 @@ impl<'a> Program<'a> {
         all.push(BoxedColumn { upper: Decimal::TWO, reward: -price });
     }
 
-    /// The program in which whole quantities are sought: every row gives up room for rounding where it cannot keep it. Tail
-    /// risk is in it by the planes that its own optimum needs: less than all there is, so that a bound stays a bound, and what
-    /// is rounded is measured in full.
-    pub(super) fn eased(&self, given: &[Decimal]) -> Result<Eased, SolverFault> {
+    /// The program in which whole quantities are sought, by the policy's own bounds: whole lots leave nothing to round. Only
+    /// below caps room is kept for what costs take. Tail risk is in it by the planes found so far, besides those that its own
+    /// optimum needs: less than all there is, so that a bound stays a bound.
+    pub(super) fn whole(&self, given: &[Decimal]) -> Result<Eased, SolverFault> {
         let columns = self.columns(Bounds::Eased, &|_, _| false);
-        let mut rows = self.rows(&columns, Bounds::Eased, given);
+        let mut rows = self.rows(&columns, Bounds::Exact, given);
+        for (limit, row) in self.limits.rows.iter().zip(&mut rows) {
+            // An average over scenarios is met but for its last digits.
+            if limit.kind == RowKind::Risk {
+                row.bound -= limit.room - tightened(limit.room, SOLVER_NOISE);
+            }
+        }
         let mut all = self.boxes(&columns);
         self.measure_idle_cash(&columns, &mut all, &mut rows);
-        self.ease(given, &mut all, &mut rows);
         if self.limits.risk.is_some() {
-            let _ = self.optimum(&columns, &all, &mut rows)?;
+            let _ = self.optimum(&columns, &all, &mut rows.clone())?;
+            rows.extend(self.planes(&columns));
         }
         Ok((columns, all, rows))
     }

@@ -26,10 +26,11 @@ pub(crate) struct References {
 
 /// Sets the reference weights of constituents, stable legs and cash; together they are one.
 ///
+/// Where there are fewer places than members, only members with a place have a weight (`places`).
 /// `current` are today's weights: a constituent that the method cannot weigh (its grade is missing) keeps its own.
 pub(crate) fn reference_weights(
     input: &PlanningInput,
-    universe: &Universe,
+    (universe, places): (&Universe, Option<&BTreeSet<AssetId>>),
     regime: &Regime,
     current: &BTreeMap<AssetId, Decimal>,
     net_asset_value: Money,
@@ -51,7 +52,9 @@ pub(crate) fn reference_weights(
     let invested = Decimal::ONE - stable_share;
     let pinned = within(invested, pinned(input, universe, current));
     let pinned_total: Decimal = pinned.values().sum();
-    let free: Vec<&AssetId> = universe.members.iter().filter(|asset| !pinned.contains_key(*asset)).collect();
+    let has_place = |asset: &AssetId| places.is_none_or(|places| places.contains(asset));
+    let free = universe.members.iter().filter(|asset| !pinned.contains_key(*asset) && has_place(asset));
+    let free: Vec<&AssetId> = free.collect();
     let raw: Vec<Decimal> =
         free.iter().map(|asset| raw_weight(input, asset, input.policy.reference_weights.method)).collect();
     let shares = capped(&raw, &input.policy.reference_weights);

@@ -14,7 +14,9 @@ use rust_decimal::prelude::FromPrimitive;
 
 use crate::model::Decimal;
 use crate::model::policy::SolverBackend;
-use crate::solver::{self, Backend, Beyond, Column, FewRows, Goal, Program, ProgramError, Row, Settings};
+use crate::solver::{self, Backend, Beyond, Choices, Column, FewRows, Goal, Program, ProgramError, Row, Settings};
+
+pub(super) use crate::solver::{Basis, Ending, Mixture, Settled};
 
 /// How planning solves: plain, for its programs are small, in one unit, and bounded on every side.
 const SETTINGS: Settings = Settings {
@@ -157,6 +159,64 @@ pub(super) fn moved(search: &FewRows, row: usize, by: Decimal) -> FewRows {
 pub(super) fn multipliers(search: &FewRows, decimals: u32) -> Vec<Decimal> {
     let multiplier = |price: &f64| Decimal::from_f64(*price).unwrap_or_default().round_dp(decimals).max(Decimal::ZERO);
     search.prices().iter().map(multiplier).collect()
+}
+
+/// A program whose lines choose among points, stated in decimals; solved in floating point.
+#[derive(Debug, Clone)]
+pub(super) struct Points(Choices);
+
+impl Points {
+    pub(super) fn new(bounds: &[Decimal]) -> Self {
+        Self(Choices::new(bounds.iter().copied().map(float).collect()))
+    }
+
+    /// One more point of a line; its place.
+    pub(super) fn add(&mut self, line: usize, reward: Decimal, uses: impl Iterator<Item = (usize, Decimal)>) -> usize {
+        self.0.add_point(line, float(reward), uses.map(|(row, by)| (row, float(by))))
+    }
+
+    /// A line that gives room in rows for a price; its two points.
+    pub(super) fn add_elastic(
+        &mut self,
+        line: usize,
+        reward: Decimal,
+        uses: impl Iterator<Item = (usize, Decimal)>,
+    ) -> [usize; 2] {
+        let (empty, full) = self.0.add_elastic(line, float(reward), uses.map(|(row, by)| (row, float(by))));
+        [empty, full]
+    }
+
+    /// One more row, with what each point uses of it.
+    pub(super) fn add_row(&mut self, bound: Decimal, use_of: impl Fn(usize) -> Decimal) {
+        self.0.add_row(float(bound), |point| float(use_of(point)));
+    }
+
+    /// The best mixture of points that are open, by line; ends early where it is worth no more than `cutoff`.
+    pub(super) fn mix(&self, open: &[&[usize]], from: Option<&Basis>, cutoff: Option<Decimal>) -> Mixture {
+        self.0.mix(open, from, cutoff.map_or(f64::NEG_INFINITY, float))
+    }
+
+    pub(super) fn settled(&self, points: &[usize], options: &[Vec<usize>]) -> Option<Settled> {
+        self.0.settled(points, options)
+    }
+
+    pub(super) fn better(&self, from: &Settled, moves: &[usize]) -> Option<Settled> {
+        self.0.better(from, moves)
+    }
+}
+
+/// What no choice is worth more than; absent where there is none.
+pub(super) fn bound_of(mixture: &Mixture) -> Option<Decimal> {
+    Decimal::from_f64(mixture.bound)
+}
+
+pub(super) fn objective_of(settled: &Settled) -> Decimal {
+    Decimal::from_f64(settled.objective).unwrap_or(Decimal::MIN)
+}
+
+/// Points besides the lines' keys, with their share.
+pub(super) fn parts_of(mixture: &Mixture) -> impl Iterator<Item = (usize, Decimal)> {
+    mixture.parts.iter().filter_map(|(point, share)| Some((*point, Decimal::from_f64(*share)?)))
 }
 
 fn program(columns: &[BoxedColumn], rows: &[AtMostRow]) -> Program {

@@ -28,6 +28,9 @@ use super::solver::{AtMostRow, BoxedColumn, SolverFault, Verdict};
 /// A solution this much below the measure is on it.
 const TOLERANCE: Decimal = Decimal::from_parts(1, 0, 0, false, 11);
 
+/// A portfolio whose measure is above the planes found by less than this is not cut off.
+const CUT: Decimal = Decimal::from_parts(1, 0, 0, false, 12);
+
 /// A search ends after so many planes: by far more than any that is known to be needed.
 const ROUNDS: u32 = 1000;
 
@@ -323,6 +326,20 @@ impl Program<'_> {
     pub(super) fn risk_after(&self, trades: impl Iterator<Item = (usize, Side, Decimal)>) -> Option<Decimal> {
         let risk = self.limits.risk.as_ref()?;
         Some(risk.measure(&moved(self.portfolio, trades)))
+    }
+
+    /// The plane of a portfolio's own worst scenarios, where it is above all those found so far; kept for all that follow.
+    pub(super) fn cut_off(&self, columns: &[Column], values: &[Decimal]) -> Option<AtMostRow> {
+        let risk = self.limits.risk.as_ref()?;
+        let weights = self.weights_at(columns, values);
+        let worst = risk.worst(&weights);
+        let known = risk.planes.borrow().iter().map(|plane| plane.at(&weights)).max().unwrap_or_default();
+        if worst.at(&weights) <= known.max(Decimal::ZERO) + CUT {
+            return None;
+        }
+        let row = self.row_of(&worst, columns);
+        risk.planes.borrow_mut().push(worst);
+        Some(row)
     }
 
     /// The planes found so far, as rows, and the multipliers of such rows.

@@ -266,7 +266,12 @@ pub(crate) fn by_rank(
 
 /// The usual buffer rule: the best `enter_rank` are in; then members down to `exit_rank` stay; places still
 /// vacant go to the best of the rest. Fewer round trips at the margin. `kept` places are not to be had.
-fn with_buffers(ranked: &[&AssetId], members: &BTreeSet<AssetId>, ranking: &Ranking, kept: usize) -> Vec<AssetId> {
+pub(crate) fn with_buffers(
+    ranked: &[&AssetId],
+    members: &BTreeSet<AssetId>,
+    ranking: &Ranking,
+    kept: usize,
+) -> Vec<AssetId> {
     let places = usize::try_from(ranking.members).unwrap_or(usize::MAX).saturating_sub(kept);
     let enter = usize::try_from(ranking.enter_rank).unwrap_or(usize::MAX).min(places);
     let exit = usize::try_from(ranking.exit_rank).unwrap_or(usize::MAX);

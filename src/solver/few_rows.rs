@@ -16,7 +16,8 @@ mod inverse;
 use std::sync::Arc;
 
 use form::{Form, take};
-use inverse::{at, identity, inverted};
+pub(super) use inverse::inverted;
+use inverse::{at, identity};
 
 use super::{Column, Goal, Program};
 

@@ -18,6 +18,7 @@
 
 mod backend;
 mod check;
+mod choices;
 mod confirm;
 mod few_rows;
 #[cfg(feature = "highs")]
@@ -31,6 +32,7 @@ mod sifting;
 mod verdict;
 
 pub use backend::Backend;
+pub use choices::{Basis, Choices, Mixture, Settled};
 pub use few_rows::{Ending, FewRows};
 pub use program::{Column, Goal, Program, ProgramError, Row};
 pub use settings::Settings;

@@ -13,6 +13,8 @@
 //! the limits' rows, so no more lines are torn between two points than there are rows, and the bound is close. All other
 //! lines stay as they are in the linear program; which ones need points a solution shows.
 
+#[cfg(test)]
+mod brute_force;
 mod conflict;
 mod model;
 mod ranges;
@@ -24,4 +26,4 @@ mod whole_limits;
 
 pub(crate) use conflict::conflict;
 pub(crate) use seek::{Sought, seek};
-pub(crate) use whole_limits::{Breach, MAX_HOLDINGS, MIN_WEIGHT, WholeLimits};
+pub(crate) use whole_limits::{Breach, MAX_HOLDINGS, MIN_WEIGHT, WholeLimits, is_holding};

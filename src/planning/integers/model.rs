@@ -1,42 +1,48 @@
-//! The relaxation of one choice of ranges: a linear program in which lines with a choice mix points.
+//! The program of whole quantities: what each line may trade as points, under the limits' rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::model::{Decimal, PlanningInput, Side};
 
+use super::super::constraints::RowKind;
 use super::super::portfolio::Portfolio;
 use super::super::program::{Allocation, Column, Program};
-use super::super::solver::{AtMostRow, BoxedColumn, SolverFault, Verdict};
-use super::ranges::{Range, admits, points, ranges};
+use super::super::solver::{
+    AtMostRow, Basis, BoxedColumn, Ending, Mixture, Points, Settled, SolverFault, bound_of, parts_of,
+};
+use super::ranges::{Range, nearest_above, nearest_below, points, ranges};
 use super::whole_limits::WholeLimits;
 
-/// Part of a holding below this is the solver's noise.
-const NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 8);
-
-/// A trade smaller than this is too small to stand for a part of a holding.
-const DUST: Decimal = Decimal::from_parts(1, 0, 0, false, 3);
-
-/// The program of one run with the ranges of every line.
+/// The program of one run.
 #[derive(Debug)]
 pub(super) struct Model<'a> {
     program: &'a Program<'a>,
-    whole: &'a WholeLimits,
     columns: Vec<Column>,
     all: Vec<BoxedColumn>,
-    rows: Vec<AtMostRow>,
-    /// By column: what a unit of it uses of each row.
+    /// The limits' own, for what binds.
+    limits: Vec<AtMostRow>,
+    /// By column: what a unit of it uses of each row of `points`.
     uses: Vec<Vec<(usize, Decimal)>>,
-    lines: Vec<Choice>,
-    /// What a holding too many, or one that gives way, costs: dearer than anything that it could be worth.
+    lines: Vec<Course>,
+    /// The two points of each line that gives room.
+    elastic: Vec<[usize; 2]>,
+    points: Points,
+    /// By point; nothing for those of elastic lines.
+    spots: Vec<Option<Spot>>,
+    /// What nobody could pay for.
     penalty: Decimal,
-    /// By how many holdings the limit may be broken: as many as there are too many now.
-    surplus: usize,
+    /// The row that counts holdings.
+    holdings: Option<usize>,
+    /// The row that bounds turnover, where it gave way by parts of lots.
+    turnover: Option<usize>,
+    rows: usize,
 }
 
 /// What one line may do.
-#[derive(Debug, Default)]
-struct Choice {
-    ranges: Vec<Range>,
+#[derive(Debug)]
+struct Course {
+    open: Rc<Narrowed>,
     /// Its columns in rising order of the trade.
     buys: Vec<usize>,
     sells: Vec<usize>,
@@ -44,32 +50,62 @@ struct Choice {
     kinks: Vec<Decimal>,
     most_bought: Decimal,
     most_sold: Decimal,
+    /// Its quantity is sought in whole lots, not rounded to them where that is close enough.
+    whole_lots: bool,
+    lot: Decimal,
+    /// Places by trade, and by what the range says of it.
+    found: BTreeMap<(Decimal, bool, bool), usize>,
 }
 
-/// The optimum of one relaxation.
-#[derive(Debug, Clone)]
-pub(super) struct Relaxed {
-    /// Bought less sold, by line.
-    pub(super) trades: Vec<Decimal>,
-    /// Which part of a holding each line counts as; zero where nothing is counted.
-    pub(super) held: Vec<Decimal>,
-    pub(super) objective: Decimal,
-    /// Lines without points that are sold and bought at once: to be no holding for a moment.
-    twofold: BTreeSet<usize>,
+/// What a line may do at one node, and the points that its mixtures need.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Narrowed {
+    pub(super) ranges: Vec<Range>,
+    points: Vec<usize>,
 }
 
-/// Narrower ranges than the line's own, by line.
-pub(super) type Narrowed = BTreeMap<usize, Vec<Range>>;
-
-/// A point of a mixture.
-struct Point {
+/// One trade of a line: bought less sold.
+#[derive(Debug, Clone, Copy)]
+struct Spot {
+    line: usize,
     trade: Decimal,
-    reward: Decimal,
-    uses: BTreeMap<usize, Decimal>,
     held: bool,
 }
 
+/// By line, where a node allows less than the line's own.
+pub(super) type Narrowings = BTreeMap<usize, Rc<Narrowed>>;
+
+/// The optimum of one relaxation.
+#[derive(Debug)]
+pub(super) struct Relaxed {
+    mixture: Mixture,
+    pub(super) bound: Option<Decimal>,
+    pub(super) torn: Vec<Torn>,
+}
+
+/// A line between points.
+#[derive(Debug, Clone)]
+pub(super) struct Torn {
+    pub(super) line: usize,
+    pub(super) trade: Decimal,
+    /// The lowest trade of its points.
+    pub(super) lowest: Decimal,
+    /// It is in whole lots, or between ranges.
+    pub(super) matters: bool,
+}
+
+impl Relaxed {
+    pub(super) fn is_infeasible(&self) -> bool {
+        self.mixture.ending == Some(Ending::Infeasible)
+    }
+
+    pub(super) fn basis(&self) -> Basis {
+        self.mixture.basis.clone()
+    }
+}
+
 impl<'a> Model<'a> {
+    /// `given` is by how much each limit may be passed.
     pub(super) fn new(
         input: &PlanningInput,
         portfolio: &Portfolio<'_>,
@@ -77,119 +113,154 @@ impl<'a> Model<'a> {
         whole: &'a WholeLimits,
         given: &[Decimal],
     ) -> Result<Self, SolverFault> {
-        let (columns, all, rows) = program.eased(given)?;
+        let (columns, all, rows) = program.whole(given)?;
+        let own = program.limits.rows.len();
+        let mut lines: Vec<Course> =
+            portfolio.lines.iter().map(|line| Course::new(line.whole_lots, line.lot)).collect();
+        for (index, column) in columns.iter().enumerate() {
+            if let Some(course) = lines.get_mut(column.line) {
+                course.add(index, column);
+            }
+        }
+        let mut all_ranges = Vec::with_capacity(lines.len());
+        for (index, (course, line)) in lines.iter().zip(&portfolio.lines).enumerate() {
+            let most = (course.most_bought, course.most_sold);
+            all_ranges.push(ranges(input, portfolio, line, (whole, whole.line(index)), most));
+        }
+        // A limit on one line alone is the end of its trade.
+        for (limit, row) in program.limits.rows.iter().zip(&rows) {
+            if let RowKind::MaxWeight(line) = limit.kind
+                && let Some(ranges) = all_ranges.get_mut(line)
+            {
+                *ranges = std::mem::take(ranges).into_iter().filter_map(|range| range.up_to(row.bound)).collect();
+            }
+        }
+        let is_own = |index: usize| program.limits.rows.get(index).map(|limit| &limit.kind);
+        let shared = |(index, row): &(usize, &AtMostRow)| {
+            !matches!(is_own(*index), Some(RowKind::MaxWeight(_) | RowKind::Risk)) && !row.never_binds(&all)
+        };
+        let shared: Vec<&AtMostRow> = rows.iter().enumerate().filter(shared).map(|(_, row)| row).collect();
         let mut uses = vec![Vec::new(); all.len()];
-        for (index, row) in rows.iter().enumerate() {
+        for (place, row) in shared.iter().enumerate() {
             for (column, coefficient) in &row.terms {
                 if let Some(uses) = uses.get_mut(*column) {
-                    uses.push((index, *coefficient));
+                    uses.push((place, *coefficient));
                 }
             }
         }
-        let mut lines: Vec<Choice> = portfolio.lines.iter().map(|_| Choice::default()).collect();
-        for (index, column) in columns.iter().enumerate() {
-            if let Some(choice) = lines.get_mut(column.line) {
-                choice.add(index, column);
-            }
-        }
-        for (index, (choice, line)) in lines.iter_mut().zip(&portfolio.lines).enumerate() {
-            let most = (choice.most_bought, choice.most_sold);
-            choice.ranges = ranges(input, portfolio, line, (whole, whole.line(index)), most);
-        }
-        let weights: Vec<Decimal> = portfolio.lines.iter().map(|line| line.weight).collect();
-        let surplus = whole.max_holdings.map_or(0, |most| whole.holdings(&weights).saturating_sub(most));
-        let penalty = program.prohibitive();
-        Ok(Self { program, whole, columns, all, rows, uses, lines, penalty, surplus })
-    }
-
-    pub(super) fn ranges<'b>(&'b self, narrowed: &'b Narrowed, line: usize) -> &'b [Range] {
-        narrowed.get(&line).or_else(|| Some(&self.lines.get(line)?.ranges)).map_or(&[], Vec::as_slice)
-    }
-
-    /// Lines that need points from the start: those in whole lots, and those that must trade or give way.
-    pub(super) fn pointed(&self) -> BTreeSet<usize> {
-        let special = |range: &Range| range.gives_way || !range.step.is_zero();
-        let still = |ranges: &[Range]| ranges.iter().any(|range| range.low.is_zero() && range.high.is_zero());
-        // A unit of dust would be a million holdings.
-        let is_dust = |most: Decimal| most > Decimal::ZERO && most < DUST;
-        let counted = self.whole.max_holdings.is_some();
-        let dust = |it: &Choice| counted && (is_dust(it.most_bought) || is_dust(it.most_sold));
-        let lines = self.lines.iter().enumerate();
-        let lines = lines.filter(|(_, it)| it.ranges.iter().any(special) || !still(&it.ranges) || dust(it));
-        lines.filter(|(_, it)| it.ranges.len() > 1).map(|(index, _)| index).collect()
-    }
-
-    /// Whether there is a limit of which only a part is in the program: tail risk, by the planes found so far.
-    pub(super) fn knows_in_part(&self) -> bool {
-        self.program.limits.risk.is_some()
-    }
-
-    /// How many holdings there may be, and how many more at a penalty.
-    pub(super) fn most_holdings(&self) -> Option<usize> {
-        self.whole.max_holdings
-    }
-
-    /// Lines whose trade no range admits, or whose trades are two; and, where there are too many holdings, those that count as a part of one.
-    pub(super) fn torn(&self, relaxed: &Relaxed, narrowed: &Narrowed) -> Vec<usize> {
-        let crowded = self.most_holdings().is_some_and(|most| self.holdings(relaxed) > most);
-        let is_part = |held: Decimal| crowded && held > NOISE && held < Decimal::ONE - NOISE;
-        let all = relaxed.trades.iter().zip(&relaxed.held).enumerate();
-        let torn = all.filter(|(index, (trade, held))| {
-            !admits(self.ranges(narrowed, *index), **trade) || is_part(**held) || relaxed.twofold.contains(index)
+        let mut bounds: Vec<Decimal> = shared.iter().map(|row| row.bound).collect();
+        let holdings = whole.max_holdings.map(|most| {
+            bounds.push(Decimal::from(most));
+            bounds.len() - 1
         });
-        torn.map(|(index, _)| index).collect()
-    }
-
-    /// How many holdings a solution has.
-    fn holdings(&self, relaxed: &Relaxed) -> usize {
-        let after = |(index, trade): (usize, &Decimal)| {
-            self.whole.line(index).map_or(Decimal::ZERO, |line| line.weight + *trade)
+        let gave_way = |(index, row): (usize, &&AtMostRow)| {
+            let (limit, by) =
+                program.limits.rows.iter().zip(given).zip(&rows).find(|(_, own)| std::ptr::eq(*own, *row))?.0;
+            (limit.kind == RowKind::Turnover && !by.is_zero()).then_some(index)
         };
-        let weights: Vec<Decimal> = relaxed.trades.iter().enumerate().map(after).collect();
-        self.whole.holdings(&weights)
-    }
-
-    /// Solves the relaxation of these ranges; absent where it has no solution.
-    pub(super) fn relax(&self, narrowed: &Narrowed, pointed: &BTreeSet<usize>) -> Result<Option<Relaxed>, SolverFault> {
-        let mut node = Node::new(self, pointed);
-        for line in pointed {
-            let Some(choice) = self.lines.get(*line) else { continue };
-            let ranges = self.ranges(narrowed, *line);
-            if ranges.is_empty() {
-                return Ok(None);
-            }
-            node.mix(*line, self.points(choice, ranges));
-        }
-        node.count_holdings(self);
-        let Verdict::Optimal { values, objective } = self.program.maximise(&node.columns, &node.rows)? else {
-            return Ok(None);
+        let turnover = shared.iter().enumerate().find_map(gave_way);
+        let limits = rows.get(..own).unwrap_or_default().to_vec();
+        let mut model = Self {
+            program,
+            columns,
+            all,
+            limits,
+            uses,
+            lines,
+            elastic: Vec::new(),
+            points: Points::new(&bounds),
+            spots: Vec::new(),
+            penalty: program.prohibitive(),
+            holdings,
+            turnover,
+            rows: bounds.len(),
         };
-        Ok(Some(node.read(self, &values, objective)))
-    }
-
-    fn points(&self, choice: &Choice, ranges: &[Range]) -> Vec<Point> {
-        let mut made: Vec<Point> = Vec::new();
-        for range in ranges {
-            for trade in points(range, &choice.kinks) {
-                let mut point = Point { trade, reward: Decimal::ZERO, uses: BTreeMap::new(), held: range.held };
-                if range.gives_way {
-                    point.reward -= self.penalty;
-                }
-                for (column, amount) in self.filled(choice, trade) {
-                    point.reward += self.all.get(column).map_or(Decimal::ZERO, |it| it.reward) * amount;
-                    for (row, coefficient) in self.uses.get(column).into_iter().flatten() {
-                        *point.uses.entry(*row).or_default() += *coefficient * amount;
-                    }
-                }
-                made.push(point);
+        for (line, ranges) in all_ranges.into_iter().enumerate() {
+            let open = model.narrowed(line, ranges);
+            if let Some(course) = model.lines.get_mut(line) {
+                course.open = open;
             }
         }
-        made
+        model.add_elastic(portfolio, whole);
+        Ok(model)
+    }
+
+    /// Idle cash, tail risk, and holdings too many, where there are too many now.
+    fn add_elastic(&mut self, portfolio: &Portfolio<'_>, whole: &WholeLimits) {
+        let mut elastic: Vec<(Decimal, Vec<(usize, Decimal)>)> = Vec::new();
+        for (index, column) in self.all.iter().enumerate().skip(self.columns.len()) {
+            let is_risk = self.program.limits.risk.is_some() && index == self.columns.len();
+            let most = if is_risk { self.most_risk(column.upper) } else { column.upper };
+            let gives = |(row, by): &(usize, Decimal)| (*by < Decimal::ZERO).then_some((*row, *by * most));
+            let uses = self.uses.get(index).into_iter().flatten().filter_map(gives).collect();
+            elastic.push((column.reward * most, uses));
+        }
+        if let (Some(most), Some(row)) = (whole.max_holdings, self.holdings) {
+            let weights: Vec<Decimal> = portfolio.lines.iter().map(|line| line.weight).collect();
+            let surplus = Decimal::from(whole.holdings(&weights).saturating_sub(most));
+            if !surplus.is_zero() {
+                elastic.push((-self.penalty * surplus, vec![(row, -surplus)]));
+            }
+        }
+        for (reward, uses) in elastic {
+            let line = self.lines.len() + self.elastic.len();
+            let points = self.points.add_elastic(line, reward, uses.into_iter());
+            self.spots.extend([None, None]);
+            self.elastic.push(points);
+        }
+    }
+
+    /// The limit on tail risk is the upper end of the column that measures it.
+    fn most_risk(&self, upper: Decimal) -> Decimal {
+        let limit = self.program.limits.rows.iter().zip(&self.limits).find(|(limit, _)| limit.kind == RowKind::Risk);
+        limit.map_or(upper, |(_, row)| row.bound.min(upper).max(Decimal::ZERO))
+    }
+
+    pub(super) fn open<'b>(&'b self, narrowed: &'b Narrowings, line: usize) -> Option<&'b Rc<Narrowed>> {
+        narrowed.get(&line).or_else(|| Some(&self.lines.get(line)?.open))
+    }
+
+    /// A line within these ranges, with the points that its mixtures need.
+    pub(super) fn narrowed(&mut self, line: usize, ranges: Vec<Range>) -> Rc<Narrowed> {
+        let kinks = self.lines.get(line).map(|course| course.kinks.clone()).unwrap_or_default();
+        let mut places = Vec::new();
+        for range in &ranges {
+            places.extend(points(range, &kinks).into_iter().map(|trade| self.place(line, range, trade)));
+        }
+        Rc::new(Narrowed { ranges, points: places })
+    }
+
+    /// The point of a trade in a range.
+    fn place(&mut self, line: usize, range: &Range, trade: Decimal) -> usize {
+        let key = (trade, range.held, range.gives_way);
+        let Some(course) = self.lines.get(line) else { return 0 };
+        if let Some(place) = course.found.get(&key) {
+            return *place;
+        }
+        let mut reward = if range.gives_way { -self.penalty } else { Decimal::ZERO };
+        let mut uses: Vec<(usize, Decimal)> = Vec::new();
+        for (column, amount) in self.filled(course, trade) {
+            reward += self.all.get(column).map_or(Decimal::ZERO, |it| it.reward) * amount;
+            uses.extend(self.uses.get(column).into_iter().flatten().map(|(row, by)| (*row, *by * amount)));
+        }
+        if range.held {
+            uses.extend(self.holdings.map(|row| (row, Decimal::ONE)));
+        }
+        if !trade.is_zero() {
+            // What gave way did so for parts of lots: each order may pass it by its own rounding.
+            uses.extend(self.turnover.map(|row| (row, -course.lot / Decimal::TWO)));
+        }
+        let place = self.points.add(line, reward, uses.into_iter());
+        self.spots.push(Some(Spot { line, trade, held: range.held }));
+        if let Some(course) = self.lines.get_mut(line) {
+            course.found.insert(key, place);
+        }
+        place
     }
 
     /// A trade as amounts of its columns: the better pieces first.
-    fn filled(&self, choice: &Choice, trade: Decimal) -> Vec<(usize, Decimal)> {
-        let columns = if trade > Decimal::ZERO { &choice.buys } else { &choice.sells };
+    fn filled(&self, course: &Course, trade: Decimal) -> Vec<(usize, Decimal)> {
+        let columns = if trade > Decimal::ZERO { &course.buys } else { &course.sells };
         let mut left = trade.abs();
         let mut filled = Vec::new();
         for index in columns {
@@ -203,22 +274,168 @@ impl<'a> Model<'a> {
         filled
     }
 
-    /// What a solution trades, in the program's own terms.
-    pub(super) fn allocation(&self, relaxed: &Relaxed, given: &[Decimal], programs: u32) -> Allocation {
+    /// The relaxation where these ranges are open; ends early where it is worth no more than `cutoff`.
+    pub(super) fn relax(&self, narrowed: &Narrowings, from: Option<&Basis>, cutoff: Option<Decimal>) -> Relaxed {
+        let lines = (0..self.lines.len()).map(|line| self.open(narrowed, line).map_or(&[][..], |open| &open.points));
+        let open: Vec<&[usize]> = lines.chain(self.elastic.iter().map(<[usize; 2]>::as_slice)).collect();
+        let mixture = self.points.mix(&open, from, cutoff);
+        let bound = bound_of(&mixture);
+        let torn = self.torn(&mixture, narrowed);
+        Relaxed { mixture, bound, torn }
+    }
+
+    fn spot(&self, point: usize) -> Option<Spot> {
+        self.spots.get(point).copied().flatten()
+    }
+
+    fn torn(&self, mixture: &Mixture, narrowed: &Narrowings) -> Vec<Torn> {
+        let mut shares: BTreeMap<usize, Vec<(Spot, Decimal)>> = BTreeMap::new();
+        for (point, share) in parts_of(mixture) {
+            if let Some(spot) = self.spot(point) {
+                shares.entry(spot.line).or_default().push((spot, share));
+            }
+        }
+        let mut torn = Vec::new();
+        for (line, mut shares) in shares {
+            let Some(key) = mixture.keys().get(line).and_then(|key| self.spot(*key)) else { continue };
+            let rest = Decimal::ONE - shares.iter().map(|(_, share)| *share).sum::<Decimal>();
+            shares.push((key, rest.max(Decimal::ZERO)));
+            let trade: Decimal = shares.iter().map(|(spot, share)| spot.trade * *share).sum();
+            let lowest = shares.iter().map(|(spot, _)| spot.trade).min().unwrap_or(trade);
+            let highest = shares.iter().map(|(spot, _)| spot.trade).max().unwrap_or(trade);
+            let whole_lots = self.lines.get(line).is_some_and(|course| course.whole_lots);
+            let holds = |range: &Range| range.low <= lowest && highest <= range.high;
+            let one = self.open(narrowed, line).is_some_and(|open| open.ranges.iter().any(holds));
+            let mixed = shares.iter().any(|(spot, _)| spot.held != key.held);
+            torn.push(Torn { line, trade, lowest, matters: whole_lots || !one || mixed });
+        }
+        torn
+    }
+
+    /// The best choice near a relaxation: every torn line at the nearest trades that its ranges allow.
+    pub(super) fn settled(&mut self, relaxed: &Relaxed, narrowed: &Narrowings) -> Option<Settled> {
+        let mut options = Vec::new();
+        for torn in &relaxed.torn {
+            let ranges = self.open(narrowed, torn.line)?.ranges.clone();
+            let near = [nearest_below(&ranges, torn.trade), nearest_above(&ranges, torn.trade)];
+            let mut places: Vec<usize> =
+                near.into_iter().flatten().map(|(range, trade)| self.place(torn.line, &range, trade)).collect();
+            places.dedup();
+            options.push(places);
+        }
+        self.points.settled(relaxed.mixture.keys(), &options)
+    }
+
+    /// The same or better, by moves of one or two lines to what is next to their trades, as long as that gains.
+    pub(super) fn improved(&mut self, mut settled: Settled, most: u32) -> Settled {
+        for _ in 0..most {
+            let mut moves = Vec::new();
+            for line in 0..self.lines.len() {
+                let Some(at) = settled.points.get(line).copied() else { continue };
+                let (Some(spot), Some(course)) = (self.spot(at), self.lines.get(line)) else { continue };
+                let ranges = course.open.ranges.clone();
+                let mut next: Vec<(Range, Decimal)> = Vec::new();
+                for range in &ranges {
+                    next.extend(range.next_to(spot.trade).map(|trade| (range.clone(), trade)));
+                }
+                let below = next.iter().filter(|(_, trade)| *trade < spot.trade).max_by_key(|(_, trade)| *trade);
+                let above = next.iter().filter(|(_, trade)| *trade > spot.trade).min_by_key(|(_, trade)| *trade);
+                for (range, trade) in [below, above].into_iter().flatten() {
+                    moves.push(self.place(line, range, *trade));
+                }
+            }
+            match self.points.better(&settled, &moves) {
+                Some(better) => settled = better,
+                None => break,
+            }
+        }
+        settled
+    }
+
+    /// Adds what tail risk says of a choice, where the planes so far say less. Whether there was anything.
+    pub(super) fn cut_choice(&mut self, settled: &Settled) -> bool {
+        let trades = self.trades(settled);
+        self.cut(&self.values(&trades))
+    }
+
+    /// The same of a mixture.
+    pub(super) fn cut_mixture(&mut self, relaxed: &Relaxed) -> bool {
+        let key = |key: &usize| self.spot(*key).map_or(Decimal::ZERO, |spot| spot.trade);
+        let mut trades: Vec<Decimal> = relaxed.mixture.keys().iter().take(self.lines.len()).map(key).collect();
+        for torn in &relaxed.torn {
+            if let Some(trade) = trades.get_mut(torn.line) {
+                *trade = torn.trade;
+            }
+        }
+        self.cut(&self.values(&trades))
+    }
+
+    fn cut(&mut self, values: &[Decimal]) -> bool {
+        let Some(row) = self.program.cut_off(&self.columns, values) else { return false };
+        let place = self.rows;
+        self.rows += 1;
+        for (column, by) in &row.terms {
+            if let Some(uses) = self.uses.get_mut(*column) {
+                uses.push((place, *by));
+            }
+        }
+        let by_column: BTreeMap<usize, Decimal> = row.terms.iter().copied().collect();
+        let used = |column: usize, amount: Decimal| by_column.get(&column).map_or(Decimal::ZERO, |by| *by * amount);
+        let measure = self.columns.len();
+        let most = self.most_risk(self.all.get(measure).map_or(Decimal::ZERO, |column| column.upper));
+        let full = self.elastic.first().map(|[_, full]| *full);
+        let use_of = |point: usize| match self.spot(point) {
+            Some(spot) => self.lines.get(spot.line).map_or(Decimal::ZERO, |course| {
+                self.filled(course, spot.trade).into_iter().map(|(column, amount)| used(column, amount)).sum()
+            }),
+            None if Some(point) == full => used(measure, most),
+            None => Decimal::ZERO,
+        };
+        let all: Vec<Decimal> = (0..self.spots.len()).map(use_of).collect();
+        self.points.add_row(row.bound, |point| all.get(point).copied().unwrap_or_default());
+        true
+    }
+
+    fn trades(&self, settled: &Settled) -> Vec<Decimal> {
+        let trade = |point: &usize| self.spot(*point).map_or(Decimal::ZERO, |spot| spot.trade);
+        settled.points.iter().take(self.lines.len()).map(trade).collect()
+    }
+
+    /// Trades by line as column values.
+    fn values(&self, trades: &[Decimal]) -> Vec<Decimal> {
         let mut values = vec![Decimal::ZERO; self.columns.len()];
-        for (choice, trade) in self.lines.iter().zip(&relaxed.trades) {
-            for (column, amount) in self.filled(choice, *trade) {
+        for (course, trade) in self.lines.iter().zip(trades) {
+            for (column, amount) in self.filled(course, *trade) {
                 if let Some(value) = values.get_mut(column) {
                     *value = amount;
                 }
             }
         }
-        let rows = self.rows.get(..self.program.limits.rows.len()).unwrap_or_default();
-        self.program.allocation(&self.columns, rows, &values, relaxed.objective, given.to_vec(), programs)
+        values
+    }
+
+    /// A choice in the program's own terms.
+    pub(super) fn allocation(&self, settled: &Settled, given: &[Decimal], objective: Decimal) -> Allocation {
+        let values = self.values(&self.trades(settled));
+        self.program.allocation(&self.columns, &self.limits, &values, objective, given.to_vec(), 0)
     }
 }
 
-impl Choice {
+impl Course {
+    fn new(whole_lots: bool, lot: Decimal) -> Self {
+        Self {
+            open: Rc::default(),
+            buys: Vec::new(),
+            sells: Vec::new(),
+            kinks: Vec::new(),
+            most_bought: Decimal::ZERO,
+            most_sold: Decimal::ZERO,
+            whole_lots,
+            lot,
+            found: BTreeMap::new(),
+        }
+    }
+
     fn add(&mut self, index: usize, column: &Column) {
         let (columns, most) = match column.side {
             Side::Buy => (&mut self.buys, &mut self.most_bought),
@@ -230,159 +447,12 @@ impl Choice {
     }
 }
 
-/// The linear program of one node while it is put together.
-struct Node {
-    columns: Vec<BoxedColumn>,
-    rows: Vec<AtMostRow>,
-    /// What holds whatever the columns are.
-    objective: Decimal,
-    /// What each column trades of its line, and which part of a holding a unit of it is.
-    meanings: Vec<(usize, Decimal, Decimal)>,
-    trades: Vec<Decimal>,
-    held: Vec<Decimal>,
-}
-
-/// A column that trades no line.
-const NO_LINE: usize = usize::MAX;
-
-impl Node {
-    /// Every column of the lines that keep theirs.
-    fn new(model: &Model<'_>, pointed: &BTreeSet<usize>) -> Self {
-        let bare = |row: &AtMostRow| AtMostRow { terms: Vec::with_capacity(row.terms.len()), bound: row.bound };
-        let lines = model.lines.len();
-        let mut node = Self {
-            columns: Vec::with_capacity(model.all.len()),
-            rows: model.rows.iter().map(bare).collect(),
-            objective: Decimal::ZERO,
-            meanings: Vec::with_capacity(model.all.len()),
-            trades: vec![Decimal::ZERO; lines],
-            held: vec![Decimal::ZERO; lines],
+impl AtMostRow {
+    /// Whether columns within their boxes keep it whatever they are.
+    fn never_binds(&self, columns: &[BoxedColumn]) -> bool {
+        let most = |(column, by): &(usize, Decimal)| {
+            (*by).max(Decimal::ZERO) * columns.get(*column).map_or(Decimal::ZERO, |column| column.upper)
         };
-        for (index, column) in model.all.iter().enumerate() {
-            let own = model.columns.get(index);
-            if own.is_some_and(|own| pointed.contains(&own.line)) {
-                continue;
-            }
-            let (line, trade, held) = own.map_or((NO_LINE, Decimal::ZERO, Decimal::ZERO), |own| model.meaning(own));
-            let uses = model.uses.get(index).into_iter().flatten().copied();
-            node.add(*column, uses, (line, trade, held));
-        }
-        for (index, held) in node.held.iter_mut().enumerate().filter(|(index, _)| !pointed.contains(index)) {
-            *held = model.held_untraded(index);
-        }
-        node
-    }
-
-    fn add(
-        &mut self,
-        column: BoxedColumn,
-        uses: impl Iterator<Item = (usize, Decimal)>,
-        meaning: (usize, Decimal, Decimal),
-    ) -> usize {
-        let index = self.columns.len();
-        for (row, coefficient) in uses.filter(|(_, it)| !it.is_zero()) {
-            if let Some(row) = self.rows.get_mut(row) {
-                row.terms.push((index, coefficient));
-            }
-        }
-        self.columns.push(column);
-        self.meanings.push(meaning);
-        index
-    }
-
-    /// One column for each point but the first, which holds where none of them does.
-    fn mix(&mut self, line: usize, points: Vec<Point>) {
-        let mut points = points.into_iter();
-        let Some(first) = points.next() else { return };
-        self.objective += first.reward;
-        for (row, used) in &first.uses {
-            if let Some(row) = self.rows.get_mut(*row) {
-                row.bound -= *used;
-            }
-        }
-        let part = |held: bool| if held { Decimal::ONE } else { Decimal::ZERO };
-        if let Some(trade) = self.trades.get_mut(line) {
-            *trade = first.trade;
-        }
-        if let Some(held) = self.held.get_mut(line) {
-            *held = part(first.held);
-        }
-        let mut mixture = Vec::new();
-        for point in points {
-            let mut uses = point.uses;
-            for (row, used) in &first.uses {
-                *uses.entry(*row).or_default() -= *used;
-            }
-            let column = BoxedColumn { upper: Decimal::ONE, reward: point.reward - first.reward };
-            let meaning = (line, point.trade - first.trade, part(point.held) - part(first.held));
-            mixture.push((self.add(column, uses.into_iter(), meaning), Decimal::ONE));
-        }
-        if mixture.len() > 1 {
-            self.rows.push(AtMostRow { terms: mixture, bound: Decimal::ONE });
-        }
-    }
-
-    /// `Σ held ≤ most + surplus`, each of the surplus at a penalty.
-    fn count_holdings(&mut self, model: &Model<'_>) {
-        let Some(most) = model.most_holdings() else { return };
-        let parts = self.meanings.iter().enumerate().filter(|(_, (_, _, held))| !held.is_zero());
-        let mut terms: Vec<(usize, Decimal)> = parts.map(|(index, (_, _, held))| (index, *held)).collect();
-        let certain: Decimal = self.held.iter().sum();
-        if model.surplus > 0 {
-            let column = BoxedColumn { upper: Decimal::from(model.surplus), reward: -model.penalty };
-            let surplus = self.add(column, std::iter::empty(), (NO_LINE, Decimal::ZERO, Decimal::ZERO));
-            terms.push((surplus, Decimal::NEGATIVE_ONE));
-        }
-        self.rows.push(AtMostRow { terms, bound: Decimal::from(most) - certain });
-    }
-
-    fn read(self, model: &Model<'_>, values: &[Decimal], objective: Decimal) -> Relaxed {
-        let (mut trades, mut held) = (self.trades, self.held);
-        let mut sides = [BTreeSet::new(), BTreeSet::new()];
-        for ((line, trade, part), value) in self.meanings.iter().zip(values) {
-            let [bought, sold] = &mut sides;
-            if *trade == Decimal::ONE && *value > NOISE {
-                bought.insert(*line);
-            } else if *trade == Decimal::NEGATIVE_ONE && *value > NOISE {
-                sold.insert(*line);
-            }
-            if let Some(sum) = trades.get_mut(*line) {
-                *sum += *trade * *value;
-            }
-            if let Some(sum) = held.get_mut(*line) {
-                *sum += *part * *value;
-            }
-        }
-        if model.most_holdings().is_none() {
-            held.fill(Decimal::ZERO);
-        }
-        let [bought, sold] = sides;
-        let twofold = bought.intersection(&sold).copied().collect();
-        Relaxed { trades, held, objective: self.objective + objective, twofold }
-    }
-}
-
-impl Model<'_> {
-    /// What a unit of a column that is no point trades of its line, and which part of a holding it is: in proportion, the
-    /// most that it could be.
-    fn meaning(&self, column: &Column) -> (usize, Decimal, Decimal) {
-        let sign = if column.side == Side::Buy { Decimal::ONE } else { Decimal::NEGATIVE_ONE };
-        let Some(choice) = self.lines.get(column.line) else { return (column.line, sign, Decimal::ZERO) };
-        let untraded = self.held_untraded(column.line);
-        let ends_otherwise = choice.ranges.iter().any(|range| {
-            let that_way =
-                if column.side == Side::Buy { range.high > Decimal::ZERO } else { range.low < Decimal::ZERO };
-            that_way && range.held == untraded.is_zero()
-        });
-        let most = if column.side == Side::Buy { choice.most_bought } else { choice.most_sold };
-        let part = if ends_otherwise && !most.is_zero() { sign / most } else { Decimal::ZERO };
-        (column.line, sign, part)
-    }
-
-    /// 1 where a line that trades nothing is a holding.
-    fn held_untraded(&self, line: usize) -> Decimal {
-        let ranges = self.lines.get(line).map_or(&[][..], |choice| &choice.ranges);
-        let held = ranges.iter().any(|range| range.held && range.low.is_zero() && range.high.is_zero());
-        if held { Decimal::ONE } else { Decimal::ZERO }
+        self.terms.iter().map(most).sum::<Decimal>() <= self.bound
     }
 }

@@ -29,21 +29,35 @@ impl Range {
         let below = floor_to_step(trade + NOISE, self.step);
         if self.step.is_zero() || trade - below <= NOISE { (trade, trade) } else { (below, below + self.step) }
     }
+
+    /// As far as it leaves a trade at most as large as this.
+    pub(super) fn up_to(self, most: Decimal) -> Option<Self> {
+        let high = if self.high <= most + NOISE { self.high } else { floor_to_step(most + NOISE, self.step) };
+        (self.low <= high).then_some(Self { high, ..self })
+    }
+
+    /// The greatest trade in it that is no more than this one, and the least that is no less.
+    fn around(&self, trade: Decimal) -> [Option<Decimal>; 2] {
+        let (below, above) = self.neighbours(trade.clamp(self.low, self.high));
+        let [below, above] = [below.max(self.low), above.min(self.high)];
+        [(below <= trade + NOISE).then_some(below), (above >= trade - NOISE).then_some(above)]
+    }
+
+    /// What else may be traded next to a trade, wherever that is.
+    pub(super) fn next_to(&self, trade: Decimal) -> impl Iterator<Item = Decimal> {
+        let inside = self.reaches(trade);
+        let steps =
+            [trade - self.step, trade + self.step].map(|next| Some(next).filter(|next| inside && self.reaches(*next)));
+        let ends = [self.low, self.high].map(|end| Some(end).filter(|_| !inside || self.step.is_zero()));
+        steps.into_iter().chain(ends).flatten().filter(move |next| *next != trade)
+    }
 }
 
-/// The solver's noise in a weight.
-const NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+/// A quotient's last digit, and a mixture's.
+const NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 13);
 
-/// Whether a trade is in one of the ranges, and a whole number of steps there.
-pub(super) fn admits(ranges: &[Range], trade: Decimal) -> bool {
-    ranges.iter().any(|range| {
-        let (below, above) = range.neighbours(trade);
-        range.reaches(trade) && below == above
-    })
-}
-
-/// The ranges to either side of a trade that is in none of them, and how far it is from the nearer one.
-pub(super) fn split(ranges: &[Range], trade: Decimal) -> (Vec<Range>, Vec<Range>, Decimal) {
+/// The ranges to either side of a trade that none of them admits.
+pub(super) fn split(ranges: &[Range], trade: Decimal) -> (Vec<Range>, Vec<Range>) {
     let (mut below, mut above) = (Vec::new(), Vec::new());
     for range in ranges {
         let (floor, ceiling) = range.neighbours(trade);
@@ -56,22 +70,32 @@ pub(super) fn split(ranges: &[Range], trade: Decimal) -> (Vec<Range>, Vec<Range>
             above.push(Range { low: ceiling, ..range.clone() });
         }
     }
-    let down = below.iter().map(|range| trade - range.high).min();
-    let up = above.iter().map(|range| range.low - trade).min();
-    let distance = [down, up].into_iter().flatten().min().unwrap_or_default();
-    (below, above, distance)
+    (below, above)
 }
 
-/// The trade nearest to this one, and its range.
-pub(super) fn nearest(ranges: &[Range], trade: Decimal) -> Option<(Range, Decimal)> {
-    let at = |range: &Range| {
-        let inside = trade.clamp(range.low, range.high);
-        // Towards cash: no buy becomes larger by it.
-        let (below, _) = range.neighbours(inside);
-        (range.clone(), below.max(range.low))
-    };
-    ranges.iter().map(at).min_by_key(|(_, there)| (trade - *there).abs())
+/// The greatest trade in any range that is no more than this one, and its range.
+pub(super) fn nearest_below(ranges: &[Range], trade: Decimal) -> Option<(Range, Decimal)> {
+    let below = ranges.iter().filter_map(|range| Some((range.clone(), range.around(trade)[0]?)));
+    below.max_by_key(|(_, below)| *below)
 }
+
+/// The least that is no less.
+pub(super) fn nearest_above(ranges: &[Range], trade: Decimal) -> Option<(Range, Decimal)> {
+    let above = ranges.iter().filter_map(|range| Some((range.clone(), range.around(trade)[1]?)));
+    above.min_by_key(|(_, above)| *above)
+}
+
+/// The lot, or so many of them that a multiple is more than a solver's noise.
+fn step_of(line: &Line<'_>) -> Decimal {
+    let mut step = line.lot;
+    while !step.is_zero() && step < LEAST_STEP {
+        step *= Decimal::TEN;
+    }
+    step
+}
+
+/// A ten thousandth of a basis point.
+const LEAST_STEP: Decimal = Decimal::from_parts(1, 0, 0, false, 8);
 
 /// Everything that venue and policy let this line trade, in rising order; `most` is what its boxes hold.
 pub(super) fn ranges(
@@ -81,31 +105,34 @@ pub(super) fn ranges(
     whole: (&WholeLimits, Option<&WholeLine>),
     (most_bought, most_sold): (Decimal, Decimal),
 ) -> Vec<Range> {
-    let step = if line.whole_lots { line.lot } else { Decimal::ZERO };
-    let spare = if line.whole_lots { Decimal::ZERO } else { line.step };
-    let least = |side| least_order(input, line, side, portfolio.net_asset_value, spare);
+    let least = |side| least_order(input, line, side, portfolio.net_asset_value, Decimal::ZERO);
     let mut trades = Vec::new();
     if most_sold > Decimal::ZERO {
         trades.push((-most_sold, -most_sold));
         trades.extend(least(Side::Sell).filter(|least| *least < most_sold).map(|least| (-most_sold, -least)));
     }
     trades.push((Decimal::ZERO, Decimal::ZERO));
+    let most_bought = floor_to_step(most_bought, line.lot);
     if let Some(least) = least(Side::Buy).filter(|least| *least <= most_bought) {
         trades.push((least, most_bought));
     }
     let (limits, whole) = whole;
     let mut ranges = Vec::new();
     for (low, high) in trades {
+        // What is sold in full, or not at all, is as it is.
+        let step = if low == high && low <= Decimal::ZERO { Decimal::ZERO } else { step_of(line) };
         let range = Range { low, high, held: false, gives_way: false, step };
         match whole {
-            Some(whole) => by_weight(limits, whole, line, &range, &mut ranges),
+            Some(whole) => by_weight(limits, whole, &range, &mut ranges),
             None => ranges.push(range),
         }
     }
     for range in &mut ranges {
         // A quotient's last digit must not cost a lot.
-        range.low = ceil_to_step(range.low - NOISE, step).max(range.low);
-        range.high = floor_to_step(range.high + NOISE, step).min(range.high);
+        if !range.step.is_zero() {
+            range.low = ceil_to_step(range.low - NOISE, range.step).max(range.low);
+            range.high = floor_to_step(range.high + NOISE, range.step).min(range.high);
+        }
     }
     ranges.retain(|range| range.low <= range.high);
     // What is sold in full stands for itself: with the rest it would be a holding.
@@ -120,14 +147,12 @@ pub(super) fn ranges(
 }
 
 /// Cuts a range where `min_weight` forbids what it leads to, and where a holding begins.
-fn by_weight(limits: &WholeLimits, whole: &WholeLine, line: &Line<'_>, range: &Range, out: &mut Vec<Range>) {
+fn by_weight(limits: &WholeLimits, whole: &WholeLine, range: &Range, out: &mut Vec<Range>) {
     let still = range.low.is_zero() && range.high.is_zero();
     let (least, most) = (whole.low - whole.weight, whole.high - whole.weight);
-    // A lot more, so that rounding does not fall below.
-    let spare = if line.whole_lots || still || most >= range.high { Decimal::ZERO } else { line.lot };
     let parts = if limits.asks_for_min_weight() {
         let below = Range { high: range.high.min(least), ..range.clone() };
-        let above = Range { low: range.low.max((most + spare).min(range.high.max(most))), ..range.clone() };
+        let above = Range { low: range.low.max(most), ..range.clone() };
         vec![below, above]
     } else {
         vec![range.clone()]

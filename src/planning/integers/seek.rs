@@ -7,7 +7,7 @@ use super::super::constraints::Limits;
 use super::super::error::PlanError;
 use super::super::plan::IntegerSearch;
 use super::super::portfolio::Portfolio;
-use super::super::program::{Allocation, Program, TIE_BREAK};
+use super::super::program::{Allocation, Program, RELAXATION_NOISE, TIE_BREAK};
 use super::model::Model;
 use super::search::{Found, Search};
 
@@ -42,34 +42,37 @@ pub(crate) fn seek(
     judge: &mut dyn FnMut(Allocation, &[Decimal]) -> Option<Decimal>,
     programs: &mut u32,
 ) -> Result<Option<IntegerSearch>, PlanError> {
-    let close = sought.best.filter(|best| sought.first.objective + TIE_BREAK - *best <= policy.gap());
-    if let Some(best) = close {
-        return Ok(Some(record(&sought, 0, true, best, sought.first.objective)));
-    }
-    let nothing = vec![Decimal::ZERO; sought.shortfalls.len()];
-    let short = sought.shortfalls.iter().any(|short| !short.is_zero());
-    let tries: &[&[Decimal]] = if short { &[&nothing, sought.shortfalls] } else { &[&nothing] };
+    let lots = sought.program.lots_beyond(&sought.first.given);
+    let none = vec![Decimal::ZERO; sought.shortfalls.len()];
+    let short = sought.shortfalls.iter().any(|short| *short > RELAXATION_NOISE);
+    let tries: &[&[Decimal]] = if short { &[&none, sought.shortfalls] } else { &[&none] };
     for (place, allowed) in tries.iter().enumerate() {
-        let is_last = place + 1 == tries.len();
+        let falls_short = place > 0;
+        let allowed_with_lots: Vec<Decimal> = lots.iter().zip(*allowed).map(|(lots, short)| *lots.max(short)).collect();
         let mut best = sought.best;
         let mut remembered = |allocation: Allocation| {
-            let objective = judge(allocation, allowed)?;
+            let objective = judge(allocation, &allowed_with_lots)?;
             best = best.max(Some(objective));
             Some(objective)
         };
         let given: Vec<Decimal> = sought.first.given.iter().zip(*allowed).map(|(given, short)| given + short).collect();
         let model = Model::new(sought.input, sought.portfolio, sought.program, &sought.limits.whole, &given)?;
-        let search = Search::new(&model, &sought.first.given, sought.best, &mut remembered);
-        let Found { nodes, programs: solved, complete, refused, bound } = search.run(policy.nodes())?;
-        let complete = complete && !refused;
-        *programs += solved;
+        // Ties are broken by so much of the objective, which is not the policy's own.
+        let gap = policy.gap() - TIE_BREAK;
+        let search = Search::new(model, &sought.first.given, sought.best, gap, &mut remembered);
+        let Found { nodes, complete, bound } = search.run(policy.nodes());
+        *programs += nodes;
         match (best, bound) {
             (Some(best), Some(bound)) if complete || bound + TIE_BREAK - best <= policy.gap() => {
                 return Ok(Some(record(&sought, nodes, complete, best, bound)));
             }
-            (best, Some(bound)) if !complete && (best.is_some() || !refused || is_last) => {
-                let gap = best.map(|best| bound + TIE_BREAK - best);
-                return Err(PlanError::NotProved { nodes, gap, most: policy.gap() });
+            // Where some limit is short, what is found is used, and nothing is said of how good it is.
+            _ if falls_short && nodes < policy.nodes() => {}
+            (Some(best), Some(bound)) => {
+                return Err(PlanError::NotProved { nodes, gap: Some(bound + TIE_BREAK - best), most: policy.gap() });
+            }
+            (None, _) if nodes == policy.nodes() && place + 1 == tries.len() => {
+                return Err(PlanError::NotProved { nodes, gap: None, most: policy.gap() });
             }
             _ => {}
         }

@@ -332,13 +332,14 @@ fn the_best_of_all_subsets_is_found() {
                 .filter(|(bit, _)| mask >> bit & 1 == 1)
                 .map(|(_, name)| name.clone())
                 .collect();
-            best = best.max(oracle(&make(&|_| {}), &chosen));
+            best = best.max(oracle(&limited, &chosen));
         }
         let best = best.expect("nothing held is a way");
         let value = search(&found).value.get();
         assert!(value >= best - dec("0.00003"), "case {case}: {value} of {best}, at most {most}");
         assert!(search(&found).complete, "case {case}");
-        assert!(search(&found).bound.get() >= best - dec("0.000002"), "case {case}");
+        // The oracle trades parts of lots.
+        assert!(search(&found).bound.get() >= best - dec("0.00003"), "case {case}");
     }
 }
 

@@ -72,7 +72,7 @@ impl Breach {
 
 impl WholeLine {
     pub(crate) fn is_held(&self, weight: Decimal) -> bool {
-        weight > Decimal::ZERO && weight >= self.least_held
+        is_at_least(weight, self.least_held)
     }
 
     /// Whether a weight counts against `max_holdings` in this run: it is a holding, and not sold as far as the run may.
@@ -237,12 +237,22 @@ fn whole_line(input: &PlanningInput, line: &Line<'_>, nav: Money) -> WholeLine {
     let least = input.policy.limits.min_weight.map_or(Decimal::ZERO, crate::model::Weight::get);
     let least_held = least_holding(line) / nav.get();
     let low = (line.weight - line.sell_box).max(Decimal::ZERO);
-    let held = line.weight > Decimal::ZERO && line.weight >= least_held;
+    let held = is_at_least(line.weight, least_held);
     let reach = line.weight + most_bought(line, nav);
     let high = if held { least.min(reach) } else { least };
     let immovable = line.immovable(nav);
-    let stuck = immovable > Decimal::ZERO && immovable >= least_held;
+    let stuck = is_at_least(immovable, least_held);
     WholeLine { name: line.asset.to_string(), weight: line.weight, low, high, least_held, stuck, may_leave: false }
+}
+
+/// Whether so much of an asset is a holding: worth an order that the venue would take.
+pub(crate) fn is_holding(line: &Line<'_>, weight: Decimal, nav: Money) -> bool {
+    is_at_least(weight, least_holding(line) / nav.get())
+}
+
+/// But for a quotient's last digit, which is no lot.
+fn is_at_least(weight: Decimal, least: Decimal) -> bool {
+    weight > Decimal::ZERO && weight + SAME >= least
 }
 
 /// The worth of the venue's least order at the reference price: a lot, its minimum quantity, its minimum notional.

@@ -7,7 +7,7 @@ pub(super) fn identity(count: usize) -> Vec<Vec<f64>> {
 }
 
 /// By Gauss and Jordan with the largest pivot of each column; nothing where one is next to nothing.
-pub(super) fn inverted(mut matrix: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
+pub(in super::super) fn inverted(mut matrix: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
     let count = matrix.len();
     let mut inverse = identity(count);
     for column in 0..count {

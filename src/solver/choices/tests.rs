@@ -1,0 +1,182 @@
+//! Drawn programs: the relaxation against a backend, choices against every combination.
+
+use super::super::few_rows::Ending;
+use super::super::{Backend, Column, Goal, Program, Row, Settings, Verdict, solve};
+use super::{Choices, Settled};
+
+/// A stream of numbers that look random (Knuth's MMIX congruence).
+struct Draws(u64);
+
+impl Draws {
+    /// From 0 to 1, in hundredths: equal figures are common.
+    fn part(&mut self) -> f64 {
+        f64::from(u16::try_from(self.below(101)).expect("small")) / 100.0
+    }
+
+    fn below(&mut self, most: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % most
+    }
+}
+
+/// A program, and the points of each of its lines; the last line may give room in the first row.
+fn drawn(draws: &mut Draws) -> (Choices, Vec<Vec<usize>>) {
+    let rows = 1 + usize::try_from(draws.below(4)).expect("small");
+    let lines = 2 + usize::try_from(draws.below(4)).expect("small");
+    let bounds = (0..rows).map(|_| draws.part() * 1.2 - 0.3).collect();
+    let mut choices = Choices::new(bounds);
+    let mut open = Vec::new();
+    for line in 0..lines {
+        let points = 0..=draws.below(5);
+        let point = |_| {
+            let uses: Vec<(usize, f64)> = (0..rows).map(|row| (row, draws.part() - 0.4)).collect();
+            choices.add_point(line, draws.part() * 2.0 - 1.0, uses.into_iter())
+        };
+        open.push(points.map(point).collect());
+    }
+    if draws.below(2) == 0 {
+        let (empty, full) = choices.add_elastic(lines, -draws.part() * 3.0, std::iter::once((0, -1.5)));
+        open.push(vec![empty, full]);
+    }
+    (choices, open)
+}
+
+/// The best mixture by the default backend, given whole shares or parts of them.
+fn by_backend(choices: &Choices, open: &[Vec<usize>], whole: usize) -> Option<f64> {
+    let columns: Vec<usize> = open.iter().flatten().copied().collect();
+    let place = |point: &usize| columns.iter().position(|other| other == point).expect("open");
+    let mut rows: Vec<Row> = open
+        .iter()
+        .map(|points| Row { lower: 1.0, upper: 1.0, terms: points.iter().map(|it| (place(it), 1.0)).collect() })
+        .collect();
+    for (row, bound) in choices.bounds.iter().enumerate() {
+        let terms = columns.iter().enumerate().map(|(at, point)| (at, choices.uses_of(*point)[row])).collect();
+        rows.push(Row { lower: f64::NEG_INFINITY, upper: *bound, terms });
+    }
+    let column = |point: &usize| Column {
+        lower: 0.0,
+        upper: 1.0,
+        objective: choices.reward_of(*point),
+        integer: choices.line_of(*point) < whole,
+    };
+    let columns = columns.iter().map(column).collect();
+    let program = Program { goal: Goal::Maximise, constant: 0.0, columns, rows };
+    match solve(&program, Backend::Microlp, &Settings::careful()).expect("a program") {
+        Verdict::Optimal(optimum) => Some(optimum.objective),
+        Verdict::Infeasible => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn slices(open: &[Vec<usize>]) -> Vec<&[usize]> {
+    open.iter().map(Vec::as_slice).collect()
+}
+
+/// What the search comes to, checked against the backend.
+fn agreed(choices: &Choices, open: &[Vec<usize>], from: Option<&super::Basis>, name: &str) -> super::Mixture {
+    let mixture = choices.mix(&slices(open), from, f64::NEG_INFINITY);
+    match by_backend(choices, open, 0) {
+        None => assert_eq!(mixture.ending, Some(Ending::Infeasible), "{name}"),
+        Some(best) => {
+            assert_eq!(mixture.ending, Some(Ending::Optimal), "{name}");
+            assert!((mixture.bound - best).abs() <= 1e-7, "{name}: {} and {best}", mixture.bound);
+            let mut total = 0.0;
+            for (line, key) in mixture.keys().iter().enumerate() {
+                let parts: Vec<_> = mixture.parts.iter().filter(|(point, _)| choices.line_of(*point) == line).collect();
+                let rest = 1.0 - parts.iter().map(|(_, share)| share).sum::<f64>();
+                assert!(rest >= -1e-8, "{name}: {rest} is left for the key");
+                total += rest * choices.reward_of(*key);
+                total += parts.iter().map(|(point, share)| share * choices.reward_of(*point)).sum::<f64>();
+            }
+            assert!((total - best).abs() <= 1e-7, "{name}: the mixture is worth {total}, the best {best}");
+        }
+    }
+    mixture
+}
+
+#[test]
+fn the_relaxation_is_the_backends_own_from_wherever_it_starts() {
+    let (mut infeasible, mut solved) = (0, 0);
+    for seed in 1..=1500 {
+        let mut draws = Draws(seed);
+        let (mut choices, mut open) = drawn(&mut draws);
+        let first = agreed(&choices, &open, None, &format!("seed {seed}"));
+        // Points are taken away, as a branch does: some of each line stay.
+        for points in open.iter_mut().filter(|points| points.len() > 1) {
+            let away = usize::try_from(draws.below(2)).expect("small");
+            let kept = points.len() - away;
+            points.truncate(kept);
+        }
+        let second = agreed(&choices, &open, Some(&first.basis), &format!("seed {seed}, less"));
+        let uses: Vec<f64> = (0..choices.len()).map(|_| draws.part() - 0.4).collect();
+        choices.add_row(draws.part(), |point| uses[point]);
+        let third = agreed(&choices, &open, Some(&second.basis), &format!("seed {seed}, one more row"));
+        for mixture in [first, second, third] {
+            match mixture.ending {
+                Some(Ending::Infeasible) => infeasible += 1,
+                _ => solved += 1,
+            }
+        }
+    }
+    assert!(infeasible > 300 && solved > 1500, "{infeasible} infeasible, {solved} solved");
+}
+
+#[test]
+fn a_search_ends_at_its_cutoff_with_a_bound_that_holds() {
+    let mut cut = 0;
+    for seed in 1..=300 {
+        let (choices, open) = drawn(&mut Draws(seed));
+        let Some(best) = by_backend(&choices, &open, 0) else { continue };
+        let mixture = choices.mix(&slices(&open), None, best + 0.1);
+        assert!(mixture.bound >= best - 1e-9, "seed {seed}: {} is below {best}", mixture.bound);
+        cut += u32::from(mixture.ending.is_none());
+        assert!(mixture.ending.is_some() || mixture.bound <= best + 0.1, "seed {seed}");
+    }
+    assert!(cut > 30, "{cut} were cut off");
+}
+
+/// Every combination of a line's options is tried, and nothing else.
+#[test]
+fn settled_is_the_best_of_all_combinations() {
+    let (mut none, mut some) = (0, 0);
+    for seed in 1..=400 {
+        let (choices, open) = drawn(&mut Draws(seed));
+        let lines = choices.elastic.first().map_or(open.len(), |_| open.len() - 1);
+        let points: Vec<usize> = open.iter().map(|points| points[0]).collect();
+        let settled = choices.settled(&points, &open[..lines]);
+        match (settled, by_backend(&choices, &open, lines)) {
+            (Some(settled), Some(best)) => {
+                some += 1;
+                assert!((settled.objective - best).abs() <= 1e-7, "seed {seed}: {} and {best}", settled.objective);
+                let again = choices.at(settled.points.clone());
+                assert!(again.used.iter().zip(&settled.used).all(|(one, other)| (one - other).abs() < 1e-12));
+                assert_eq!(choices.better(&settled, &open[..lines].concat()), None, "seed {seed}");
+            }
+            (None, None) => none += 1,
+            (settled, best) => panic!("seed {seed}: {settled:?} and {best:?}"),
+        }
+    }
+    assert!(none > 50 && some > 100, "{none} and {some}");
+}
+
+/// From any choice that keeps the rows, moves of one or two lines gain until none does.
+#[test]
+fn better_is_better_and_keeps_the_rows() {
+    let mut moved = 0;
+    for seed in 1..=400 {
+        let (choices, open) = drawn(&mut Draws(seed));
+        let lines = choices.elastic.first().map_or(open.len(), |_| open.len() - 1);
+        let first: Vec<Vec<usize>> = open[..lines].iter().map(|points| vec![points[0]]).collect();
+        let points: Vec<usize> = open.iter().map(|points| points[0]).collect();
+        let Some(mut at) = choices.settled(&points, &first) else { continue };
+        while let Some(next) = choices.better(&at, &open[..lines].concat()) {
+            assert!(next.objective > at.objective, "seed {seed}");
+            let options: Vec<Vec<usize>> = next.points[..lines].iter().map(|point| vec![*point]).collect();
+            let again: Settled = choices.settled(&next.points, &options).expect("it keeps the rows");
+            assert!((again.objective - next.objective).abs() < 1e-12, "seed {seed}");
+            at = next;
+            moved += 1;
+        }
+    }
+    assert!(moved > 100, "{moved} moves");
+}
