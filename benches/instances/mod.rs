@@ -40,16 +40,15 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Linear programs of few rows.
-    pub(crate) const LINEAR: [Self; 5] = [Self::Binds, Self::Slack, Self::Bands, Self::Categories, Self::Ties];
-
-    /// Does it know whole quantities?
-    pub(crate) fn is_whole(self) -> bool {
-        matches!(self, Self::LeastOrders | Self::FewHoldings | Self::LeastWeight | Self::WholeLots)
-    }
+    /// Linear programs of few rows; tail risk; whole quantities.
+    pub(crate) const GROUPS: [&'static [Self]; 3] = [
+        &[Self::Binds, Self::Slack, Self::Bands, Self::Categories, Self::Ties],
+        &[Self::Tail(250), Self::Tail(1_000)],
+        &[Self::LeastOrders, Self::FewHoldings, Self::LeastWeight, Self::WholeLots],
+    ];
 
     /// How many daily scenarios it has.
-    pub(crate) fn scenarios(self) -> u32 {
+    fn scenarios(self) -> u32 {
         if let Self::Tail(scenarios) = self { scenarios } else { 0 }
     }
 }
@@ -100,8 +99,7 @@ const WORTH: u32 = 1_000_000;
 pub(crate) fn instance(size: u32, kind: Kind, seed: u64) -> PlanningInput {
     let files = files(size, kind, seed);
     let at: Timestamp = AT.parse().expect("a time");
-    let case =
-        Case::of_files("the instance".to_owned(), at, files.into_iter().map(|(kind, file)| (kind, file)).collect());
+    let case = Case::of_files("the instance".to_owned(), at, files);
     let case = case.expect("a case");
     let account = case.accounts().next().expect("an account").clone();
     let input = case.planning_input(&account, Trigger::Scheduled(at), at, None, None, None);

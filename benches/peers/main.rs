@@ -1,6 +1,6 @@
 //! The same seeded instances by this product and by what a user would pick instead: `HiGHS` and `MicroLP` by themselves,
-//! `SciPy` with its `HiGHS`, `cvxpy` with the best of its solvers, `PyPortfolioOpt`; all in one run. Of raw HiGHS its run
-//! alone is timed, once it has the program in memory as it likes it: nobody can have it faster.
+//! `SciPy` with its `HiGHS`, `cvxpy` with the best of its solvers, `PyPortfolioOpt`; all in one run. Raw HiGHS has
+//! the program in its own form beforehand: that it takes it and runs is timed, and nothing else.
 //!
 //! `make bench` installs the peers and prints a row for each size and kind of instance ([`instances::Kind`]): linear programs
 //! of few rows, tail risk over many scenarios, and whole quantities. What is timed here:
@@ -59,7 +59,7 @@ struct Group {
 /// Everybody is asked less often where each takes longer, so that all of it takes about half an hour.
 const GROUPS: [Group; 3] = [
     Group {
-        kinds: &Kind::LINEAR,
+        kinds: Kind::GROUPS[0],
         sizes: &[20, 100, 500, 2_000, 10_000],
         instances: 20,
         asked: |size| match size {
@@ -70,13 +70,13 @@ const GROUPS: [Group; 3] = [
         },
     },
     Group {
-        kinds: &[Kind::Tail(250), Kind::Tail(1_000)],
+        kinds: Kind::GROUPS[1],
         sizes: &[100, 500],
         instances: 20,
         asked: |size| if size == 100 { [20, 5, 0, 2] } else { [5, 2, 0, 1] },
     },
     Group {
-        kinds: &[Kind::LeastOrders, Kind::FewHoldings, Kind::LeastWeight, Kind::WholeLots],
+        kinds: Kind::GROUPS[2],
         sizes: &[20, 100, 500],
         instances: 20,
         asked: |size| if size == 500 { [10, 5, 0, 1] } else { [20, 20, 0, 2] },
@@ -127,6 +127,19 @@ fn is_asked_for(switch: &str, name: &str) -> bool {
     std::env::var(switch).map_or(true, |list| list.split(',').any(|asked| asked == name))
 }
 
+/// Which of the three groups a kind is in.
+fn is_linear(kind: Kind) -> bool {
+    Kind::GROUPS[0].contains(&kind)
+}
+
+fn is_tail(kind: Kind) -> bool {
+    Kind::GROUPS[1].contains(&kind)
+}
+
+fn is_whole(kind: Kind) -> bool {
+    Kind::GROUPS[2].contains(&kind)
+}
+
 /// One program, and what everybody took for it.
 struct Instance {
     size: u32,
@@ -155,7 +168,7 @@ impl Instance {
         let (planning, plan) = timed(|| plan(black_box(&input)).expect("the instance is plannable"));
         let solved = || float(optimum(black_box(&segments)).expect("solves").expect("feasible"));
         let (program, objective) = match kind {
-            _ if kind.is_whole() => (planning, worth(&plan, &input, &segments)),
+            _ if is_whole(kind) => (planning, worth(&plan, &input, &segments)),
             Kind::Tail(_) => (timed(|| segment_program(black_box(&input)).expect("plannable").rows.len()).0, solved()),
             _ => timed(solved),
         };
@@ -180,7 +193,7 @@ impl Instance {
         if !peers.is_empty() || as_process {
             stated.write(folder, name, &peers);
         }
-        if size <= MICROLP_SIZE && Kind::LINEAR.contains(&kind) {
+        if size <= MICROLP_SIZE && is_linear(kind) {
             let (seconds, objective) = timed(|| raw::by_microlp(black_box(&stated.program)));
             measured.peer("MicroLP", seconds, objective);
         }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::instances::Kind;
 use super::process::{OURS, THEIRS};
-use super::{AGREED, Instance, median};
+use super::{AGREED, Instance, is_linear, is_tail, is_whole, median};
 
 const PEERS: [&str; 6] = ["MicroLP", "HiGHS", "HiGHS presolved", "SciPy", "cvxpy", "PyPortfolioOpt"];
 
@@ -47,7 +47,7 @@ pub(crate) fn print(instances: &Instances) {
     for (name, instance) in instances.iter().filter(|(_, it)| !it.wrong.is_empty()) {
         println!("another objective, {name}: {}", instance.wrong.join(", "));
     }
-    let linear = || instances.values().filter(|it| Kind::LINEAR.contains(&it.kind));
+    let linear = || instances.values().filter(|it| is_linear(it.kind));
     println!(
         "\ntime grows with n to the power of: program {:.2}, planning {:.2}",
         growth(linear().map(|it| (it.size, it.program))),
@@ -58,7 +58,7 @@ pub(crate) fn print(instances: &Instances) {
 /// Sizes and kinds, those of one group together.
 fn rows_of(instances: &Instances) -> Vec<(u32, Kind)> {
     let rows: BTreeSet<(bool, bool, u32, Kind)> =
-        instances.values().map(|it| (it.kind.is_whole(), !Kind::LINEAR.contains(&it.kind), it.size, it.kind)).collect();
+        instances.values().map(|it| (is_whole(it.kind), !is_linear(it.kind), it.size, it.kind)).collect();
     rows.into_iter().map(|(_, _, size, kind)| (size, kind)).collect()
 }
 
@@ -151,7 +151,7 @@ const GOALS: [Goal; 8] = [
     },
     Goal {
         what: "HiGHS without presolve, tail risk",
-        kinds: |kind| kind.scenarios() > 0,
+        kinds: is_tail,
         sizes: ALL,
         times: 1.0,
         always: false,
@@ -159,7 +159,7 @@ const GOALS: [Goal; 8] = [
     },
     Goal {
         what: "SciPy or cvxpy, whole quantities",
-        kinds: Kind::is_whole,
+        kinds: is_whole,
         sizes: ALL,
         times: 1.0 / 1.2,
         always: true,
@@ -175,11 +175,7 @@ const GOALS: [Goal; 8] = [
     },
 ];
 
-fn is_linear(kind: Kind) -> bool {
-    Kind::LINEAR.contains(&kind)
-}
-
-/// The better of its ways, instance by instance.
+/// Without presolve, where the better of two methods counts, and with it.
 fn highs(rows: &[&Instance]) -> Vec<Vec<f64>> {
     vec![ratios(rows, "HiGHS"), ratios(rows, "HiGHS presolved")]
 }
