@@ -216,8 +216,8 @@ doc: ## Build the documentation of this crate
 	$(CARGO) doc --no-deps
 
 .PHONY: bench
-bench: $(HIGHS_INSTALLED) $(PEERS) ## Time the planner against HiGHS, SciPy, cvxpy and PyPortfolioOpt, which it installs
-	$(WITH_HIGHS) REBALANCE_PEERS=$(CURDIR)/$(PEERS) $(CARGO) bench $(HIGHS_FEATURES) --bench peers
+bench: $(PEERS) ## Time planner and command against HiGHS, SciPy, cvxpy and PyPortfolioOpt, which it installs
+	REBALANCE_PEERS=$(CURDIR)/$(PEERS) $(CARGO) bench --bench peers
 
 .PHONY: bench-planning
 bench-planning: ## Where planning spends its time, and the raw default solver on the same program

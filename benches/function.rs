@@ -210,8 +210,8 @@ async fn record(bootstrap: &Path, to: &Path) -> f64 {
     let program = segment_program(&input).expect("plannable");
     let float = |value: &Decimal| value.to_f64().expect("finite");
     let terms = |terms: &[(usize, Decimal)]| terms.iter().map(|(at, by)| json!([at, float(by)])).collect::<Vec<_>>();
-    let columns: Vec<_> = program.columns.iter().map(|(upper, reward)| [float(upper), float(reward)]).collect();
-    let rows: Vec<_> = program.rows.iter().map(|(row, bound)| json!([terms(row), float(bound)])).collect();
+    let columns: Vec<_> = program.columns.iter().map(|it| [float(&it.upper), float(&it.reward)]).collect();
+    let rows: Vec<_> = program.rows.iter().map(|row| json!([terms(&row.terms), float(&row.bound)])).collect();
     let calls = calls.lock().expect("not poisoned").clone();
     let written = json!({ "calls": calls, "program": { "columns": columns, "rows": rows } });
     std::fs::write(to, written.to_string()).expect("written");

@@ -1,16 +1,18 @@
-//! Seeded portfolios for the benchmarks: the same on every machine.
+//! Seeded portfolios for the benchmarks: the same on every machine, as the files of a case, and as what the command reads
+//! from them.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark stops where something is wrong")]
+#![expect(clippy::expect_used, reason = "a benchmark stops where something is wrong")]
+
+mod policy;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fmt::Write as _;
 
-use index_rebalancer::model::grade::Dated;
-use index_rebalancer::model::{
-    AccountId, AccountSnapshot, AssetId, AssetRecord, Decimal, Environment, Flow, Grade, GradeRecord, Holding,
-    InstrumentId, Listing, ListingStatus, Money, PlanningInput, Policy, PortfolioId, PortfolioState, Price, Quantity,
-    RunIdentity, Signal, Tick, Trigger, VenueId,
-};
+use index_rebalancer::adapters::files::case::{CASE_FILE, Case, InputFile};
+use index_rebalancer::model::{PlanningInput, Trigger};
+use index_rebalancer::ports::snapshot::SnapshotKind;
+use jiff::{Timestamp, ToSpan as _};
 
 /// What makes an instance easy or hard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,19 +23,33 @@ pub(crate) enum Kind {
     Slack,
     /// Drifted members go to the edge of their band, within a turnover of a fifth.
     Bands,
+    /// One category is far above its most, one far below its least.
+    Categories,
     /// Everybody has the same grade and market cap: many solutions are as good.
     Ties,
+    /// Conditional value at risk over so many daily scenarios, limited and priced.
+    Tail(u32),
+    /// No order below a part of what a member weighs.
+    LeastOrders,
+    /// A fifth of the holdings have to go.
+    FewHoldings,
+    /// Nothing, or half of what a member weighs on average and more.
+    LeastWeight,
+    /// A lot is worth a third of what a member weighs on average.
+    WholeLots,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Binds, Self::Slack, Self::Bands, Self::Ties];
+    /// Linear programs of few rows; tail risk; whole quantities.
+    pub(crate) const GROUPS: [&'static [Self]; 3] = [
+        &[Self::Binds, Self::Slack, Self::Bands, Self::Categories, Self::Ties],
+        &[Self::Tail(250), Self::Tail(1_000)],
+        &[Self::LeastOrders, Self::FewHoldings, Self::LeastWeight, Self::WholeLots],
+    ];
 
-    fn turnover(self) -> &'static str {
-        match self {
-            Self::Binds | Self::Ties => "0.1",
-            Self::Bands => "0.2",
-            Self::Slack => "0.9",
-        }
+    /// How many daily scenarios it has.
+    fn scenarios(self) -> u32 {
+        if let Self::Tail(scenarios) = self { scenarios } else { 0 }
     }
 }
 
@@ -43,7 +59,14 @@ impl fmt::Display for Kind {
             Self::Binds => "binds",
             Self::Slack => "slack",
             Self::Bands => "bands",
+            Self::Categories => "categories",
             Self::Ties => "ties",
+            Self::Tail(250) => "tail-250",
+            Self::Tail(_) => "tail-1000",
+            Self::LeastOrders => "least-orders",
+            Self::FewHoldings => "few-holdings",
+            Self::LeastWeight => "least-weight",
+            Self::WholeLots => "whole-lots",
         })
     }
 }
@@ -58,140 +81,221 @@ impl Numbered {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         u32::try_from((mixed ^ (mixed >> 31)) % u64::from(below)).expect("below a u32")
     }
+
+    /// About none, of so many either way: the sum of three.
+    fn around(&mut self, most: u32) -> i64 {
+        let drawn = (0..3).map(|_| i64::from(self.next(2 * most + 1)) - i64::from(most)).sum::<i64>();
+        drawn / 3
+    }
 }
 
-/// A drifted portfolio of `size` members with categories and impact in three pieces.
+/// The moment of every instance.
+const AT: &str = "2025-01-01T00:00:00Z";
+
+/// What a member is worth in quote currency, on average, in a portfolio of one: with more of them each is worth less.
+const WORTH: u32 = 1_000_000;
+
+/// A drifted portfolio of so many members with categories and impact in three pieces.
 pub(crate) fn instance(size: u32, kind: Kind, seed: u64) -> PlanningInput {
-    let mut numbers = Numbered(seed * 1_000_003 + u64::from(size));
-    let at = "2025-01-01T00:00:00Z".parse().expect("a time");
-    let mut assets: BTreeMap<AssetId, AssetRecord> = BTreeMap::new();
-    let mut holdings: BTreeMap<AssetId, Holding> = BTreeMap::new();
-    for index in 0..size {
-        let asset = AssetId::new(&format!("asset-{index:04}")).expect("an id");
-        let price = Decimal::new(i64::from(numbers.next(900_000) + 1000), 4);
-        let cap = Decimal::from(1_000_000_000_u64 / u64::from(index + 1) + u64::from(numbers.next(1_000_000)));
-        let free =
-            (Decimal::from(numbers.next(2_000)) / Decimal::from(size) * Decimal::ONE_THOUSAND / price).round_dp(3);
-        holdings
-            .insert(asset.clone(), Holding { free: Quantity::new(free).expect("a quantity"), locked: Quantity::ZERO });
-        let category = ["layer-1", "defi", "meme", "other"][usize::try_from(numbers.next(4)).expect("small")];
-        let mut record = record(&mut numbers, price, cap, category, &format!("A{index:04}USDT"), at);
-        if kind == Kind::Ties {
-            record.market_cap = Some(Money::parse("1000000000").expect("money"));
-            record.grades.investor = Some(Dated { value: Grade::new(Decimal::from(50)).expect("a grade"), at });
+    let files = files(size, kind, seed);
+    let at: Timestamp = AT.parse().expect("a time");
+    let case = Case::of_files("the instance".to_owned(), at, files);
+    let case = case.expect("a case");
+    let account = case.accounts().next().expect("an account").clone();
+    let input = case.planning_input(&account, Trigger::Scheduled(at), at, None, None, None);
+    let mut input = input.expect("the instance can be planned from");
+    // A policy file may ask for 5,000 orders; the largest instances are for timing alone.
+    input.policy.orders.max_orders = size.max(input.policy.orders.max_orders);
+    input
+}
+
+/// The files of its case, by their names in a folder.
+pub(crate) fn files(size: u32, kind: Kind, seed: u64) -> BTreeMap<SnapshotKind, InputFile> {
+    let members = Members::drawn(size, kind, seed);
+    let file = |name: &str, text: String| InputFile { name: name.to_owned(), bytes: text.into_bytes() };
+    let mut files = BTreeMap::from([
+        (SnapshotKind::Portfolio, file(CASE_FILE, members.case())),
+        (SnapshotKind::Policy, file("policy.toml", policy::text(size, kind))),
+        (SnapshotKind::VenueRules, file("venue_rules.json", members.venue_rules())),
+        (SnapshotKind::Market, file("market.csv", members.market())),
+        (
+            SnapshotKind::InvestorGrades,
+            file("investor_grades.json", members.grades("TM_INVESTOR_GRADE", |it| &it.grade)),
+        ),
+        (SnapshotKind::TradingSignals, file("trading_signals.json", members.grades("TRADING_SIGNAL", |_| "1"))),
+    ]);
+    if !members.closes.is_empty() {
+        files.insert(SnapshotKind::History, file("history.csv", members.history()));
+    }
+    files
+}
+
+/// One asset, as its files spell it.
+struct Member {
+    price: String,
+    cap: u64,
+    held: String,
+    category: &'static str,
+    grade: String,
+    lot: String,
+}
+
+struct Members {
+    members: Vec<Member>,
+    /// By day and then member, where the kind reads closes.
+    closes: Vec<Vec<u64>>,
+}
+
+/// Prices and closes have so many decimals.
+const PRICE_DECIMALS: usize = 4;
+
+impl Members {
+    fn drawn(size: u32, kind: Kind, seed: u64) -> Self {
+        let mut numbers = Numbered(seed * 1_000_003 + u64::from(size));
+        let (mut members, mut prices) = (Vec::new(), Vec::new());
+        for index in 0..size {
+            let price = u64::from(numbers.next(900_000) + 1000);
+            let ten_thousandths = 10_u64.pow(4);
+            // A twentieth of a lot's worth, so that lots are found from a round number of units.
+            let lot = match kind {
+                Kind::WholeLots => u64::from(WORTH / 3 / size) * ten_thousandths * ten_thousandths / price,
+                _ => 1,
+            };
+            let worth = u64::from(numbers.next(2 * WORTH) / size);
+            // In units of the fourth decimal.
+            let held = worth * ten_thousandths * ten_thousandths / price / lot * lot;
+            let cap = 1_000_000_000 / u64::from(index + 1) + u64::from(numbers.next(1_000_000));
+            let category = ["layer-1", "defi", "meme", "other"];
+            let category = category.get(usize::try_from(numbers.next(4)).expect("small")).expect("one of four");
+            let grade = decimal(u64::from(numbers.next(10_000)), 2);
+            let alike = kind == Kind::Ties;
+            members.push(Member {
+                price: decimal(price, PRICE_DECIMALS),
+                cap: if alike { 1_000_000_000 } else { cap },
+                held: decimal(held, 4),
+                category,
+                grade: if alike { "50".to_owned() } else { grade },
+                lot: decimal(lot, 4),
+            });
+            prices.push(price);
         }
-        assets.insert(asset, record);
+        let closes =
+            if kind.scenarios() == 0 { Vec::new() } else { closes(&mut numbers, prices, kind.scenarios() + 1) };
+        Self { members, closes }
     }
-    PlanningInput {
-        schema: 1,
-        run: RunIdentity {
-            environment: Environment::Paper,
-            venue: VenueId::new("paper").expect("a venue"),
-            venue_account: AccountId::new("main").expect("an account"),
-            portfolio: PortfolioId::new("bench").expect("a portfolio"),
-            trigger: Trigger::Scheduled(at),
-        },
-        as_of: at,
-        flow: Flow::Full,
-        policy: policy(size, kind),
-        assets,
-        account: AccountSnapshot {
-            observed_at: at,
-            cash_free: Money::parse("100000").expect("money"),
-            cash_locked: Money::ZERO,
-            holdings,
-        },
-        state: PortfolioState::default(),
-        notices: Vec::new(),
-        history: None,
-    }
-}
 
-fn record(
-    numbers: &mut Numbered,
-    price: Decimal,
-    cap: Decimal,
-    category: &str,
-    instrument: &str,
-    at: jiff::Timestamp,
-) -> AssetRecord {
-    let grade = Grade::new(Decimal::new(i64::from(numbers.next(10_000)), 2)).expect("a grade");
-    AssetRecord {
-        symbol: instrument.trim_end_matches("USDT").to_owned(),
-        name: instrument.to_owned(),
-        categories: [category.parse().expect("a category")].into(),
-        first_seen: None,
-        price: Price::new(price).expect("a price"),
-        market_cap: Some(Money::new(cap).expect("money")),
-        average_daily_volume: Some(Money::new(cap / Decimal::ONE_HUNDRED).expect("money")),
-        observed_at: at,
-        grades: GradeRecord {
-            trader: None,
-            investor: Some(Dated { value: grade, at }),
-            signal: Some(Dated { value: Signal::Bullish, at }),
-        },
-        listing: Some(Listing {
-            instrument: InstrumentId::new(instrument).expect("an instrument"),
-            status: ListingStatus::Trading,
-            lot_size: Quantity::parse("0.0001").expect("a lot"),
-            min_quantity: Quantity::ZERO,
-            max_quantity: None,
-            tick_size: Tick::parse("0.0001").expect("a tick"),
-            min_notional: Money::ZERO,
-        }),
+    /// Numbered from one, as ids of tokens are.
+    fn numbered(&self) -> impl Iterator<Item = (usize, &Member)> {
+        (1..).zip(&self.members)
     }
-}
 
-fn policy(members: u32, kind: Kind) -> Policy {
-    let turnover = kind.turnover();
-    // A policy file may ask for 5,000; the largest instances are for timing alone.
-    let most_orders = members.max(5_000);
-    let on_breach = if kind == Kind::Bands { "to_band_edge" } else { "to_target" };
-    let text = format!(
-        r#"
+    fn case(&self) -> String {
+        let mut text = format!(
+            r#"
 schema = 1
-name = "Bench"
-index = "blue_chip"
-quote_currency = "USDT"
-[eligibility]
-[ranking]
-by = "market_cap"
-grade = "investor"
-members = {members}
-enter_rank = {members}
-exit_rank = {members}
-[reference_weights]
-method = "market_cap"
-[drift_band]
-kind = "five_twenty_five"
-on_breach = "{on_breach}"
-[objective]
-grade_tilt = "0.1"
-tracking_aversion = "1"
-cost_aversion = "1"
-[limits]
-cash_buffer = {{ bound = "0.01" }}
-max_weight = {{ bound = "0.5" }}
-turnover = {{ bound = "{turnover}" }}
-categories = [{{ category = "meme", max_weight = "0.9" }}, {{ category = "layer-1", min_weight = "0.01" }}]
-[costs]
-fee = "0.001"
-half_spread = "0.0005"
-impact = [{{ up_to = "0.001", cost = "0.0002" }}, {{ up_to = "0.01", cost = "0.001" }}, {{ up_to = "0.1", cost = "0.003" }}]
-[orders]
-collar = "0.01"
-valid_minutes = 15
-max_order_notional = "10000000"
-max_run_notional = "100000000"
-max_orders = {most_orders}
-[guards]
-max_price_age_hours = 24
-max_grade_age_hours = 48
-max_snapshot_skew_hours = 24
-max_missing_grades = "0.2"
-max_signal_flips = "0.5"
-max_price_jump = "3"
-"#
-    );
-    toml::from_str(&text).expect("the policy parses")
+about = "An instance of the benchmarks."
+source = "Drawn."
+portfolio = "bench"
+environment = "paper"
+venue = "binance"
+policy = "policy.toml"
+venue_rules = "venue_rules.json"
+[[days]]
+at = "{AT}"
+market = "market.csv"
+investor_grades = "investor_grades.json"
+trading_signals = "trading_signals.json"
+{}
+[[accounts]]
+id = "main"
+cash = "100000"
+[accounts.holdings]
+"#,
+            if self.closes.is_empty() { "" } else { "history = \"history.csv\"" },
+        );
+        for (number, member) in self.numbered() {
+            writeln!(text, "{} = \"{}\"", asset(number), member.held).expect("a text");
+        }
+        text
+    }
+
+    fn venue_rules(&self) -> String {
+        let symbol = |(number, member): (usize, &Member)| {
+            serde_json::json!({
+                "symbol": format!("A{number:05}USDT"), "status": "TRADING",
+                "baseAsset": format!("A{number:05}"), "quoteAsset": "USDT", "isSpotTradingAllowed": true,
+                "filters": [
+                    { "filterType": "PRICE_FILTER", "minPrice": "0.0001", "maxPrice": "1000000", "tickSize": "0.0001" },
+                    { "filterType": "LOT_SIZE", "minQty": "0", "maxQty": "900000000", "stepSize": member.lot },
+                    { "filterType": "NOTIONAL", "minNotional": "0" },
+                ],
+            })
+        };
+        serde_json::json!({ "symbols": self.numbered().map(symbol).collect::<Vec<_>>() }).to_string()
+    }
+
+    fn market(&self) -> String {
+        let mut text = "asset_id,symbol,name,token_id,price_usd,market_cap_usd,average_daily_volume_usd,categories,\
+                        first_seen,observed_at\n"
+            .to_owned();
+        for (number, Member { price, cap, category, .. }) in self.numbered() {
+            let volume = cap / 100;
+            let name = format!("A{number:05}");
+            writeln!(text, "{},{name},{name},{number},{price},{cap},{volume},{category},,{AT}", asset(number))
+                .expect("a text");
+        }
+        text
+    }
+
+    fn grades(&self, field: &str, of: impl Fn(&Member) -> &str) -> String {
+        let record = |(number, member): (usize, &Member)| serde_json::json!({ "TOKEN_ID": number, "DATE": AT, field: of(member) });
+        let records: Vec<_> = self.numbered().map(record).collect();
+        serde_json::json!({ "success": true, "message": "", "length": records.len(), "data": records }).to_string()
+    }
+
+    fn history(&self) -> String {
+        let mut text = "date,asset_id,close_usd\n".to_owned();
+        let at: Timestamp = AT.parse().expect("a time");
+        let today = at.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
+        let days = i64::try_from(self.closes.len()).expect("few");
+        for (back, closes) in (1..=days).rev().zip(&self.closes) {
+            let date = today.checked_sub(back.days()).expect("a date");
+            for (number, close) in (1..).zip(closes) {
+                writeln!(text, "{date},{},{}", asset(number), decimal(*close, PRICE_DECIMALS)).expect("a text");
+            }
+        }
+        text
+    }
+}
+
+fn asset(number: usize) -> String {
+    format!("asset-{number:05}")
+}
+
+/// A whole number of units of the last decimal.
+fn decimal(units: u64, decimals: usize) -> String {
+    let padded = format!("{units:0>width$}", width = decimals + 1);
+    let (whole, fraction) = padded.split_at(padded.len() - decimals);
+    format!("{whole}.{fraction}")
+}
+
+/// Daily closes that end at these prices: everybody goes with the market, more or less, and by itself.
+fn closes(numbers: &mut Numbered, prices: Vec<u64>, days: u32) -> Vec<Vec<u64>> {
+    // In hundredths: how much of the market's way each goes.
+    let shares: Vec<i64> = prices.iter().map(|_| i64::from(50 + numbers.next(100))).collect();
+    let mut closes = vec![prices];
+    for _ in 1..days {
+        let market = numbers.around(900);
+        let next = closes.last().expect("one").iter().zip(&shares);
+        let before = next.map(|(close, share)| {
+            // In basis points, from the later close to the earlier.
+            let change = market * share / 100 + numbers.around(700);
+            let earlier = i64::try_from(*close).expect("small") * (10_000 + change) / 10_000;
+            u64::try_from(earlier.clamp(100, 1_000_000_000)).expect("above zero")
+        });
+        let before = before.collect();
+        closes.push(before);
+    }
+    closes.reverse();
+    closes
 }

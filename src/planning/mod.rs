@@ -44,12 +44,12 @@ pub use error::{Conflict, PlanError, Repair};
 pub use keeping::Instead;
 pub use plan::RebalancePlan;
 pub use shadow_prices::{AtTheMargin, Margin, ShadowPrice, at_the_margin};
-pub use solver::{SolverFault, has_backend};
+pub use solver::{AtMostRow, BoxedColumn, SolverFault, has_backend};
 pub use tail_risk::Fund;
 
 use std::collections::BTreeSet;
 
-use crate::model::{AssetId, Decimal, Flow, Money, PlanningInput};
+use crate::model::{AssetId, Decimal, Flow, Money, PlanningInput, Side};
 use crate::solver::Backend;
 
 pub(crate) use valuation::MAX_NET_ASSET_VALUE;
@@ -62,7 +62,7 @@ use plan::{Outcome, ReasonCode};
 use portfolio::Portfolio;
 use reference_weights::References;
 use regime::RegimeDecision;
-use solver::{AtMostRow, BoxedColumn, Verdict};
+use solver::Verdict;
 use universe::Universe;
 
 /// Makes the plan.
@@ -155,11 +155,7 @@ pub fn segment_program(input: &PlanningInput) -> Result<SegmentProgram, PlanErro
 /// # Errors
 /// When a row names a column that the program does not have, or the solver fails.
 pub fn optimum(program: &SegmentProgram) -> Result<Option<Decimal>, SolverFault> {
-    let boxed = |(upper, reward): &(Decimal, Decimal)| BoxedColumn { upper: *upper, reward: *reward };
-    let columns: Vec<BoxedColumn> = program.columns.iter().map(boxed).collect();
-    let row = |(terms, bound): &(Vec<(usize, Decimal)>, Decimal)| AtMostRow { terms: terms.clone(), bound: *bound };
-    let rows: Vec<AtMostRow> = program.rows.iter().map(row).collect();
-    match solver::maximise_on(Backend::default(), &columns, &rows)? {
+    match solver::maximise_on(Backend::default(), &program.columns, &program.rows)? {
         Verdict::Optimal { objective, .. } => Ok(Some(objective)),
         Verdict::Infeasible => Ok(None),
     }
@@ -169,10 +165,11 @@ pub fn optimum(program: &SegmentProgram) -> Result<Option<Decimal>, SolverFault>
 /// asset value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentProgram {
-    /// Upper bound and reward of each column.
-    pub columns: Vec<(Decimal, Decimal)>,
-    /// Coefficients by column index, and the bound.
-    pub rows: Vec<(Vec<(usize, Decimal)>, Decimal)>,
+    pub columns: Vec<BoxedColumn>,
+    pub rows: Vec<AtMostRow>,
+    /// What the first columns trade, one by one. Behind them comes the measure of tail risk where the policy has one, then
+    /// idle cash where it tracks.
+    pub trades: Vec<(AssetId, Side)>,
 }
 
 fn one() -> Money {

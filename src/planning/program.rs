@@ -167,10 +167,8 @@ impl<'a> Program<'a> {
         if self.limits.risk.is_some() {
             let _ = self.optimum(&columns, &all, &mut rows)?;
         }
-        Ok(SegmentProgram {
-            columns: all.into_iter().map(|column| (column.upper, column.reward)).collect(),
-            rows: rows.into_iter().map(|row| (row.terms, row.bound)).collect(),
-        })
+        let line = |column: &Column| Some((self.portfolio.lines.get(column.line)?.asset.clone(), column.side));
+        Ok(SegmentProgram { columns: all, rows, trades: columns.iter().filter_map(line).collect() })
     }
 
     /// Solves again without the trades that no venue would take, or with as much of them as it would. What gave way in
