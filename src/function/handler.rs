@@ -96,9 +96,7 @@ impl Function {
 
     #[expect(clippy::unused_self, reason = "one of three answers of the function")]
     fn refuse_event(&self, refused: BadInput) -> Answer {
-        let mut metrics = Metrics::default();
-        metrics.whole(Metric::EventsRefused, 1);
-        metrics.write(None, None);
+        count_refused();
         of_failure(PreparationError::from(refused).into())
     }
 
@@ -271,9 +269,7 @@ impl Function {
         };
         for failure in &unreadable {
             log_failure(failure, "an account's lock cannot be read", None, invocation);
-            let mut metrics = Metrics::default();
-            metrics.count("EventsRefused", 1);
-            metrics.write(None, None);
+            count_refused();
         }
         let mut handled = Vec::new();
         for run_id in runs {
@@ -392,6 +388,12 @@ fn planned(outcome: &RunOutcome) -> Option<(crate::planning::RebalancePlan, crat
         | RunOutcome::OutOfTime(record) => record.plan.clone().zip(record.input.clone()),
         RunOutcome::AlreadyDone(_) | RunOutcome::Busy { .. } | RunOutcome::InProgressElsewhere { .. } => None,
     }
+}
+
+fn count_refused() {
+    let mut metrics = Metrics::default();
+    metrics.whole(Metric::EventsRefused, 1);
+    metrics.write(None, None);
 }
 
 fn count_aborted(portfolio: &str) {

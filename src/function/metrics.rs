@@ -42,7 +42,7 @@ pub enum Metric {
     OldestGradeAgeHours,
     /// Pages of runs that were not written; without a portfolio.
     PagesFailed,
-    /// Events that started nothing; without a portfolio.
+    /// Events that started nothing, and accounts whose lock recovery cannot read; without a portfolio.
     EventsRefused,
 }
 

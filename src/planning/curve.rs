@@ -9,7 +9,7 @@ use super::plan::Role;
 use super::portfolio::Line;
 use super::tracking::Track;
 
-const HALF: Decimal = Decimal::from_parts(5, 0, 0, false, 1);
+pub(super) const HALF: Decimal = Decimal::from_parts(5, 0, 0, false, 1);
 
 /// One asset's.
 #[derive(Debug)]
