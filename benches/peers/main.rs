@@ -42,7 +42,7 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use index_rebalancer::planning::{optimum, plan, segment_program};
+use index_rebalancer::planning::{PlanError, optimum, plan, segment_program};
 use instances::{Kind, instance};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 use stated::{Stated, float, worth};
@@ -101,14 +101,18 @@ fn main() -> ExitCode {
     fs::create_dir_all(&folder).expect("a folder");
     let most = std::env::var("BENCH_INSTANCES").map_or(u64::MAX, |most| most.parse().expect("a number"));
     let mut instances: BTreeMap<String, Instance> = BTreeMap::new();
+    let mut without_plan = Vec::new();
     for group in &GROUPS {
         for size in group.sizes.iter().filter(|size| is_asked_for("BENCH_SIZES", &size.to_string())) {
             for kind in group.kinds.iter().filter(|kind| is_asked_for("BENCH_KINDS", &kind.to_string())) {
                 for seed in 0..group.instances.min(most) {
                     let name = format!("{size:05}-{kind}-{seed:02}");
                     let asked = (group.asked)(*size).map(|most| seed < most);
-                    let measured = Instance::measured((*size, *kind, seed), &name, &folder, asked);
-                    instances.insert(name, measured);
+                    match Instance::measured((*size, *kind, seed), &name, &folder, asked) {
+                        Ok(measured) => drop(instances.insert(name, measured)),
+                        // A search for whole quantities may end without a proof.
+                        Err(error) => without_plan.push(format!("{name}: {error}")),
+                    }
                 }
                 eprintln!("{size} {kind}: measured here");
             }
@@ -119,7 +123,7 @@ fn main() -> ExitCode {
         process::measure(python, &folder, &mut instances);
     }
     table::print(&instances);
-    table::judge(&instances)
+    table::judge(&instances, &without_plan)
 }
 
 /// Whether a switch names this, or is not set.
@@ -161,11 +165,17 @@ struct Instance {
 }
 
 impl Instance {
-    fn measured((size, kind, seed): (u32, Kind, u64), name: &str, folder: &Path, asked: [bool; 4]) -> Self {
+    fn measured(
+        (size, kind, seed): (u32, Kind, u64),
+        name: &str,
+        folder: &Path,
+        asked: [bool; 4],
+    ) -> Result<Self, PlanError> {
         let input = instance(size, kind, seed);
         let segments = segment_program(&input).expect("the instance is plannable");
         let stated = Stated::of(&input, &segments);
-        let (planning, plan) = timed(|| plan(black_box(&input)).expect("the instance is plannable"));
+        let (planning, plan) = timed(|| plan(black_box(&input)));
+        let plan = plan?;
         let solved = || float(optimum(black_box(&segments)).expect("solves").expect("feasible"));
         let (program, objective) = match kind {
             _ if is_whole(kind) => (planning, worth(&plan, &input, &segments)),
@@ -197,7 +207,7 @@ impl Instance {
             let (seconds, objective) = timed(|| raw::by_microlp(black_box(&stated.program)));
             measured.peer("MicroLP", seconds, objective);
         }
-        measured
+        Ok(measured)
     }
 
     fn peer(&mut self, name: &str, seconds: f64, objective: f64) {
