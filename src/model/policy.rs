@@ -424,27 +424,25 @@ pub struct OrderPolicy {
     pub accept_unknown_fate: bool,
 }
 
-/// How far whole quantities are searched: by branch and bound over linear programs, best bound first.
+/// How far whole quantities are searched: by branch and bound, best bound first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IntegerPolicy {
-    /// Most nodes of one search, each a linear program: a limit on work that gives the same plan everywhere, as no clock
-    /// would. Absent: 1000.
+    /// Most nodes of one search: a limit on work that gives the same plan everywhere, as no clock would. Absent: 20000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_nodes: Option<u32>,
-    /// Most that a plan may be from the proved bound when the search ends at `max_nodes`, as a fraction of net asset value;
-    /// otherwise there is no plan. A plan of the linear program that is as close as this is not searched any further.
-    /// Absent: 0.0005, five basis points.
+    /// Most that a plan may be from the proved bound, as a fraction of net asset value: the search ends as soon as it is as
+    /// close as this, and where it is not at `max_nodes`, there is no plan. Absent: 0.0005, five basis points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_gap: Option<Weight>,
-    /// Quantities of an asset are sought in whole lots where one lot is worth more than this fraction of net asset value;
-    /// all others are rounded to lots afterwards. Absent: 0.001, ten basis points.
+    /// Where one lot of an asset is worth more than this fraction of net asset value, its quantity is decided before those
+    /// with smaller lots, and the linear program keeps no room for rounding it. Absent: 0.001, ten basis points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub whole_lots_above: Option<Weight>,
 }
 
 impl IntegerPolicy {
-    const DEFAULT_NODES: u32 = 1000;
+    const DEFAULT_NODES: u32 = 20_000;
     const DEFAULT_GAP: Decimal = Decimal::from_parts(5, 0, 0, false, 4);
     const DEFAULT_LOT: Decimal = Decimal::from_parts(1, 0, 0, false, 3);
 

@@ -99,13 +99,45 @@ impl Candidate {
     }
 
     /// What it is worth to a search for whole quantities, from the program's own origin and less a penalty for what gives
-    /// way; absent where it leaves more of a row short than is `allowed`, or breaks a limit on wholes worse than doing
-    /// nothing would.
-    fn objective(&self, program: &Program<'_>, allowed: &[Decimal]) -> Option<Decimal> {
+    /// way; absent where it leaves more of a row short than is `allowed` and lots or least orders excuse, or breaks a limit
+    /// on wholes worse than doing nothing would.
+    fn objective(&self, input: &PlanningInput, program: &Program<'_>, allowed: &[Decimal]) -> Option<Decimal> {
         let given_way = program.limits.whole.given_way(&self.breaches)?;
-        let mut rows = self.shortfalls.iter().zip(allowed);
-        let kept = rows.all(|(short, allowed)| *short <= *allowed + SHORTFALL_NOISE);
+        let mut rows = program.limits.rows.iter().zip(&self.shortfalls).zip(allowed);
+        let kept = rows.all(|((row, short), allowed)| {
+            *short <= SHORTFALL_NOISE
+                || (*short <= *allowed + SHORTFALL_NOISE && *short <= self.excuse(input, program.portfolio, &row.kind))
+        });
         kept.then(|| self.value - program.origin() - given_way * program.prohibitive())
+    }
+
+    /// By how much a row may be short: of what is traded by the lots of every order, of anything else by the least orders
+    /// that would mend it and are not made.
+    fn excuse(&self, input: &PlanningInput, portfolio: &Portfolio<'_>, kind: &RowKind) -> Decimal {
+        let traded = |index: usize| self.rounded.trades.iter().any(|trade| trade.line == index);
+        let mut excuse = Decimal::ZERO;
+        for (index, line) in portfolio.lines.iter().enumerate() {
+            match kind {
+                RowKind::Turnover if traded(index) => excuse += line.lot / Decimal::TWO,
+                RowKind::Turnover => {}
+                _ if traded(index) => {}
+                _ => {
+                    let sides = [(Side::Buy, line.buy_box), (Side::Sell, line.sell_box)];
+                    let orders = sides.into_iter().filter(|(side, most)| {
+                        let probe = Program::probe(index, *side);
+                        *most > Decimal::ZERO
+                            && kind.use_at(portfolio, &probe, &self.allocation.tail_slopes) < Decimal::ZERO
+                    });
+                    let least = |(side, most): (Side, Decimal)| {
+                        least_order(input, line, side, portfolio.net_asset_value, Decimal::ZERO)
+                            .unwrap_or(most)
+                            .min(most)
+                    };
+                    excuse += orders.map(least).max().unwrap_or_default();
+                }
+            }
+        }
+        excuse
     }
 
     /// Nothing is traded. What lots and minimums leave of an optimum may be worth less than that.
@@ -319,14 +351,14 @@ impl<'a> Search<'a> {
         let Some(policy) = self.input.policy.whole_quantities() else { return Ok(None) };
         let (input, portfolio, program) = (self.input, self.portfolio, self.program);
         let nothing = vec![Decimal::ZERO; limits.rows.len()];
-        let best = self.best.objective(program, &nothing);
+        let best = self.best.objective(input, program, &nothing);
         let shortfalls = self.best.shortfalls.clone();
         let first = &self.first;
         let sought = Sought { input, portfolio, program, limits, first, best, shortfalls: &shortfalls };
         let mut better: Option<(Decimal, Candidate)> = None;
         let mut judge = |allocation: Allocation, allowed: &[Decimal]| {
             let candidate = Candidate::of(input, portfolio, program, allocation);
-            let objective = candidate.objective(program, allowed)?;
+            let objective = candidate.objective(input, program, allowed)?;
             let least = better.as_ref().map(|(objective, _)| *objective).max(best);
             if least.is_none_or(|least| objective > least) {
                 better = Some((objective, candidate));

@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use crate::model::policy::Ranking;
-use crate::model::{AssetId, Decimal, PlanningInput};
+use crate::model::{AssetId, PlanningInput};
 
 use super::integers::is_holding;
 use super::plan::{ReasonCode, Role};
@@ -71,7 +71,7 @@ impl Portfolio<'_> {
 #[cfg(test)]
 mod tests {
     use crate::model::policy::CapTier;
-    use crate::model::{ListingStatus, PlanningInput, Weight};
+    use crate::model::{Decimal, ListingStatus, PlanningInput, Weight};
     use crate::planning::sample::{dec, id, input, policy};
     use crate::planning::{plan, survey};
 

@@ -79,16 +79,17 @@ pub struct SolverRecord {
 }
 
 /// A search for whole quantities: orders that venue and policy take, holdings, lots. The bound is the solver's own: no
-/// plan that keeps the limits as this one does, and room for rounding besides, has more. The certificate, which knows
-/// nothing of whole quantities, proves another one.
+/// plan that keeps the limits as this one does, and room below caps for what costs take, has more. Plan and bound are worth
+/// what the policy's objective says, both less what limits on wholes give way. The certificate, which knows nothing of whole
+/// quantities, proves another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IntegerSearch {
-    /// Nodes of branch and bound; 0 where the linear program's own plan is close enough.
+    /// Nodes of branch and bound; 1 where the linear program's own plan is close enough.
     pub nodes: u32,
-    /// Every node that could hold a better plan was looked at.
+    /// Every node that could hold a better plan was looked at, not only as many as `integers.max_gap` asks for.
     pub complete: bool,
-    /// Assets whose quantity was sought in whole lots.
+    /// Assets of which one lot is worth more than `integers.whole_lots_above`.
     pub whole_lots: u32,
     /// The policy's objective for the best orders found, before any that costs outweigh were left out; in net asset value.
     pub value: Worth,

@@ -286,9 +286,14 @@ impl<'a> Program<'a> {
 
     /// Whether trading this side would bring a row nearer that is short.
     pub(crate) fn mends(&self, shortfalls: &[Decimal], tail_slopes: &[Decimal], line: usize, side: Side) -> bool {
-        let column = Column { line, side, upper: Decimal::ZERO, reward: Decimal::ZERO, cost_rate: Decimal::ZERO };
+        let column = Self::probe(line, side);
         let mut short = self.limits.rows.iter().zip(shortfalls).filter(|(_, by)| **by > RELAXATION_NOISE);
         short.any(|(row, _)| row.kind.use_at(self.portfolio, &column, tail_slopes) < Decimal::ZERO)
+    }
+
+    /// A unit of a side, as far as limits ask.
+    pub(crate) fn probe(line: usize, side: Side) -> Column {
+        Column { line, side, upper: Decimal::ZERO, reward: Decimal::ZERO, cost_rate: Decimal::ZERO }
     }
 
     fn as_column(&self, trade: &Trade) -> (Column, Decimal) {
@@ -321,8 +326,9 @@ impl<'a> Program<'a> {
     pub(super) fn whole(&self, given: &[Decimal]) -> Result<Eased, SolverFault> {
         let columns = self.columns(Bounds::Eased, &|_, _| false);
         let mut rows = self.rows(&columns, Bounds::Exact, given);
-        for ((limit, given), row) in self.limits.rows.iter().zip(given).zip(&mut rows) {
-            if given.is_zero() {
+        for (limit, row) in self.limits.rows.iter().zip(&mut rows) {
+            // An average over scenarios is met but for its last digits.
+            if limit.kind == RowKind::Risk {
                 row.bound -= limit.room - tightened(limit.room, SOLVER_NOISE);
             }
         }

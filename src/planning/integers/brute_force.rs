@@ -99,7 +99,7 @@ fn best(survey: &Survey<'_>, input: &PlanningInput, program: &Program<'_>) -> Op
 #[test]
 fn no_combination_of_lots_has_more_than_the_bound() {
     let (mut searched, mut gaps) = (0, 0);
-    for seed in 1..=120 {
+    for seed in 1..=60 {
         let input = drawn(&mut Draws(seed));
         let survey = survey(&input).expect("a survey");
         let program = Program::formulate(&input, &survey.portfolio, &survey.limits, survey.changes);
@@ -121,6 +121,6 @@ fn no_combination_of_lots_has_more_than_the_bound() {
             Err(error) => panic!("seed {seed}: {error}"),
         }
     }
-    assert!(searched > 60, "{searched} searched");
+    assert!(searched > 30, "{searched} searched");
     assert_eq!(gaps, 0, "a search to the end leaves no gap to speak of");
 }

@@ -11,7 +11,7 @@ use super::search::Search;
 use super::whole_limits::{MAX_HOLDINGS, WholeLimits};
 
 /// Nodes of each question. What is not answered within them counts as a limit that is needed for the conflict.
-const NODES: u32 = 30;
+const NODES: u32 = 500;
 
 /// As good as no bound.
 const FREE: Decimal = Decimal::TEN;
@@ -40,6 +40,35 @@ impl Questions<'_> {
         let found = Search::new(model, self.given, None, Decimal::ZERO, &mut judge).run(NODES);
         Ok(!any && found.complete)
     }
+
+    /// Adds to the free ones as many of these as leave the rest impossible: all at once where that will do, else by halves.
+    fn free(&self, rows: &[usize], free: &mut Vec<usize>) -> Result<(), PlanError> {
+        let before = free.len();
+        free.extend(rows);
+        if rows.is_empty() || self.impossible(free, &self.limits.whole)? {
+            return Ok(());
+        }
+        free.truncate(before);
+        if rows.len() > 1 {
+            let (first, second) = rows.split_at(rows.len() / 2);
+            self.free(first, free)?;
+            self.free(second, free)?;
+        }
+        Ok(())
+    }
+
+    /// The fewest holdings that would do, by bisection; absent where no number does.
+    fn fewest(&self, free: &[usize], whole: &WholeLimits, from: usize) -> Result<Option<usize>, PlanError> {
+        let (mut too_few, mut enough) = (from, self.portfolio.lines.len());
+        if enough <= from || self.impossible(free, &whole.with_most(enough))? {
+            return Ok(None);
+        }
+        while enough - too_few > 1 {
+            let middle = too_few.midpoint(enough);
+            if self.impossible(free, &whole.with_most(middle))? { too_few = middle } else { enough = middle }
+        }
+        Ok(Some(enough))
+    }
 }
 
 /// A minimal set of limits that whole holdings cannot meet (deletion filter), and how many holdings would do.
@@ -52,15 +81,9 @@ pub(crate) fn conflict(
 ) -> Result<Conflict, PlanError> {
     let questions = Questions { input, portfolio, program, limits, given };
     let mut free = Vec::new();
-    for (row, limit) in limits.rows.iter().enumerate() {
-        if matches!(limit.kind, RowKind::Budget | RowKind::CashAtLimitPrices { .. }) {
-            continue;
-        }
-        free.push(row);
-        if !questions.impossible(&free, &limits.whole)? {
-            free.pop();
-        }
-    }
+    let asked = limits.rows.iter().enumerate().filter(|(_, limit)| is_the_policys(&limit.kind));
+    let asked: Vec<usize> = asked.map(|(row, _)| row).collect();
+    questions.free(&asked, &mut free)?;
     let mut whole = limits.whole.clone();
     for name in limits.whole.names() {
         let without = whole.without(name);
@@ -68,20 +91,20 @@ pub(crate) fn conflict(
             whole = without;
         }
     }
-    let kept = questions.limits.rows.iter().enumerate().filter(|(row, limit)| {
-        !free.contains(row) && !matches!(limit.kind, RowKind::Budget | RowKind::CashAtLimitPrices { .. })
-    });
-    let mut names: Vec<String> = kept.map(|(_, limit)| limit.name.clone()).collect();
+    let kept = asked.iter().filter(|row| !free.contains(row));
+    let mut names: Vec<String> = kept.filter_map(|row| Some(limits.rows.get(*row)?.name.clone())).collect();
     names.extend(whole.names().into_iter().map(str::to_owned));
     let mut repairs = Vec::new();
-    if let Some(from) = whole.max_holdings {
-        for more in 1..=portfolio.lines.len().saturating_sub(from) {
-            if !questions.impossible(&free, &whole.with_most(from + more))? {
-                let (from, to) = (Decimal::from(from), Decimal::from(from + more));
-                repairs.push(Repair { limit: MAX_HOLDINGS.to_owned(), from, to });
-                break;
-            }
-        }
+    if let Some(from) = whole.max_holdings
+        && let Some(to) = questions.fewest(&free, &whole, from)?
+    {
+        let (from, to) = (Decimal::from(from), Decimal::from(to));
+        repairs.push(Repair { limit: MAX_HOLDINGS.to_owned(), from, to });
     }
     Ok(Conflict { limits: names, repairs, together: Vec::new() })
+}
+
+/// Cash cannot be spent twice, whatever a policy says.
+fn is_the_policys(kind: &RowKind) -> bool {
+    !matches!(kind, RowKind::Budget | RowKind::CashAtLimitPrices { .. })
 }

@@ -53,8 +53,8 @@ impl Range {
     }
 }
 
-/// The solver's noise in a weight.
-const NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+/// A quotient's last digit, and a mixture's.
+const NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 13);
 
 /// The ranges to either side of a trade that none of them admits.
 pub(super) fn split(ranges: &[Range], trade: Decimal) -> (Vec<Range>, Vec<Range>) {

@@ -3,7 +3,7 @@
 use crate::model::policy::IntegerPolicy;
 use crate::model::{BasisPoints, Decimal, PlanningInput, Worth};
 
-use super::super::constraints::Limits;
+use super::super::constraints::{LimitRow, Limits, RowKind};
 use super::super::error::PlanError;
 use super::super::plan::IntegerSearch;
 use super::super::portfolio::Portfolio;
@@ -42,9 +42,14 @@ pub(crate) fn seek(
     judge: &mut dyn FnMut(Allocation, &[Decimal]) -> Option<Decimal>,
     programs: &mut u32,
 ) -> Result<Option<IntegerSearch>, PlanError> {
-    let nothing = vec![Decimal::ZERO; sought.shortfalls.len()];
-    let short = sought.shortfalls.iter().any(|short| !short.is_zero());
-    let tries: &[&[Decimal]] = if short { &[&nothing, sought.shortfalls] } else { &[&nothing] };
+    let mut tries = vec![vec![Decimal::ZERO; sought.shortfalls.len()]];
+    let lots = lots_beyond(&sought);
+    let short: Vec<Decimal> = lots.iter().zip(sought.shortfalls).map(|(lots, short)| *lots.max(short)).collect();
+    for more in [lots, short] {
+        if tries.last() != Some(&more) {
+            tries.push(more);
+        }
+    }
     for (place, allowed) in tries.iter().enumerate() {
         let is_last = place + 1 == tries.len();
         let mut best = sought.best;
@@ -53,7 +58,7 @@ pub(crate) fn seek(
             best = best.max(Some(objective));
             Some(objective)
         };
-        let given: Vec<Decimal> = sought.first.given.iter().zip(*allowed).map(|(given, short)| given + short).collect();
+        let given: Vec<Decimal> = sought.first.given.iter().zip(allowed).map(|(given, short)| given + short).collect();
         let model = Model::new(sought.input, sought.portfolio, sought.program, &sought.limits.whole, &given)?;
         // Ties are broken by so much of the objective, which is not the policy's own.
         let gap = policy.gap() - TIE_BREAK;
@@ -64,14 +69,28 @@ pub(crate) fn seek(
             (Some(best), Some(bound)) if complete || bound + TIE_BREAK - best <= policy.gap() => {
                 return Ok(Some(record(&sought, nodes, complete, best, bound)));
             }
-            (best, Some(bound)) if !complete && (best.is_some() || is_last) => {
-                let gap = best.map(|best| bound + TIE_BREAK - best);
-                return Err(PlanError::NotProved { nodes, gap, most: policy.gap() });
+            (Some(best), Some(bound)) => {
+                return Err(PlanError::NotProved { nodes, gap: Some(bound + TIE_BREAK - best), most: policy.gap() });
+            }
+            (None, _) if is_last && nodes == policy.nodes() => {
+                return Err(PlanError::NotProved { nodes, gap: None, most: policy.gap() });
             }
             _ => {}
         }
     }
     Ok(None)
+}
+
+/// How far lots may pass each limit on what is traded that gave way: it gave way by no more than parts of lots need.
+fn lots_beyond(sought: &Sought<'_>) -> Vec<Decimal> {
+    let traded = sought.portfolio.lines.iter().filter(|line| line.buy_box + line.sell_box > Decimal::ZERO);
+    let lots: Decimal = traded.map(|line| line.lot).sum();
+    let rows = sought.limits.rows.iter().zip(&sought.first.given);
+    let beyond = |(row, given): (&LimitRow, &Decimal)| match row.kind {
+        RowKind::Turnover if !given.is_zero() => lots / Decimal::TWO,
+        _ => Decimal::ZERO,
+    };
+    rows.map(beyond).collect()
 }
 
 fn record(sought: &Sought<'_>, nodes: u32, complete: bool, best: Decimal, bound: Decimal) -> IntegerSearch {

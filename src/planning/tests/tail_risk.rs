@@ -273,11 +273,10 @@ fn the_verifier_reckons_risk_by_itself() {
     assert!(violations.iter().any(|violation| violation.limit == "risk"), "{violations:?}");
 }
 
-/// The search for whole holdings knows tail risk in part: what it finds is measured in full, and where it cannot tell, it
-/// says so.
+/// The search for whole holdings knows tail risk in part: what it finds is measured in full, and what it did not know is
+/// added to every node.
 #[test]
-fn whole_holdings_keep_the_limit_or_say_what_is_not_proved() {
-    let (mut made, mut unproved) = (0, 0);
+fn whole_holdings_keep_the_limit_and_are_proved() {
     for bound in ["0.1", "0.04", "0.02", "0.01"] {
         for most in 1..=3 {
             let limited = input(
@@ -290,15 +289,12 @@ fn whole_holdings_keep_the_limit_or_say_what_is_not_proved() {
             );
             match plan(&limited) {
                 Ok(plan) => {
-                    made += 1;
                     assert!(check(&plan, "risk").left_side <= weight(bound), "{bound}, {most}");
                     let held = ["a", "b", "c"].iter().filter(|asset| !after(&plan, asset).is_zero()).count();
                     assert!(held <= usize::try_from(most).expect("small"), "{bound}, {most}: {held}");
                 }
-                Err(PlanError::NotProved { .. }) => unproved += 1,
                 Err(error) => panic!("{bound}, {most}: {error}"),
             }
         }
     }
-    assert!(made >= 6, "{made} made, {unproved} unproved");
 }

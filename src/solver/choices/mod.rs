@@ -16,7 +16,7 @@ mod tests;
 pub use settle::Settled;
 pub use simplex::{Basis, Mixture};
 
-/// A row is met that is broken by no more than this.
+/// A row is met that is broken by no more than this: what shares too small to be told from none may break it by.
 const MET: f64 = 1e-12;
 
 /// Points with their line, worth and use of every row.

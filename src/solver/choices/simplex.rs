@@ -17,10 +17,10 @@ use super::super::few_rows::{Ending, inverted};
 use super::{Choices, add, dot};
 
 /// A slack is broken by more than this, in the rows' own unit.
-const BROKEN: f64 = 1e-12;
+const BROKEN: f64 = 1e-13;
 
 /// A share is below zero by more than this.
-const SHARE: f64 = 1e-10;
+const SHARE: f64 = 1e-13;
 
 /// No pivot is smaller.
 const LEAST_PIVOT: f64 = 1e-9;
