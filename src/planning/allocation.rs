@@ -350,8 +350,8 @@ impl<'a> Search<'a> {
     fn seek_whole_quantities(&mut self, limits: &Limits) -> Result<Option<IntegerSearch>, PlanError> {
         let Some(policy) = self.input.policy.whole_quantities() else { return Ok(None) };
         let (input, portfolio, program) = (self.input, self.portfolio, self.program);
-        let nothing = vec![Decimal::ZERO; limits.rows.len()];
-        let best = self.best.objective(input, program, &nothing);
+        let lots = program.lots_beyond(&self.first.given);
+        let best = self.best.objective(input, program, &lots);
         let shortfalls = self.best.shortfalls.clone();
         let first = &self.first;
         let sought = Sought { input, portfolio, program, limits, first, best, shortfalls: &shortfalls };

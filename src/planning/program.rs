@@ -184,6 +184,17 @@ impl<'a> Program<'a> {
         self.solve_within(sides, &first.given, programs)
     }
 
+    /// How far orders in whole lots may pass each limit that gave way: it gave way by no more than parts of lots need.
+    pub(super) fn lots_beyond(&self, given: &[Decimal]) -> Vec<Decimal> {
+        let traded = self.portfolio.lines.iter().filter(|line| line.buy_box + line.sell_box > Decimal::ZERO);
+        let lots: Decimal = traded.map(|line| line.lot).sum();
+        let beyond = |(row, given): (&LimitRow, &Decimal)| match row.kind {
+            RowKind::Turnover if !given.is_zero() => lots / Decimal::TWO,
+            _ => Decimal::ZERO,
+        };
+        self.limits.rows.iter().zip(given).map(beyond).collect()
+    }
+
     pub(super) fn nothing_given(&self) -> Vec<Decimal> {
         vec![Decimal::ZERO; self.limits.rows.len()]
     }

@@ -69,6 +69,7 @@ fn whole_holdings_keep_their_limits_or_say_why_not() {
                 let most = input.policy.whole_quantities().expect("asked for").nodes();
                 prop_assert!(nodes == most, "after {nodes} of {most} nodes: {error}");
                 tally.note("not proved within the nodes");
+                eprintln!("NP {error}");
                 return Ok(());
             }
             Err(PlanError::Conflict(conflict)) if conflict.limits.iter().any(|it| is_whole(it)) => {

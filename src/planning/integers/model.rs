@@ -34,6 +34,8 @@ pub(super) struct Model<'a> {
     penalty: Decimal,
     /// The row that counts holdings.
     holdings: Option<usize>,
+    /// The row that bounds turnover, where it gave way by parts of lots.
+    turnover: Option<usize>,
     rows: usize,
 }
 
@@ -50,6 +52,7 @@ struct Course {
     most_sold: Decimal,
     /// Its quantity is sought in whole lots, not rounded to them where that is close enough.
     whole_lots: bool,
+    lot: Decimal,
     /// Places by trade, and by what the range says of it.
     found: BTreeMap<(Decimal, bool, bool), usize>,
 }
@@ -112,7 +115,8 @@ impl<'a> Model<'a> {
     ) -> Result<Self, SolverFault> {
         let (columns, all, rows) = program.whole(given)?;
         let own = program.limits.rows.len();
-        let mut lines: Vec<Course> = portfolio.lines.iter().map(|line| Course::new(line.whole_lots)).collect();
+        let mut lines: Vec<Course> =
+            portfolio.lines.iter().map(|line| Course::new(line.whole_lots, line.lot)).collect();
         for (index, column) in columns.iter().enumerate() {
             if let Some(course) = lines.get_mut(column.line) {
                 course.add(index, column);
@@ -149,6 +153,12 @@ impl<'a> Model<'a> {
             bounds.push(Decimal::from(most));
             bounds.len() - 1
         });
+        let gave_way = |(index, row): (usize, &&AtMostRow)| {
+            let (limit, by) =
+                program.limits.rows.iter().zip(given).zip(&rows).find(|(_, own)| std::ptr::eq(*own, *row))?.0;
+            (limit.kind == RowKind::Turnover && !by.is_zero()).then_some(index)
+        };
+        let turnover = shared.iter().enumerate().find_map(gave_way);
         let limits = rows.get(..own).unwrap_or_default().to_vec();
         let mut model = Self {
             program,
@@ -162,6 +172,7 @@ impl<'a> Model<'a> {
             spots: Vec::new(),
             penalty: program.prohibitive(),
             holdings,
+            turnover,
             rows: bounds.len(),
         };
         for (line, ranges) in all_ranges.into_iter().enumerate() {
@@ -234,6 +245,10 @@ impl<'a> Model<'a> {
         }
         if range.held {
             uses.extend(self.holdings.map(|row| (row, Decimal::ONE)));
+        }
+        if !trade.is_zero() {
+            // What gave way did so for parts of lots: each order may pass it by its own rounding.
+            uses.extend(self.turnover.map(|row| (row, -course.lot / Decimal::TWO)));
         }
         let place = self.points.add(line, reward, uses.into_iter());
         self.spots.push(Some(Spot { line, trade, held: range.held }));
@@ -407,7 +422,7 @@ impl<'a> Model<'a> {
 }
 
 impl Course {
-    fn new(whole_lots: bool) -> Self {
+    fn new(whole_lots: bool, lot: Decimal) -> Self {
         Self {
             open: Rc::default(),
             buys: Vec::new(),
@@ -416,6 +431,7 @@ impl Course {
             most_bought: Decimal::ZERO,
             most_sold: Decimal::ZERO,
             whole_lots,
+            lot,
             found: BTreeMap::new(),
         }
     }

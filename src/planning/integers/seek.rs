@@ -3,11 +3,11 @@
 use crate::model::policy::IntegerPolicy;
 use crate::model::{BasisPoints, Decimal, PlanningInput, Worth};
 
-use super::super::constraints::{LimitRow, Limits, RowKind};
+use super::super::constraints::Limits;
 use super::super::error::PlanError;
 use super::super::plan::IntegerSearch;
 use super::super::portfolio::Portfolio;
-use super::super::program::{Allocation, Program, TIE_BREAK};
+use super::super::program::{Allocation, Program, RELAXATION_NOISE, TIE_BREAK};
 use super::model::Model;
 use super::search::{Found, Search};
 
@@ -42,23 +42,20 @@ pub(crate) fn seek(
     judge: &mut dyn FnMut(Allocation, &[Decimal]) -> Option<Decimal>,
     programs: &mut u32,
 ) -> Result<Option<IntegerSearch>, PlanError> {
-    let mut tries = vec![vec![Decimal::ZERO; sought.shortfalls.len()]];
-    let lots = lots_beyond(&sought);
-    let short: Vec<Decimal> = lots.iter().zip(sought.shortfalls).map(|(lots, short)| *lots.max(short)).collect();
-    for more in [lots, short] {
-        if tries.last() != Some(&more) {
-            tries.push(more);
-        }
-    }
+    let lots = sought.program.lots_beyond(&sought.first.given);
+    let none = vec![Decimal::ZERO; sought.shortfalls.len()];
+    let short = sought.shortfalls.iter().any(|short| *short > RELAXATION_NOISE);
+    let tries: &[&[Decimal]] = if short { &[&none, sought.shortfalls] } else { &[&none] };
     for (place, allowed) in tries.iter().enumerate() {
-        let is_last = place + 1 == tries.len();
+        let falls_short = place > 0;
+        let allowed_with_lots: Vec<Decimal> = lots.iter().zip(*allowed).map(|(lots, short)| *lots.max(short)).collect();
         let mut best = sought.best;
         let mut remembered = |allocation: Allocation| {
-            let objective = judge(allocation, allowed)?;
+            let objective = judge(allocation, &allowed_with_lots)?;
             best = best.max(Some(objective));
             Some(objective)
         };
-        let given: Vec<Decimal> = sought.first.given.iter().zip(allowed).map(|(given, short)| given + short).collect();
+        let given: Vec<Decimal> = sought.first.given.iter().zip(*allowed).map(|(given, short)| given + short).collect();
         let model = Model::new(sought.input, sought.portfolio, sought.program, &sought.limits.whole, &given)?;
         // Ties are broken by so much of the objective, which is not the policy's own.
         let gap = policy.gap() - TIE_BREAK;
@@ -69,28 +66,18 @@ pub(crate) fn seek(
             (Some(best), Some(bound)) if complete || bound + TIE_BREAK - best <= policy.gap() => {
                 return Ok(Some(record(&sought, nodes, complete, best, bound)));
             }
+            // Where some limit is short, what is found is used, and nothing is said of how good it is.
+            _ if falls_short && nodes < policy.nodes() => {}
             (Some(best), Some(bound)) => {
                 return Err(PlanError::NotProved { nodes, gap: Some(bound + TIE_BREAK - best), most: policy.gap() });
             }
-            (None, _) if is_last && nodes == policy.nodes() => {
+            (None, _) if nodes == policy.nodes() && place + 1 == tries.len() => {
                 return Err(PlanError::NotProved { nodes, gap: None, most: policy.gap() });
             }
             _ => {}
         }
     }
     Ok(None)
-}
-
-/// How far lots may pass each limit on what is traded that gave way: it gave way by no more than parts of lots need.
-fn lots_beyond(sought: &Sought<'_>) -> Vec<Decimal> {
-    let traded = sought.portfolio.lines.iter().filter(|line| line.buy_box + line.sell_box > Decimal::ZERO);
-    let lots: Decimal = traded.map(|line| line.lot).sum();
-    let rows = sought.limits.rows.iter().zip(&sought.first.given);
-    let beyond = |(row, given): (&LimitRow, &Decimal)| match row.kind {
-        RowKind::Turnover if !given.is_zero() => lots / Decimal::TWO,
-        _ => Decimal::ZERO,
-    };
-    rows.map(beyond).collect()
 }
 
 fn record(sought: &Sought<'_>, nodes: u32, complete: bool, best: Decimal, bound: Decimal) -> IntegerSearch {
