@@ -324,7 +324,8 @@ pub struct Limits {
     /// it is, and the plan says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_weight: Option<Weight>,
-    /// Most constituents held after the run. What cannot be sold counts and is named. What takes several runs to sell, or
+    /// Most constituents held after the run: those that weigh most by `reference_weights.method`, which have all of the
+    /// index's weight, and places that nobody gives up first. What cannot be sold counts and is named. What takes several runs to sell, or
     /// what other limits leave no room to sell, counts until it has gone, and the plan says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_holdings: Option<u32>,

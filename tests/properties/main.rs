@@ -39,6 +39,7 @@ use crate::harness::{Tally, check};
 use crate::limits::Limit;
 use crate::linear_program::Answer;
 use crate::oracle::{Oracle, Room, float};
+use crate::tail_risk::check_with_risk;
 
 /// Where digits are lost: of net asset value.
 const LAST_DIGIT: Decimal = Decimal::from_parts(1, 0, 0, false, 20);
@@ -58,7 +59,7 @@ fn drawn_policies_are_policies_that_the_product_accepts() {
 
 #[test]
 fn value_is_conserved() {
-    check("value_is_conserved", |input, tally| {
+    check_with_risk("value_is_conserved", |input, tally| {
         let Some(plan) = tally.plan(input)? else { return Ok(()) };
         let before = net_asset_value(input);
         // Without lots a quantity has 18 decimals, and a product more digits than an amount has: the last may differ.
@@ -105,7 +106,7 @@ fn value_is_conserved() {
 
 #[test]
 fn no_sell_is_above_the_free_holding() {
-    check("no_sell_is_above_the_free_holding", |input, tally| {
+    check_with_risk("no_sell_is_above_the_free_holding", |input, tally| {
         let Some(plan) = tally.plan(input)? else { return Ok(()) };
         for line in &Books::of(input, &plan).lines {
             prop_assert!(line.sold <= line.free, "{}: {} sold, {} free", line.asset, line.sold, line.free);
@@ -117,7 +118,7 @@ fn no_sell_is_above_the_free_holding() {
 
 #[test]
 fn cash_is_never_negative() {
-    check("cash_is_never_negative", |input, tally| {
+    check_with_risk("cash_is_never_negative", |input, tally| {
         let Some(plan) = tally.plan(input)? else { return Ok(()) };
         let fee = input.policy.costs.fee.get();
         let (mut at_reference, mut at_limit) = (input.account.cash_free.get(), input.account.cash_free.get());
@@ -136,7 +137,7 @@ fn cash_is_never_negative() {
 
 #[test]
 fn every_limit_is_met_up_to_its_relaxation_and_lots() {
-    check("every_limit_is_met_up_to_its_relaxation_and_lots", |input, tally| {
+    check_with_risk("every_limit_is_met_up_to_its_relaxation_and_lots", |input, tally| {
         let Some(plan) = tally.plan(input)? else { return Ok(()) };
         let books = Books::of(input, &plan);
         for limit in limits::limits(&books) {
@@ -174,7 +175,7 @@ fn every_limit_is_met_up_to_its_relaxation_and_lots() {
 
 #[test]
 fn the_verifier_passes_every_plan() {
-    check("the_verifier_passes_every_plan", |input, tally| {
+    check_with_risk("the_verifier_passes_every_plan", |input, tally| {
         let Some(plan) = tally.plan(input)? else { return Ok(()) };
         let certificate = verify(input, &plan).map_err(|violations| TestCaseError::fail(format!("{violations:?}")))?;
         prop_assert_eq!(certificate, plan.certificate);
@@ -305,7 +306,7 @@ fn was_optimised(plan: &RebalancePlan) -> bool {
 
 #[test]
 fn the_same_input_gives_the_same_bytes() {
-    check("the_same_input_gives_the_same_bytes", |input, tally| {
+    check_with_risk("the_same_input_gives_the_same_bytes", |input, tally| {
         let Some(first) = tally.plan(input)? else { return Ok(()) };
         let bytes = as_json(&first);
         for _ in 0..2 {
@@ -319,7 +320,7 @@ fn the_same_input_gives_the_same_bytes() {
 /// Keys of a stored input in any order give the same bytes; limits on categories in any order, the same orders.
 #[test]
 fn input_order_is_irrelevant() {
-    check("input_order_is_irrelevant", |input, tally| {
+    check_with_risk("input_order_is_irrelevant", |input, tally| {
         let Some(first) = tally.plan(input)? else { return Ok(()) };
         let value = serde_json::to_value(input).expect("serialises");
         let mut text = String::new();

@@ -86,6 +86,14 @@ fn with_risk(input: &PlanningInput) -> PlanningInput {
     input
 }
 
+/// Holds a property against drawn inputs of which a quarter limits or prices tail risk besides.
+pub(crate) fn check_with_risk(name: &str, property: impl Fn(&PlanningInput, &Tally) -> TestCaseResult) {
+    check(name, |input, tally| {
+        let drawn = digest_of(input).ends_with(['0', '1', '2', '3']);
+        if drawn { property(&with_risk(input), tally) } else { property(input, tally) }
+    });
+}
+
 /// The average loss of the tail by the tests' own reckoning, and whether an asset has closes enough.
 struct Reckoning {
     returns: BTreeMap<AssetId, Vec<f64>>,

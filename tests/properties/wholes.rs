@@ -10,7 +10,8 @@ use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
 use crate::books::{Books, Line};
-use crate::harness::{Tally, check};
+use crate::harness::Tally;
+use crate::tail_risk::check_with_risk;
 
 /// What a solver calls met.
 const NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
@@ -62,14 +63,13 @@ fn most_per_run(books: &Books<'_>, line: &Line<'_>) -> Decimal {
 
 #[test]
 fn whole_holdings_keep_their_limits_or_say_why_not() {
-    check("whole_holdings_keep_their_limits_or_say_why_not", |input, tally| {
+    check_with_risk("whole_holdings_keep_their_limits_or_say_why_not", |input, tally| {
         let input = &limited(input);
         let plan = match plan(input) {
             Err(error @ PlanError::NotProved { nodes, .. }) => {
                 let most = input.policy.whole_quantities().expect("asked for").nodes();
                 prop_assert!(nodes == most, "after {nodes} of {most} nodes: {error}");
                 tally.note("not proved within the nodes");
-                eprintln!("NP {error}");
                 return Ok(());
             }
             Err(PlanError::Conflict(conflict)) if conflict.limits.iter().any(|it| is_whole(it)) => {
