@@ -186,6 +186,9 @@ fn binding(decision: &Decision<'_>, index: usize, line: &Line<'_>, side: Side, t
 /// too little weight for a holding.
 fn wholes(decision: &Decision<'_>, index: usize, line: &Line<'_>, side: Side) -> Vec<String> {
     let limits = &decision.limits.whole;
+    if line.has_no_place {
+        return vec![MAX_HOLDINGS.to_owned()];
+    }
     let Some(whole) = limits.line(index) else { return Vec::new() };
     let weights = decision.rounded.weights(decision.portfolio);
     let after = weights.get(index).copied().unwrap_or_default();
@@ -196,7 +199,7 @@ fn wholes(decision: &Decision<'_>, index: usize, line: &Line<'_>, side: Side) ->
         names.push(format!("{MIN_WEIGHT}({})", line.asset));
     }
     let full = limits.max_holdings.is_some_and(|most| limits.holdings(&weights) >= most);
-    if !whole.is_held(after) && (line.has_no_place || full && line.reference > Decimal::ZERO) {
+    if full && !whole.is_held(after) && line.reference > Decimal::ZERO {
         names.push(MAX_HOLDINGS.to_owned());
     }
     names

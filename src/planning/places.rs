@@ -75,8 +75,6 @@ mod tests {
     use crate::planning::sample::{dec, id, input, policy};
     use crate::planning::{plan, survey};
 
-    use super::*;
-
     const CAPS: [&str; 6] = ["500", "250", "120", "80", "40", "10"];
 
     /// Six members, of which so many have a place.

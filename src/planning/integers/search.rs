@@ -132,7 +132,7 @@ impl<'a> Search<'a> {
                     self.close(node.bound);
                 } else {
                     self.nodes += 1;
-                    next = self.look_at(node);
+                    next = self.look_at(&node);
                 }
             }
         }
@@ -159,7 +159,7 @@ impl<'a> Search<'a> {
     }
 
     /// One node; of its branches the one to look at next.
-    fn look_at(&mut self, node: Node) -> Option<Node> {
+    fn look_at(&mut self, node: &Node) -> Option<Node> {
         for _ in 0..PLANES {
             let cutoff = self.best.map(|best| best + self.gap);
             let relaxed = self.model.relax(&node.narrowed, node.from.as_deref(), cutoff);
@@ -168,7 +168,7 @@ impl<'a> Search<'a> {
             }
             // Weak duality: whatever the search for it came to.
             let bound = relaxed.bound.map_or(node.bound, |bound| bound.min(node.bound));
-            self.learn(&node, bound);
+            self.learn(node, bound);
             if !self.promises(bound) {
                 self.complete &= !self.is_open(bound);
                 self.close(bound);
@@ -190,7 +190,7 @@ impl<'a> Search<'a> {
                     return None;
                 }
             }
-            return self.branch(&node, &relaxed, bound);
+            return self.branch(node, &relaxed, bound);
         }
         self.complete = false;
         self.close(node.bound);

@@ -88,13 +88,13 @@ impl Choices {
             }
         }
         let (first, second) = best.1?;
-        let mut moved = from.clone();
+        let mut next = from.clone();
         for to in [Some(first), second].into_iter().flatten() {
             let line = self.line_of(to);
-            self.take_out(&mut moved, line);
-            self.put_in(&mut moved, to);
+            self.take_out(&mut next, line);
+            self.put_in(&mut next, to);
         }
-        self.finished(&mut moved).then_some(moved)
+        self.finished(&mut next).then_some(next)
     }
 
     /// Points with their sums, elastic lines left out.
@@ -141,11 +141,11 @@ impl Choices {
             if over <= 0.0 {
                 continue;
             }
-            let gives = |(place, elastic): (usize, &Elastic)| {
+            let source = |(place, elastic): (usize, &Elastic)| {
                 let by = -at(self.uses_of(elastic.full), row);
                 (by > 0.0).then_some((place, over / by))
             };
-            match self.elastic.iter().enumerate().find_map(gives) {
+            match self.elastic.iter().enumerate().find_map(source) {
                 Some((_, part)) if part > 1.0 + MET => return None,
                 Some((place, part)) => {
                     if let Some(given) = given.get_mut(place) {

@@ -420,7 +420,9 @@ impl<'a> Walk<'a> {
         let Some(row) = self.inverse.get_mut(leaving.position).filter(|_| pivot.abs() >= LEAST_PIVOT) else {
             return Step::Lost;
         };
-        row.iter_mut().for_each(|by| *by /= pivot);
+        for by in row.iter_mut() {
+            *by /= pivot;
+        }
         let row = row.clone();
         for (position, (other, weight)) in self.inverse.iter_mut().zip(&weights).enumerate() {
             if position != leaving.position && *weight != 0.0 {
