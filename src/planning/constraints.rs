@@ -405,7 +405,7 @@ fn risk_row(input: &PlanningInput, portfolio: &Portfolio<'_>, risk: Option<&Tail
 }
 
 /// Less room by `by`, but never so little that a limit that holds untraded would force a trade.
-pub(crate) fn tightened(room: Decimal, by: Decimal) -> Decimal {
+fn tightened(room: Decimal, by: Decimal) -> Decimal {
     if room >= Decimal::ZERO { (room - by).max(Decimal::ZERO) } else { room - by }
 }
 

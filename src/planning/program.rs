@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::{Decimal, PlanningInput, Side};
 
 use super::SegmentProgram;
-use super::constraints::{LimitRow, Limits, RowKind, SOLVER_NOISE, tight_buy_box, tightened};
+use super::constraints::{LimitRow, Limits, RowKind, SOLVER_NOISE, tight_buy_box};
 use super::drift_band::Changes;
 use super::error::PlanError;
 use super::plan::Role;
@@ -337,11 +337,9 @@ impl<'a> Program<'a> {
     pub(super) fn whole(&self, given: &[Decimal]) -> Result<Eased, SolverFault> {
         let columns = self.columns(Bounds::Eased, &|_, _| false);
         let mut rows = self.rows(&columns, Bounds::Exact, given);
-        for (limit, row) in self.limits.rows.iter().zip(&mut rows) {
-            // An average over scenarios is met but for its last digits.
-            if limit.kind == RowKind::Risk {
-                row.bound -= limit.room - tightened(limit.room, SOLVER_NOISE);
-            }
+        for (given, row) in given.iter().zip(&mut rows) {
+            // How far it gives way is known but for the solver's noise.
+            row.bound += if given.is_zero() { Decimal::ZERO } else { RELAXATION_NOISE };
         }
         let mut all = self.boxes(&columns);
         self.measure_idle_cash(&columns, &mut all, &mut rows);

@@ -19,6 +19,9 @@ pub(crate) struct LinearProgram {
 pub(crate) enum Answer {
     Solved {
         minimum: f64,
+        /// How far below the true minimum that may be: rows that the solution does not keep, each at its multiplier, and
+        /// what is between primal and dual.
+        doubt: f64,
     },
     Infeasible,
     /// Anything that is not proved to full accuracy, "almost solved" too.
@@ -95,7 +98,17 @@ impl LinearProgram {
             let mut solver = solver.expect("a program of matching sizes");
             solver.solve();
             match solver.solution.status {
-                SolverStatus::Solved => return Answer::Solved { minimum: solver.solution.obj_val },
+                SolverStatus::Solved => {
+                    let found = &solver.solution;
+                    let broken = |(place, (terms, bound)): (usize, &&(Vec<Term>, f64))| {
+                        let over = terms.iter().map(|(variable, by)| by * found.x[*variable]).sum::<f64>() - bound;
+                        let over = if place < self.equal.len() { over.abs() } else { over.max(0.0) };
+                        over * found.z[place].abs()
+                    };
+                    let broken: f64 = rows.iter().enumerate().map(broken).sum();
+                    let doubt = broken + (found.obj_val - found.obj_val_dual).abs();
+                    return Answer::Solved { minimum: found.obj_val, doubt };
+                }
                 SolverStatus::PrimalInfeasible => return Answer::Infeasible,
                 _ => {}
             }

@@ -230,11 +230,11 @@ fn relaxations_are_least(input: &PlanningInput, plan: &RebalancePlan, tally: &Ta
         };
         tally.ask();
         match oracle.least(&room) {
-            Answer::Solved { minimum } if (minimum - ours).abs() <= AGREEMENT => {
+            Answer::Solved { minimum, .. } if (minimum - ours).abs() <= AGREEMENT => {
                 tally.note(if ours > 0.0 { "families relaxed, as the oracle" } else { "families kept, as the oracle" });
                 tally.largest("difference to the oracle", (minimum - ours).abs());
             }
-            Answer::Solved { minimum } => {
+            Answer::Solved { minimum, .. } => {
                 // Where two costs decide between limits, noise above is multiplied below; then no figure is sure.
                 let hangs_on_noise = [0.1, 0.03, 0.3].into_iter().any(|part| {
                     let looser = |limit: &Limit| match room(limit) {
@@ -244,7 +244,7 @@ fn relaxations_are_least(input: &PlanningInput, plan: &RebalancePlan, tally: &Ta
                         other => other,
                     };
                     let least = oracle.least(&looser);
-                    matches!(least, Answer::Solved { minimum: least }
+                    matches!(least, Answer::Solved { minimum: least, .. }
                         if (least - minimum).abs() > AGREEMENT && least <= ours + AGREEMENT)
                 });
                 prop_assert!(hangs_on_noise, "{family:?} gives way by {ours}; the oracle needs {minimum}");
@@ -270,7 +270,7 @@ fn conflict_is_real(input: &PlanningInput, conflict: &Conflict, tally: &Tally) -
     let oracle = Oracle::new(&books, &plan);
     tally.ask();
     match oracle.shortfall(&|limit| Room::Fixed(oracle.furthest(limit))) {
-        Answer::Solved { minimum } => {
+        Answer::Solved { minimum, .. } => {
             prop_assert!(minimum > AGREEMENT / 100.0, "{conflict}; the oracle meets all limits (short by {minimum})");
             tally.note("conflicts of hard limits, as the oracle");
         }

@@ -25,7 +25,7 @@ fn a_plan_without_relaxations_is_as_good_as_an_oracle_finds() {
             return Ok(());
         }
         tally.ask();
-        let Answer::Solved { minimum } = oracle.best() else {
+        let Answer::Solved { minimum, .. } = oracle.best() else {
             tally.unsure("optima of which the oracle is not sure");
             return Ok(());
         };
@@ -48,8 +48,9 @@ fn a_plan_without_relaxations_is_as_good_as_an_oracle_finds() {
     });
 }
 
-/// What the oracle finds within the plan's limits, given way as far as the plan states; nothing where it is not sure.
-fn best(oracle: &Oracle<'_>, plan: &RebalancePlan) -> Option<f64> {
+/// What the oracle finds within the plan's limits, given way as far as the plan states, and by how much that may be too much;
+/// nothing where it is not sure.
+fn best(oracle: &Oracle<'_>, plan: &RebalancePlan) -> Option<(f64, f64)> {
     let prices = plan.multipliers.iter().flatten().map(|multiplier| float(multiplier.price.get()));
     if prices.sum::<f64>() * KEPT_TO > AGREEMENT {
         return None;
@@ -59,7 +60,7 @@ fn best(oracle: &Oracle<'_>, plan: &RebalancePlan) -> Option<f64> {
         Room::Fixed(found.map_or(0.0, |relaxation| float(relaxation.amount.get())))
     };
     match oracle.best_within(&given) {
-        Answer::Solved { minimum } => Some(-minimum),
+        Answer::Solved { minimum, doubt } => Some((-minimum, doubt)),
         Answer::Infeasible | Answer::Unknown => None,
     }
 }
@@ -84,11 +85,15 @@ fn the_bound_is_above_all_portfolios_and_close_to_the_best() {
         prop_assert!((value - oracle.value()).abs() <= 1e-9, "worth {value}; by the oracle {}", oracle.value());
         prop_assert!(gap_bp >= BasisPoints::ZERO && bound >= value, "{gap_bp} bp, from {value} to {bound}");
         tally.ask();
-        let Some(best) = best(&oracle, &plan) else {
+        let Some((best, doubt)) = best(&oracle, &plan) else {
             tally.unsure("optima of which the oracle is not sure");
             return Ok(());
         };
-        prop_assert!(best <= bound + AGREEMENT, "the bound is {bound}; the oracle finds {best}");
+        // The bound is exact; the oracle keeps limits to its own tolerance, and where one has a price in the hundreds that is
+        // worth more than what is compared.
+        let excess = best - bound;
+        tally.largest("what the oracle finds above the bound, less its doubt", excess - doubt);
+        prop_assert!(excess <= AGREEMENT + doubt, "the bound is {bound}; the oracle finds {best}, in doubt by {doubt}");
         let lots = plan.certificate.checks.iter().any(|check| !check.lot_allowance.is_zero());
         if lots {
             tally.note("lots excuse a limit, and the bound with it");
@@ -121,11 +126,11 @@ fn multipliers_of_any_kind_bound_and_prove_no_more_than_they_do() {
         for factor in ["0", "0.5", "0.999", "1.001", "3"] {
             let perturbed = with_prices_times(&plan, factor.parse().expect("a number"));
             let proved = proved(input, &perturbed).map_err(TestCaseError::fail)?;
-            if let Some(best) = best {
+            if let Some((best, doubt)) = best {
                 let bound = float(proved.bound.get());
                 prop_assert!(
-                    best <= bound + AGREEMENT,
-                    "multipliers times {factor}: {bound}, and the oracle finds {best}"
+                    best <= bound + AGREEMENT + doubt,
+                    "multipliers times {factor}: {bound}, and the oracle finds {best}, in doubt by {doubt}"
                 );
             }
             prop_assert_eq!(proved.value, claimed.value);

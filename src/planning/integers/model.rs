@@ -139,7 +139,7 @@ impl<'a> Model<'a> {
         let shared = |(index, row): &(usize, &AtMostRow)| {
             !matches!(is_own(*index), Some(RowKind::MaxWeight(_) | RowKind::Risk)) && !row.never_binds(&all)
         };
-        let shared: Vec<&AtMostRow> = rows.iter().enumerate().filter(shared).map(|(_, row)| row).collect();
+        let (places, shared): (Vec<usize>, Vec<&AtMostRow>) = rows.iter().enumerate().filter(shared).unzip();
         let mut uses = vec![Vec::new(); all.len()];
         for (place, row) in shared.iter().enumerate() {
             for (column, coefficient) in &row.terms {
@@ -153,12 +153,11 @@ impl<'a> Model<'a> {
             bounds.push(Decimal::from(most));
             bounds.len() - 1
         });
-        let gave_way = |(index, row): (usize, &&AtMostRow)| {
-            let (limit, by) =
-                program.limits.rows.iter().zip(given).zip(&rows).find(|(_, own)| std::ptr::eq(*own, *row))?.0;
-            (limit.kind == RowKind::Turnover && !by.is_zero()).then_some(index)
+        let gave_way = |index: &usize| {
+            let is_turnover = is_own(*index) == Some(&RowKind::Turnover);
+            is_turnover && given.get(*index).is_some_and(|by| !by.is_zero())
         };
-        let turnover = shared.iter().enumerate().find_map(gave_way);
+        let turnover = places.iter().position(gave_way);
         let limits = rows.get(..own).unwrap_or_default().to_vec();
         let mut model = Self {
             program,

@@ -66,8 +66,10 @@ pub(super) fn split(ranges: &[Range], trade: Decimal) -> (Vec<Range>, Vec<Range>
         } else if range.low >= trade {
             above.push(range.clone());
         } else {
-            below.push(Range { high: floor, ..range.clone() });
-            above.push(Range { low: ceiling, ..range.clone() });
+            // An end that is a multiple but for its last digit is one.
+            let (high, low) = (floor.max(range.low), ceiling.min(range.high));
+            below.extend((high - floor <= NOISE).then(|| Range { high, ..range.clone() }));
+            above.extend((ceiling - low <= NOISE).then(|| Range { low, ..range.clone() }));
         }
     }
     (below, above)

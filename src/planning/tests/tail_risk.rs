@@ -289,7 +289,9 @@ fn whole_holdings_keep_the_limit_and_are_proved() {
             );
             match plan(&limited) {
                 Ok(plan) => {
-                    assert!(check(&plan, "risk").left_side <= weight(bound), "{bound}, {most}");
+                    // An average over scenarios is met to ten digits, as the verifier has it.
+                    let risk = check(&plan, "risk");
+                    assert!(risk.left_side.get() <= dec(bound) + dec("0.0000000001"), "{bound}, {most}: {risk:?}");
                     let held = ["a", "b", "c"].iter().filter(|asset| !after(&plan, asset).is_zero()).count();
                     assert!(held <= usize::try_from(most).expect("small"), "{bound}, {most}: {held}");
                 }
