@@ -19,6 +19,9 @@ pub use simplex::{Basis, Mixture};
 /// A row is met that is broken by no more than this: what shares too small to be told from none may break it by.
 const MET: f64 = 1e-12;
 
+/// The same where nothing keeps it better: limits that leave each other no room do so but for a solver's noise.
+const NEARLY_MET: f64 = 2e-10;
+
 /// Points with their line, worth and use of every row.
 #[derive(Debug, Clone, Default)]
 pub struct Choices {

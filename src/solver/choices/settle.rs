@@ -1,7 +1,7 @@
 //! Choices near a relaxation: the best way to set the lines that it leaves between points, and better ways one or two moves
 //! away.
 
-use super::{Choices, Elastic, MET, add};
+use super::{Choices, Elastic, MET, NEARLY_MET, add};
 
 /// Ways to set torn lines that are tried, at most.
 const WAYS: usize = 4096;
@@ -33,6 +33,11 @@ impl Choices {
         for line in &torn {
             self.take_out(&mut base, *line);
         }
+        [MET, NEARLY_MET].into_iter().find_map(|met| self.best_way(&base, options, met))
+    }
+
+    /// The best combination that keeps every row but for so much.
+    fn best_way(&self, base: &Settled, options: &[Vec<usize>], met: f64) -> Option<Settled> {
         let mut best: Option<Settled> = None;
         let mut ways = 1_usize;
         let counts: Vec<usize> = options
@@ -52,7 +57,7 @@ impl Choices {
                 }
                 rest /= (*count).max(1);
             }
-            if self.finished(&mut tried) && best.as_ref().is_none_or(|best| tried.objective > best.objective) {
+            if self.finished(&mut tried, met) && best.as_ref().is_none_or(|best| tried.objective > best.objective) {
                 best = Some(tried);
             }
         }
@@ -82,7 +87,7 @@ impl Choices {
                     continue;
                 }
                 let used = |row: usize| at(&from.used, row) + at(uses, row) + at(others, row);
-                if let Some(cost) = self.cost_of(used).filter(|cost| reward - cost > best.0) {
+                if let Some(cost) = self.cost_of(used, MET).filter(|cost| reward - cost > best.0) {
                     best = (reward - cost, Some((*first, second)));
                 }
             }
@@ -94,7 +99,7 @@ impl Choices {
             self.take_out(&mut next, line);
             self.put_in(&mut next, to);
         }
-        self.finished(&mut next).then_some(next)
+        self.finished(&mut next, MET).then_some(next)
     }
 
     /// Points with their sums, elastic lines left out.
@@ -126,14 +131,14 @@ impl Choices {
     }
 
     /// Settles elastic lines; whether every row is kept.
-    fn finished(&self, settled: &mut Settled) -> bool {
-        let Some(cost) = self.cost_of(|row| at(&settled.used, row)) else { return false };
+    fn finished(&self, settled: &mut Settled, met: f64) -> bool {
+        let Some(cost) = self.cost_of(|row| at(&settled.used, row), met) else { return false };
         settled.objective = settled.reward - cost;
         true
     }
 
     /// What elastic lines must give, so that every row is kept; absent where that is not enough.
-    fn cost_of(&self, used: impl Fn(usize) -> f64) -> Option<f64> {
+    fn cost_of(&self, used: impl Fn(usize) -> f64, met: f64) -> Option<f64> {
         let mut cost = 0.0;
         let mut given = [0.0_f64; ELASTIC];
         for (row, bound) in self.bounds.iter().enumerate() {
@@ -146,13 +151,13 @@ impl Choices {
                 (by > 0.0).then_some((place, over / by))
             };
             match self.elastic.iter().enumerate().find_map(source) {
-                Some((_, part)) if part > 1.0 + MET => return None,
+                Some((_, part)) if part > 1.0 && over - over / part > met => return None,
                 Some((place, part)) => {
                     if let Some(given) = given.get_mut(place) {
                         *given = given.max(part);
                     }
                 }
-                None if over > MET => return None,
+                None if over > met => return None,
                 None => {}
             }
         }

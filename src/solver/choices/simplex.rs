@@ -22,11 +22,14 @@ const BROKEN: f64 = 1e-13;
 /// A share is below zero by more than this.
 const SHARE: f64 = 1e-13;
 
-/// No pivot is smaller.
-const LEAST_PIVOT: f64 = 1e-9;
+/// No pivot is smaller: a lot of a large account uses next to nothing of a limit, and yet may be what it needs.
+const LEAST_PIVOT: f64 = 1e-13;
+
+/// A price below zero by no more than this is zero.
+const LEAST_PRICE: f64 = 1e-9;
 
 /// Rows that ask for more than there is do so by more than this.
-const CLEARLY: f64 = 1e-9;
+const CLEARLY: f64 = 1e-10;
 
 /// The inverse is reckoned anew after so many steps.
 const REFRESH: u32 = 40;
@@ -447,7 +450,7 @@ impl<'a> Walk<'a> {
     fn refresh(&mut self) -> Option<()> {
         let (choices, rows) = (self.choices, self.choices.bounds.len());
         let mut left = vec![vec![0.0; rows]; rows];
-        let mut rewards = Vec::with_capacity(rows);
+        let (mut rewards, mut units) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
         for (position, member) in self.members.iter().enumerate() {
             let mut column = vec![0.0; rows];
             match member {
@@ -462,11 +465,19 @@ impl<'a> Walk<'a> {
                     rewards.push(choices.reward_of(*point) - choices.reward_of(key));
                 }
             }
+            // Columns of points are as small as their trades: in units of their own none looks like nothing.
+            let unit = column.iter().fold(0.0_f64, |most, by| most.max(by.abs()));
+            units.push(unit);
             for (row, by) in left.iter_mut().zip(&column) {
-                *row.get_mut(position)? = *by;
+                *row.get_mut(position)? = if unit > 0.0 { by / unit } else { 0.0 };
             }
         }
         self.inverse = inverted(left)?;
+        for (row, unit) in self.inverse.iter_mut().zip(&units) {
+            for by in row {
+                *by /= unit;
+            }
+        }
         self.prices = vec![0.0; rows];
         for (reward, row) in rewards.iter().zip(&self.inverse) {
             add(&mut self.prices, row, *reward);
@@ -480,7 +491,7 @@ impl<'a> Walk<'a> {
             }
             add(&mut self.rooms, choices.uses_of(*key), -1.0);
         }
-        self.prices.iter().all(|price| *price > -LEAST_PIVOT).then_some(())
+        self.prices.iter().all(|price| *price > -LEAST_PRICE).then_some(())
     }
 }
 
