@@ -338,8 +338,8 @@ impl<'a> Program<'a> {
         let columns = self.columns(Bounds::Eased, &|_, _| false);
         let mut rows = self.rows(&columns, Bounds::Exact, given);
         for (given, row) in given.iter().zip(&mut rows) {
-            // How far it gives way is known but for the solver's noise.
-            row.bound += if given.is_zero() { Decimal::ZERO } else { RELAXATION_NOISE };
+            // How far it gives way is known but for the solver's noise, of which half is left to rounding.
+            row.bound += if given.is_zero() { Decimal::ZERO } else { RELAXATION_NOISE * HALF };
         }
         let mut all = self.boxes(&columns);
         self.measure_idle_cash(&columns, &mut all, &mut rows);

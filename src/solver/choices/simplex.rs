@@ -80,7 +80,12 @@ impl Choices {
     pub fn mix(&self, open: &[&[usize]], from: Option<&Basis>, cutoff: f64) -> Mixture {
         let walk = from.and_then(|basis| Walk::from(self, open, basis));
         let mut walk = walk.unwrap_or_else(|| Walk::new(self, open));
-        let ending = walk.run(cutoff);
+        let mut ending = walk.run(cutoff);
+        if ending == Some(Ending::Unsettled) && from.is_some() {
+            // Another way there may be better to go.
+            walk = Walk::new(self, open);
+            ending = walk.run(cutoff);
+        }
         let bound = if ending == Some(Ending::Infeasible) { f64::NEG_INFINITY } else { walk.bound() };
         let values = walk.values();
         let parts = walk.members.iter().zip(values).filter_map(|(member, share)| match member {
