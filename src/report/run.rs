@@ -250,9 +250,9 @@ pub struct SolverReport {
 /// How whole quantities were found, and how far the orders are proved to be from the best by the solver's own bound.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct IntegerReport {
-    /// Nodes of branch and bound; 0 where the linear program's own plan was close enough.
+    /// Nodes of branch and bound; 1 where the linear program's own plan was close enough.
     pub nodes: u32,
-    /// False where the search ended at the policy's limit of nodes.
+    /// False where the search ended as soon as it was as close as the policy asks for.
     pub complete: bool,
     /// Assets whose quantity was sought in whole lots.
     pub whole_lots: u32,
