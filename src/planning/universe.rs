@@ -217,8 +217,8 @@ fn outside(
     matters: bool,
 ) -> Option<Breach> {
     let Some(figure) = figure else {
-        let unknown = format!("{what} unknown");
-        return matters.then(|| Breach::new(unknown.clone(), unknown));
+        let unknown = || format!("{what} unknown");
+        return matters.then(|| Breach::new(unknown(), unknown()));
     };
     if let Some(least) = least.filter(|least| figure < *least) {
         let sentence = format!("{what} {} is below {}", whole(figure), whole(least));
