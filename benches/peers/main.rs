@@ -52,7 +52,7 @@ struct Group {
     kinds: &'static [Kind],
     sizes: &'static [u32],
     instances: u64,
-    /// By size: HiGHS and SciPy, then cvxpy, then PyPortfolioOpt, then whole processes.
+    /// By size: `HiGHS` and `SciPy`, then cvxpy, then `PyPortfolioOpt`, then whole processes.
     asked: fn(u32) -> [u64; 4],
 }
 
@@ -63,9 +63,9 @@ const GROUPS: [Group; 3] = [
         sizes: &[20, 100, 500, 2_000, 10_000],
         instances: 20,
         asked: |size| match size {
-            ..=100 => [20, 20, 20, 3],
-            ..=500 => [20, 20, 2, 3],
-            ..=2_000 => [20, 2, 0, 2],
+            0..=100 => [20, 20, 20, 3],
+            101..=500 => [20, 20, 2, 3],
+            501..=2_000 => [20, 2, 0, 2],
             _ => [4, 1, 0, 1],
         },
     },
