@@ -125,9 +125,11 @@ impl DynamoStore {
     }
 
     /// Strongly consistent read of one item.
+    ///
+    /// Requests are boxed here and below: each is a large future, and every caller's would hold it by value.
     async fn get(&self, key: &Key, step: &'static str) -> Result<Option<Item>, StoreError> {
         let read = self.client.get_item().table_name(&self.table).set_key(Some(key.attributes())).consistent_read(true);
-        Ok(read.send().await.map_err(|error| unavailable(step, error))?.item)
+        Ok(Box::pin(read.send()).await.map_err(|error| unavailable(step, error))?.item)
     }
 
     async fn get_as<T: DeserializeOwned>(&self, key: &Key, step: &'static str) -> Result<Option<T>, StoreError> {
@@ -150,7 +152,7 @@ impl DynamoStore {
         actions: Vec<TransactWriteItem>,
         step: &'static str,
     ) -> Result<Result<(), Vec<usize>>, StoreError> {
-        let answer = self.client.transact_write_items().set_transact_items(Some(actions)).send().await;
+        let answer = Box::pin(self.client.transact_write_items().set_transact_items(Some(actions)).send()).await;
         let Err(error) = answer else {
             return Ok(Ok(()));
         };
@@ -176,7 +178,7 @@ impl DynamoStore {
             .set_condition_expression(condition.expression)
             .set_expression_attribute_names(condition.names)
             .set_expression_attribute_values(condition.values);
-        match put.send().await {
+        match Box::pin(put.send()).await {
             Ok(_) => Ok(true),
             Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
                 Ok(false)

@@ -57,7 +57,7 @@ impl DynamoStore {
         step: &'static str,
     ) -> Result<Vec<Result<T, StoreError>>, StoreError> {
         let items = query.table_name(&self.table).into_paginator().items().send();
-        let items: Vec<Item> = items.try_collect().await.map_err(|error| unavailable(step, error))?;
+        let items: Vec<Item> = Box::pin(items.try_collect()).await.map_err(|error| unavailable(step, error))?;
         Ok(items.into_iter().map(|item| decode(&Key::of(&item), item)).collect())
     }
 
