@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::membership::{asks_for_grades, grade_of};
+use crate::tail_risk::has_closes;
 use index_rebalancer::model::policy::Costs;
 use index_rebalancer::model::{
     AccountSnapshot, AssetId, AssetRecord, Decimal, Flow, Holding, Listing, ListingStatus, Money, PlanningInput,
@@ -173,7 +174,10 @@ impl<'a> Books<'a> {
         };
         let is_open = has_price && self.most_units(line).is_none_or(is_order);
         match line.role {
-            Role::Constituent => is_open && !barred && (grade.is_some() || !asks_for_grades(policy)),
+            Role::Constituent => {
+                let is_known = grade.is_some() || !asks_for_grades(policy);
+                is_open && !barred && is_known && has_closes(self.input, line.asset)
+            }
             Role::StableLeg => is_open,
             Role::MustExit | Role::Unmanaged => false,
         }

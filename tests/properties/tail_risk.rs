@@ -94,6 +94,14 @@ pub(crate) fn check_with_risk(name: &str, property: impl Fn(&PlanningInput, &Tal
     });
 }
 
+/// Whether enough is known of an asset for it to be bought under a rule of tail risk; without a rule, of every one.
+pub(crate) fn has_closes(input: &PlanningInput, asset: &AssetId) -> bool {
+    let Some((rule, history)) = input.policy.limits.risk.as_ref().zip(input.history.as_ref()) else { return true };
+    let raw = history.of(asset);
+    let recent = raw.iter().rev().take(3).any(Option::is_some);
+    recent && raw.iter().rev().take(rule.window_days as usize).flatten().count() >= rule.min_days as usize
+}
+
 /// The average loss of the tail by the tests' own reckoning, and whether an asset has closes enough.
 struct Reckoning {
     returns: BTreeMap<AssetId, Vec<f64>>,
@@ -110,9 +118,7 @@ impl Reckoning {
         let (mut returns, mut enough) = (BTreeMap::new(), BTreeMap::new());
         for asset in input.assets.keys() {
             let raw = history.of(asset);
-            let recent = raw.iter().rev().take(3).any(Option::is_some);
-            let known = raw.iter().rev().take(rule.window_days as usize).flatten().count();
-            let ok = recent && known >= rule.min_days as usize;
+            let ok = has_closes(input, asset);
             let leg = input.policy.regime.as_ref().is_some_and(|regime| regime.stable_legs.contains(asset));
             let filled: Vec<Option<f64>> = (0..raw.len())
                 .map(|at| raw[..=at].iter().rev().find_map(|close| close.map(|it| float(it.get()))))
