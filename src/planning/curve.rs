@@ -125,6 +125,8 @@ fn buy_may_be_needed(input: &PlanningInput, limits: &Limits, line: &Line<'_>) ->
         || limits.rows.iter().any(|row| match &row.kind {
             RowKind::CategoryMin(category) => line.categories().contains(category),
             RowKind::StableShare => line.role == Role::StableLeg,
+            // What gains on the worst days lets the rest be held.
+            RowKind::Risk => true,
             _ => false,
         })
 }

@@ -26,6 +26,9 @@ const PLANES: u32 = 50;
 /// Moves of a local search, at most.
 const MOVES: u32 = 100;
 
+/// The bound where the solver has none: no difference of it is taken.
+const UNBOUNDED: Decimal = Decimal::MAX;
+
 /// What a search found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
@@ -36,9 +39,18 @@ pub(super) struct Found {
     pub(super) bound: Option<Decimal>,
 }
 
+impl Found {
+    /// By how much something better than `best` may be missed, ties of `tie_break` with it; absent where the solver has no
+    /// bound.
+    pub(super) fn gap(&self, best: Decimal, tie_break: Decimal) -> Option<Decimal> {
+        self.bound.filter(|bound| *bound < UNBOUNDED).map(|bound| bound + tie_break - best)
+    }
+}
+
 /// Where a branch stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Node {
+    /// [`UNBOUNDED`] where nothing is known.
     bound: Decimal,
     depth: u32,
     number: u32,
@@ -117,7 +129,7 @@ impl<'a> Search<'a> {
     /// Searches until nothing better can be left, or so many nodes were looked at.
     pub(super) fn run(mut self, most: u32) -> Found {
         self.push(Node {
-            bound: Decimal::MAX,
+            bound: UNBOUNDED,
             depth: 0,
             number: 0,
             narrowed: Narrowings::new(),
@@ -160,6 +172,7 @@ impl<'a> Search<'a> {
 
     /// One node; of its branches the one to look at next.
     fn look_at(&mut self, node: &Node) -> Option<Node> {
+        let mut least = node.bound;
         for _ in 0..PLANES {
             let cutoff = self.best.map(|best| best + self.gap);
             let relaxed = self.model.relax(&node.narrowed, node.from.as_deref(), cutoff);
@@ -167,7 +180,8 @@ impl<'a> Search<'a> {
                 return None;
             }
             // Weak duality: whatever the search for it came to.
-            let bound = relaxed.bound.map_or(node.bound, |bound| bound.min(node.bound));
+            let bound = relaxed.bound.map_or(least, |bound| bound.min(least));
+            least = bound;
             self.learn(node, bound);
             if !self.promises(bound) {
                 self.complete &= !self.is_open(bound);
@@ -193,7 +207,7 @@ impl<'a> Search<'a> {
             return self.branch(node, &relaxed, bound);
         }
         self.complete = false;
-        self.close(node.bound);
+        self.close(least);
         None
     }
 
@@ -227,7 +241,8 @@ impl<'a> Search<'a> {
 
     /// Notes what a branch has lost.
     fn learn(&mut self, node: &Node, bound: Decimal) {
-        let Some((line, above, distance)) = node.branched.filter(|(.., distance)| !distance.is_zero()) else { return };
+        let branched = node.branched.filter(|(.., distance)| !distance.is_zero() && node.bound < UNBOUNDED);
+        let Some((line, above, distance)) = branched else { return };
         let losses = self.losses.entry(line).or_default();
         let place = usize::from(above);
         if let (Some(sum), Some(count)) = (losses.sum.get_mut(place), losses.count.get_mut(place)) {
@@ -302,4 +317,17 @@ fn sides(ranges: &[Range], torn: &Torn) -> Option<Sides> {
     let (below, above): (Vec<Range>, Vec<Range>) = ranges.iter().cloned().partition(|range| range.low <= torn.lowest);
     let distances = away(&below, &above)?;
     Some(Sides { ranges: [below, above], distances })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_no_gap_where_the_solver_has_no_bound() {
+        let found = |bound| Found { nodes: 1, complete: false, bound };
+        assert_eq!(found(Some(UNBOUNDED)).gap(Decimal::NEGATIVE_ONE, SOLVED), None, "and no overflow");
+        assert_eq!(found(None).gap(Decimal::ONE, SOLVED), None);
+        assert_eq!(found(Some(Decimal::TWO)).gap(Decimal::ONE, SOLVED), Some(Decimal::ONE + SOLVED));
+    }
 }

@@ -60,16 +60,18 @@ pub(crate) fn seek(
         // Ties are broken by so much of the objective, which is not the policy's own.
         let gap = policy.gap() - TIE_BREAK;
         let search = Search::new(model, &sought.first.given, sought.best, gap, &mut remembered);
-        let Found { nodes, complete, bound } = search.run(policy.nodes());
+        let found = search.run(policy.nodes());
+        let Found { nodes, complete, bound } = found;
         *programs += nodes;
-        match (best, bound) {
-            (Some(best), Some(bound)) if complete || bound + TIE_BREAK - best <= policy.gap() => {
-                return Ok(Some(record(&sought, nodes, complete, best, bound)));
+        let gap = best.and_then(|best| found.gap(best, TIE_BREAK));
+        match (best, gap) {
+            (Some(best), Some(gap)) if complete || gap <= policy.gap() => {
+                return Ok(Some(record(&sought, nodes, complete, best, gap.max(Decimal::ZERO))));
             }
             // Where some limit is short, what is found is used, and nothing is said of how good it is.
             _ if falls_short && nodes < policy.nodes() => {}
-            (Some(best), Some(bound)) => {
-                return Err(PlanError::NotProved { nodes, gap: Some(bound + TIE_BREAK - best), most: policy.gap() });
+            (Some(_), gap) if bound.is_some() => {
+                return Err(PlanError::NotProved { nodes, gap, most: policy.gap() });
             }
             (None, _) if nodes == policy.nodes() && place + 1 == tries.len() => {
                 return Err(PlanError::NotProved { nodes, gap: None, most: policy.gap() });
@@ -80,10 +82,9 @@ pub(crate) fn seek(
     Ok(None)
 }
 
-fn record(sought: &Sought<'_>, nodes: u32, complete: bool, best: Decimal, bound: Decimal) -> IntegerSearch {
+fn record(sought: &Sought<'_>, nodes: u32, complete: bool, best: Decimal, gap: Decimal) -> IntegerSearch {
     let origin = sought.program.origin();
     let whole_lots = sought.portfolio.lines.iter().filter(|line| line.whole_lots).count();
-    let gap = (bound + TIE_BREAK - best).max(Decimal::ZERO);
     let worth = |value: Decimal| Worth::new((origin + value).round_dp(DECIMALS)).unwrap_or_default();
     let value = worth(best);
     let gap_bp = BasisPoints::new((gap * BASIS_POINTS).round_dp(DECIMALS_BP).normalize()).unwrap_or_default();
