@@ -118,7 +118,7 @@ impl Curve {
     }
 }
 
-/// A least order, a least weight or the next whole lot may go beyond what pays; so may a least share of a category, or of
+/// A least order, a least weight or the next whole lot may go beyond what pays; so may a least share of a category or of
 /// stable assets.
 fn buy_may_be_needed(input: &PlanningInput, limits: &Limits, line: &Line<'_>) -> bool {
     input.policy.whole_quantities().is_some()

@@ -300,3 +300,25 @@ fn whole_holdings_keep_the_limit_and_are_proved() {
         }
     }
 }
+
+/// `c` trebles on the day on which `b` all but ends: a little more of it than its reference lets much more of `b` be held
+/// than the bound would allow otherwise, though by itself no such buy pays.
+#[test]
+fn what_gains_on_the_worst_day_is_bought_beyond_its_reference() {
+    const CRASH: [&str; 11] = ["10", "10", "10", "10", "1", "1", "1", "1", "1", "1", "1"];
+    const GAIN: [&str; 11] = ["1", "1", "1", "1", "3", "3", "3", "3", "3", "3", "3"];
+    let edit = |policy: &mut Policy| {
+        policy.limits.risk = Some(rule("0.9", Some("0.05")));
+        policy.reference_weights.method = crate::model::policy::WeightMethod::MarketCap;
+    };
+    let mut limited = input(edit, &[], "10000");
+    for (asset, cap) in [("a", "400"), ("b", "500"), ("c", "100")] {
+        limited.assets.get_mut(&id(asset)).expect(asset).market_cap = Some(crate::model::Money::parse(cap).expect(cap));
+    }
+    history(&mut limited, &[("a", &FLAT), ("b", &CRASH), ("c", &GAIN)]);
+    let plan = plan(&limited).expect("a plan");
+    // References are a tenth for `c` and half for `b`, a buffer less: 0.9 b − 2 c ≤ 0.05 takes c up, not b all the way down.
+    let (b, c) = (after(&plan, "b"), after(&plan, "c"));
+    assert!(b > dec("0.42") && c > dec("0.16"), "{b}, {c}");
+    assert!(check(&plan, "risk").left_side <= weight("0.05"));
+}
