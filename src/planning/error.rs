@@ -46,7 +46,7 @@ const REMEDY: &str = "raise integers.max_nodes or integers.max_gap, or loosen li
                       integers.whole_lots_above";
 
 fn not_proved(nodes: u32, gap: Option<Decimal>, most: Decimal) -> String {
-    let after = format!("the search for whole quantities ended at integers.max_nodes, {nodes}");
+    let after = format!("the search for whole quantities ended after {nodes} nodes");
     match gap {
         Some(gap) => {
             let gap = gap.round_dp(6).normalize();

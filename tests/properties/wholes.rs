@@ -68,8 +68,13 @@ fn whole_holdings_keep_their_limits_or_say_why_not() {
         let plan = match plan(input) {
             Err(error @ PlanError::NotProved { nodes, .. }) => {
                 let most = input.policy.whole_quantities().expect("asked for").nodes();
-                prop_assert!(nodes == most, "after {nodes} of {most} nodes: {error}");
-                tally.note("not proved within the nodes");
+                prop_assert!(nodes <= most, "after {nodes} of {most} nodes: {error}");
+                // A node all of whose choices break a limit once they are rounded stays open.
+                tally.note(if nodes == most {
+                    "not proved within the nodes"
+                } else {
+                    "not proved: rounding breaks a limit"
+                });
                 return Ok(());
             }
             Err(PlanError::Conflict(conflict)) if conflict.limits.iter().any(|it| is_whole(it)) => {
