@@ -96,7 +96,7 @@ impl Function {
 
     #[expect(clippy::unused_self, reason = "one of three answers of the function")]
     fn refuse_event(&self, refused: BadInput) -> Answer {
-        count_refused();
+        count_one(Metric::EventsRefused, None);
         of_failure(PreparationError::from(refused).into())
     }
 
@@ -143,7 +143,7 @@ impl Function {
             Err(failure) if retry_helps(failure.kind) => Err(Retry(failure)),
             Err(failure) => {
                 if is_news {
-                    count_aborted(portfolio);
+                    count_one(Metric::RunsAborted, Some(portfolio));
                 }
                 let entry = entry_of(&occasion.named(), Err(&failure), 0);
                 log_run(&entry, invocation);
@@ -156,7 +156,7 @@ impl Function {
     #[expect(clippy::unused_self, reason = "one of the answers of the function")]
     fn not_begun(&self, failure: Failure, portfolio: &str) -> Answer {
         if !retry_helps(failure.kind) {
-            count_aborted(portfolio);
+            count_one(Metric::RunsAborted, Some(portfolio));
         }
         of_failure(failure)
     }
@@ -269,7 +269,7 @@ impl Function {
         };
         for failure in &unreadable {
             log_failure(failure, "an account's lock cannot be read", None, invocation);
-            count_refused();
+            count_one(Metric::EventsRefused, None);
         }
         let mut handled = Vec::new();
         for run_id in runs {
@@ -390,16 +390,10 @@ fn planned(outcome: &RunOutcome) -> Option<(crate::planning::RebalancePlan, crat
     }
 }
 
-fn count_refused() {
+fn count_one(metric: Metric, portfolio: Option<&str>) {
     let mut metrics = Metrics::default();
-    metrics.whole(Metric::EventsRefused, 1);
-    metrics.write(None, None);
-}
-
-fn count_aborted(portfolio: &str) {
-    let mut metrics = Metrics::default();
-    metrics.whole(Metric::RunsAborted, 1);
-    metrics.write(Some(portfolio), None);
+    metrics.whole(metric, 1);
+    metrics.write(portfolio, None);
 }
 
 fn log_run(entry: &RunEntry, invocation: &Invocation) {

@@ -11,14 +11,12 @@
 //! rest, and the planner's verifier bounds by the multipliers and trusts nothing in them.
 
 mod form;
-mod inverse;
 
 use std::sync::Arc;
 
 use form::{Form, take};
-pub(super) use inverse::inverted;
-use inverse::{at, identity};
 
+use super::dense::{self, add, at, identity, inverted};
 use super::{Column, Goal, Program};
 
 /// A row is broken, or a column beyond its end, by more than this.
@@ -342,17 +340,7 @@ impl FewRows {
                 take(&mut self.rooms, self.form.column(out), upper);
             }
         }
-        let row = self.inverse.get_mut(leaving.position)?;
-        for by in row.iter_mut() {
-            *by /= pivot;
-        }
-        let row = row.clone();
-        for (position, (other, weight)) in self.inverse.iter_mut().zip(&weights).enumerate() {
-            if position != leaving.position && *weight != 0.0 {
-                other.iter_mut().zip(&row).for_each(|(by, from)| *by -= weight * from);
-            }
-        }
-        Some(())
+        dense::exchange(&mut self.inverse, leaving.position, &weights)
     }
 
     /// Inverse, multipliers and rooms from the basis alone; nothing where the basis is singular.
@@ -373,7 +361,7 @@ impl FewRows {
             .collect();
         self.prices = vec![0.0; count];
         for (reward, row) in rewards.iter().zip(&self.inverse) {
-            self.prices.iter_mut().zip(row).for_each(|(price, by)| *price += reward * by);
+            add(&mut self.prices, row, *reward);
         }
         let reduced = self.reduced();
         for (full, reduced) in self.full.iter_mut().zip(reduced) {

@@ -20,6 +20,7 @@ mod backend;
 mod check;
 mod choices;
 mod confirm;
+mod dense;
 mod few_rows;
 #[cfg(feature = "highs")]
 mod highs;

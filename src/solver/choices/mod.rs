@@ -120,8 +120,3 @@ impl Choices {
 fn dot(left: &[f64], right: &[f64]) -> f64 {
     left.iter().zip(right).map(|(left, right)| left * right).sum()
 }
-
-/// `into += times · what`.
-fn add(into: &mut [f64], what: &[f64], times: f64) {
-    into.iter_mut().zip(what).for_each(|(into, by)| *into += times * by);
-}

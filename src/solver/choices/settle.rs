@@ -1,7 +1,8 @@
 //! Choices near a relaxation: the best way to set the lines that it leaves between points, and better ways one or two moves
 //! away.
 
-use super::{Choices, Elastic, MET, NEARLY_MET, add};
+use super::super::dense::{add, at};
+use super::{Choices, Elastic, MET, NEARLY_MET};
 
 /// Ways to set torn lines that are tried, at most.
 const WAYS: usize = 4096;
@@ -170,7 +171,3 @@ impl Choices {
 
 /// The most elastic lines that a program has.
 const ELASTIC: usize = 8;
-
-fn at(values: &[f64], index: usize) -> f64 {
-    values.get(index).copied().unwrap_or_default()
-}

@@ -13,8 +13,9 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-use super::super::few_rows::{Ending, inverted};
-use super::{Choices, add, dot};
+use super::super::dense::{self, add, at, inverted};
+use super::super::few_rows::Ending;
+use super::{Choices, dot};
 
 /// A slack is broken by more than this, in the rows' own unit.
 const BROKEN: f64 = 1e-13;
@@ -424,18 +425,9 @@ impl<'a> Walk<'a> {
             }
         }
         let weights: Vec<f64> = self.inverse.iter().map(|row| dot(row, &column)).collect();
-        let pivot = weights.get(leaving.position).copied().unwrap_or_default();
-        let Some(row) = self.inverse.get_mut(leaving.position).filter(|_| pivot.abs() >= LEAST_PIVOT) else {
+        let pivots = at(&weights, leaving.position).abs() >= LEAST_PIVOT;
+        if !pivots || dense::exchange(&mut self.inverse, leaving.position, &weights).is_none() {
             return Step::Lost;
-        };
-        for by in row.iter_mut() {
-            *by /= pivot;
-        }
-        let row = row.clone();
-        for (position, (other, weight)) in self.inverse.iter_mut().zip(&weights).enumerate() {
-            if position != leaving.position && *weight != 0.0 {
-                add(other, &row, -weight);
-            }
         }
         let Some(member) = self.members.get_mut(leaving.position) else { return Step::Lost };
         let out = std::mem::replace(member, turn.enters);
@@ -498,8 +490,4 @@ impl<'a> Walk<'a> {
         }
         self.prices.iter().all(|price| *price > -LEAST_PRICE).then_some(())
     }
-}
-
-fn at<T: Copy + Default>(values: &[T], index: usize) -> T {
-    values.get(index).copied().unwrap_or_default()
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::super::dense::at;
 use super::super::{Column, Program, Row};
-use super::inverse::at;
 
 /// Columns and rows, both ways round: prices go along rows, of which few have one, and single columns come and go.
 #[derive(Debug)]
