@@ -411,21 +411,26 @@ fuzz-%: $(CARGO_FUZZ)
 .PHONY: fuzz
 fuzz: $(FUZZ_TARGETS:%=fuzz-%) ## Fuzz every reader of outside input, FUZZ_RUNS executions each. One alone: make fuzz-NAME
 
-# Each shard must end within an hour; a mutant costs a build of the library and of the tests that judge it.
-MUTANTS_keys := -C=--lib -C=--test=idempotency -f src/planning/idempotency.rs
-MUTANTS_transitions := -C=--lib -C=--test=execution_decisions -C=--test=execution_boundaries \
-  -f src/execution/transition.rs -f src/execution/gate.rs \
+# Each shard must end within an hour. A mutant costs a build of the library and of the tests that judge it: those made for
+# it are asked first, in seconds, and all unit tests only about what survives them.
+MUTANTS_keys := -f src/planning/idempotency.rs
+MUTANTS_transitions := -f src/execution/transition.rs -f src/execution/gate.rs \
   -f src/execution/claim.rs -f src/execution/settlement.rs
-MUTANTS_verification := -C=--lib -C=--test=verification -f 'src/planning/verification/*.rs'
+MUTANTS_verification := -f 'src/planning/verification/*.rs'
 MUTANTS_verification-1 := $(MUTANTS_verification) --shard 0/3
 MUTANTS_verification-2 := $(MUTANTS_verification) --shard 1/3
 MUTANTS_verification-3 := $(MUTANTS_verification) --shard 2/3
+MUTANTS_TESTS_keys := -C=--test=idempotency -C=--test=alerts
+MUTANTS_TESTS_transitions := $(addprefix -C=--test=execution_,decisions boundaries settlement)
+$(foreach shard,1 2 3,$(eval MUTANTS_TESTS_verification-$(shard) := -C=--test=verification))
 
 # cargo-mutants answers 2 when something survived and 3 when a test hung: whether that is explained is asked below.
 mutants-%: $(CARGO_MUTANTS)
-	@mkdir -p target/mutants/$*
-	status=0; CARGO_PROFILE_DEV_DEBUG=false timeout $(LONG_LIMIT_SECONDS) $(CARGO_MUTANTS) mutants \
-	  --output target/mutants/$* $(MUTANTS_$*) || status=$$?; test $$status -le 3 || exit $$status
+	@rm -rf target/mutants/$*; mkdir -p target/mutants/$*
+	for judges in '$(MUTANTS_TESTS_$*)' '--iterate -C=--lib'; do \
+	  status=0; CARGO_PROFILE_DEV_DEBUG=false timeout $(LONG_LIMIT_SECONDS) $(CARGO_MUTANTS) mutants --jobs 2 \
+	    --output target/mutants/$* $(MUTANTS_$*) $$judges || status=$$?; test $$status -le 3 || exit $$status; \
+	done
 	@survivors=$$(sed -E 's/:[0-9]+:[0-9]+:/:/' target/mutants/$*/mutants.out/missed.txt \
 	  | grep -vxFf <(grep -v '^#' .cargo/mutants-explained.txt | sed '/^$$/d') || true); \
 	test -z "$$survivors" || { printf 'no test notices, and nobody has explained:\n%s\n' "$$survivors" >&2; exit 1; }

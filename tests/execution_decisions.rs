@@ -1,38 +1,29 @@
-//! The protocol's decisions, pure and without a store: claims, the gate, settlement, checks on a plan.
+//! The protocol's decisions, pure and without a store: claims, the gate, checks on a plan.
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "test code: what is unexpected panics")]
 
 #[path = "common/claimed_run.rs"]
 mod claimed_run;
+#[path = "common/planned_run.rs"]
+mod planned_run;
 #[path = "execution/plans.rs"]
 mod plans;
 
 use claimed_run::claimed;
-use index_rebalancer::execution::Opening;
 use index_rebalancer::execution::claim::{self, Standing};
 use index_rebalancer::execution::commitment::{self, check};
 use index_rebalancer::execution::gate::{self, DayTotal, Switch, View};
-use index_rebalancer::execution::intervention::{Answer, Known, Statement, answered};
 use index_rebalancer::execution::proposal::Consent;
-use index_rebalancer::execution::settlement::{self, Adoption, Finding, Verdict, adopted, moved};
 use index_rebalancer::model::{Decimal, Environment, Flow, Money, Order, PlanningInput, Price, Quantity, Weight};
 use index_rebalancer::planning::idempotency::{digest_of, run_id};
-use index_rebalancer::planning::plan::{RebalancePlan, Relaxation};
+use index_rebalancer::planning::plan::Relaxation;
 use index_rebalancer::ports::blob::Blob;
-use index_rebalancer::ports::capability::{PAPER, client_order_id};
-use index_rebalancer::ports::store::{Attempt, OrderItem, RunItem};
-use index_rebalancer::ports::venue::{Duplicates, Fill, LateRequests, Promise, VenueOrder, VenueOrderStatus};
+use index_rebalancer::ports::capability::PAPER;
+use index_rebalancer::ports::store::{OrderItem, RunItem};
+use index_rebalancer::ports::venue::{Duplicates, Promise};
 use index_rebalancer::ports::{OrderState, RunState};
+use planned_run::{input, item, plan};
 use plans::*;
 use uuid::Uuid;
-
-fn input() -> PlanningInput {
-    let opening = Opening { run_id: Uuid::nil(), account: opening_account(), settled: None };
-    input_for(&scheduled(monday()), &opening)
-}
-
-fn plan() -> RebalancePlan {
-    plan_of(&input(), &LEGS)
-}
 
 fn run(state: RunState) -> RunItem {
     RunItem { state, revision: 7, log_head: "head".to_owned(), epoch: 4, ..claimed(scheduled(monday())) }
@@ -131,7 +122,8 @@ fn the_gate_passes_a_clean_order_and_stops_each_fault() {
     let just_in_time = View { now: order.valid_until - jiff::SignedDuration::from_nanos(1), ..clean.clone() };
     assert_eq!(gate::judge(&just_in_time), gate::Verdict::Pass);
     let late = View { now: order.valid_until, ..clean.clone() };
-    assert!(matches!(gate::judge(&late), gate::Verdict::Expired(_)));
+    let expired = gate::Verdict::Expired(format!("not sent before {}", order.valid_until));
+    assert_eq!(gate::judge(&late), expired);
 }
 
 /// The notional that counts is quantity × reference price, not what the order says of itself.
@@ -198,7 +190,9 @@ fn a_buy_needs_its_limit_price_and_its_fee_in_cash() {
 #[test]
 fn slippage_is_what_fills_cost_beyond_the_plan() {
     let plan = plan();
-    let (sell, buy) = (&plan.orders[0], &plan.orders[1]);
+    // Both are of 20, and the plan expects them to cost something.
+    let costing = |order: &Order, cost: &str| Order { estimated_cost: money(cost), ..order.clone() };
+    let (sell, buy) = (&costing(&plan.orders[0], "4"), &costing(&plan.orders[1], "6"));
     let filled = |order: &Order, quantity: &str, by: &str, fee: &str| {
         let average = Price::new(order.reference_price.get() + by.parse::<Decimal>().expect("decimal")).expect("price");
         let quantity = Quantity::parse(quantity).expect("quantity");
@@ -209,18 +203,16 @@ fn slippage_is_what_fills_cost_beyond_the_plan() {
             ..item(order, OrderState::Filled)
         }
     };
-    let cost = |order: &Order, parts: i64| Money::new(order.estimated_cost.get() / Decimal::from(parts)).expect("cost");
-    // The buy is of 20: half of it at 0.5 above the reference is 5 more, and half the expected cost is for it.
-    let half = filled(buy, "10", "0.5", "3");
-    assert_eq!(gate::slippage([(buy, &half)]), money("8") - cost(buy, 2));
+    // Half of the buy at 0.5 above the reference is 5 more, and half the expected cost is for it.
+    let half = filled(buy, "10", "0.5", "7");
+    assert_eq!(gate::slippage([(buy, &half)]), money("9"));
     let unsold = filled(sell, "0", "0", "0");
-    assert_eq!(gate::slippage([(sell, &unsold), (buy, &half)]), money("8") - cost(buy, 2), "not sold is no slippage");
+    assert_eq!(gate::slippage([(sell, &unsold), (buy, &half)]), money("9"), "not sold is no slippage");
     let sold_low = filled(sell, "1", "-2", "0");
-    let share = Money::new(sell.estimated_cost.get() / sell.quantity.get()).expect("cost");
-    assert_eq!(gate::slippage([(sell, &sold_low)]), money("2") - share);
+    assert_eq!(gate::slippage([(sell, &sold_low)]), money("1.8"));
     let sold_high = filled(sell, "1", "2", "0");
     assert_eq!(gate::slippage([(sell, &sold_high)]), Money::ZERO, "a gain is no slippage");
-    assert_eq!(gate::slippage([(sell, &sold_high), (buy, &half)]), money("6") - share - cost(buy, 2));
+    assert_eq!(gate::slippage([(sell, &sold_high), (buy, &half)]), money("6.8"), "and makes good");
 }
 
 #[test]
@@ -275,219 +267,6 @@ fn the_books_know_what_is_spent_before_the_balance_shows_it() {
     assert_eq!(books(&[(sell, &item(sell, OrderState::Unknown)), (buy, &bought)]), money("919"));
 }
 
-fn item(order: &Order, state: OrderState) -> OrderItem {
-    OrderItem {
-        schema: 1,
-        run_id: Uuid::nil(),
-        key: order.key,
-        payload_digest: order.payload_digest.clone(),
-        state,
-        revision: 3,
-        log_head: "head".to_owned(),
-        attempt: Some(Attempt {
-            id: Uuid::from_u128(8),
-            number: 1,
-            signed_at: monday(),
-            deadline: monday() + seconds(5),
-        }),
-        venue_order_id: None,
-        filled_quantity: quantity("0"),
-        average_price: None,
-        fee: Money::ZERO,
-        note: "before".to_owned(),
-        refused: false,
-        updated_at: monday(),
-        expires_at_s: None,
-    }
-}
-
-const REPLAYS: Promise = Promise { duplicates: Duplicates::Replayed, late_requests: None };
-const NEITHER: Promise = Promise { duplicates: Duplicates::Unchecked, late_requests: None };
-const BOUNDED: Promise = Promise {
-    duplicates: Duplicates::RefusedWhileOpen,
-    late_requests: Some(LateRequests { clock_skew_ms: 1_000, query_lag_ms: 2_000, longest_window_ms: 60_000 }),
-};
-
-#[test]
-fn absence_means_what_the_venue_promises() {
-    let plan = plan();
-    let order = &plan.orders[0];
-    let unknown = item(order, OrderState::Unknown);
-    let judge = |item: &OrderItem, promise, after_s, may_resend| {
-        settlement::judge(order, item, &Finding::Absent, promise, monday() + seconds(after_s), may_resend)
-    };
-    for promise in [REPLAYS, NEITHER, BOUNDED] {
-        for (after_s, may_resend) in [(0, false), (8, false), (9, false), (0, true), (9, true)] {
-            let verdict = judge(&unknown, promise, after_s, may_resend);
-            let expected = if promise == REPLAYS && may_resend {
-                matches!(verdict, Verdict::Resend)
-            } else if promise == BOUNDED && after_s > 8 {
-                matches!(verdict, Verdict::NotPlaced(_))
-            } else {
-                matches!(verdict, Verdict::Wait(_))
-            };
-            assert!(expected, "{promise:?} {after_s} {may_resend}: {verdict:?}");
-        }
-    }
-    let seen = OrderItem { venue_order_id: Some("7".to_owned()), ..item(order, OrderState::Acknowledged) };
-    for promise in [REPLAYS, BOUNDED] {
-        assert!(matches!(judge(&seen, promise, 99, true), Verdict::Wait(_)), "what was taken cannot be absent");
-    }
-    let mute = Finding::Unanswered("timed out".to_owned());
-    let verdict = settlement::judge(order, &unknown, &mute, BOUNDED, monday() + hours(9), true);
-    assert_eq!(verdict, Verdict::Wait("timed out".to_owned()), "no answer is not an answer");
-}
-
-fn found(order: &Order, status: VenueOrderStatus, filled: &str) -> VenueOrder {
-    VenueOrder {
-        client_order_id: client_order_id(&order.venue, order.key),
-        venue_order_id: "7".to_owned(),
-        instrument: order.instrument.clone(),
-        side: order.side,
-        quantity: order.quantity,
-        status,
-        filled_quantity: quantity(filled),
-        refusal: (status == VenueOrderStatus::Rejected).then(|| "closed".to_owned()),
-    }
-}
-
-#[test]
-fn a_found_order_is_adopted_in_the_state_that_the_table_allows() {
-    use OrderState as O;
-    use VenueOrderStatus as V;
-    let plan = plan();
-    let order = &plan.orders[0];
-    let cases = [
-        (O::Sending, V::Open, "0", O::Acknowledged),
-        (O::Unknown, V::Open, "0", O::Acknowledged),
-        (O::PartiallyFilled, V::Open, "5", O::PartiallyFilled),
-        (O::Acknowledged, V::PartiallyFilled, "5", O::PartiallyFilled),
-        (O::Unknown, V::Filled, "20", O::Filled),
-        (O::PartiallyFilled, V::Cancelled, "5", O::Cancelled),
-        (O::Sending, V::Rejected, "0", O::Rejected),
-        (O::Unknown, V::Rejected, "0", O::Rejected),
-        (O::Acknowledged, V::Rejected, "0", O::Cancelled),
-    ];
-    for (from, status, filled, expected) in cases {
-        let fills = if filled == "0" {
-            Vec::new()
-        } else {
-            vec![Fill { quantity: quantity(filled), price: price("99"), fee: money("0.5") }]
-        };
-        let finding = Finding::Found { order: found(order, status, filled), fills };
-        let before = item(order, from);
-        let Verdict::Adopt(adoption) = settlement::judge(order, &before, &finding, REPLAYS, monday(), true) else {
-            unreachable!("{from:?} {status:?} is adopted")
-        };
-        assert_eq!(adoption.state, expected, "{from:?} {status:?}");
-        let after = adopted(&before, &adoption, monday() + seconds(1), 77).expect("the table has it");
-        assert_eq!((after.state, after.revision, after.filled_quantity), (expected, 4, quantity(filled)));
-        let terminal = matches!(expected, O::Filled | O::Cancelled | O::Rejected);
-        let note = if status == V::Rejected { "closed" } else { "" };
-        assert_eq!((after.expires_at_s, after.note.as_str()), (terminal.then_some(77), note));
-        assert_eq!(after.refused, expected == O::Cancelled && status == V::Rejected, "{from:?} {status:?}");
-    }
-}
-
-#[test]
-fn the_average_price_is_weighted_by_volume() {
-    let plan = plan();
-    let order = &plan.orders[0];
-    let fill = |units, at, fee| Fill { quantity: quantity(units), price: price(at), fee: money(fee) };
-    let finding = Finding::Found {
-        order: found(order, VenueOrderStatus::Filled, "20"),
-        fills: vec![fill("15", "100", "1.5"), fill("5", "98", "0.49")],
-    };
-    let verdict = settlement::judge(order, &item(order, OrderState::Unknown), &finding, REPLAYS, monday(), false);
-    let expected = Adoption {
-        state: OrderState::Filled,
-        venue_order_id: "7".to_owned(),
-        filled_quantity: quantity("20"),
-        refusal: None,
-        average_price: Some(price("99.5")),
-        fee: money("1.99"),
-    };
-    assert_eq!(verdict, Verdict::Adopt(expected));
-}
-
-/// A copy of the venue that lags behind must not take fills back that were seen before.
-#[test]
-fn fills_never_go_back() {
-    let plan = plan();
-    let order = &plan.orders[0];
-    let seen = OrderItem { filled_quantity: quantity("8"), ..item(order, OrderState::PartiallyFilled) };
-    for (status, filled) in [(VenueOrderStatus::Open, "0"), (VenueOrderStatus::PartiallyFilled, "7.99")] {
-        let fills = if filled == "0" {
-            vec![]
-        } else {
-            vec![Fill { quantity: quantity(filled), price: price("99"), fee: money("0.5") }]
-        };
-        let finding = Finding::Found { order: found(order, status, filled), fills };
-        let verdict = settlement::judge(order, &seen, &finding, REPLAYS, monday(), true);
-        assert!(matches!(&verdict, Verdict::Wait(note) if note.contains("showed 8 before")), "{verdict:?}");
-    }
-    let fills = vec![Fill { quantity: quantity("8"), price: price("99"), fee: money("0.5") }];
-    let finding = Finding::Found { order: found(order, VenueOrderStatus::PartiallyFilled, "8"), fills };
-    let verdict = settlement::judge(order, &seen, &finding, REPLAYS, monday(), true);
-    assert!(matches!(verdict, Verdict::Adopt(_)), "the same again is no step back: {verdict:?}");
-}
-
-fn says(answer: Answer) -> Statement {
-    Statement { order: Uuid::nil(), answer, operator: "alice".to_owned(), reason: "asked".to_owned() }
-}
-
-/// Where late requests are bounded the promise decides, and not a person in a hurry; elsewhere nobody speaks before
-/// the deadline on the wire.
-#[test]
-fn a_person_speaks_only_when_no_request_can_still_arrive() {
-    let plan = plan();
-    let order = &plan.orders[0];
-    let unknown = item(order, OrderState::Unknown);
-    for (promise, until_s) in [(BOUNDED, 8), (NEITHER, 5), (REPLAYS, 5)] {
-        for (after_s, taken) in [(0, false), (until_s, false), (until_s + 1, true)] {
-            let asked_at = monday() + seconds(after_s);
-            let finding = Finding::Unanswered("timed out".to_owned());
-            let known = Known { order, item: &unknown, finding: &finding, promise, asked_at };
-            let answered = answered(&known, &says(Answer::NotPlaced));
-            assert_eq!(answered.is_ok(), taken, "{promise:?} {after_s}: {answered:?}");
-            if let Err(cause) = answered {
-                assert!(cause.contains("a request may still arrive"), "{cause}");
-            }
-        }
-    }
-}
-
-#[test]
-fn a_persons_answer_becomes_a_state_of_the_table() {
-    let plan = plan();
-    let (sell, buy) = (&plan.orders[0], &plan.orders[1]);
-    let judged = |order: &Order, state: OrderState, seen: &str, answer: Answer| {
-        let item = OrderItem { filled_quantity: quantity(seen), ..item(order, state) };
-        let known =
-            Known { order, item: &item, finding: &Finding::Absent, promise: NEITHER, asked_at: monday() + hours(1) };
-        answered(&known, &says(answer)).map(|answered| (answered.state, answered.filled_quantity))
-    };
-    let filled =
-        |units: &str, at: &str| Answer::Filled { quantity: quantity(units), price: Some(price(at)), fee: money("1") };
-    assert_eq!(judged(sell, OrderState::Unknown, "0", filled("20", "98")), Ok((OrderState::Filled, quantity("20"))));
-    assert_eq!(judged(buy, OrderState::Unknown, "0", filled("20", "51")), Ok((OrderState::Filled, quantity("20"))));
-    assert_eq!(
-        judged(sell, OrderState::PartiallyFilled, "5", filled("5", "98")),
-        Ok((OrderState::Cancelled, quantity("5")))
-    );
-    assert_eq!(judged(sell, OrderState::Sending, "0", Answer::NotPlaced), Ok((OrderState::NotPlaced, quantity("0"))));
-    for (order, state, seen, answer, expected) in [
-        (buy, OrderState::Unknown, "0", filled("20", "51.01"), "51.01 is worse"),
-        (sell, OrderState::PartiallyFilled, "5", filled("4.99", "98"), "showed 5 filled before"),
-        (sell, OrderState::Acknowledged, "0", Answer::NotPlaced, "the venue took it"),
-        (sell, OrderState::Filled, "20", filled("20", "98"), "it is filled already"),
-        (sell, OrderState::Skipped, "0", Answer::NotPlaced, "it is skipped already"),
-    ] {
-        let cause = judged(order, state, seen, answer).expect_err(expected);
-        assert!(cause.contains(expected), "{expected}: {cause}");
-    }
-}
-
 #[test]
 fn a_lease_that_is_given_up_is_over_at_once() {
     let left = claim::given_up(&run(RunState::Emitting), monday(), monday());
@@ -507,29 +286,6 @@ fn a_plan_has_at_most_five_thousand_orders() {
     plan.orders.pop();
     let other = check(&run(RunState::Claimed), &input, &plan).expect_err("the same order again and again");
     assert!(!other.contains("more than"), "{other}");
-}
-
-#[test]
-fn another_clients_order_is_not_ours() {
-    let plan = plan();
-    let order = &plan.orders[0];
-    let mut other = found(order, VenueOrderStatus::Open, "0");
-    other.client_order_id = client_order_id(&order.venue, plan.orders[1].key);
-    let finding = Finding::Found { order: other, fills: Vec::new() };
-    let verdict = settlement::judge(order, &item(order, OrderState::Unknown), &finding, REPLAYS, monday(), true);
-    assert!(matches!(verdict, Verdict::Halt(_)), "{verdict:?}");
-}
-
-#[test]
-fn an_item_never_moves_off_the_table() {
-    let plan = plan();
-    for from in OrderState::ALL {
-        for to in OrderState::ALL {
-            let answer = moved(&item(&plan.orders[0], from), to, monday(), 7);
-            let legal = from == to || index_rebalancer::execution::transition::order_transition(from, to).is_ok();
-            assert_eq!(answer.is_ok(), legal, "{from:?} {to:?}");
-        }
-    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use index_rebalancer::model::{AccountId, InstrumentId, Order, Quantity, RunIdentity, Side, VenueId};
 use index_rebalancer::planning::idempotency::{
-    NAMESPACE, digest_of, digest_of_bytes, order_key, payload_digest, run_id,
+    NAMESPACE, alert_key, digest_of, digest_of_bytes, order_key, payload_digest, run_id,
 };
 use index_rebalancer::ports::capability::KeyCodec;
 use serde::Deserialize;
@@ -18,6 +18,7 @@ struct Vectors {
     namespace: Uuid,
     runs: Vec<RunVector>,
     orders: Vec<OrderVector>,
+    alerts: Vec<AlertVector>,
 }
 
 #[derive(Deserialize)]
@@ -35,6 +36,17 @@ struct OrderVector {
     run_id: Uuid,
     order: Order,
     client_order_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AlertVector {
+    note: String,
+    run_id: Uuid,
+    event: String,
+    channel: String,
+    subjects: Vec<String>,
+    alert_key: Uuid,
 }
 
 fn vectors() -> Vectors {
@@ -63,6 +75,12 @@ fn published_vectors_are_recomputed() {
         assert_eq!(KeyCodec::Hex.encode(vector.order.key), vector.client_order_id, "{}", vector.note);
         assert_eq!(payload_digest(&vector.order), vector.order.payload_digest, "{}", vector.note);
     }
+    for vector in &vectors.alerts {
+        let key = alert_key(vector.run_id, &vector.event, &vector.channel, &vector.subjects);
+        assert_eq!(key, vector.alert_key, "{}", vector.note);
+    }
+    let alerts: BTreeSet<Uuid> = vectors.alerts.iter().map(|vector| vector.alert_key).collect();
+    assert!(alerts.len() >= 5 && alerts.len() == vectors.alerts.len(), "two alerts share a key");
 }
 
 #[test]

@@ -287,8 +287,9 @@ async fn stored_instead<S: RunStore>(
     Ok(stored)
 }
 
-/// The same key with another payload: never to be touched.
-pub(super) fn other_digest(key: uuid::Uuid, stored: &OrderItem, planned: &str) -> String {
+/// Why an order is never to be touched: the same key with another payload.
+#[must_use]
+pub fn other_digest(key: uuid::Uuid, stored: &OrderItem, planned: &str) -> String {
     format!("order {key} is stored with the payload digest {} and planned with {planned}", stored.payload_digest)
 }
 
