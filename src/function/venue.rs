@@ -50,8 +50,8 @@ impl<'a> Venues<'a> {
         match self.mode {
             VenueMode::Paper => paper::account(self.store, occasion).await,
             VenueMode::Outbox => {
-                let account = self.outbox(&occasion.identity.venue).account(&occasion.account).await;
-                Ok(Some(account.map_err(|error| Failure::bad_input(error.to_string(), ""))?))
+                let stated = self.outbox(&occasion.identity.venue).stated(&occasion.account).await?;
+                Ok(Some(stated.map_err(|unstated| Failure::bad_input(unstated.to_string(), ""))?))
             }
         }
     }

@@ -65,3 +65,16 @@ async fn an_outage_is_an_error_that_lambda_retries() {
         sandbox.log().iter().any(|line| line["level"] == "ERROR" && line["message"] == "another delivery may help")
     );
 }
+
+/// A balance that nobody could read is an outage, not a mistake of whoever asks; one that nobody has stated is a mistake.
+#[tokio::test]
+async fn a_balance_that_cannot_be_read_is_no_bad_input() {
+    let stage = Stage::blue_chip().await;
+    let sandbox = stage.sandbox().start();
+    stage.table.inject_where("GetItem", r#""outbox""#, 1_000, Fault::Throttled);
+    let dry = stage.payload(&json!({ "mode": "dry-run", "label": "x" }));
+    let document = sandbox.invoke(dry).document();
+    let error = if document["schema"] == "rebalance/error/1" { &document } else { &document["runs"][0]["error"] };
+    assert_eq!(error["kind"], "unexpected", "{document}");
+    assert!(error["message"].as_str().is_some_and(|message| message.contains("did not complete")), "{document}");
+}

@@ -28,12 +28,13 @@ pub(crate) enum Fault {
     RequestLost,
 }
 
-/// A fault of every call of this action, so many times.
+/// A fault of every call of this action whose body has this text, so many times.
 #[derive(Debug, Clone)]
-pub(crate) struct Planned {
-    pub(crate) action: &'static str,
-    pub(crate) times: usize,
-    pub(crate) fault: Fault,
+struct Planned {
+    action: &'static str,
+    text: &'static str,
+    times: usize,
+    fault: Fault,
 }
 
 #[derive(Debug, Default)]
@@ -73,7 +74,12 @@ impl Table {
     }
 
     pub(crate) fn inject(&self, action: &'static str, times: usize, fault: Fault) {
-        self.watch.lock().expect("not poisoned").faults.push(Planned { action, times, fault });
+        self.inject_where(action, "", times, fault);
+    }
+
+    /// Into the calls whose body has this text.
+    pub(crate) fn inject_where(&self, action: &'static str, text: &'static str, times: usize, fault: Fault) {
+        self.watch.lock().expect("not poisoned").faults.push(Planned { action, text, times, fault });
     }
 
     /// Faults that did not happen yet.
@@ -141,7 +147,9 @@ fn pass(store: SocketAddr, watch: &Mutex<Watch>, needs: &impl Fn(Permission), re
     permissions::of_call(&action, &request.body).into_iter().for_each(needs);
     let fault = {
         let mut watch = watch.lock().expect("not poisoned");
-        let fault = watch.faults.iter_mut().find(|planned| planned.action == action && planned.times > 0);
+        let body = String::from_utf8_lossy(&request.body);
+        let is_meant = |planned: &&mut Planned| planned.action == action && body.contains(planned.text);
+        let fault = watch.faults.iter_mut().filter(is_meant).find(|planned| planned.times > 0);
         let fault = fault.map(|planned| {
             planned.times -= 1;
             planned.fault

@@ -97,6 +97,19 @@ impl<'a, L: OutboxLedger, C: Clock> Outbox<'a, L, C> {
         Err(crowded("closing an account of the outbox to late requests"))
     }
 
+    /// The account's statement with every fill since.
+    ///
+    /// # Errors
+    /// When the store does not answer; within the answer, when there is no statement.
+    pub async fn stated(&self, account: &AccountId) -> Result<Result<AccountSnapshot, Unstated>, StoreError> {
+        let found = self.ledger.load_outbox_account(&self.id, account).await?;
+        Ok(found.map(|found| found.balance()).ok_or_else(|| self.unstated(account)))
+    }
+
+    fn unstated(&self, account: &AccountId) -> Unstated {
+        Unstated { venue: self.id.clone(), account: account.clone() }
+    }
+
     async fn found(&self, sought: &Sought) -> Result<Option<OutboxOrder>, StoreError> {
         let address = self.address(sought);
         if let Some(order) = self.look(&address).await? {
@@ -119,7 +132,7 @@ impl<'a, L: OutboxLedger, C: Clock> Outbox<'a, L, C> {
             return if is_the_same(&known, request) { Ok(Some(known)) } else { Err(other_payload(&known, request)) };
         }
         let account = self.ledger.load_outbox_account(&self.id, &request.venue_account).await.map_err(unclear)?;
-        let account = account.ok_or_else(|| PlaceError::Refused(unstated(&self.id, &request.venue_account)))?;
+        let account = account.ok_or_else(|| PlaceError::Refused(self.unstated(&request.venue_account).to_string()))?;
         let now = self.clock.now();
         if let Some(reason) = too_late(request, &account, now) {
             return Err(PlaceError::Refused(reason));
@@ -143,12 +156,9 @@ impl<L: OutboxLedger, C: Clock> Venue for Outbox<'_, L, C> {
     }
 
     async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {
-        let question = "the account's balance";
-        let found = self.ledger.load_outbox_account(&self.id, account).await;
-        match found.map_err(|error| VenueError { question, cause: error.to_string() })? {
-            Some(found) => Ok(found.balance()),
-            None => Err(VenueError { question, cause: unstated(&self.id, account) }),
-        }
+        let unanswered = |cause| VenueError { question: "the account's balance", cause };
+        let stated = self.stated(account).await.map_err(|error| unanswered(error.to_string()))?;
+        stated.map_err(|unstated| unanswered(unstated.to_string()))
     }
 
     async fn place(&self, request: &OrderRequest) -> Result<VenueOrder, PlaceError> {
@@ -259,8 +269,12 @@ fn refusal(closing: &Closing) -> String {
     }
 }
 
-fn unstated(venue: &VenueId, account: &AccountId) -> String {
-    format!("account {account} of {venue} has no statement: say with `rebalance load` what it holds")
+/// Nobody has said what an account holds.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("account {account} of {venue} has no statement: say with `rebalance load` what it holds")]
+pub struct Unstated {
+    pub venue: VenueId,
+    pub account: AccountId,
 }
 
 fn crowded(step: &'static str) -> StoreError {
