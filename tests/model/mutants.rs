@@ -1,14 +1,17 @@
 //! The model with one decision or one condition of the store swapped: each must be found, under its property's name.
 
+use index_rebalancer::execution::claim::{self, Standing};
 use index_rebalancer::execution::gate::{self, Switch, View};
 use index_rebalancer::execution::settlement::{self, Finding, Verdict};
 use index_rebalancer::execution::transition::order_is_terminal;
 use index_rebalancer::ports::OrderState;
+use index_rebalancer::ports::store::RunItem;
 use index_rebalancer::ports::venue::Duplicates;
 use stateright::{Checker, HasDiscoveries, Model};
 
 use crate::protocol::{Conditions, Decisions, PORT, Protocol, SHIPPED};
 
+/// What is swapped is swapped in these. The longer history checks more than each of them without a mistake.
 const BOUNDED: Protocol = Protocol {
     duplicates: Duplicates::Unchecked,
     bounded: true,
@@ -80,6 +83,16 @@ fn a_lease_instead_of_compare_and_set() {
         ..PORT
     };
     assert_found("a lease instead of compare-and-set", forget(BOUNDED, conditions), "S7 moves along the table");
+}
+
+#[test]
+fn a_dead_workers_run_that_nobody_takes_over() {
+    let claim = |run: &RunItem, digest: &str, token, now| match claim::judge(run, digest, token, now) {
+        Standing::LeaseOver => Standing::Elsewhere,
+        standing => standing,
+    };
+    let model = decide(Protocol { crashes: 1, ..BOUNDED }, Decisions { claim, ..SHIPPED });
+    assert_found("a dead worker's run that nobody takes over", model, "L terminal or alarmed");
 }
 
 #[test]

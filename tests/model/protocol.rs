@@ -19,6 +19,9 @@ use crate::state::{At, RunCell, State, Worker, Wrong};
 
 /// Long afterwards: nothing fails any more, every lease and deadline is over.
 pub(crate) const FAR: i16 = 40;
+/// Steps within which an invocation or two end a run: each order is journalled, sent, recorded and asked about.
+const LONGEST_END: usize = 100;
+
 /// What decides: the shipped functions, one of which a mutant swaps.
 #[derive(Clone, Copy)]
 pub(crate) struct Decisions {
@@ -128,7 +131,7 @@ impl Protocol {
             bounded,
             skew,
             last: 2,
-            crashes: 0,
+            crashes: 1,
             resends: duplicates == Duplicates::Replayed,
             switch: false,
             decisions: SHIPPED,
@@ -138,6 +141,23 @@ impl Protocol {
 
     pub(crate) fn promise(&self) -> Promise {
         promise(self.duplicates, self.bounded)
+    }
+
+    /// Whether invocations that are left in peace end the run, or say that a person must.
+    fn ends_by_itself(&self, state: &State) -> bool {
+        let mut state = state.clone();
+        for _ in 0..LONGEST_END {
+            if Self::is_over(&state) || (!self.bounded && state.alarmed) {
+                return true;
+            }
+            let mut actions = Vec::new();
+            self.actions(&state, &mut actions);
+            let step = actions.iter().find(|action| matches!(action, Action::Step(..)));
+            let next = step.or_else(|| actions.iter().find(|action| matches!(action, Action::Invoke(_))));
+            let Some(next) = next.and_then(|action| self.next_state(&state, *action)) else { return false };
+            state = next;
+        }
+        false
     }
 
     fn is_over(state: &State) -> bool {
@@ -261,11 +281,8 @@ impl Model for Protocol {
                 if state.now < FAR || Self::is_over(state) {
                     return true;
                 }
-                let may_alarm = !model.bounded && state.alarmed;
-                let mut actions = Vec::new();
-                model.actions(state, &mut actions);
-                // At the end of time every step can be taken.
-                may_alarm || actions.iter().any(|action| *action != Action::BeginSecond)
+                // Whoever is at work goes on; when nobody is, the next invocation must bring the run to its end.
+                state.workers.iter().any(|worker| worker.at != At::Idle) || model.ends_by_itself(state)
             }),
             // The model can do what it is about: without this, everything above could hold for want of anything.
             Property::sometimes("both orders are filled", |_, state: &State| {
