@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::bugs::Bug;
 use crate::checker::{Property, judge};
-use crate::faults::{Fault, FaultPlan};
+use crate::faults::{Fault, FaultPlan, Kind};
 use crate::run::{Setup, simulate};
 use crate::scenario::{CLASSES, Class};
 use crate::table::Slip;
@@ -31,7 +31,6 @@ const UNCHECKED: Class = CLASSES[4];
 const UNCHECKED_UNBOUNDED: Class = CLASSES[5];
 
 const FREEZES: &[Fault] = &[
-    Fault::FreezeAfter { foreign_steps: 5 },
     Fault::FreezeAfter { foreign_steps: 9 },
     Fault::FreezeAfter { foreign_steps: 14 },
     Fault::FreezeAfter { foreign_steps: 20 },
@@ -63,6 +62,10 @@ fn find(hunt: &Hunt) -> Option<(Setup, BTreeSet<Property>)> {
         let then = hunt.then.map(|fault| (step.number + 1, fault));
         hunt.faults.iter().map(move |fault| FaultPlan::of([(step.number, *fault)].into_iter().chain(then)))
     });
+    let kinds: BTreeSet<Kind> = correct.steps.iter().map(|step| step.kind).collect();
+    for fault in hunt.faults.iter().chain(&hunt.then) {
+        assert!(kinds.iter().any(|kind| kind.all_faults().contains(fault)), "{fault:?} happens to no call");
+    }
     std::iter::once(FaultPlan::default()).chain(single).find_map(|faults| {
         let setup = Setup { bug: Some(hunt.bug), ..Setup::of(hunt.class, faults) };
         let found: BTreeSet<Property> =

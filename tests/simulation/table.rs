@@ -82,6 +82,24 @@ pub(crate) enum Slip {
     HalfClaim,
 }
 
+impl Slip {
+    pub(crate) const ALL: [Self; 13] = [
+        Self::OrderPutWithoutAbsence,
+        Self::OrderPutWithoutFence,
+        Self::OrderUpdateWithoutRevision,
+        Self::AttemptWithoutFence,
+        Self::CommitWithoutCondition,
+        Self::ClaimWithoutLock,
+        Self::ClaimOverStoredRun,
+        Self::LeaseInsteadOfCompare,
+        Self::FinishWithoutCondition,
+        Self::LockWithExpiry,
+        Self::ReleaseBeforeSettlement,
+        Self::StateNotCompared,
+        Self::HalfClaim,
+    ];
+}
+
 /// Items are shared with the history, and with the tables that go on from here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Table {
