@@ -15,6 +15,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
@@ -54,14 +55,14 @@ pub trait PaperLedger {
         client_order_id: &str,
     ) -> Result<Option<PaperOrder>, StoreError>;
 
-    /// One transaction: the order, if its client order id is new; the account, if its version is still the one
-    /// before `after`'s.
+    /// One transaction: the order, if there is one and its client order id is new; the account, if its version is still
+    /// the one before `after`'s.
     async fn record(
         &self,
         venue: &VenueId,
         account: &AccountId,
         after: &PaperAccount,
-        order: &PaperOrder,
+        order: Option<&PaperOrder>,
     ) -> Result<Written, StoreError>;
 }
 
@@ -75,6 +76,17 @@ pub struct PaperAccount {
     pub cash_free: Money,
     pub cash_locked: Money,
     pub holdings: BTreeMap<AssetId, Holding>,
+    /// When an order was last looked for and not found: no request that had to arrive before may still be taken, however
+    /// long it stood still after its clock was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_before: Option<Timestamp>,
+}
+
+impl PaperAccount {
+    /// As it is with its next version.
+    fn changed(&self) -> Self {
+        Self { version: self.version.saturating_add(1), ..self.clone() }
+    }
 }
 
 /// One order of the venue, with its executions.
@@ -163,23 +175,36 @@ impl<'a, L: PaperLedger, C: Clock> PaperVenue<'a, L, C> {
             cash_free: opening.cash_free,
             cash_locked: opening.cash_locked,
             holdings: opening.holdings.clone(),
+            closed_before: None,
         };
         self.ledger.open_account(&self.id, account, &opening).await
     }
 
-    async fn load(&self, account: &AccountId) -> Result<PaperAccount, String> {
-        match self.ledger.load_account(&self.id, account).await {
-            Ok(Some(found)) => Ok(found),
-            Ok(None) => Err(format!("account {account} is not open at {}", self.id)),
-            Err(error) => Err(error.to_string()),
-        }
+    fn not_open(&self, account: &AccountId) -> String {
+        format!("account {account} is not open at {}", self.id)
     }
 
-    async fn find(&self, sought: &Sought, question: &'static str) -> Result<Option<PaperOrder>, VenueError> {
-        self.ledger
-            .load_paper_order(&self.id, &sought.venue_account, &sought.client_order_id)
-            .await
-            .map_err(|error| VenueError { question, cause: error.to_string() })
+    async fn find(&self, sought: &Sought) -> Result<Option<PaperOrder>, StoreError> {
+        self.ledger.load_paper_order(&self.id, &sought.venue_account, &sought.client_order_id).await
+    }
+
+    /// The order; where there is none, none that was due by now will come.
+    async fn find_for_good(&self, sought: &Sought) -> Result<Option<PaperOrder>, StoreError> {
+        loop {
+            if let Some(found) = self.find(sought).await? {
+                return Ok(Some(found));
+            }
+            let Some(before) = self.ledger.load_account(&self.id, &sought.venue_account).await? else {
+                return Ok(None);
+            };
+            let now = self.clock.now();
+            let is_closed = before.closed_before.is_some_and(|closed| closed >= now);
+            let after = PaperAccount { closed_before: Some(now), ..before.changed() };
+            if is_closed || self.ledger.record(&self.id, &sought.venue_account, &after, None).await? == Written::Done {
+                // It may have arrived in between, and would otherwise be called absent although it stands.
+                return self.find(sought).await;
+            }
+        }
     }
 }
 
@@ -193,8 +218,10 @@ impl<L: PaperLedger, C: Clock> Venue for PaperVenue<'_, L, C> {
     }
 
     async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {
-        let found =
-            self.load(account).await.map_err(|cause| VenueError { question: "the account's balance", cause })?;
+        let question = "the account's balance";
+        let found = self.ledger.load_account(&self.id, account).await;
+        let found = found.map_err(|error| VenueError::of_store(question, &error))?;
+        let found = found.ok_or_else(|| VenueError::Refused { question, cause: self.not_open(account) })?;
         Ok(AccountSnapshot {
             observed_at: self.clock.now(),
             cash_free: found.cash_free,
@@ -214,9 +241,18 @@ impl<L: PaperLedger, C: Clock> Venue for PaperVenue<'_, L, C> {
             if self.clock.now() > request.deadline {
                 return Err(PlaceError::Refused(format!("the request's deadline {} is over", request.deadline)));
             }
-            let before = self.load(account).await.map_err(unclear)?;
+            let before = self.ledger.load_account(&self.id, account).await;
+            let before = before.map_err(|error| unclear(error.to_string()))?;
+            let before = before.ok_or_else(|| PlaceError::Refused(self.not_open(account)))?;
+            if let Some(closed) = before.closed_before.filter(|closed| request.deadline < *closed) {
+                let why = format!(
+                    "the request's deadline {} is over: at {closed} the order was looked for",
+                    request.deadline
+                );
+                return Err(PlaceError::Refused(why));
+            }
             let (after, order) = match_order(&self.book, &before, request).map_err(PlaceError::Refused)?;
-            let recorded = self.ledger.record(&self.id, account, &after, &order).await;
+            let recorded = self.ledger.record(&self.id, account, &after, Some(&order)).await;
             match recorded.map_err(|error| unclear(error.to_string()))? {
                 Written::Done => return Ok(order.order),
                 // Another order of the account, or this very one, came in between: look again.
@@ -226,11 +262,14 @@ impl<L: PaperLedger, C: Clock> Venue for PaperVenue<'_, L, C> {
     }
 
     async fn find_order(&self, sought: &Sought) -> Result<Option<VenueOrder>, VenueError> {
-        Ok(self.find(sought, "where an order is").await?.map(|found| found.order))
+        let found = self.find_for_good(sought).await;
+        let found = found.map_err(|error| VenueError::of_store("where an order is", &error))?;
+        Ok(found.map(|found| found.order))
     }
 
     async fn fills(&self, sought: &Sought) -> Result<Vec<Fill>, VenueError> {
-        Ok(self.find(sought, "an order's fills").await?.map(|found| found.fills).unwrap_or_default())
+        let found = self.find(sought).await.map_err(|error| VenueError::of_store("an order's fills", &error))?;
+        Ok(found.map(|found| found.fills).unwrap_or_default())
     }
 }
 
@@ -254,7 +293,7 @@ fn match_order(
     let fill = (!filled.is_zero()).then(|| executed(book, request.side, filled, price));
     let after = match &fill {
         Some(fill) => booked(account, &market.asset, request.side, fill)?,
-        None => PaperAccount { version: account.version.saturating_add(1), ..account.clone() },
+        None => account.changed(),
     };
     let order = VenueOrder {
         client_order_id: request.client_order_id.clone(),
@@ -370,7 +409,7 @@ fn rounded_up(amount: Decimal) -> Decimal {
 
 /// The account with a fill booked. Refused rather than negative.
 fn booked(account: &PaperAccount, asset: &AssetId, side: Side, fill: &Fill) -> Result<PaperAccount, String> {
-    let mut after = PaperAccount { version: account.version.saturating_add(1), ..account.clone() };
+    let mut after = account.changed();
     let notional = notional_of(side, fill.quantity, fill.price);
     let holding = after.holdings.entry(asset.clone()).or_default();
     match side {

@@ -4,6 +4,7 @@ use crate::adapters::token_metrics::FetchError;
 use crate::execution::ExecutionError;
 use crate::planning::PlanError;
 use crate::ports::StoreError;
+use crate::ports::venue::VenueError;
 use crate::preparation::PreparationError;
 use crate::report::document::{ErrorKind, ErrorReport};
 
@@ -97,7 +98,8 @@ impl From<ExecutionError> for Failure {
     fn from(error: ExecutionError) -> Self {
         let kind = match error {
             ExecutionError::Store(error) => return error.into(),
-            ExecutionError::Venue(_) | ExecutionError::Illegal(_) => ErrorKind::Unexpected,
+            ExecutionError::Venue(VenueError::Unanswered { .. }) | ExecutionError::Illegal(_) => ErrorKind::Unexpected,
+            ExecutionError::Venue(VenueError::Refused { .. }) => ErrorKind::NeedsAttention,
             ExecutionError::OtherOccasion { .. }
             | ExecutionError::PastWindow { .. }
             | ExecutionError::NotYetDue { .. }

@@ -222,12 +222,14 @@ where
     if let gate::Switch::On(reason) = gate::read_switch(ports.store, &run.identity).await {
         return Ok(Err(conclusion::abort_unplanned(ports, run, reason).await?));
     }
-    let opening = Opening {
-        run_id: run.run_id,
-        account: ports.venue.account(&run.identity.venue_account).await?,
-        settled: load_settlement(ports.store, &PortfolioKey::from(&run.identity)).await?,
+    let prepared = match ports.venue.account(&run.identity.venue_account).await {
+        Ok(account) => {
+            let settled = load_settlement(ports.store, &PortfolioKey::from(&run.identity)).await?;
+            prepare(Opening { run_id: run.run_id, account, settled }).await
+        }
+        Err(error) => Err(PreparationFailure::from(error)),
     };
-    let input = match prepare(opening).await {
+    let input = match prepared {
         Ok(input) => input,
         Err(PreparationFailure::Transient(cause)) => {
             let until = request::window_end(&run, ports.settings);

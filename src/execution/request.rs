@@ -111,6 +111,15 @@ pub enum PreparationFailure {
     Refused(String),
 }
 
+impl From<VenueError> for PreparationFailure {
+    fn from(error: VenueError) -> Self {
+        match &error {
+            VenueError::Unanswered { .. } => Self::Transient(error.to_string()),
+            VenueError::Refused { .. } => Self::Refused(error.to_string()),
+        }
+    }
+}
+
 /// How a run ended, or why it did not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunOutcome {

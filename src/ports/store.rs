@@ -449,7 +449,7 @@ pub enum StoreError {
     #[error("the store did not complete {step}: {cause}; run again, every step may be repeated")]
     Unavailable { step: &'static str, cause: String },
     /// What is stored cannot be what this program wrote.
-    #[error("the stored {item} cannot be read: {cause}; nothing was sent, a person must look at it")]
+    #[error("the stored {item} cannot be read: {cause}; nothing more is sent before a person has looked at it")]
     Corrupt { item: String, cause: String },
     /// The request itself is at fault.
     #[error("{field} {value:?} is not valid: use {expected}")]

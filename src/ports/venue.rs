@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{AccountId, AccountSnapshot, AssetId, InstrumentId, Price, Quantity, Side};
 use crate::model::{Money, VenueId};
+use crate::ports::StoreError;
 
 /// A trading venue. Orders are immediate-or-cancel limit orders; good-till-cancelled is not supported.
 #[expect(async_fn_in_trait, reason = "callers are generic over the venue, and auto traits of the future follow it")]
@@ -151,8 +152,23 @@ pub enum PlaceError {
 
 /// A question to the venue that was not answered. Nothing is known from it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the venue did not answer {question}: {cause}; run again, nothing is sent twice")]
-pub struct VenueError {
-    pub question: &'static str,
-    pub cause: String,
+pub enum VenueError {
+    /// A timeout, an outage, a throttle: the next time it may answer.
+    #[error("the venue did not answer {question}: {cause}; run again, nothing is sent twice")]
+    Unanswered { question: &'static str, cause: String },
+    /// It will not answer before somebody has done something: there is no such account, or it may not be read.
+    #[error("the venue does not say {question}: {cause}")]
+    Refused { question: &'static str, cause: String },
+}
+
+impl VenueError {
+    /// What it means for a question that a venue keeps its books in the store.
+    #[must_use]
+    pub fn of_store(question: &'static str, error: &StoreError) -> Self {
+        let cause = error.to_string();
+        match error {
+            StoreError::Unavailable { .. } => Self::Unanswered { question, cause },
+            StoreError::Corrupt { .. } | StoreError::Invalid { .. } => Self::Refused { question, cause },
+        }
+    }
 }

@@ -49,11 +49,11 @@ impl Venue for Deaf<'_> {
     }
 
     async fn find_order(&self, _: &Sought) -> Result<Option<VenueOrder>, VenueError> {
-        Err(VenueError { question: "where an order is", cause: "timed out".to_owned() })
+        Err(VenueError::Unanswered { question: "where an order is", cause: "timed out".to_owned() })
     }
 
     async fn fills(&self, _: &Sought) -> Result<Vec<Fill>, VenueError> {
-        Err(VenueError { question: "an order's fills", cause: "timed out".to_owned() })
+        Err(VenueError::Unanswered { question: "an order's fills", cause: "timed out".to_owned() })
     }
 }
 

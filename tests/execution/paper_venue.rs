@@ -1,9 +1,14 @@
 //! The paper venue's rules, books and balances.
 
-use index_rebalancer::adapters::paper_venue::PaperBook;
-use index_rebalancer::model::{ListingStatus, Quantity, Side, Tick};
-use index_rebalancer::ports::venue::{OrderRequest, PlaceError, Venue, VenueOrderStatus};
+use std::sync::Mutex;
 
+use index_rebalancer::adapters::paper_venue::{PaperAccount, PaperBook, PaperLedger, PaperOrder, PaperVenue};
+use index_rebalancer::model::{AccountId, ListingStatus, Quantity, Side, Tick, VenueId};
+use index_rebalancer::ports::StoreError;
+use index_rebalancer::ports::store::Written;
+use index_rebalancer::ports::venue::{OrderRequest, PlaceError, Sought, Venue, VenueError, VenueOrderStatus};
+
+use crate::manual_clock::ManualClock;
 use crate::support::*;
 
 fn order(id: u32, side: Side, name: &str, units: &str, limit: &str) -> OrderRequest {
@@ -119,4 +124,83 @@ fn micro_prices_and_huge_volumes_stay_in_range() {
     let book = PaperBook::of(&assets, rate("0"), rate("0"), Some(rate("1")));
     let offered = book.instruments[&"ALPHAUSDT".parse().expect("valid")].available;
     assert_eq!(offered, Some(quantity("1000000000000000000")));
+}
+
+/// A store in which somebody looks for the order, a minute later, between a worker's last check and its write.
+struct Overtaken<'a> {
+    world: &'a World,
+    sought: Mutex<Option<Sought>>,
+}
+
+impl PaperLedger for Overtaken<'_> {
+    async fn load_account(&self, venue: &VenueId, account: &AccountId) -> Result<Option<PaperAccount>, StoreError> {
+        self.world.store().load_account(venue, account).await
+    }
+    async fn open_account(
+        &self,
+        venue: &VenueId,
+        account: &AccountId,
+        opening: &PaperAccount,
+    ) -> Result<Written, StoreError> {
+        self.world.store().open_account(venue, account, opening).await
+    }
+    async fn load_paper_order(
+        &self,
+        venue: &VenueId,
+        account: &AccountId,
+        client_order_id: &str,
+    ) -> Result<Option<PaperOrder>, StoreError> {
+        self.world.store().load_paper_order(venue, account, client_order_id).await
+    }
+    async fn record(
+        &self,
+        venue: &VenueId,
+        account: &AccountId,
+        after: &PaperAccount,
+        order: Option<&PaperOrder>,
+    ) -> Result<Written, StoreError> {
+        let sought = self.sought.lock().expect("not poisoned").take();
+        if let Some(sought) = sought {
+            self.world.later(seconds(60));
+            assert_eq!(self.world.venue().paper.find_order(&sought).await, Ok(None));
+        }
+        self.world.store().record(venue, account, after, order).await
+    }
+}
+
+/// The worker has checked everything, stands still before its write, and thaws when the order is known to be absent.
+#[tokio::test]
+async fn an_order_that_was_looked_for_in_vain_is_not_taken_afterwards() {
+    let (world, frozen) = (World::new().await, ManualClock::at(monday()));
+    let (id, before) = (world.venue().paper.id().clone(), world.balance().await);
+    let request = order(1, Side::Sell, "alpha", "1", "99");
+    let sought = Sought {
+        client_order_id: request.client_order_id.clone(),
+        venue_account: account(),
+        instrument: request.instrument.clone(),
+    };
+    let overtaken = Overtaken { world: &world, sought: Mutex::new(Some(sought.clone())) };
+    let book = world.book.clone();
+    let answer = PaperVenue::new(id, &overtaken, &frozen, book).place(&request).await;
+    assert!(matches!(&answer, Err(PlaceError::Refused(why)) if why.contains("the order was looked for")), "{answer:?}");
+    assert_eq!(world.venue().paper.find_order(&sought).await, Ok(None));
+    assert_eq!((world.balance().await.holdings, world.balance().await.cash_free), (before.holdings, before.cash_free));
+    // One that is still in time is taken.
+    let next = OrderRequest { deadline: monday() + seconds(65), ..order(2, Side::Sell, "alpha", "1", "99") };
+    world.venue().paper.place(&next).await.expect("is placed");
+}
+
+/// An account that nobody opened is a mistake that asking again does not mend.
+#[tokio::test]
+async fn an_account_that_is_not_open_is_no_outage() {
+    let world = World::new().await;
+    let other: AccountId = "other".parse().expect("valid");
+    let answer = world.venue().paper.account(&other).await;
+    assert!(
+        matches!(&answer, Err(VenueError::Refused { cause, .. }) if cause.contains("other is not open")),
+        "{answer:?}"
+    );
+    let request = OrderRequest { venue_account: other, ..order(1, Side::Sell, "alpha", "1", "99") };
+    let answer = world.venue().paper.place(&request).await;
+    assert!(matches!(&answer, Err(PlaceError::Refused(why)) if why.contains("other is not open")), "{answer:?}");
 }

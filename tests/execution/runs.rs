@@ -142,6 +142,19 @@ async fn input_that_is_not_to_be_had_is_tried_again_until_the_window_ends() {
     assert_eq!(world.lock_holder().await, None);
 }
 
+/// A balance is an input like any other: whoever comes next need not wait for the lease of a worker that got none.
+#[tokio::test]
+async fn a_balance_that_is_not_to_be_had_is_asked_for_again() {
+    let world = World::new().await;
+    let request = scheduled(monday());
+    let venue = Watched { balance_is_mute: true, ..world.venue() };
+    let error = world.run(&request, &venue, &LEGS).await.expect_err("no balance");
+    assert!(matches!(&error, ExecutionError::TryAgain { cause, .. } if cause.contains("timed out")), "{error}");
+    let run = world.run_item(&request).await;
+    assert!(run.state == RunState::Claimed && run.lease_until < monday(), "nobody waits for it: {run:?}");
+    completed(world.run(&redelivered(&request), &world.venue(), &LEGS).await.expect("runs"));
+}
+
 #[tokio::test]
 async fn refused_input_and_a_failed_plan_end_the_run_without_orders() {
     let world = World::new().await;

@@ -54,6 +54,8 @@ pub(crate) struct Watched<'a> {
     pub(crate) orders_rest: bool,
     /// Questions that get no answer.
     pub(crate) mute: Mutex<bool>,
+    /// The balance, too, gets no answer.
+    pub(crate) balance_is_mute: bool,
     /// Replaces what is found.
     pub(crate) forged: Mutex<Option<(VenueOrder, Vec<Fill>)>>,
 }
@@ -65,7 +67,7 @@ impl Watched<'_> {
 
     fn heard(&self, question: &'static str) -> Result<(), VenueError> {
         if *self.mute.lock().expect("not poisoned") {
-            return Err(VenueError { question, cause: "timed out".to_owned() });
+            return Err(VenueError::Unanswered { question, cause: "timed out".to_owned() });
         }
         Ok(())
     }
@@ -85,6 +87,9 @@ impl Venue for Watched<'_> {
     }
 
     async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {
+        if self.balance_is_mute {
+            return Err(VenueError::Unanswered { question: "the account's balance", cause: "timed out".to_owned() });
+        }
         self.paper.account(account).await
     }
 
@@ -172,6 +177,7 @@ impl World {
             after_asking: None,
             orders_rest: false,
             mute: Mutex::default(),
+            balance_is_mute: false,
             forged: Mutex::default(),
         }
     }

@@ -314,7 +314,8 @@ impl Venue for SimVenue {
 
     async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {
         let _ = account;
-        let failed = |cause: &str| Err(VenueError { question: "the account's balance", cause: cause.to_owned() });
+        let failed =
+            |cause: &str| Err(VenueError::Unanswered { question: "the account's balance", cause: cause.to_owned() });
         let effect = |effect| {
             let as_of_ms = self.as_of_ms(effect);
             Ok(self.world.market.borrow_mut().account(self.world.now_ms(), as_of_ms))
@@ -332,7 +333,8 @@ impl Venue for SimVenue {
     }
 
     async fn find_order(&self, sought: &Sought) -> Result<Option<VenueOrder>, VenueError> {
-        let failed = |cause: &str| Err(VenueError { question: "where an order is", cause: cause.to_owned() });
+        let failed =
+            |cause: &str| Err(VenueError::Unanswered { question: "where an order is", cause: cause.to_owned() });
         let effect = |effect| {
             let as_of_ms = self.as_of_ms(effect);
             Ok(self.world.market.borrow_mut().find(self.world.now_ms(), as_of_ms, sought))
@@ -346,7 +348,8 @@ impl Venue for SimVenue {
     }
 
     async fn fills(&self, sought: &Sought) -> Result<Vec<Fill>, VenueError> {
-        let failed = |cause: &str| Err(VenueError { question: "an order's fills", cause: cause.to_owned() });
+        let failed =
+            |cause: &str| Err(VenueError::Unanswered { question: "an order's fills", cause: cause.to_owned() });
         let effect = |effect| {
             let as_of_ms = self.as_of_ms(effect);
             Ok(self.world.market.borrow_mut().fills(self.world.now_ms(), as_of_ms, sought))

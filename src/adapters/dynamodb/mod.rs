@@ -189,14 +189,20 @@ impl DynamoStore {
 }
 
 /// The positions whose conditions failed; `None` when the transaction failed for any other reason (a conflict, a
-/// throttle, no answer), after which nothing is known.
+/// throttle, no answer), after which nothing is known. Where one item was in conflict, nobody has looked whether its
+/// condition holds: what failed beside it is not all that may have failed.
 fn refused_positions(error: &SdkError<TransactWriteItemsError, HttpResponse>) -> Option<Vec<usize>> {
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
         return None;
     };
-    let reasons = cancelled.cancellation_reasons().iter().enumerate();
-    let refused: Vec<usize> =
-        reasons.filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed")).map(|(at, _)| at).collect();
+    let mut refused = Vec::new();
+    for (at, reason) in cancelled.cancellation_reasons().iter().enumerate() {
+        match reason.code() {
+            None | Some("None") => {}
+            Some("ConditionalCheckFailed") => refused.push(at),
+            Some(_) => return None,
+        }
+    }
     (!refused.is_empty()).then_some(refused)
 }
 
@@ -273,4 +279,32 @@ fn unavailable(step: &'static str, error: impl std::error::Error) -> StoreError 
 
 fn unavailable_text(step: &'static str, error: &impl ToString) -> StoreError {
     StoreError::Unavailable { step, cause: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::CancellationReason;
+    use aws_sdk_dynamodb::types::error::TransactionCanceledException;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+
+    fn cancelled(codes: &[&str]) -> SdkError<TransactWriteItemsError, HttpResponse> {
+        let reasons = codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect();
+        let error = TransactionCanceledException::builder().set_cancellation_reasons(Some(reasons)).build();
+        let response = HttpResponse::new(StatusCode::try_from(400).expect("a status"), SdkBody::empty());
+        SdkError::service_error(TransactWriteItemsError::TransactionCanceledException(error), response)
+    }
+
+    #[test]
+    fn a_conflict_beside_a_failed_condition_says_nothing_of_the_others() {
+        const FAILED: &str = "ConditionalCheckFailed";
+        assert_eq!(refused_positions(&cancelled(&["None", FAILED, FAILED])), Some(vec![1, 2]));
+        for other in ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded", "ValidationError"] {
+            assert_eq!(refused_positions(&cancelled(&[other, "None", FAILED])), None, "{other}");
+            assert_eq!(refused_positions(&cancelled(&[other, "None"])), None, "{other}");
+        }
+        assert_eq!(refused_positions(&cancelled(&["None", "None"])), None);
+    }
 }

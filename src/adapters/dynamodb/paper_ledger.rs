@@ -37,16 +37,17 @@ impl PaperLedger for DynamoStore {
         venue: &VenueId,
         account: &AccountId,
         after: &PaperAccount,
-        order: &PaperOrder,
+        order: Option<&PaperOrder>,
     ) -> Result<Written, StoreError> {
-        let order_key = keys::paper_order(venue, account, &order.order.client_order_id);
         // Two orders matched against one balance: the second to arrive is matched again against what is left.
         let version_before = Condition::all_equal([("version", number(after.version.saturating_sub(1)))]);
         let account_key = keys::paper_account(venue, account);
-        let actions = vec![
-            TransactWriteItem::builder().put(self.put(&order_key, encode(order)?, Condition::absent())?).build(),
-            TransactWriteItem::builder().put(self.put(&account_key, encode(after)?, version_before)?).build(),
-        ];
+        let mut actions = vec![self.put(&account_key, encode(after)?, version_before)?];
+        if let Some(order) = order {
+            let key = keys::paper_order(venue, account, &order.order.client_order_id);
+            actions.push(self.put(&key, encode(order)?, Condition::absent())?);
+        }
+        let actions = actions.into_iter().map(|put| TransactWriteItem::builder().put(put).build()).collect();
         let done = self.transact(actions, "recording a paper order").await?.is_ok();
         Ok(if done { Written::Done } else { Written::Refused })
     }

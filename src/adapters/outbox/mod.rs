@@ -156,9 +156,9 @@ impl<L: OutboxLedger, C: Clock> Venue for Outbox<'_, L, C> {
     }
 
     async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {
-        let unanswered = |cause| VenueError { question: "the account's balance", cause };
-        let stated = self.stated(account).await.map_err(|error| unanswered(error.to_string()))?;
-        stated.map_err(|unstated| unanswered(unstated.to_string()))
+        let question = "the account's balance";
+        let stated = self.stated(account).await.map_err(|error| VenueError::of_store(question, &error))?;
+        stated.map_err(|unstated| VenueError::Refused { question, cause: unstated.to_string() })
     }
 
     async fn place(&self, request: &OrderRequest) -> Result<VenueOrder, PlaceError> {
@@ -173,13 +173,13 @@ impl<L: OutboxLedger, C: Clock> Venue for Outbox<'_, L, C> {
 
     async fn find_order(&self, sought: &Sought) -> Result<Option<VenueOrder>, VenueError> {
         let found = self.found(sought).await;
-        let found = found.map_err(|error| VenueError { question: "where an order is", cause: error.to_string() })?;
+        let found = found.map_err(|error| VenueError::of_store("where an order is", &error))?;
         Ok(found.as_ref().map(shown))
     }
 
     async fn fills(&self, sought: &Sought) -> Result<Vec<Fill>, VenueError> {
         let found = self.ledger.load_outbox_order(&self.address(sought)).await;
-        let found = found.map_err(|error| VenueError { question: "an order's fills", cause: error.to_string() })?;
+        let found = found.map_err(|error| VenueError::of_store("an order's fills", &error))?;
         let fills = found.into_iter().flat_map(|order| order.fills);
         Ok(fills.map(|fill| Fill { quantity: fill.quantity, price: fill.price, fee: fill.fee }).collect())
     }

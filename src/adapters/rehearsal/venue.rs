@@ -49,7 +49,7 @@ impl HttpVenue {
         path: &str,
         body: &T,
     ) -> Result<A, VenueError> {
-        let failed = |cause: String| VenueError { question, cause };
+        let failed = |cause: String| VenueError::Unanswered { question, cause };
         let body = serde_json::to_vec(body).map_err(|error| failed(error.to_string()))?;
         let answer = wire::call(&self.address, &Message::request(path, &body), PATIENCE).await;
         let answer = answer.map_err(|error| failed(error.to_string()))?;

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use index_rebalancer::adapters::outbox::Act;
-use index_rebalancer::execution::{ExecutionError, RunOutcome, RunRequest, Unplanned, abort, load_run, recover};
+use index_rebalancer::execution::{RunOutcome, RunRequest, Unplanned, abort, load_run, recover};
 use index_rebalancer::model::{AccountId, VenueId};
 use index_rebalancer::planning::idempotency::run_id;
 use index_rebalancer::ports::OrderState::{
@@ -107,11 +107,12 @@ async fn a_run_is_carried_out_by_somebody_else() {
 }
 
 #[tokio::test]
-async fn a_run_without_a_statement_places_nothing() {
+async fn a_run_without_a_statement_ends_and_says_what_is_missing() {
     let world = World::new().await;
-    let refused = world.run(&scheduled(monday()), &outbox(&world), &LEGS).await;
-    let Err(ExecutionError::Venue(error)) = refused else { panic!("{refused:?}") };
-    assert!(error.to_string().contains("rebalance load"), "{error}");
+    let outcome = world.run(&scheduled(monday()), &outbox(&world), &LEGS).await.expect("ends");
+    let RunOutcome::Aborted(record) = outcome else { panic!("{outcome:?}") };
+    assert!(record.reason.contains("has no statement: say with `rebalance load`"), "{}", record.reason);
+    assert_eq!((record.orders.len(), world.lock_holder().await), (0, None), "the account waits for nobody");
     assert!(world.store().outbox_accounts().await.expect("lists").is_empty());
 }
 
@@ -250,7 +251,7 @@ impl Venue for Broken<'_> {
         if self.arrives.lock().expect("not poisoned").is_empty() {
             return self.outbox.find_order(sought).await;
         }
-        Err(VenueError { question: "where an order is", cause: "timed out".to_owned() })
+        Err(VenueError::Unanswered { question: "where an order is", cause: "timed out".to_owned() })
     }
     async fn fills(&self, sought: &Sought) -> Result<Vec<Fill>, VenueError> {
         self.outbox.fills(sought).await
