@@ -152,6 +152,7 @@ fn a_promise_is_what_its_line_says() {
     for line in CAPABILITIES {
         let promise = line.promise();
         assert_eq!(promise.duplicates, line.duplicates, "{}", line.venue);
+        assert_eq!(line.orders_rest, line.venue == "outbox", "{}", line.venue);
         assert_eq!(
             promise.late_requests.map(|late| late.longest_window_ms),
             line.late_bound.map(|bound| bound.promised.longest_window_ms),

@@ -108,7 +108,7 @@ async fn mark_for_purge<S: RunStore, V, C>(
     run: &RunItem,
     superseded: Option<&PortfolioItem>,
 ) {
-    let Some(expires_at_s) = run.expires_at_s else { return };
+    let Some(expires_at_s) = run.expires_at_s.map(request::purge_time_of_parts) else { return };
     // The run is over and answered for. A mark that fails leaves some kilobytes behind for ever, which is not worth
     // failing a run that did its work: the answers are dropped on purpose.
     if let Some(commitment) = &run.commitment {

@@ -349,7 +349,7 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
     }
 
     fn purge_at_s(&self) -> i64 {
-        request::purge_time(self.ports.clock.now(), self.ports.settings)
+        request::purge_time_of_order(self.ports.clock.now(), self.ports.settings)
     }
 
     fn item(&self, order: &Order, state: OrderState, attempt: Option<Attempt>, note: String) -> OrderItem {

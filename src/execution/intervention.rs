@@ -128,7 +128,7 @@ async fn state<S: RunStore, V: Venue, C: Clock>(
     let finding = settlement::look_up(ports.venue, &order).await;
     let known = Known { order: &order, item: &item, finding: &finding, promise, asked_at };
     let answered = answered(&known, statement).map_err(refused)?;
-    let purge_at_s = request::purge_time(asked_at, ports.settings);
+    let purge_at_s = request::purge_time_of_order(asked_at, ports.settings);
     let item = unclear(ports, emission, &item).await?;
     if order_is_terminal(item.state) {
         // Its worker was not dead and has stored its end meanwhile.
@@ -160,7 +160,7 @@ async fn unclear<S: RunStore, V: Venue, C: Clock>(
     if item.state != OrderState::Sending {
         return Ok(item.clone());
     }
-    let purge_at_s = request::purge_time(ports.clock.now(), ports.settings);
+    let purge_at_s = request::purge_time_of_order(ports.clock.now(), ports.settings);
     let unknown = settlement::moved(item, OrderState::Unknown, ports.clock.now(), purge_at_s)?;
     settlement::write_order(ports, &emission.run, item, unknown).await
 }

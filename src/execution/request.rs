@@ -217,7 +217,21 @@ pub(super) fn day_of(at: Timestamp) -> jiff::civil::Date {
     jiff::tz::TimeZone::UTC.to_datetime(at).date()
 }
 
-/// Unix seconds at which what ends now may be purged.
+/// How much longer than its run an order, a chunk or a settlement is kept: a table purges in no order, days late, and a
+/// run of which only parts are there would look tampered with.
+const PARTS_OUTLIVE_DAYS: i64 = 30;
+
+/// Unix seconds at which a run that ends now may be purged.
 pub(super) fn purge_time(now: Timestamp, settings: &Settings) -> i64 {
     now.as_second().saturating_add(i64::from(settings.retention_days) * 86_400)
+}
+
+/// The same for what belongs to a run that may be purged then.
+pub(super) const fn purge_time_of_parts(of_run: i64) -> i64 {
+    of_run.saturating_add(PARTS_OUTLIVE_DAYS * 86_400)
+}
+
+/// The same for an order that ends now, with its run or a little before it.
+pub(super) fn purge_time_of_order(now: Timestamp, settings: &Settings) -> i64 {
+    purge_time_of_parts(purge_time(now, settings))
 }

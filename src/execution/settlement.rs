@@ -301,7 +301,7 @@ pub(super) async fn apply<S: RunStore, V: Venue, C: Clock>(
     item: &OrderItem,
     verdict: Verdict,
 ) -> Result<OrderItem, ExecutionError> {
-    let (now, purge_at_s) = (ports.clock.now(), request::purge_time(ports.clock.now(), ports.settings));
+    let (now, purge_at_s) = (ports.clock.now(), request::purge_time_of_order(ports.clock.now(), ports.settings));
     let after = match verdict {
         Verdict::Resend => return Ok(item.clone()),
         Verdict::Adopt(adoption) => {

@@ -1,6 +1,6 @@
 //! What each venue can do, as a table: how a key is written there, what a second request under it does, how an order
-//! is found again, and until when a request can be late. Adapters answer [`Promise`]s from here, and recovery follows
-//! from the promise alone.
+//! is found again, until when a request can be late, and whether orders rest. Adapters answer [`Promise`]s from here, and
+//! recovery follows from the promise alone; whether buys wait for sells that rest, from whether they do.
 //!
 //! Sources are the venues' own API documents; skew and lag are ours, and generous: they only delay a conclusion.
 //!
@@ -24,6 +24,9 @@ pub struct Capability {
     pub lookup: Lookup,
     /// Absent: nothing that the venue documents bounds a late request.
     pub late_bound: Option<LateBound>,
+    /// An order may rest until its validity ends, because somebody else carries it out; elsewhere it has its end within
+    /// moments.
+    pub orders_rest: bool,
 }
 
 /// How a key is written on the wire. Each is injective: two keys never look alike at a venue.
@@ -86,6 +89,7 @@ pub const CAPABILITIES: [Capability; 10] = [
         duplicates: Duplicates::RefusedWhileOpen,
         lookup: Lookup::Direct,
         late_bound: Some(by("recvWindow", 60_000)),
+        orders_rest: false,
     },
     Capability {
         venue: "binance-us",
@@ -94,6 +98,7 @@ pub const CAPABILITIES: [Capability; 10] = [
         duplicates: Duplicates::RefusedWhileOpen,
         lookup: Lookup::Direct,
         late_bound: Some(by("recvWindow", 60_000)),
+        orders_rest: false,
     },
     Capability {
         venue: "bybit",
@@ -103,6 +108,7 @@ pub const CAPABILITIES: [Capability; 10] = [
         duplicates: Duplicates::RefusedWhileOpen,
         lookup: Lookup::Direct,
         late_bound: Some(by("recv_window", 5_000)),
+        orders_rest: false,
     },
     Capability {
         venue: "coinbase",
@@ -111,6 +117,7 @@ pub const CAPABILITIES: [Capability; 10] = [
         duplicates: Duplicates::Replayed,
         lookup: Lookup::Listing,
         late_bound: None,
+        orders_rest: false,
     },
     Capability {
         venue: "gate",
@@ -119,6 +126,7 @@ pub const CAPABILITIES: [Capability; 10] = [
         duplicates: Duplicates::Unchecked,
         lookup: Lookup::Direct,
         late_bound: None,
+        orders_rest: false,
     },
     Capability {
         venue: "hyperliquid",
@@ -127,6 +135,7 @@ pub const CAPABILITIES: [Capability; 10] = [
         duplicates: Duplicates::Unchecked,
         lookup: Lookup::Direct,
         late_bound: None,
+        orders_rest: false,
     },
     Capability {
         venue: "kraken",
@@ -135,6 +144,7 @@ pub const CAPABILITIES: [Capability; 10] = [
         duplicates: Duplicates::RefusedWhileOpen,
         lookup: Lookup::Direct,
         late_bound: Some(by("deadline", 60_000)),
+        orders_rest: false,
     },
     Capability {
         venue: "kucoin",
@@ -143,6 +153,7 @@ pub const CAPABILITIES: [Capability; 10] = [
         duplicates: Duplicates::Unchecked,
         lookup: Lookup::Direct,
         late_bound: None,
+        orders_rest: false,
     },
     Capability {
         venue: "okx",
@@ -151,6 +162,7 @@ pub const CAPABILITIES: [Capability; 10] = [
         duplicates: Duplicates::RefusedWhileOpen,
         lookup: Lookup::Direct,
         late_bound: Some(by("expTime", 60_000)),
+        orders_rest: false,
     },
     OUTBOX,
 ];
@@ -167,6 +179,7 @@ pub const PAPER: Capability = Capability {
         field: "deadline",
         promised: LateRequests { clock_skew_ms: 0, query_lag_ms: 0, longest_window_ms: u64::MAX },
     }),
+    orders_rest: false,
 };
 
 /// An outbox, under whatever name it trades: a repeated id returns the original, and a request past its deadline is
@@ -180,6 +193,7 @@ pub const OUTBOX: Capability = Capability {
     duplicates: Duplicates::Replayed,
     lookup: Lookup::Direct,
     late_bound: Some(by("deadline", u64::MAX)),
+    orders_rest: true,
 };
 
 impl Capability {

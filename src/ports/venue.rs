@@ -30,8 +30,7 @@ pub trait Venue {
     /// The executions of an order, oldest first.
     async fn fills(&self, sought: &Sought) -> Result<Vec<Fill>, VenueError>;
 
-    /// Whether an order may rest until its validity ends, because somebody else carries it out; at other venues it has
-    /// its end within moments.
+    /// Whether orders rest, from the same line: [`Capability::orders_rest`](super::capability::Capability::orders_rest).
     fn orders_rest(&self) -> bool {
         false
     }

@@ -285,12 +285,16 @@ async fn what_ended_may_be_purged_and_what_counts_may_not() {
     let purge_at = monday().as_second() + 400 * 86_400;
     assert_eq!(run.expires_at_s, Some(purge_at));
     for order in world.store().load_orders(run.run_id).await.expect("reads") {
-        assert_eq!(order.expires_at_s, Some(purge_at));
+        assert_eq!(order.expires_at_s, Some(purge_at + 30 * 86_400), "a run goes before its parts");
     }
     let items = world.embedded.client().scan().table_name("index-rebalancer").send().await.expect("scans").items;
     let with_ttl = |prefix: &str| {
         let items = items.iter().flatten().filter(|item| item["pk"].as_s().expect("text").starts_with(prefix));
-        let marks: Vec<bool> = items.map(|item| item.contains_key("expires_at_s")).collect();
+        let times = items.map(|item| item.get("expires_at_s").map(|at| at.as_n().expect("a number").clone()));
+        let times: Vec<Option<String>> = times.collect();
+        let of_parts = (purge_at + 30 * 86_400).to_string();
+        assert!(!prefix.starts_with("blob#") || times.iter().flatten().all(|at| *at == of_parts), "{times:?}");
+        let marks: Vec<bool> = times.iter().map(Option::is_some).collect();
         assert!(!marks.is_empty(), "{prefix}");
         marks
     };

@@ -27,7 +27,8 @@
 //!
 //! No identifier contains `#`, so no two keys run into each other. Every item but chunks, days and counters carries `schema`.
 //! `expires_at_s` is the table's TTL attribute; only terminal runs and orders, chunks of such runs, orders of an outbox
-//! that have ended, alerts, counters, and snapshots that are no longer in use, with their chunks, have it.
+//! that have ended, alerts, counters, and snapshots that are no longer in use, with their chunks, have it. A run may go
+//! thirty days before its orders and chunks: DynamoDB purges late and in no order, and half a run would fail its audit.
 //!
 //! # Conditions, and the timeline behind each
 //!

@@ -185,7 +185,7 @@ impl<L: OutboxLedger, C: Clock> Venue for Outbox<'_, L, C> {
     }
 
     fn orders_rest(&self) -> bool {
-        true
+        capability::OUTBOX.orders_rest
     }
 }
 
