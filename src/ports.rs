@@ -48,6 +48,11 @@ pub trait Clock {
         self.now()
     }
 
+    /// The time that a worker's own end is measured by.
+    fn stop_now(&self) -> Timestamp {
+        self.lease_now()
+    }
+
     /// Waits this long before looking again at something that is not settled yet.
     async fn pause(&self, milliseconds: u64);
 }

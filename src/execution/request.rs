@@ -197,12 +197,12 @@ pub(super) fn window_end(run: &RunItem, settings: &Settings) -> Timestamp {
 
 /// This worker's time is over.
 pub(super) fn is_out_of_time<S, V, C: Clock>(ports: &Ports<'_, S, V, C>) -> bool {
-    ports.settings.stop_at.is_some_and(|at| ports.clock.lease_now() >= at)
+    ports.settings.stop_at.is_some_and(|at| ports.clock.stop_now() >= at)
 }
 
 /// Between two looks, and not beyond this worker's time.
 pub(super) fn pause_ms<S, V, C: Clock>(ports: &Ports<'_, S, V, C>) -> u64 {
-    let left = ports.settings.stop_at.map(|at| at.duration_since(ports.clock.lease_now()).as_millis());
+    let left = ports.settings.stop_at.map(|at| at.duration_since(ports.clock.stop_now()).as_millis());
     let left = left.map_or(u64::MAX, |left| u64::try_from(left.max(1)).unwrap_or(u64::MAX));
     ports.settings.poll_interval_ms.min(left)
 }

@@ -28,6 +28,8 @@ pub(crate) enum Fault {
     ClockSkew { ms: i64 },
     /// From here on the worker's clock of leases is this far off.
     LeaseSkew { ms: i64 },
+    /// The worker's own time is over: it begins nothing more.
+    OutOfTime,
     /// The event is delivered once more, to another worker.
     DuplicateDelivery,
     /// The same, and the other worker's clock says that the lease is long over: both work at once.
@@ -101,6 +103,7 @@ impl Kind {
             F::ClockSkew { ms: -900 },
             F::LeaseSkew { ms: 300_000 },
             F::LeaseSkew { ms: -300_000 },
+            F::OutOfTime,
             F::DuplicateDelivery,
             F::RivalWorker,
             F::VenueDown,
@@ -131,7 +134,8 @@ impl Kind {
     /// The faults that pairs are made of: one of each cause that the protocol can tell apart.
     pub(crate) fn pair_faults(self) -> Vec<Fault> {
         use Fault as F;
-        let mut faults = vec![F::CrashAfter, F::LostAnswer, F::Throttled, F::FreezeAfter { foreign_steps: 14 }];
+        let mut faults =
+            vec![F::CrashAfter, F::LostAnswer, F::Throttled, F::OutOfTime, F::FreezeAfter { foreign_steps: 14 }];
         faults.push(if self.is_venue() { F::VenueDown } else { F::RivalWorker });
         if self.is_write() {
             faults.push(F::Repeated);

@@ -66,8 +66,12 @@ impl Class {
 }
 
 /// How patient the simulated workers are: fewer looks than in earnest, and chunks small enough for several.
+/// More than any of them needs: only [`Fault::OutOfTime`](crate::faults::Fault::OutOfTime) ends it.
+pub(crate) const TIME_OF_A_WORKER_MS: i64 = 30 * 86_400_000;
+
 pub(crate) fn settings() -> Settings {
-    Settings { poll_interval_ms: 2_500, phase_timeout_ms: 10_000, chunk_bytes: 1_500, ..Settings::default() }
+    let stop_at = Some(begin() + SignedDuration::from_millis(TIME_OF_A_WORKER_MS));
+    Settings { poll_interval_ms: 2_500, phase_timeout_ms: 10_000, chunk_bytes: 1_500, stop_at, ..Settings::default() }
 }
 
 pub(crate) fn begin() -> Timestamp {

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::faults::{Fault, FaultPlan, Kind};
 use crate::market::Market;
 use crate::rounds::AFTERMATH_MS;
+use crate::scenario::TIME_OF_A_WORKER_MS;
 use crate::split_mix::SplitMix64;
 use crate::table::{Table, Writer};
 
@@ -82,6 +83,8 @@ struct WorkerState {
     event: Event,
     skew_ms: i64,
     lease_skew_ms: i64,
+    /// How much of its own time is gone besides what has passed.
+    spent_ms: i64,
     wake_ms: i64,
     awake: bool,
     crashed: bool,
@@ -212,7 +215,15 @@ impl World {
 
     pub(crate) fn add_worker(&self, event: Event, lease_skew_ms: i64) -> WorkerId {
         let mut workers = self.workers.borrow_mut();
-        workers.push(WorkerState { event, skew_ms: 0, lease_skew_ms, wake_ms: 0, awake: true, crashed: false });
+        workers.push(WorkerState {
+            event,
+            skew_ms: 0,
+            lease_skew_ms,
+            spent_ms: 0,
+            wake_ms: 0,
+            awake: true,
+            crashed: false,
+        });
         WorkerId(workers.len() - 1)
     }
 
@@ -323,6 +334,7 @@ impl World {
             Some(Fault::FreezeBefore { foreign_steps }) => self.freeze(worker, foreign_steps).await,
             Some(Fault::ClockSkew { ms }) => self.workers.borrow_mut()[worker.0].skew_ms = ms,
             Some(Fault::LeaseSkew { ms }) => self.workers.borrow_mut()[worker.0].lease_skew_ms = ms,
+            Some(Fault::OutOfTime) => self.workers.borrow_mut()[worker.0].spent_ms = TIME_OF_A_WORKER_MS,
             Some(Fault::DuplicateDelivery) => self.schedule(1, Due::Deliver(self.event_of(worker))),
             Some(Fault::RivalWorker) => {
                 let rival = self.add_worker(self.event_of(worker), 600_000);
@@ -398,6 +410,10 @@ impl Clock for SimClock {
     fn lease_now(&self) -> Timestamp {
         let worker = self.world.workers.borrow()[self.worker.0];
         self.shifted(worker.lease_skew_ms)
+    }
+
+    fn stop_now(&self) -> Timestamp {
+        self.shifted(self.world.workers.borrow()[self.worker.0].spent_ms)
     }
 
     async fn pause(&self, milliseconds: u64) {
