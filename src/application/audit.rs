@@ -15,9 +15,8 @@ use crate::report::audit::{AuditFinding, AuditReport};
 pub async fn report<S: RunStore>(store: &S, run: Uuid) -> Result<AuditReport, Failure> {
     let trail = execution::load_audit(store, run).await?;
     let trail = trail.ok_or_else(|| Failure::unexpected(format!("run {run} is gone from the store")))?;
-    let plan = execution::load_run(store, run).await?.and_then(|record| record.plan);
     let findings = trail.findings.into_iter().map(published).collect();
-    Ok(AuditReport::of(&trail.run, plan.as_ref(), &trail.entries, findings))
+    Ok(AuditReport::of(&trail.run, trail.plan.as_ref(), &trail.entries, findings))
 }
 
 /// As documents have it.

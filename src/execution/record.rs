@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::audit::{self, Finding};
+use super::audit::{self, Fault, Finding};
 use super::request::ExecutionError;
 use crate::model::{Money, PlanningInput, Quantity};
 use crate::planning::RebalancePlan;
 use crate::ports::blob;
-use crate::ports::store::{BlobOwner, Change, LogEntry, OrderItem, PortfolioKey, RunItem, RunStore, Settlement};
+use crate::ports::store::{
+    BlobOwner, Change, LogEntry, OrderItem, PortfolioKey, RunItem, RunStore, Settlement, StoreError,
+};
 use crate::ports::{OrderRecord, OrderState, RunRecord};
 
 /// Loads a run with its input, plan and orders; `None` when there is no such run.
@@ -52,6 +54,8 @@ pub async fn load_settlement<S: RunStore>(store: &S, key: &PortfolioKey) -> Resu
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditTrail {
     pub run: RunItem,
+    /// Absent before the commit, and where it cannot be read, which is a finding.
+    pub plan: Option<RebalancePlan>,
     /// By time, then chain and number.
     pub entries: Vec<LogEntry>,
     /// Empty: the log is whole, and it is what the stored run and orders say.
@@ -74,16 +78,24 @@ pub async fn load_audit<S: RunStore>(store: &S, run_id: Uuid) -> Result<Option<A
             break (run, orders, entries);
         }
     };
-    let planned: Vec<Uuid> = match &run.commitment {
-        Some(commitment) => {
-            let plan: RebalancePlan = blob::load(store, BlobOwner::Run(run_id), &commitment.plan, "plan").await?;
-            plan.orders.iter().map(|order| order.key).collect()
-        }
-        None => Vec::new(),
+    let mut unreadable = None;
+    let plan: Option<RebalancePlan> = match &run.commitment {
+        None => None,
+        Some(commitment) => match blob::load(store, BlobOwner::Run(run_id), &commitment.plan, "plan").await {
+            Ok(plan) => Some(plan),
+            // What else there is is checked all the same, and so are other runs.
+            Err(error @ StoreError::Corrupt { .. }) => {
+                unreadable = Some(Finding::of_run(Fault::Altered, error.to_string()));
+                None
+            }
+            Err(error) => return Err(error.into()),
+        },
     };
-    let findings = audit::verify(audit::Stored { run: &run, orders: &orders, planned: &planned }, &entries);
+    let planned: Vec<Uuid> = plan.iter().flat_map(|plan| &plan.orders).map(|order| order.key).collect();
+    let mut findings = audit::verify(audit::Stored { run: &run, orders: &orders, planned: &planned }, &entries);
+    findings.extend(unreadable);
     entries.sort_by_key(|entry| (entry.at, matches!(entry.change, Change::Order { .. }), entry.sequence));
-    Ok(Some(AuditTrail { run, entries, findings }))
+    Ok(Some(AuditTrail { run, plan, entries, findings }))
 }
 
 /// The record of a run whose item is at hand.

@@ -44,6 +44,20 @@ async fn every_change_of_a_run_and_its_orders_is_told() {
     assert_eq!(load_audit(world.store(), Uuid::nil()).await, Ok(None));
 }
 
+/// A plan that cannot be read is a finding, and hides neither the rest of its run nor other runs.
+#[tokio::test]
+async fn an_unreadable_plan_is_told_with_everything_else() {
+    let world = World::new().await;
+    let run = done(&world).await;
+    let plan =
+        world.store().load_run(run).await.expect("reads").expect("is stored").commitment.expect("committed").plan;
+    world.remove(&format!("blob#run#{}", run.simple()), &format!("{}#00000", plan.digest)).await;
+    let trail = trail(&world, run).await;
+    let [finding] = &trail.findings[..] else { panic!("{:?}", trail.findings) };
+    assert!(finding.fault == Fault::Altered && finding.what.contains("chunk 0 of 1 is missing"), "{finding:?}");
+    assert_eq!((trail.plan, trail.entries.len()), (None, 10), "the log itself is whole");
+}
+
 #[tokio::test]
 async fn a_run_in_the_middle_is_whole_as_well() {
     let world = World::new().await;

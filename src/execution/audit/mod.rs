@@ -129,6 +129,13 @@ pub struct Finding {
     pub what: String,
 }
 
+impl Finding {
+    /// About the run itself.
+    pub(super) const fn of_run(fault: Fault, what: String) -> Self {
+        Self { order: None, sequence: None, fault, what }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// An entry, or the item that it tells of, is not what was written.
