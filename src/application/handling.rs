@@ -70,7 +70,7 @@ where
 #[derive(Debug)]
 pub struct Acted {
     pub run: Result<HandledRun, Failure>,
-    /// What contradicts its plan, where it was halted.
+    /// What contradicts its plan or cannot be read, where it goes on only after somebody has looked.
     halted: Option<String>,
     /// Nothing was done, so there is nothing to tell.
     was_left: bool,
@@ -111,6 +111,8 @@ where
     let was_left = matches!(&answer, Ok(Handled::InProgress(_) | Handled::NoSuchRun));
     let halted = match &answer {
         Err(ExecutionError::Halted { cause, .. }) => Some(cause.clone()),
+        // Nothing goes on before somebody has looked, whichever item it is that cannot be read.
+        Err(ExecutionError::Store(error @ StoreError::Corrupt { .. })) => Some(error.to_string()),
         _ => None,
     };
     Acted { run: tell(ports.store, before, answer, ports.clock.now()).await, halted, was_left }

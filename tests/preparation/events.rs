@@ -1,6 +1,6 @@
 //! Events that are accepted, and what they mean. Refusals are in the table of bad inputs.
 
-use index_rebalancer::model::{Environment, Flow, Money, Trigger};
+use index_rebalancer::model::{Environment, Flow, Money, Price, Quantity, Trigger};
 use index_rebalancer::preparation::event::{self, Event, Fate, Mode, Origin, PlanApproval, RunEvent, Word, WordEvent};
 use jiff::Timestamp;
 
@@ -113,13 +113,13 @@ fn a_person_says_what_became_of_an_order() {
         }
     };
     assert_eq!(fate(r#""not_placed": true, "filled": null"#), Fate::NotPlaced);
-    let (quantity, price) = ("0.5".parse().expect("a quantity"), "1790.2".parse().expect("a price"));
+    let (quantity, price) = (Quantity::parse("0.5").expect("a quantity"), Price::parse("1790.2").expect("a price"));
     let fee = Money::parse("0.9").expect("money");
     assert_eq!(
         fate(r#""filled": {"quantity": "0.5", "price": "1790.2", "fee": "0.9"}"#),
         Fate::Filled { quantity, price: Some(price), fee }
     );
-    let nothing = Fate::Filled { quantity: "0".parse().expect("a quantity"), price: None, fee: Money::ZERO };
+    let nothing = Fate::Filled { quantity: Quantity::ZERO, price: None, fee: Money::ZERO };
     assert_eq!(fate(r#""filled": {"quantity": "0"}"#), nothing);
 }
 
