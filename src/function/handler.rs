@@ -107,7 +107,7 @@ impl Function {
             });
         }
         let (store, run, policy) = (&self.clients.store, asked.identity.clone(), asked.alerts());
-        let task = match self.task(asked, event).await {
+        let task = match Box::pin(self.task(asked, event)).await {
             Ok(task) => task,
             Err(stopped) => return not_begun(stopped, subject),
         };

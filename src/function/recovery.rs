@@ -1,5 +1,7 @@
 //! Stored runs that are taken up without their case: by recovery, and by a person's word.
 
+use uuid::Uuid;
+
 use super::answer::{Answer, of_failure};
 use super::handler::{Function, Invocation};
 use super::log::{Level, Subject};
@@ -26,17 +28,8 @@ impl Function {
         for failure in &unreadable {
             subject.line(Level::Error, "an account's lock cannot be read").failure(failure).write();
         }
-        let (mut handled, mut waiting, mut stuck) = (Vec::new(), Vec::new(), unreadable.len());
-        for run_id in runs {
-            match handling::load(&self.clients.store, run_id).await {
-                Ok(before) => waiting.push(before),
-                Err(failure) => {
-                    stuck += usize::from(is_stuck_by(&failure));
-                    log_stuck(&failure, &subject.of_run_id(run_id));
-                }
-            }
-        }
-        in_turn(&mut waiting);
+        let (waiting, lost) = self.in_turn(runs, subject).await;
+        let (mut handled, mut stuck) = (Vec::new(), unreadable.len() + lost);
         let (mut waiting, mut not_reached) = (waiting.into_iter(), 0);
         while let Some(before) = waiting.next() {
             if settings.stop_at.is_some_and(|at| SystemClock.now() >= at) {
@@ -52,8 +45,7 @@ impl Function {
                 }
                 Ok(None) => {}
                 Err(failure) => {
-                    stuck += usize::from(is_stuck_by(&failure));
-                    log_stuck(&failure, &subject);
+                    stuck += not_taken_up(&failure, &subject);
                     handled.extend(handling::failed_run(&self.clients.store, before.run_id, &failure).await);
                 }
             }
@@ -65,6 +57,20 @@ impl Function {
         metrics.write(subject);
         // Everything else is taken up by now.
         unreadable.into_iter().next().map_or(Ok(Document::HandledRuns { runs: handled }), of_failure)
+    }
+
+    /// The runs as they are stored, those first that were looked at longest ago: whoever is taken up is written. And how
+    /// many there are that cannot be read.
+    async fn in_turn(&self, runs: Vec<Uuid>, subject: &Subject) -> (Vec<RunItem>, usize) {
+        let (mut read, mut stuck) = (Vec::new(), 0);
+        for run_id in runs {
+            match handling::load(&self.clients.store, run_id).await {
+                Ok(run) => read.push(run),
+                Err(failure) => stuck += not_taken_up(&failure, &subject.of_run_id(run_id)),
+            }
+        }
+        read.sort_by_key(|run| (run.updated_at, run.run_id));
+        (read, stuck)
     }
 
     /// A person's word on one run. Stopped: what was not sent never will be, and what was is settled first. Answered for:
@@ -125,18 +131,10 @@ impl Function {
     }
 }
 
-/// Whoever was looked at longest ago comes first: whoever is taken up is written.
-fn in_turn(runs: &mut [RunItem]) {
-    runs.sort_by_key(|run| (run.updated_at, run.run_id));
-}
-
-/// A worker that is at it is none, and looks after it.
-fn is_stuck_by(failure: &Failure) -> bool {
-    failure.kind != ErrorKind::Busy
-}
-
-fn log_stuck(failure: &Failure, subject: &Subject) {
+/// How many are stuck by it: none where another worker is at the run, which looks after it.
+fn not_taken_up(failure: &Failure, subject: &Subject) -> usize {
     subject.line(Level::Error, "a run could not be taken up").failure(failure).write();
+    usize::from(failure.kind != ErrorKind::Busy)
 }
 
 fn log_handled(run: &HandledRun, subject: &Subject) {

@@ -157,11 +157,9 @@ fn abort() -> Value {
 }
 
 fn settlement() -> Value {
-    let number = |description: &str| json!({ "description": description, "type": "string", "pattern": AMOUNT });
-    let or_absent = |mut value: Value| {
-        value["type"] = json!(["string", "null"]);
-        value
-    };
+    let number =
+        |kind: Value, description: &str| json!({ "description": description, "type": kind, "pattern": AMOUNT });
+    let optional = || json!(["string", "null"]);
     let mut fields = word("settle");
     fields.extend([
         ("order".to_owned(), json!({ "description": "The order's key", "type": "string", "pattern": UUID })),
@@ -175,9 +173,9 @@ fn settlement() -> Value {
                 "description": "So much of it was filled, and the rest will not be",
                 "type": ["object", "null"], "additionalProperties": false, "required": ["quantity"],
                 "properties": {
-                    "quantity": number("0 where nothing was"),
-                    "price": or_absent(number("The average, in quote currency; absent where nothing was filled")),
-                    "fee": or_absent(number("In quote currency; 0 where absent"))
+                    "quantity": number(json!("string"), "0 where nothing was"),
+                    "price": number(optional(), "The average, in quote currency; absent where nothing was filled"),
+                    "fee": number(optional(), "In quote currency; 0 where absent")
                 }
             }),
         ),

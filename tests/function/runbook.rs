@@ -68,8 +68,8 @@ async fn what_failed_is_found_by_the_runbooks_commands() {
     let run = stage.scheduled_run().to_string();
     let sandbox = stage.sandbox().on_paper().with("REBALANCE_PAPER_CLOCK", "2025-04-20T00:00:00Z").start();
     // Aborted without a plan, refused before it began, refused as an event, failed with a retry.
-    let stale = json!({ "mode": "live", "scheduled_time": "2025-04-20T00:00:00Z" });
-    let _ = sandbox.invoke(stage.payload(&stale)).refusal();
+    let too_old = json!({ "mode": "live", "scheduled_time": "2025-04-20T00:00:00Z" });
+    let _ = sandbox.invoke(stage.payload(&too_old)).refusal();
     let _ = sandbox.invoke(stage.scheduled("live")).refusal();
     let approval = json!({ "mode": "live", "label": "x", "approved_plan": "0".repeat(64) });
     let _ = sandbox.invoke(stage.payload(&approval)).refusal();
@@ -88,9 +88,16 @@ async fn what_failed_is_found_by_the_runbooks_commands() {
     }
     finds("FunctionErrors", "blue-chip", &run, retry);
     assert_eq!((&retry["error_type"], &retry["portfolio"]), (&json!("RetryHelps"), &json!("blue-chip")));
-    let counted = sandbox.log().into_iter().filter(|line| line.get("RunsAborted").is_some());
-    let named = |line: &Value| line["run_id"].is_string() && line["portfolio"] == "blue-chip";
-    assert!(counted.inspect(|line| assert!(named(line), "{line}")).count() > 0);
+    // Figures name their run and their portfolio, under which they are filed or not.
+    let counted = |metric: &str, dimensions: Value| {
+        let lines: Vec<Value> = sandbox.log().into_iter().filter(|line| line.get(metric).is_some()).collect();
+        for line in &lines {
+            assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Dimensions"], dimensions, "{line}");
+        }
+        lines.into_iter().filter(|line| line["run_id"].is_string() && line["portfolio"] == "blue-chip").count()
+    };
+    assert_eq!(counted("RunsAborted", json!([["portfolio"]])), 2);
+    assert_eq!(counted("EventsRefused", json!([[]])), 1, "of what is no event neither is known");
 }
 
 /// Of what Lambda itself says, and of a defect, which no test can bring about.
