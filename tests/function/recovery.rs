@@ -23,11 +23,6 @@ async fn resting() -> (Stage, Sandbox, Uuid) {
     (stage, sandbox, run)
 }
 
-/// As if its minute were over.
-async fn end_lease(stage: &Stage, run: Uuid) {
-    assert_eq!(stage.table.tamper("run#", &run.simple().to_string(), "lease_until", Some(DAY)).await, 1);
-}
-
 fn errors(sandbox: &Sandbox) -> Vec<Value> {
     sandbox.log().into_iter().filter(|line| line["level"] == "ERROR").collect()
 }
@@ -186,7 +181,7 @@ async fn a_persons_word_ends_what_contradicts_the_plan() {
 
     // Two minutes later its lease is over, and no request of it is on its way any more.
     let sandbox = stage.sandbox().with("REBALANCE_PAPER_CLOCK", "2025-04-10T00:02:00Z").start();
-    end_lease(&stage, run).await;
+    stage.end_lease(run).await;
     let word = |key: &str, fields: Value| {
         let mut word = json!({ "schema": 1, "mode": "settle", "run": run.to_string(), "order": key, "by": "alice",
                                "reason": "the exchange's statement" });
