@@ -85,10 +85,18 @@ class TheRunbook(unittest.TestCase):
         for link in re.findall(r"\]\(#([\w-]+)\)", TEXT):
             self.assertIn(link, headings)
 
+    def test_gives_every_run_by_hand_a_label_of_its_own(self) -> None:
+        # The same label is the same run for ever: a second incident would be told the result of the first.
+        of_runs = re.findall(r'\\"mode\\": \\"(?:live|propose)\\", \\"label\\": \\"([^\\]*)\\"', TEXT)
+        self.assertGreaterEqual(len(of_runs), 3)
+        self.assertEqual(set(of_runs), {"$LABEL"})
+        for value in re.findall(r'export LABEL="(.*)"', TEXT):
+            self.assertRegex(value, r"^[a-z-]+-\$\(date -u \+%Y-%m-%d-%H%M\)$")
+
     def test_explains_its_variables(self) -> None:
         used = set(re.findall(r"\$(\w+)", "".join(runbook.blocks(TEXT))))
         explained = {"STACK", "TABLE", "PORTFOLIO", "RUN", "KEY", "DIGEST", "BUCKET", "SECRET", "OLD", "NEW"}
-        explained |= {"PAGES", "PAGE"}
+        explained |= {"PAGES", "PAGE", "LABEL"}
         self.assertEqual(used - explained, set())
 
 

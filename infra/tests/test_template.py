@@ -20,6 +20,9 @@ WRITTEN = (ROOT / "src/function/metrics.rs").read_text()
 (NAMESPACE,) = re.findall(r'const NAMESPACE: &str = "(\w+)";', WRITTEN)
 (VARIANTS,) = re.findall(r"pub enum Metric \{(.*?)^\}", WRITTEN, re.DOTALL | re.MULTILINE)
 METRICS = set(re.findall(r"^    (\w+),$", VARIANTS, re.MULTILINE))
+# Those that are filed under no portfolio: an alarm with that dimension would never see them, and the other way round.
+(OF_NONE,) = re.findall(r"fn is_by_portfolio\(self\) -> bool \{\s*!matches!\((.*?)\)\s*\}", WRITTEN, re.DOTALL)
+OF_NO_PORTFOLIO = set(re.findall(r"Self::(\w+)", OF_NONE))
 KEPT = {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::S3::Bucket"}
 
 
@@ -114,11 +117,15 @@ class EveryEnvironment(unittest.TestCase):
 
     def test_watches_only_metrics_that_the_function_writes(self) -> None:
         self.assertGreater(len(METRICS), 5)
+        self.assertLess(OF_NO_PORTFOLIO, METRICS)
         for rendered in RENDERED.values():
             for name, alarm in alarms(rendered["Resources"]).items():
                 if not alarm["Properties"]["Namespace"].startswith("AWS/"):
                     self.assertEqual(alarm["Properties"]["Namespace"], NAMESPACE, name)
-                    self.assertIn(alarm["Properties"]["MetricName"], METRICS, name)
+                    metric = alarm["Properties"]["MetricName"]
+                    self.assertIn(metric, METRICS, name)
+                    dimensions = [found["Name"] for found in alarm["Properties"].get("Dimensions", [])]
+                    self.assertEqual(dimensions, [] if metric in OF_NO_PORTFOLIO else ["portfolio"], name)
 
     def test_sends_what_fails_to_a_queue(self) -> None:
         for rendered in RENDERED.values():

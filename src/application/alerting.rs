@@ -23,16 +23,38 @@ where
     S: RunStore + AlertLog + Counters,
     N: Notifier,
 {
-    let holder = holder(store, run).await.unwrap_or_default();
+    let holder = earlier_holder(store, run).await;
     let attempted = work.await;
+    let told = tell(store, notifier, run, holder.as_ref(), policy, &attempted).await;
+    (attempted, told)
+}
+
+/// Whose alerts there may be besides the run's own: asked before it is worked on, told with them afterwards.
+pub async fn earlier_holder<S: RunStore>(store: &S, run: &RunIdentity) -> Option<RunIdentity> {
+    holder(store, run).await.unwrap_or_default()
+}
+
+/// Tells what came of a run that was worked on, and of the one that held its account before; see [`with_alerts`].
+pub async fn tell<S, N>(
+    store: &S,
+    notifier: &N,
+    run: &RunIdentity,
+    earlier: Option<&RunIdentity>,
+    policy: Option<&AlertPolicy>,
+    attempted: &Attempted,
+) -> Vec<Told>
+where
+    S: RunStore + AlertLog + Counters,
+    N: Notifier,
+{
     let mut told = Vec::new();
-    if let Some(holder) = holder {
-        told.push(tell_run(&holder, None, Seen::Nothing, store, notifier, &SystemClock).await);
+    if let Some(earlier) = earlier {
+        told.push(tell_run(earlier, None, Seen::Nothing, store, notifier, &SystemClock).await);
     }
     if let Some(seen) = attempted.seen() {
         told.push(tell_run(run, policy, seen, store, notifier, &SystemClock).await);
     }
-    (attempted, told)
+    told
 }
 
 /// What a person should hear of alerts that were not told, one sentence each.

@@ -114,7 +114,11 @@ impl From<ExecutionError> for Failure {
         };
         let remedy = match &error {
             ExecutionError::Halted { run_id, .. } => {
-                format!("look at the venue, then `rebalance settle {run_id} --order KEY` with what was filled")
+                // Neither this nor whoever reads it knows which store it is about.
+                format!(
+                    "look at the venue, then say what was filled: `rebalance settle {run_id} --order KEY`, or on a table \
+                     the event `settle`"
+                )
             }
             _ => String::new(),
         };

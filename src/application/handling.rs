@@ -1,5 +1,6 @@
 //! A stored run that is taken up again, without its case and its event: by recovery, or by hand.
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::failure::Failure;
@@ -60,6 +61,44 @@ where
     C: Clock,
     N: Notifier,
 {
+    let acted = carry_out(ports, before, act).await;
+    let told = acted.tell(ports.store, before, notifier).await;
+    (acted.run, told)
+}
+
+/// What became of a run that was taken up, before anybody is told.
+#[derive(Debug)]
+pub struct Acted {
+    pub run: Result<HandledRun, Failure>,
+    /// What contradicts its plan or cannot be read, where it goes on only after somebody has looked.
+    halted: Option<String>,
+    /// Nothing was done, so there is nothing to tell.
+    was_left: bool,
+}
+
+impl Acted {
+    /// Tells what there is to tell.
+    pub async fn tell<S, N>(&self, store: &S, before: &RunItem, notifier: &N) -> Vec<Told>
+    where
+        S: RunStore + AlertLog + Counters,
+        N: Notifier,
+    {
+        if self.was_left {
+            return Vec::new();
+        }
+        // Whatever else went wrong: what was changed before it is stored.
+        let seen = self.halted.as_deref().map_or(Seen::Nothing, Seen::Halted);
+        vec![tell_run(&before.identity, None, seen, store, notifier, &SystemClock).await]
+    }
+}
+
+/// Does it to one run, and says what became of it.
+pub async fn carry_out<S, V, C>(ports: &Ports<'_, S, V, C>, before: &RunItem, act: &Act) -> Acted
+where
+    S: RunStore,
+    V: Venue,
+    C: Clock,
+{
     let (run_id, token) = (before.run_id, claim_token());
     let answer = match act {
         Act::Recover => {
@@ -69,17 +108,14 @@ where
         Act::Settle(statement) => Box::pin(execution::settle(ports, run_id, token, statement.as_ref())).await,
         Act::Abort { operator, reason } => Box::pin(execution::abort(ports, run_id, token, operator, reason)).await,
     };
-    let seen = match &answer {
-        Ok(Handled::InProgress(_) | Handled::NoSuchRun) => None,
-        Err(ExecutionError::Halted { cause, .. }) => Some(Seen::Halted(cause)),
-        // Whatever else went wrong: what was changed before it is stored.
-        Ok(Handled::Run(_)) | Err(_) => Some(Seen::Nothing),
+    let was_left = matches!(&answer, Ok(Handled::InProgress(_) | Handled::NoSuchRun));
+    let halted = match &answer {
+        Err(ExecutionError::Halted { cause, .. }) => Some(cause.clone()),
+        // Nothing goes on before somebody has looked, whichever item it is that cannot be read.
+        Err(ExecutionError::Store(error @ StoreError::Corrupt { .. })) => Some(error.to_string()),
+        _ => None,
     };
-    let mut told = Vec::new();
-    if let Some(seen) = seen {
-        told.push(tell_run(&before.identity, None, seen, ports.store, notifier, &SystemClock).await);
-    }
-    (tell(ports.store, before, answer).await, told)
+    Acted { run: tell(ports.store, before, answer, ports.clock.now()).await, halted, was_left }
 }
 
 /// Another worker's run that is not over is in progress, unless it waits for its input.
@@ -96,10 +132,11 @@ async fn tell<S: RunStore>(
     store: &S,
     before: &RunItem,
     answer: Result<Handled, ExecutionError>,
+    now: Timestamp,
 ) -> Result<HandledRun, Failure> {
     let halt = match answer {
         Ok(Handled::InProgress(run)) => {
-            let seen = Aftermath { before, after: &run, orders: &[], plan: None, log: &[], error: None };
+            let seen = Aftermath { before, after: &run, orders: &[], plan: None, log: &[], error: None, now };
             return Ok(HandledRun::of(seen, HandledOutcome::InProgress));
         }
         Ok(Handled::Run(_) | Handled::NoSuchRun) => None,
@@ -118,7 +155,7 @@ async fn tell<S: RunStore>(
         RunState::Planned | RunState::Emitting => HandledOutcome::Unsettled,
     };
     let seen =
-        Aftermath { before, after: &after, orders: &orders, plan: plan.as_ref(), log: &log, error: halt.as_ref() };
+        Aftermath { before, after: &after, orders: &orders, plan: plan.as_ref(), log: &log, error: halt.as_ref(), now };
     Ok(HandledRun::of(seen, outcome))
 }
 
@@ -126,7 +163,8 @@ async fn tell<S: RunStore>(
 pub async fn failed_run<S: RunStore>(store: &S, run_id: Uuid, failure: &Failure) -> Option<HandledRun> {
     let run = store.load_run(run_id).await.ok()??;
     let error = failure.report();
-    let seen = Aftermath { before: &run, after: &run, orders: &[], plan: None, log: &[], error: Some(&error) };
+    let now = SystemClock.now();
+    let seen = Aftermath { before: &run, after: &run, orders: &[], plan: None, log: &[], error: Some(&error), now };
     Some(HandledRun::of(seen, HandledOutcome::Failed))
 }
 

@@ -10,7 +10,7 @@ use super::occasion::Occasion;
 use super::ownership;
 use crate::alerts::Seen;
 use crate::execution::{self, ExecutionError, Intent, Opening, Ports, PreparationFailure, RunOutcome, RunRequest};
-use crate::model::AccountSnapshot;
+use crate::model::{AccountSnapshot, Flow};
 use crate::planning::plan;
 use crate::ports::ownership::AccountOwners;
 use crate::ports::store::RunItem;
@@ -18,7 +18,7 @@ use crate::ports::{Clock, RunStore, Venue};
 use crate::preparation::PreparationError;
 
 /// Why there is no outcome.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Stopped {
     /// Its data were refused before it began.
     Refused(PreparationError),
@@ -123,15 +123,19 @@ pub async fn run<S: RunStore + AccountOwners, V: Venue, C: Clock>(
     Attempted { answer, refused: refused.into_inner(), planning_ms }
 }
 
-/// Approves the plan of a stored run; see [`execution::proposal`]. Neither case nor planner is needed for it.
-pub async fn approve<S: RunStore, V: Venue, C: Clock>(
+/// Approves the plan of a stored run (see [`execution::proposal`]), or goes on with what is committed. Neither case nor
+/// planner is needed for it: what was loaded since changes nothing. `flow`: the one that is asked for; absent: the run's
+/// own.
+pub async fn resume<S: RunStore, V: Venue, C: Clock>(
     run: &RunItem,
+    flow: Option<Flow>,
     intent: Intent,
     claim_token: Uuid,
     ports: &Ports<'_, S, V, C>,
 ) -> Attempted {
-    let request = RunRequest { identity: run.identity.clone(), flow: run.flow.clone(), intent, claim_token };
-    let prepare = async |_: Opening| Err(PreparationFailure::Refused("an approval plans nothing".to_owned()));
+    let flow = flow.unwrap_or_else(|| run.flow.clone());
+    let request = RunRequest { identity: run.identity.clone(), flow, intent, claim_token };
+    let prepare = async |_: Opening| Err(PreparationFailure::Refused("a stored run is not planned anew".to_owned()));
     let answer = Box::pin(execution::execute(&request, ports, prepare, plan)).await.map_err(Stopped::from);
     Attempted { answer, refused: None, planning_ms: None }
 }

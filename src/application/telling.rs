@@ -19,7 +19,7 @@ pub struct Named {
 ///
 /// # Errors
 /// When there is no plan to tell of: the failure says why.
-pub fn entry(outcome: RunOutcome, named: &Named) -> Result<(RunEntry, Option<ErrorKind>), Failure> {
+pub fn entry(outcome: &RunOutcome, named: &Named) -> Result<(RunEntry, Option<ErrorKind>), Failure> {
     let (mode, record) = match outcome {
         RunOutcome::Completed(record)
         | RunOutcome::Aborted(record)
@@ -38,11 +38,11 @@ pub fn entry(outcome: RunOutcome, named: &Named) -> Result<(RunEntry, Option<Err
             return Err(Failure::new(
                 ErrorKind::Busy,
                 format!("another process works on run {run_id}, or stopped while it did"),
-                format!("run again after {}, when its lease is over", text::time(lease_until)),
+                format!("run again after {}, when its lease is over", text::time(*lease_until)),
             ));
         }
     };
-    let Some(run) = RunReport::of_record(mode, &record) else {
+    let Some(run) = RunReport::of_record(mode, record) else {
         let told = if mode == Mode::AlreadyDone { "ended before, without a plan" } else { "ended without a plan" };
         return Err(Failure::new(
             ErrorKind::NeedsAttention,

@@ -4,12 +4,14 @@
 
 use serde_json::{Map, Number, Value, json};
 
-use super::log::write_line;
+use super::log::{Subject, write_line};
 use crate::adapters::clock::SystemClock;
+use crate::application::run::Stopped;
+use crate::execution::ExecutionError;
 use crate::model::policy::GradeKind;
 use crate::model::{Decimal, PlanningInput};
 use crate::planning::RebalancePlan;
-use crate::ports::Clock as _;
+use crate::ports::{Clock as _, StoreError};
 use crate::report::RunReport;
 use crate::report::handling::HandledRun;
 use crate::report::published::{OrderState, RunState};
@@ -26,6 +28,11 @@ pub enum Metric {
     RunsDone,
     /// Runs that were aborted in it, or refused before they began.
     RunsAborted,
+    /// Runs that go on only after a person has said or mended something, and accounts whose lock cannot be read: as many
+    /// as one recovery has found, or the one that an event has met.
+    RunsStuck,
+    /// Runs that recovery had no time to look at.
+    RunsNotReached,
     /// Orders that this invocation sent.
     OrdersSent,
     /// Orders of the run at which a person must look.
@@ -40,15 +47,20 @@ pub enum Metric {
     OptimalityGapBp,
     /// At planning, of the grades that the plan's constituents have.
     OldestGradeAgeHours,
-    /// Pages of runs that were not written; without a portfolio.
+    /// Pages of runs that were not written.
     PagesFailed,
-    /// Events that started nothing, and accounts whose lock recovery cannot read; without a portfolio.
+    /// Events that started nothing and changed nothing: malformed, or at odds with the run that is stored.
     EventsRefused,
 }
 
 impl Metric {
     fn name(self) -> String {
         format!("{self:?}")
+    }
+
+    /// Whether each portfolio has its own. What recovery finds, and what starts nothing, may be of none.
+    const fn is_by_portfolio(self) -> bool {
+        !matches!(self, Self::RunsStuck | Self::RunsNotReached | Self::PagesFailed | Self::EventsRefused)
     }
 
     /// As CloudWatch calls it.
@@ -58,6 +70,8 @@ impl Metric {
             Self::Turnover | Self::OptimalityGapBp | Self::OldestGradeAgeHours => "None",
             Self::RunsDone
             | Self::RunsAborted
+            | Self::RunsStuck
+            | Self::RunsNotReached
             | Self::OrdersSent
             | Self::OrdersUnknown
             | Self::OrdersRejected
@@ -85,12 +99,21 @@ impl Metrics {
         }
     }
 
-    /// As one document.
+    /// As one document. Portfolio and run stand in it as far as they are known, whatever the figures are filed under.
     #[must_use]
-    pub fn document(&self, portfolio: Option<&str>, run_id: Option<&str>) -> Value {
-        let described: Vec<Value> =
-            self.figures.iter().map(|(it, _)| json!({ "Name": it.name(), "Unit": it.unit() })).collect();
-        let dimensions = if portfolio.is_some() { json!([["portfolio"]]) } else { json!([[]]) };
+    pub fn document(&self, subject: &Subject) -> Value {
+        let directives: Vec<Value> = [true, false]
+            .into_iter()
+            .filter_map(|by_portfolio| {
+                let figures = self.figures.iter().filter(|(it, _)| it.is_by_portfolio() == by_portfolio);
+                let described: Vec<Value> =
+                    figures.map(|(it, _)| json!({ "Name": it.name(), "Unit": it.unit() })).collect();
+                let dimensions =
+                    if by_portfolio && subject.portfolio.is_some() { json!([["portfolio"]]) } else { json!([[]]) };
+                let directive = json!({ "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": described });
+                (!described.is_empty()).then_some(directive)
+            })
+            .collect();
         let mut document = Map::new();
         let mut field = |name: &str, value: Value| {
             let _ = document.insert(name.to_owned(), value);
@@ -99,10 +122,11 @@ impl Metrics {
             "_aws",
             json!({
                 "Timestamp": SystemClock.now().as_millisecond(),
-                "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": described }]
+                "CloudWatchMetrics": directives
             }),
         );
-        for (name, text) in [("portfolio", portfolio), ("run_id", run_id)] {
+        let run_id = subject.run_id.map(|run_id| run_id.to_string());
+        for (name, text) in [("portfolio", subject.portfolio.clone()), ("run_id", run_id)] {
             if let Some(text) = text {
                 field(name, Value::from(text));
             }
@@ -114,10 +138,32 @@ impl Metrics {
     }
 
     /// Writes them; nothing where there are none.
-    pub fn write(&self, portfolio: Option<&str>, run_id: Option<&str>) {
+    pub fn write(&self, subject: &Subject) {
         if !self.figures.is_empty() {
-            write_line(&self.document(portfolio, run_id));
+            write_line(&self.document(subject));
         }
+    }
+}
+
+/// Writes one of this.
+pub fn count_one(metric: Metric, subject: &Subject) {
+    let mut metrics = Metrics::default();
+    metrics.whole(metric, 1);
+    metrics.write(subject);
+}
+
+/// What a run counts as that stopped on the way. An event that is at odds with a stored run leaves that as it was, and a
+/// run that is halted is not over: neither is one that was aborted.
+#[must_use]
+pub const fn of_stopped(stopped: &Stopped) -> Metric {
+    match stopped {
+        Stopped::Underway(ExecutionError::NotApproved { .. } | ExecutionError::OtherOccasion { .. }) => {
+            Metric::EventsRefused
+        }
+        Stopped::Underway(ExecutionError::Halted { .. } | ExecutionError::Store(StoreError::Corrupt { .. })) => {
+            Metric::RunsStuck
+        }
+        _ => Metric::RunsAborted,
     }
 }
 

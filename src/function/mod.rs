@@ -16,7 +16,8 @@
 //! # Layout, in reading order
 //! * [`configuration`]: what the environment says, checked once.
 //! * [`clients`]: everything that is built once and used by every invocation.
-//! * [`handler`]: one invocation. `venue`: where its orders go.
+//! * [`handler`]: one invocation. `occasion`: which run an event is about. `venue`: where its orders go.
+//! * `recovery`: stored runs that are taken up, on schedule and by a person's word. `telling`: alerts and pages.
 //! * [`grades`]: Token Metrics' answers, fetched and stored before a run plans from them.
 //! * [`answer`]: whether another delivery helps.
 //! * [`log`]: lines of JSON. [`metrics`]: CloudWatch's embedded metric format.
@@ -30,7 +31,10 @@ pub mod grades;
 pub mod handler;
 pub mod log;
 pub mod metrics;
+mod occasion;
+mod recovery;
 pub mod serving;
+mod telling;
 mod venue;
 
 pub use serving::main;

@@ -56,19 +56,15 @@ impl<'a> Venues<'a> {
         }
     }
 
-    /// For an occasion; on paper with its account open. `stored`: its run, where there is one.
+    /// For an occasion that is to be planned; on paper with its account open.
     ///
     /// # Errors
     /// When the store does not answer.
-    pub(super) async fn of_occasion(
-        &self,
-        occasion: &Occasion,
-        stored: Option<&RunItem>,
-    ) -> Result<FunctionVenue<'a>, Failure> {
+    pub(super) async fn of_occasion(&self, occasion: &Occasion) -> Result<FunctionVenue<'a>, Failure> {
         Ok(match self.mode {
             VenueMode::Outbox => FunctionVenue::Outbox(self.outbox(&occasion.identity.venue)),
             VenueMode::Paper => {
-                let book = paper::book_of(self.paper_input(occasion, stored).await?.as_ref(), None);
+                let book = paper::book_of(self.paper_input(occasion).await?.as_ref(), None);
                 FunctionVenue::Paper(paper::venue(self.store, self.clock, occasion, book).await?)
             }
         })
@@ -93,16 +89,9 @@ impl<'a> Venues<'a> {
         Outbox::new(venue.clone(), self.store, self.clock)
     }
 
-    /// What the paper venue trades by: the stored input of a run that is committed, else the one that would be planned
-    /// from. Where that is refused the run ends by it, and has nothing to trade.
-    async fn paper_input(
-        &self,
-        occasion: &Occasion,
-        stored: Option<&RunItem>,
-    ) -> Result<Option<PlanningInput>, Failure> {
-        if let Some(run) = stored.filter(|run| run.commitment.is_some()) {
-            return paper::stored_input(self.store, run.run_id).await;
-        }
+    /// What the paper venue trades by: the input that is planned from. Where that is refused the run ends by it, and has
+    /// nothing to trade.
+    async fn paper_input(&self, occasion: &Occasion) -> Result<Option<PlanningInput>, Failure> {
         let account = paper::account(self.store, occasion).await?;
         let settled = load_settlement(self.store, &PortfolioKey::from(&occasion.identity)).await?;
         Ok(occasion.input(account, settled.map(|settled| settled.state)).ok())

@@ -17,7 +17,9 @@
 //!   an empty `detail`, which names no portfolio and is refused.
 //! * **Recovery**: `{"schema": 1, "mode": "recover"}`.
 //! * **A person's word on a run that is stuck**:
-//!   `{"schema": 1, "mode": "abort", "run": "…", "by": "alice", "reason": "…"}`, with the run's whole id.
+//!   `{"schema": 1, "mode": "abort", "run": "…", "by": "alice", "reason": "…"}`, with the run's whole id; and `settle`,
+//!   which says besides what became of one order, by its key: `"order": "…"` with `"not_placed": true` or with
+//!   `"filled": {"quantity": "0.5", "price": "1790.2", "fee": "0.9"}`.
 //!
 //! The [JSON Schema](super::event_schema) of all of them is printed by `rebalance schema event`.
 //!
@@ -30,7 +32,7 @@ use uuid::Uuid;
 use super::BadInput;
 use super::json::{self, Json, Node};
 use super::time::parse_moment;
-use crate::model::{AccountId, Environment, Flow, Money, PortfolioId, Trigger};
+use crate::model::{AccountId, Environment, Flow, InvalidNumber, Money, PortfolioId, Price, Quantity, Trigger};
 use crate::planning::idempotency::{digest_of, is_digest};
 
 /// The version of the payload that this build reads.
@@ -60,6 +62,8 @@ const RECOVERY_FIELDS: &[&str] =
     &["schema", "mode", "scheduled_time", "schedule_arn", "execution_id", "attempt_number"];
 /// A person's word on a run.
 const WORD_FIELDS: &[&str] = &["run", "by", "reason"];
+/// What became of one of its orders.
+const FATE_FIELDS: &[&str] = &["order", "not_placed", "filled"];
 const DETAIL_FIELDS: &[&str] =
     &["schema", "portfolio", "venue_account", "mode", "approved_plan", "approved_by", "flow"];
 const ENVELOPE_FIELDS: &[&str] =
@@ -71,17 +75,37 @@ pub enum Event {
     Run(RunEvent),
     /// Settle what earlier runs left, plan nothing.
     Recover,
-    Abort(AbortEvent),
+    Word(WordEvent),
 }
 
-/// A person stops a stored run.
+/// A person's word on a stored run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AbortEvent {
+pub struct WordEvent {
     pub run: Uuid,
     /// Who says so; stands in the log.
     pub by: PortfolioId,
     /// Stands in the log as well: 1 to [`MAX_REASON`] characters, none of them a control character.
     pub reason: String,
+    pub word: Word,
+}
+
+/// What is to be done with the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Word {
+    /// It ends: what was not sent never is.
+    Abort,
+    /// One of its orders came to this, by the order's key.
+    Settle { order: Uuid, fate: Fate },
+}
+
+/// What became of an order whose fate the venue does not tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// The venue never took it, and will not.
+    NotPlaced,
+    /// So much of it was filled, in units of the instrument, and the rest will not be. No price where that is nothing;
+    /// price and fee in quote currency.
+    Filled { quantity: Quantity, price: Option<Price>, fee: Money },
 }
 
 /// Characters of a person's reason.
@@ -191,6 +215,7 @@ enum Asked {
     Run(Mode),
     Recover,
     Abort,
+    Settle,
 }
 
 fn asked(node: &Node<'_>) -> Result<Asked, BadInput> {
@@ -201,14 +226,15 @@ fn asked(node: &Node<'_>) -> Result<Asked, BadInput> {
         "dry-run" => Asked::Run(Mode::DryRun),
         "recover" => Asked::Recover,
         "abort" => Asked::Abort,
+        "settle" => Asked::Settle,
         _ => return Err(mode.bad("unknown mode", MODE_REMEDY)),
     })
 }
 
-const MODE_REMEDY: &str = "send \"live\", \"dry-run\", \"propose\", \"recover\" or \"abort\"";
+const MODE_REMEDY: &str = "send \"live\", \"dry-run\", \"propose\", \"recover\", \"settle\" or \"abort\"";
 
 fn from_ours(root: &Node<'_>, origin: &Origin) -> Result<Event, BadInput> {
-    root.only(&[RUN_FIELDS, WORD_FIELDS].concat())?;
+    root.only(&[RUN_FIELDS, WORD_FIELDS, FATE_FIELDS].concat())?;
     check_schema(root)?;
     if let Some(arn) = root.optional("schedule_arn")? {
         check_arn(&arn, origin)?;
@@ -224,7 +250,12 @@ fn from_ours(root: &Node<'_>, origin: &Origin) -> Result<Event, BadInput> {
         }
         Asked::Abort => {
             root.only(&[&["schema", "mode"], WORD_FIELDS].concat())?;
-            abort(root)
+            word(root, Word::Abort)
+        }
+        Asked::Settle => {
+            root.only(&[&["schema", "mode"], WORD_FIELDS, FATE_FIELDS].concat())?;
+            let order = uuid(&root.required("order")?, "the key of an order", "`rebalance orders`")?;
+            word(root, Word::Settle { order, fate: fate(root)? })
         }
     }
 }
@@ -244,23 +275,53 @@ fn trigger(root: &Node<'_>) -> Result<Trigger, BadInput> {
     }
 }
 
-fn abort(root: &Node<'_>) -> Result<Event, BadInput> {
-    let run = root.required("run")?;
-    let id = run.text()?;
-    let is_written_out = id.len() == HYPHENATED && id.bytes().all(|byte| !byte.is_ascii_uppercase());
-    let parsed = Uuid::parse_str(id).ok().filter(|_| is_written_out);
+fn word(root: &Node<'_>, word: Word) -> Result<Event, BadInput> {
     let reason = root.required("reason")?;
     let text = reason.text()?;
     if text.trim().is_empty() || text.chars().count() > MAX_REASON || text.chars().any(char::is_control) {
         let problem = format!("not 1 to {MAX_REASON} printable characters");
-        return Err(reason.bad(problem, "say in one line why the run is to end"));
+        return Err(reason.bad(problem, "say in one line why, or how it is known"));
     }
-    Ok(Event::Abort(AbortEvent {
-        run: parsed
-            .ok_or_else(|| run.bad("not the id of a run", "send the whole id, as `rebalance show RUN` prints it"))?,
-        by: root.required("by")?.id()?,
-        reason: text.to_owned(),
-    }))
+    let run = uuid(&root.required("run")?, "the id of a run", "`rebalance show RUN`")?;
+    Ok(Event::Word(WordEvent { run, by: root.required("by")?.id()?, reason: text.to_owned(), word }))
+}
+
+fn uuid(node: &Node<'_>, what: &str, where_from: &str) -> Result<Uuid, BadInput> {
+    let id = node.text()?;
+    let is_written_out = id.len() == HYPHENATED && id.bytes().all(|byte| !byte.is_ascii_uppercase());
+    let parsed = Uuid::parse_str(id).ok().filter(|_| is_written_out);
+    parsed.ok_or_else(|| node.bad(format!("not {what}"), format!("send the whole id, as {where_from} prints it")))
+}
+
+fn fate(root: &Node<'_>) -> Result<Fate, BadInput> {
+    match (root.optional("not_placed")?, root.optional("filled")?) {
+        (Some(not_placed), None) if *not_placed.json() == Json::Bool(true) => Ok(Fate::NotPlaced),
+        (Some(not_placed), None) => Err(not_placed.bad("not true", "send true, or what was filled")),
+        (None, Some(filled)) => filled_of(&filled),
+        (Some(_), Some(filled)) => Err(filled.bad("an order that was not placed has no fill", "send one of the two")),
+        (None, None) => {
+            let remedy = "send \"not_placed\": true or \"filled\": {\"quantity\": …, \"price\": …, \"fee\": …}";
+            Err(BadInput::new("event", "filled", "", "the field is missing or null", remedy))
+        }
+    }
+}
+
+fn filled_of(filled: &Node<'_>) -> Result<Fate, BadInput> {
+    filled.only(&["quantity", "price", "fee"])?;
+    let quantity = number(&filled.required("quantity")?, Quantity::parse)?;
+    let price = filled.optional("price")?.map(|node| number(&node, Price::parse)).transpose()?;
+    let fee = filled.optional("fee")?;
+    let fee = fee.map(|node| fee_of(&node)).transpose()?;
+    Ok(Fate::Filled { quantity, price, fee: fee.unwrap_or(Money::ZERO) })
+}
+
+fn fee_of(node: &Node<'_>) -> Result<Money, BadInput> {
+    let fee = number(node, Money::parse)?;
+    if fee < Money::ZERO { Err(node.bad("a fee is not below 0", "send what was paid, 0 if nothing")) } else { Ok(fee) }
+}
+
+fn number<T>(node: &Node<'_>, parse: impl FnOnce(&str) -> Result<T, InvalidNumber>) -> Result<T, BadInput> {
+    parse(node.text()?).map_err(|error| BadInput::number("event", node.path(), &error))
 }
 
 /// Characters of an id with its hyphens.
@@ -289,8 +350,9 @@ fn from_envelope(root: &Node<'_>, origin: &Origin) -> Result<Event, BadInput> {
             detail.only(&["schema", "mode"])?;
             Ok(Event::Recover)
         }
-        Asked::Abort => {
-            Err(detail.required("mode")?.bad("a schedule aborts no run", "send it by hand, without the envelope"))
+        Asked::Abort | Asked::Settle => {
+            let remedy = "send it by hand, without the envelope";
+            Err(detail.required("mode")?.bad("a schedule says nothing of a stored run", remedy))
         }
     }
 }
@@ -344,8 +406,7 @@ fn flow(node: &Node<'_>) -> Result<Flow, BadInput> {
         Json::Table(_) => {
             node.only(&["withdraw"])?;
             let field = node.required("withdraw")?;
-            let amount =
-                Money::parse(field.text()?).map_err(|error| BadInput::number("event", field.path(), &error))?;
+            let amount = number(&field, Money::parse)?;
             if amount <= Money::ZERO {
                 return Err(field.bad("nothing to withdraw", "send an amount above 0"));
             }

@@ -14,7 +14,7 @@ pub fn schema() -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "What may start a run",
-        "oneOf": [run(), recovery(), abort(), envelope()],
+        "oneOf": [run(), recovery(), abort(), settlement(), envelope()],
         "$defs": {
             "id": {
                 "description": "1 to 64 characters; begins with a letter or digit",
@@ -31,7 +31,7 @@ pub fn schema() -> Value {
                         "type": "object", "required": ["withdraw"], "additionalProperties": false,
                         "properties": { "withdraw": {
                             "description": "In quote currency, above 0",
-                            "type": "string", "pattern": POSITIVE
+                            "type": "string", "pattern": AMOUNT
                         } }
                     },
                     { "type": "null" }
@@ -45,7 +45,8 @@ pub fn schema() -> Value {
 /// As identifiers of the model are.
 const ID: &str = "^[a-z0-9][a-z0-9._-]{0,63}$";
 const MOMENT: &str = "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
-const POSITIVE: &str = "^(0|[1-9][0-9]*)(\\.[0-9]+)?$";
+const UUID: &str = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$";
+const AMOUNT: &str = "^(0|[1-9][0-9]*)(\\.[0-9]+)?$";
 const PLAN_DIGEST: &str = "^[0-9a-f]{64}$";
 
 fn optional(definition: &str) -> Value {
@@ -127,24 +128,66 @@ fn recovery() -> Value {
     })
 }
 
+/// What every word of a person on a stored run has.
+fn word(mode: &str) -> Map<String, Value> {
+    [
+        ("schema", json!({ "const": 1 })),
+        ("mode", json!({ "const": mode })),
+        ("run", json!({ "description": "The run's whole id", "type": "string", "pattern": UUID })),
+        ("by", json!({ "$ref": "#/$defs/id" })),
+        (
+            "reason",
+            json!({
+                "description": "One line for the log", "type": "string", "maxLength": MAX_REASON,
+                "pattern": "^[^\\p{Cc}]*[^\\p{Cc}\\s][^\\p{Cc}]*$"
+            }),
+        ),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
 fn abort() -> Value {
     json!({
         "description": "A person stops a run that is stuck",
-        "type": "object", "additionalProperties": false,
-        "properties": {
-            "schema": { "const": 1 },
-            "mode": { "const": "abort" },
-            "run": {
-                "description": "The run's whole id", "type": "string",
-                "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
-            },
-            "by": { "$ref": "#/$defs/id" },
-            "reason": {
-                "description": "One line for the log", "type": "string", "maxLength": MAX_REASON,
-                "pattern": "^[^\\p{Cc}]*[^\\p{Cc}\\s][^\\p{Cc}]*$"
-            }
-        },
+        "type": "object", "additionalProperties": false, "properties": word("abort"),
         "required": ["schema", "mode", "run", "by", "reason"]
+    })
+}
+
+fn settlement() -> Value {
+    let number =
+        |kind: Value, description: &str| json!({ "description": description, "type": kind, "pattern": AMOUNT });
+    let optional = || json!(["string", "null"]);
+    let mut fields = word("settle");
+    fields.extend([
+        ("order".to_owned(), json!({ "description": "The order's key", "type": "string", "pattern": UUID })),
+        (
+            "not_placed".to_owned(),
+            json!({ "description": "The venue never took it, and will not", "enum": [true, null] }),
+        ),
+        (
+            "filled".to_owned(),
+            json!({
+                "description": "So much of it was filled, and the rest will not be",
+                "type": ["object", "null"], "additionalProperties": false, "required": ["quantity"],
+                "properties": {
+                    "quantity": number(json!("string"), "0 where nothing was"),
+                    "price": number(optional(), "The average, in quote currency; absent where nothing was filled"),
+                    "fee": number(optional(), "In quote currency; 0 where absent")
+                }
+            }),
+        ),
+    ]);
+    let one_of_the_two = json!([
+        { "required": ["not_placed"], "properties": { "not_placed": { "const": true }, "filled": { "type": "null" } } },
+        { "required": ["filled"], "properties": { "filled": { "type": "object" }, "not_placed": { "type": "null" } } }
+    ]);
+    json!({
+        "description": "A person says what became of an order",
+        "type": "object", "additionalProperties": false, "properties": fields,
+        "required": ["schema", "mode", "run", "order", "by", "reason"], "oneOf": one_of_the_two
     })
 }
 

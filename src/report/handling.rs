@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::document::ErrorReport;
 use super::published::{OrderState, RunState, UtcTime, UuidText};
-use crate::model::{InstrumentId, Quantity, Side};
+use crate::model::{InstrumentId, Order, Quantity, Side};
 use crate::planning::RebalancePlan;
 use crate::ports;
 use crate::ports::capability::{client_order_id, where_to_look};
@@ -35,6 +35,9 @@ pub struct HandledRun {
     /// Orders that the venue rejected, at once or after it had taken them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub orders_rejected: usize,
+    /// Orders that somebody took and has not ended, although they may not be executed any more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub orders_overdue: usize,
     pub error: Option<ErrorReport>,
 }
 
@@ -86,9 +89,16 @@ pub struct Aftermath<'a> {
     pub plan: Option<&'a RebalancePlan>,
     pub log: &'a [LogEntry],
     pub error: Option<&'a ErrorReport>,
+    pub now: Timestamp,
 }
 
 impl HandledRun {
+    /// Recovery cannot bring it to its end, however often it looks: a person has to say or to mend something first.
+    #[must_use]
+    pub const fn is_stuck(&self) -> bool {
+        self.error.is_some() || self.orders_overdue > 0
+    }
+
     #[must_use]
     pub fn of(seen: Aftermath<'_>, outcome: HandledOutcome) -> Self {
         let Aftermath { before, after, error, .. } = seen;
@@ -107,6 +117,11 @@ impl HandledRun {
             needs_person: looked_for || error.is_some(),
             attention,
             orders_rejected: seen.orders.iter().filter(|item| is_rejected(item)).count(),
+            orders_overdue: if in_progress {
+                0
+            } else {
+                planned_items(seen).filter(|it| is_overdue(*it, seen.now)).count()
+            },
             error: error.cloned(),
         }
     }
@@ -121,14 +136,21 @@ fn is_rejected(item: &OrderItem) -> bool {
     item.state == ports::OrderState::Rejected || item.refused
 }
 
+/// Orders of the plan that were begun, with what is stored of them.
+fn planned_items(seen: Aftermath<'_>) -> impl Iterator<Item = (&Order, &OrderItem)> {
+    let planned = seen.plan.map(|plan| plan.orders.as_slice()).unwrap_or_default();
+    planned.iter().filter_map(move |order| Some((order, seen.orders.iter().find(|item| item.key == order.key)?)))
+}
+
+/// Whoever took it is to end it with its validity: what is left after that is executed by nobody who keeps to it.
+fn is_overdue((order, item): (&Order, &OrderItem), now: Timestamp) -> bool {
+    matches!(item.state, ports::OrderState::Acknowledged | ports::OrderState::PartiallyFilled)
+        && now >= order.valid_until
+}
+
 /// Orders without an end, and orders that the venue should have taken and did not, unless a person said so.
 fn attention(seen: Aftermath<'_>) -> Vec<OrderAttention> {
-    let planned = seen.plan.map(|plan| plan.orders.as_slice()).unwrap_or_default();
-    let with_items = planned.iter().filter_map(|order| {
-        let item = seen.orders.iter().find(|item| item.key == order.key)?;
-        Some((order, item))
-    });
-    with_items
+    planned_items(seen)
         .filter_map(|(order, item)| {
             use ports::OrderState::{Acknowledged, NotPlaced, PartiallyFilled, Sending, Unknown};
             let open = matches!(item.state, Acknowledged | PartiallyFilled | Sending | Unknown);

@@ -2,9 +2,11 @@
 //! another delivery helps.
 
 use index_rebalancer::execution::load_audit;
+use index_rebalancer::model::Flow;
+use index_rebalancer::ports::RunState;
 use serde_json::json;
 
-use crate::stage::{DAY, Stage, orders_of};
+use crate::stage::{DAY, Stage, blue_chip_with, orders_of};
 use crate::table::Fault;
 
 /// Delivers the event until it is done, as Lambda would, and insists on one whole set of orders.
@@ -64,6 +66,29 @@ async fn an_outage_is_an_error_that_lambda_retries() {
     assert!(
         sandbox.log().iter().any(|line| line["level"] == "ERROR" && line["message"] == "another delivery may help")
     );
+}
+
+/// A run that is claimed and has no plan yet: another delivery plans it with the flow that it was claimed with, whatever
+/// the case says by then.
+#[tokio::test]
+async fn a_claimed_run_keeps_its_flow() {
+    let stage = Stage::blue_chip().await;
+    let sandbox = stage.sandbox().start();
+    stage.table.inject_where("GetItem", r#""outbox""#, 3, Fault::Throttled);
+    let _ = sandbox.invoke(stage.scheduled("live")).retry();
+    let run = stage.scheduled_run();
+    assert_eq!((stage.record(run).await.state, stage.table.pending_faults()), (RunState::Claimed, 0));
+    let folder = blue_chip_with("");
+    let case = folder.path().join("case.toml");
+    let text = std::fs::read_to_string(&case).expect("a case");
+    let changed = text.replacen("environment = \"paper\"", "environment = \"paper\"\nflow = \"deposit_only\"", 1);
+    assert_ne!(changed, text);
+    std::fs::write(&case, changed).expect("written");
+    stage.load(folder.path()).await;
+    stage.end_lease(run).await;
+    let planned = sandbox.invoke(stage.scheduled("live")).run();
+    assert!(planned["new_orders"].as_u64() > Some(0), "{planned}");
+    assert_eq!(stage.record(run).await.input.expect("committed").flow, Flow::Full);
 }
 
 /// A balance that nobody could read is an outage, not a mistake of whoever asks; one that nobody has stated is a mistake.

@@ -14,7 +14,7 @@ use crate::permissions::allowed;
 use crate::sandbox::{CANARY, Sandbox, Setup};
 use crate::scripted_server::{Recorded, Reply, ScriptedServer};
 use crate::services::{Reading, Services};
-use crate::stage::{Stage, blue_chip_with, moment};
+use crate::stage::{self, Stage, blue_chip_with, moment};
 
 /// An hour after the fixture's own grades, so that they are not those of the occasion.
 const LATER: &str = "2025-04-10T01:00:00Z";
@@ -225,6 +225,31 @@ async fn a_source_that_does_not_answer_is_asked_again_by_another_delivery() {
     let why = desk.sandbox().invoke(desk.stage.scheduled("live")).retry();
     assert!(why.contains("Token Metrics") && why.contains("503"), "{why}");
     nothing_was_sent(&desk).await;
+}
+
+/// A load in the midst of a fetch that makes the portfolio another: no run of the one is planned from the other's files.
+#[tokio::test]
+async fn a_portfolio_that_becomes_another_while_grades_are_fetched_is_looked_at_again() {
+    let stage = Stage::blue_chip().await;
+    let other = blue_chip_with("");
+    let case = other.path().join("case.toml");
+    let text = std::fs::read_to_string(&case).expect("a case");
+    let changed = text.replacen("environment = \"paper\"", "environment = \"live\"", 1);
+    assert_ne!(changed, text);
+    std::fs::write(&case, changed).expect("written");
+    let address = stage.table.address;
+    let mut answer = api("2025-04-09", |_| true);
+    let script = move |request: &Recorded| {
+        stage::load_apart(address, other.path());
+        answer(request)
+    };
+    let desk = Desk::on(stage, vec![Reading::Value(key(1))], script);
+    let sandbox = desk.sandbox();
+    let why = sandbox.invoke(desk.stage.scheduled("live")).retry();
+    assert!(why.contains("was loaded anew as another while it was read"), "{why}");
+    nothing_was_sent(&desk).await;
+    let refusal = sandbox.invoke(desk.stage.scheduled("live")).refusal();
+    assert!(refusal.contains("its environment is live, and this function's is paper"), "{refusal}");
 }
 
 const TO_A_TOPIC: &str = r#"

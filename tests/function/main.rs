@@ -27,6 +27,8 @@ mod grades;
 mod ownership;
 mod pages;
 mod proposals;
+mod recovery;
+mod runbook;
 mod runs;
 #[cfg(not(feature = "highs"))]
 mod solvers;

@@ -1,11 +1,13 @@
 //! Pages of runs in a bucket, and alerts that say where they are.
 
+use std::time::{Duration, Instant};
+
 use index_rebalancer::application::pages::page_of;
 use index_rebalancer::model::Side;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::Message;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Outcome, Sandbox};
 use crate::services::{Bucket, Services};
 use crate::stage::{Stage, blue_chip_with};
 
@@ -116,4 +118,44 @@ async fn a_run_without_a_plan_has_no_page() {
     assert!(services.pages().is_empty() && sandbox.metric("PagesFailed").is_empty());
     let told = alerts(&sandbox);
     assert!(!told.is_empty() && told.iter().all(|alert| !alert.contains("page ")), "{told:?}");
+}
+
+/// Channels and a bucket that take every connection and answer nothing, for longer than the invocation has: metrics, the
+/// run's line and the answer come all the same.
+#[tokio::test]
+async fn alerts_that_hang_cost_neither_metrics_nor_the_answer() {
+    let channels: Vec<String> = (0..8).map(|number| format!("topic-{number}")).collect();
+    let topic = |name: &String| {
+        format!("{name} = {{ kind = \"sns\", topic = \"arn:aws:sns:us-east-1:123456789012:{name}\" }}\n")
+    };
+    let more = format!(
+        "\n[alerts.channels]\n{}[[alerts.routes]]\nevents = [\"orders_sent\"]\nchannels = {channels:?}\n",
+        channels.iter().map(topic).collect::<String>()
+    );
+    let folder = blue_chip_with(&more);
+    let stage = Stage::of(folder.path().to_owned()).await;
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a loopback port");
+    let endpoint = format!("http://{}", silent.local_addr().expect("an address"));
+    let sandbox = stage.sandbox().with("REBALANCE_REPORT_BUCKET", BUCKET).with("AWS_ENDPOINT_URL_S3", &endpoint);
+    let sandbox = sandbox.with("AWS_ENDPOINT_URL_SNS", &endpoint).start();
+    let _ = sandbox.invoke(stage.payload(&json!({ "mode": "dry-run", "label": "warms-up" }))).run();
+    // Two seconds to commit in, and fifteen in reserve, of which the last is for the answer. A machine that is too busy for
+    // that meets the event again, as Lambda would deliver it.
+    let within = Duration::from_secs(17);
+    let (began, run) =
+        std::iter::repeat_with(|| (Instant::now(), sandbox.invoke_within(stage.scheduled("live"), within)))
+            .take(5)
+            .find_map(|(began, outcome)| match outcome {
+                Outcome::Document(document) => Some((began, document["runs"][0].clone())),
+                Outcome::Error(_) => None,
+            })
+            .expect("committed");
+    assert!(began.elapsed() < within, "Lambda would have ended the sandbox");
+    assert!(run["new_orders"].as_u64() > Some(0), "{run}");
+    let lines = sandbox.log();
+    let place = |what: &dyn Fn(&Value) -> bool| lines.iter().position(what).unwrap_or_else(|| panic!("{lines:#?}"));
+    let counted = place(&|line| line.get("OrdersSent").is_some());
+    let told = place(&|line| line["message"] == "run");
+    let cut = place(&|line| line["message"] == "no time to tell and to keep everything");
+    assert!(counted < cut && told < cut, "{lines:#?}");
 }

@@ -26,6 +26,12 @@ async fn a_proposal_is_sent_as_it_stands_once_it_is_approved() {
     assert!(plain.contains("to be approved before") && plain.contains(digest), "{plain}");
     let other = sandbox.invoke(approval(&stage, &"0".repeat(64))).refusal();
     assert!(other.contains("its plan has the digest"), "{other}");
+    let flow = json!({ "mode": "propose", "scheduled_time": DAY, "flow": "deposit_only" });
+    let of_another = sandbox.invoke(stage.payload(&flow)).refusal();
+    assert!(of_another.contains("stored for another flow"), "{of_another}");
+    // The run is as it was: it is the events that came to nothing.
+    assert_eq!(sandbox.metric("EventsRefused"), vec![json!(1); 3]);
+    assert!(sandbox.metric("RunsAborted").is_empty());
     // Recovery leaves it alone.
     let handled = sandbox.invoke(r#"{"schema": 1, "mode": "recover"}"#).document();
     assert_eq!(handled["runs"][0]["outcome"], "awaits_approval", "{handled}");
@@ -38,6 +44,58 @@ async fn a_proposal_is_sent_as_it_stands_once_it_is_approved() {
     assert_eq!(orders_of(&sent["run"]), orders_of(&proposal["run"]));
     let again = sandbox.invoke(approval(&stage, digest)).run();
     assert_eq!(again["run"]["mode"], "already_done");
+}
+
+#[tokio::test]
+async fn an_approval_of_nothing_is_refused_and_no_run_of_it_counts() {
+    let stage = Stage::blue_chip().await;
+    let sandbox = stage.sandbox().on_paper().start();
+    let before = stage.table.items().await;
+    let refusal = sandbox.invoke(approval(&stage, &"0".repeat(64))).refusal();
+    assert!(refusal.contains("no such run is stored; propose it first"), "{refusal}");
+    assert_eq!(stage.table.items().await, before);
+    assert_eq!(sandbox.metric("EventsRefused"), [json!(1)]);
+    assert!(sandbox.metric("RunsAborted").is_empty());
+}
+
+/// What is committed does not depend on what is loaded since: neither its approval nor another delivery of its event.
+#[tokio::test]
+async fn a_stored_run_needs_no_snapshots_to_go_on() {
+    let stage = Stage::blue_chip().await;
+    let sandbox = stage.sandbox().on_paper().start();
+    let proposal = sandbox.invoke(stage.scheduled("propose")).run();
+    let digest = proposal["run"]["execution"]["plan_digest"].as_str().expect("a digest").to_owned();
+    let kinds = ["trader_grades", "investor_grades", "trading_signals"];
+    let mut gone = 0;
+    for kind in kinds {
+        gone += stage.table.remove("snapshots#blue-chip", kind).await;
+    }
+    assert!(gone > 0, "{:?}", stage.table.items().await.keys());
+    let planned = stage.payload(&json!({ "mode": "live", "label": "x" }));
+    let refusal = sandbox.invoke(planned).refusal();
+    assert!(refusal.contains("the store has none"), "a run that is to be planned cannot be: {refusal}");
+    let again = sandbox.invoke(stage.scheduled("propose")).run();
+    assert_eq!(again["run"]["mode"], "proposed", "{again}");
+    let sent = sandbox.invoke(approval(&stage, &digest)).run();
+    assert_eq!(sent["run"]["execution"]["state"], "done", "{sent}");
+    let redelivered = sandbox.invoke(stage.scheduled("live")).run();
+    assert_eq!((&redelivered["run"]["mode"], &redelivered["error"]), (&json!("already_done"), &Value::Null));
+}
+
+/// The flow is the proposal's, whether or not the approval repeats it.
+#[tokio::test]
+async fn an_approval_need_not_repeat_the_flow() {
+    let stage = Stage::blue_chip().await;
+    let sandbox = stage.sandbox().on_paper().start();
+    let flow = json!({ "mode": "propose", "scheduled_time": DAY, "flow": { "withdraw": "100" } });
+    let proposal = sandbox.invoke(stage.payload(&flow)).run();
+    let digest = proposal["run"]["execution"]["plan_digest"].as_str().unwrap_or_else(|| panic!("{proposal}"));
+    let other =
+        json!({ "mode": "live", "scheduled_time": DAY, "approved_plan": digest, "flow": { "withdraw": "200" } });
+    let refusal = sandbox.invoke(stage.payload(&other)).refusal();
+    assert!(refusal.contains("stored for another flow"), "one that says another is about another: {refusal}");
+    let sent = sandbox.invoke(approval(&stage, digest)).run();
+    assert_eq!(sent["run"]["execution"]["state"], "done", "{sent}");
 }
 
 /// Two who approve at once, each in a sandbox of its own: the plan is carried out once, whoever came first.

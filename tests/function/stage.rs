@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use index_rebalancer::adapters::clock::CaseClock;
+use index_rebalancer::adapters::dynamodb::DynamoStore;
 use index_rebalancer::adapters::files::Case;
 use index_rebalancer::adapters::outbox::statement::state_account;
 use index_rebalancer::adapters::outbox::{Act, Executor, ReportedFill};
+use index_rebalancer::adapters::rehearsal::client;
 use index_rebalancer::adapters::snapshots::store_case;
 use index_rebalancer::model::{AccountId, Money, Order, Side, Trigger};
 use index_rebalancer::planning::idempotency::run_id;
@@ -20,7 +23,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::sandbox::Setup;
-use crate::table::Table;
+use crate::table::{TABLE, Table};
 
 /// The first day of the blue-chip fixture, which trades.
 pub(crate) const DAY: &str = "2025-04-10T00:00:00Z";
@@ -132,6 +135,16 @@ impl Stage {
         self.act(run, side, |_| vec![Act::Acknowledge, Act::Reject { why: why.to_owned() }]).await
     }
 
+    /// As if the minute were over for which whoever was last at the run holds it.
+    pub(crate) async fn end_lease(&self, run: Uuid) {
+        assert_eq!(self.table.tamper("run#", &run.simple().to_string(), "lease_until", Some(DAY)).await, 1);
+    }
+
+    /// Acknowledges every such order and does no more.
+    pub(crate) async fn acknowledge(&self, run: Uuid, side: Side) -> usize {
+        self.act(run, side, |_| vec![Act::Acknowledge]).await
+    }
+
     /// Carries out acts on every order that stands in the outbox on one side. How many those are.
     async fn act(&self, run: Uuid, side: Side, acts: impl Fn(&Order) -> Vec<Act>) -> usize {
         let (record, store, clock) =
@@ -154,6 +167,18 @@ impl Stage {
         }
         count
     }
+}
+
+/// Loads the case that is in a folder, from a thread and with connections of its own: for whoever serves another.
+pub(crate) fn load_apart(table: std::net::SocketAddr, folder: &Path) {
+    let load = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let store = DynamoStore::new(client(&table.to_string(), Duration::from_secs(20)), TABLE);
+            let _ = store_case(&store, folder, moment(DAY), |_| ()).await.expect("the case is loaded");
+        });
+    };
+    std::thread::scope(|scope| scope.spawn(load).join()).expect("no panic");
 }
 
 /// The blue-chip fixture with more at the end of its policy.

@@ -97,6 +97,40 @@ impl Table {
         self.needed.all()
     }
 
+    /// Puts a text, or nothing, in place of an attribute of every item whose keys begin so, past every condition of the
+    /// store: what no defect of the program does. How many those were.
+    pub(crate) async fn tamper(&self, pk: &str, sk: &str, attribute: &str, text: Option<&str>) -> usize {
+        let meant = self.items().await.into_keys().filter(|(of, order)| of.starts_with(pk) && order.starts_with(sk));
+        let mut count = 0;
+        for (pk, sk) in meant {
+            let text_of = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+            let update = self.client.update_item().table_name(TABLE).key("pk", text_of(&pk)).key("sk", text_of(&sk));
+            let update = update.expression_attribute_names("#it", attribute);
+            let update = match text {
+                None => update.update_expression("REMOVE #it"),
+                Some(text) => {
+                    update.update_expression("SET #it = :it").expression_attribute_values(":it", text_of(text))
+                }
+            };
+            let _ = update.send().await.expect("the item is changed");
+            count += 1;
+        }
+        count
+    }
+
+    /// Takes away every item whose keys begin so. How many those were.
+    pub(crate) async fn remove(&self, pk: &str, sk: &str) -> usize {
+        let meant = self.items().await.into_keys().filter(|(of, order)| of.starts_with(pk) && order.starts_with(sk));
+        let mut count = 0;
+        for (pk, sk) in meant {
+            let text_of = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+            let delete = self.client.delete_item().table_name(TABLE).key("pk", text_of(&pk)).key("sk", text_of(&sk));
+            let _ = delete.send().await.expect("the item is gone");
+            count += 1;
+        }
+        count
+    }
+
     /// Every item there is, by key, as text.
     pub(crate) async fn items(&self) -> BTreeMap<(String, String), BTreeMap<String, String>> {
         let items = self.client.scan().table_name(TABLE).consistent_read(true).into_paginator().items().send();

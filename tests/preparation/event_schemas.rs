@@ -56,6 +56,13 @@ fn what_the_schema_takes_the_parser_takes() {
         object.extend(fields.as_object().expect("an object").clone());
         event
     };
+    let settle = |fields: &Value| {
+        let mut event = json!({ "schema": 1, "mode": "settle", "run": "76b1c65c-2767-5099-9c4d-fa0b9554229c",
+                                "order": "af015365-ebc9-55fe-bbef-e43202639933", "by": "alice", "reason": "seen there" });
+        let object = event.as_object_mut().expect("an object");
+        object.extend(fields.as_object().expect("an object").clone());
+        event
+    };
     let time = "2025-04-16T08:00:00+02:00";
     let envelope = |detail: Value| {
         json!({ "version": "0", "id": "53dc4d37", "detail-type": "Scheduled Event", "source": "aws.events",
@@ -74,6 +81,10 @@ fn what_the_schema_takes_the_parser_takes() {
         json!({ "schema": 1, "mode": "recover", "scheduled_time": time, "attempt_number": "1" }),
         json!({ "schema": 1, "mode": "abort", "run": "76b1c65c-2767-5099-9c4d-fa0b9554229c", "by": "alice",
                 "reason": "Börse außer Betrieb" }),
+        settle(&json!({ "not_placed": true })),
+        settle(&json!({ "not_placed": null, "filled": { "quantity": "0" } })),
+        settle(&json!({ "filled": { "quantity": "0.5", "price": "1790.2", "fee": "0.9" } })),
+        settle(&json!({ "filled": { "quantity": "0.5", "price": "1790.2", "fee": null } })),
         envelope(json!({ "schema": 1, "portfolio": "blue-chip", "mode": "live" })),
         envelope(json!({ "schema": 1, "mode": "recover" })),
     ];

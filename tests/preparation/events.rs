@@ -1,7 +1,7 @@
 //! Events that are accepted, and what they mean. Refusals are in the table of bad inputs.
 
-use index_rebalancer::model::{Environment, Flow, Money, Trigger};
-use index_rebalancer::preparation::event::{self, AbortEvent, Event, Mode, Origin, PlanApproval, RunEvent};
+use index_rebalancer::model::{Environment, Flow, Money, Price, Quantity, Trigger};
+use index_rebalancer::preparation::event::{self, Event, Fate, Mode, Origin, PlanApproval, RunEvent, Word, WordEvent};
 use jiff::Timestamp;
 
 pub(crate) fn now() -> Timestamp {
@@ -88,12 +88,39 @@ fn recovery_names_no_portfolio() {
 fn a_person_names_the_run_that_is_to_end() {
     let event = br#"{"schema": 1, "mode": "abort", "run": "76b1c65c-2767-5099-9c4d-fa0b9554229c", "by": "alice",
                      "reason": "wrong policy"}"#;
-    let abort = AbortEvent {
+    let abort = WordEvent {
         run: uuid::Uuid::from_u128(0x76b1_c65c_2767_5099_9c4d_fa0b_9554_229c),
         by: "alice".parse().expect("a name"),
         reason: "wrong policy".to_owned(),
+        word: Word::Abort,
     };
-    assert_eq!(event::parse(event, &origin(), now()), Ok(Event::Abort(abort)));
+    assert_eq!(event::parse(event, &origin(), now()), Ok(Event::Word(abort)));
+}
+
+#[test]
+fn a_person_says_what_became_of_an_order() {
+    let fate = |fields: &str| {
+        let event = format!(
+            r#"{{"schema": 1, "mode": "settle", "run": "76b1c65c-2767-5099-9c4d-fa0b9554229c", "by": "alice",
+                "reason": "the venue's statement", "order": "af015365-ebc9-55fe-bbef-e43202639933", {fields}}}"#
+        );
+        match event::parse(event.as_bytes(), &origin(), now()) {
+            Ok(Event::Word(WordEvent { word: Word::Settle { order, fate }, .. })) => {
+                assert_eq!(order.to_string(), "af015365-ebc9-55fe-bbef-e43202639933");
+                fate
+            }
+            other => panic!("{event}: {other:?}"),
+        }
+    };
+    assert_eq!(fate(r#""not_placed": true, "filled": null"#), Fate::NotPlaced);
+    let (quantity, price) = (Quantity::parse("0.5").expect("a quantity"), Price::parse("1790.2").expect("a price"));
+    let fee = Money::parse("0.9").expect("money");
+    assert_eq!(
+        fate(r#""filled": {"quantity": "0.5", "price": "1790.2", "fee": "0.9"}"#),
+        Fate::Filled { quantity, price: Some(price), fee }
+    );
+    let nothing = Fate::Filled { quantity: Quantity::ZERO, price: None, fee: Money::ZERO };
+    assert_eq!(fate(r#""filled": {"quantity": "0"}"#), nothing);
 }
 
 #[test]

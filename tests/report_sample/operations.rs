@@ -144,6 +144,7 @@ pub(crate) fn handled() -> Vec<HandledRun> {
         plan: Some(&plan),
         log: &story.log,
         error: None,
+        now: at(60),
     };
     let lost = OrderItem {
         state: OrderState::NotPlaced,

@@ -26,5 +26,5 @@ mod storing;
 
 pub use accounts::{AccountOutcome, LoadedAccount, store_accounts};
 pub use comparison::{LoadOutcome, LoadedInput};
-pub use reading::{load_case, load_files};
+pub use reading::{StandingFiles, load_case, load_files};
 pub use storing::{GradeFile, KEEP_DAYS, check_case, kind_of, store_case, store_grades};

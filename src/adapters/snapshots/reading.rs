@@ -25,21 +25,43 @@ pub async fn load_case<S>(store: &S, portfolio: &PortfolioId, as_of: Timestamp) 
 where
     S: RunStore + SnapshotStore,
 {
-    let (case, set) = read(store, portfolio, as_of).await?;
-    check_set(case.policy(), portfolio, &set, as_of)?;
-    Ok(case)
+    load_files(store, portfolio, as_of).await?.complete()
 }
 
-/// The same before the grades that a plan needs are there, for whoever fetches them: definition, policy, rules and
-/// market. Nothing is to be planned from it.
+/// Definition, policy, rules and market as they stand, whether or not there is what a plan needs besides. Nothing is to
+/// be planned from them before they are [complete](Self::complete).
+#[derive(Debug)]
+pub struct StandingFiles {
+    pub case: Case,
+    set: BTreeMap<SnapshotKind, SnapshotItem>,
+    as_of: Timestamp,
+}
+
+impl StandingFiles {
+    /// The case that a plan is made from.
+    ///
+    /// # Errors
+    /// When what the policy looks at is missing, or the snapshots are too far apart.
+    pub fn complete(self) -> Result<Case, PreparationError> {
+        check_set(self.case.policy(), self.case.portfolio(), &self.set, self.as_of)?;
+        Ok(self.case)
+    }
+}
+
+/// The same before anybody asks for grades, signals and closes: for whoever fetches them, or looks who is meant.
 ///
 /// # Errors
-/// As [`load_case`], but for grades and signals.
-pub async fn load_files<S>(store: &S, portfolio: &PortfolioId, as_of: Timestamp) -> Result<Case, PreparationError>
+/// As [`load_case`], but for what [`StandingFiles::complete`] finds.
+pub async fn load_files<S>(
+    store: &S,
+    portfolio: &PortfolioId,
+    as_of: Timestamp,
+) -> Result<StandingFiles, PreparationError>
 where
     S: RunStore + SnapshotStore,
 {
-    Ok(read(store, portfolio, as_of).await?.0)
+    let (case, set) = read(store, portfolio, as_of).await?;
+    Ok(StandingFiles { case, set, as_of })
 }
 
 async fn read<S>(

@@ -8,7 +8,7 @@ use crate::adapters::dynamodb::DynamoStore;
 use crate::application::alerting::with_alerts;
 use crate::application::handling::load;
 use crate::application::paper;
-use crate::application::run::{Attempted, Stopped, approve as approve_run};
+use crate::application::run::{Attempted, Stopped, resume};
 use crate::application::telling::{Named, entry};
 use crate::cli::alerting::Alerting;
 use crate::cli::args::Approve;
@@ -34,7 +34,7 @@ pub(in crate::cli) async fn approve(asked: &Approve, path: &StorePath, output: &
     alerting.warn(told);
     opened.close().await;
     let named = Named { source: format!("run {found}"), account: run.identity.venue_account.clone() };
-    match attempted.answer.map_err(Failure::from).and_then(|outcome| entry(outcome, &named)) {
+    match attempted.answer.map_err(Failure::from).and_then(|outcome| entry(&outcome, &named)) {
         Ok((entry, kind)) => telling.entry(entry, kind.map_or(0, ErrorKind::exit_code))?,
         Err(failure) => return Err(failure),
     }
@@ -47,7 +47,7 @@ async fn work(run: &RunItem, intent: Intent, asked: &Approve, store: &DynamoStor
     let input = paper::stored_input(store, run.run_id).await?;
     let venue = paper::venue_of_run(store, &clock, run, paper::book_of(input.as_ref(), asked.paper_depth));
     let ports = Ports { store, venue: &venue, clock: &clock, settings: &Settings::default() };
-    Ok(approve_run(run, intent, claim_token(), &ports).await)
+    Ok(resume(run, None, intent, claim_token(), &ports).await)
 }
 
 /// Now, in the time of the run's own case: a proposal of the past has not lapsed because the past is long ago. Whoever

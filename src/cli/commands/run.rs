@@ -55,7 +55,7 @@ pub(in crate::cli) async fn run(
         let (attempted, told) = with_alerts(opened.store(), &alerting, &occasion.identity, policy, work).await;
         alerting.warn(told);
         store = Some(opened);
-        match attempted.answer.map_err(Failure::from).and_then(|outcome| entry(outcome, &occasion.named())) {
+        match attempted.answer.map_err(Failure::from).and_then(|outcome| entry(&outcome, &occasion.named())) {
             Ok((entry, kind)) => telling.entry(entry, kind.map_or(0, ErrorKind::exit_code))?,
             Err(failure) => telling.failed(&occasion, failure)?,
         }

@@ -3,7 +3,7 @@
 use index_rebalancer::model::{Environment, Flow, Trigger};
 use index_rebalancer::preparation::BadInput;
 use index_rebalancer::preparation::event::{
-    AbortEvent, Event, MAX_EVENT_SIZE, Mode, Origin, RunEvent, check_window, parse,
+    Event, Fate, MAX_EVENT_SIZE, Mode, Origin, RunEvent, Word, WordEvent, check_window, parse,
 };
 use index_rebalancer::preparation::json::{self, Json};
 use jiff::{SignedDuration, Timestamp};
@@ -77,14 +77,28 @@ fn check_run(run: &RunEvent) {
     }
 }
 
+fn fate_field(fate: &Fate) -> (&'static str, Json) {
+    let text = |text: &dyn ToString| Json::Text(text.to_string());
+    let Fate::Filled { quantity, price, fee } = fate else { return ("not_placed", Json::Bool(true)) };
+    let mut filled = vec![("quantity".to_owned(), text(quantity)), ("fee".to_owned(), text(fee))];
+    filled.extend(price.iter().map(|price| ("price".to_owned(), text(price))));
+    ("filled", Json::Table(filled))
+}
+
 /// The event as our own payload.
 fn normal_form(event: &Event) -> String {
     let text = |text: &dyn ToString| Json::Text(text.to_string());
     let mut fields = vec![("schema", Json::Number("1".to_owned()))];
     match event {
         Event::Recover => fields.push(("mode", text(&"recover"))),
-        Event::Abort(AbortEvent { run, by, reason }) => {
-            fields.extend([("mode", text(&"abort")), ("run", text(run)), ("by", text(by)), ("reason", text(reason))]);
+        Event::Word(WordEvent { run, by, reason, word }) => {
+            fields.extend([("run", text(run)), ("by", text(by)), ("reason", text(reason))]);
+            match word {
+                Word::Abort => fields.push(("mode", text(&"abort"))),
+                Word::Settle { order, fate } => {
+                    fields.extend([("mode", text(&"settle")), ("order", text(order)), fate_field(fate)]);
+                }
+            }
         }
         Event::Run(RunEvent { portfolio, venue_account, trigger, mode, approval, flow }) => {
             let mode: &dyn ToString = match mode {

@@ -43,6 +43,9 @@ pub(super) fn rows() -> Vec<Row> {
                 "reason": "wrong policy"{more}}}"#
         )
     };
+    let settle = |more: &str| abort(more).replace("abort", "settle");
+    let key = r#", "order": "af015365-ebc9-55fe-bbef-e43202639933""#;
+    let filled = |fields: &str| settle(&format!("{key}, \"filled\": {fields}"));
     let arn = |arn: &str| ours("schedule_arn", Some(&format!("\"{arn}\"")));
     let id = |id: &str| ours("portfolio", Some(&format!("\"{id}\"")));
     vec![
@@ -247,6 +250,22 @@ pub(super) fn rows() -> Vec<Row> {
         event("unknown mode", abort("").replace("alice", ""), &["by"]),
         event("unknown mode", abort("").replace("-fa0b9554229c", ""), &["run = ", "not the id", "whole id"]),
         event("unknown mode", abort("").replace("76b1", "76B1"), &["run = ", "not the id"]),
+        event("unknown field", abort(key), &["order", "the field is unknown"]),
+        event("unknown field", filled(r#"{"quantity": "1", "prise": "2"}"#), &["prise", "the field is unknown"]),
+        event("unknown mode", settle(r#", "not_placed": true"#), &["order", "missing"]),
+        event("unknown mode", settle(&key.replace("-e43202639933", "")), &["order = ", "not the key", "whole id"]),
+        event("unknown mode", settle(key), &["filled", "missing", "not_placed"]),
+        event("unknown mode", settle(&format!(r#"{key}, "not_placed": false"#)), &["not_placed", "not true"]),
+        event(
+            "unknown mode",
+            settle(&format!(r#"{key}, "not_placed": true, "filled": {{"quantity": "1"}}"#)),
+            &["filled", "not placed has no fill", "one of the two"],
+        ),
+        event("unknown mode", filled(r#"{"price": "2"}"#), &["filled.quantity", "missing"]),
+        event("unknown mode", filled(r#"{"quantity": 1}"#), &["filled.quantity"]),
+        event("unknown mode", filled(r#"{"quantity": "-1"}"#), &["filled.quantity"]),
+        event("unknown mode", filled(r#"{"quantity": "1", "price": "x"}"#), &["filled.price"]),
+        event("unknown mode", filled(r#"{"quantity": "1", "fee": "-1"}"#), &["filled.fee", "not below 0"]),
         event("unknown mode", ours("mode", Some("\"LIVE\"")), &["mode = \"LIVE\"", "unknown mode", "dry-run"]),
         event(
             "unknown mode",
