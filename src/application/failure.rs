@@ -99,7 +99,6 @@ impl From<ExecutionError> for Failure {
         let kind = match error {
             ExecutionError::Store(error) => return error.into(),
             ExecutionError::Venue(VenueError::Unanswered { .. }) | ExecutionError::Illegal(_) => ErrorKind::Unexpected,
-            ExecutionError::Venue(VenueError::Refused { .. }) => ErrorKind::NeedsAttention,
             ExecutionError::OtherOccasion { .. }
             | ExecutionError::PastWindow { .. }
             | ExecutionError::NotYetDue { .. }
@@ -109,7 +108,9 @@ impl From<ExecutionError> for Failure {
             ExecutionError::TryAgain { .. } | ExecutionError::LostLease { .. } | ExecutionError::OutOfTime { .. } => {
                 ErrorKind::Busy
             }
-            ExecutionError::Halted { .. } => ErrorKind::NeedsAttention,
+            ExecutionError::Halted { .. } | ExecutionError::Venue(VenueError::Refused { .. }) => {
+                ErrorKind::NeedsAttention
+            }
             ExecutionError::Ambiguous { .. } => ErrorKind::Usage,
         };
         let remedy = match &error {
