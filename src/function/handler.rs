@@ -101,18 +101,18 @@ impl Function {
         subject.run_id = Some(asked.run_id);
         let named = asked.named();
         if event.mode == Mode::DryRun {
-            return Ok(match self.occasion(asked, event).await {
+            return Ok(match self.occasion(asked, event, None).await {
                 Ok(occasion) => one_run(self.dry_run(&occasion).await, &named),
                 Err(failure) => Document::Error(failure.report()),
             });
         }
         let (store, run, policy) = (&self.clients.store, asked.identity.clone(), asked.alerts());
-        let task = match Box::pin(self.task(asked, event)).await {
+        let settings = self.settings(invocation);
+        let task = match Box::pin(self.task(asked, event, settings.stop_at)).await {
             Ok(task) => task,
             Err(stopped) => return not_begun(stopped, subject),
         };
         let earlier = alerting::earlier_holder(store, &run).await;
-        let settings = self.settings(invocation);
         let work = Box::pin(self.work(&task, event, &settings));
         let attempted = work.await.unwrap_or_else(Attempted::from);
         // Before anything is told: a channel may take longer than there is time.
