@@ -40,7 +40,7 @@ impl Alerting {
     /// Says which alerts were not told, and why.
     #[expect(clippy::unused_self, reason = "whoever told alerts says what became of them")]
     pub(super) fn warn(&self, told: Vec<Told>) {
-        for warning in told.iter().flat_map(warnings) {
+        for warning in told.into_iter().flat_map(|told| warnings(&told)) {
             eprintln!("warning: {warning}");
         }
     }
