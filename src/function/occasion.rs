@@ -110,18 +110,18 @@ impl Function {
         asked: Asked,
         event: &RunEvent,
         stop_at: Option<Timestamp>,
-    ) -> Result<Occasion, Failure> {
+    ) -> Result<Occasion, Stopped> {
         let Asked { files, account, identity, as_of, stored, .. } = asked;
         let fetching = self.configuration.token_metrics.as_ref().filter(|_| event.mode != Mode::DryRun);
         let case = match fetching {
-            None => files.complete().map_err(transient_as_busy)?,
+            None => files.complete()?,
             Some(access) => {
                 let (case, trigger) = (&files.case, &event.trigger);
                 grades::renew(&self.clients, access, case, trigger, as_of, stop_at, &self.clock).await?;
-                let case = load_case(&self.clients.store, &event.portfolio, as_of).await.map_err(transient_as_busy)?;
+                let case = load_case(&self.clients.store, &event.portfolio, as_of).await?;
                 if case.run_identity(&account, event.trigger.clone())? != identity {
                     let problem = format!("portfolio {} was loaded anew as another while it was read", event.portfolio);
-                    return Err(Failure::new(ErrorKind::Busy, problem, "send the event again"));
+                    return Err(Failure::new(ErrorKind::Busy, problem, "send the event again").into());
                 }
                 case
             }

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::alerts::{OF_ENDS, told};
 use crate::permissions::allowed;
 use crate::sandbox::{CANARY, Sandbox, Setup};
 use crate::scripted_server::{Recorded, Reply, ScriptedServer};
@@ -303,6 +304,24 @@ async fn a_portfolio_that_becomes_another_while_grades_are_fetched_is_looked_at_
     nothing_was_sent(&desk).await;
     let refusal = sandbox.invoke(desk.stage.scheduled("live")).refusal();
     assert!(refusal.contains("its environment is live, and this function's is paper"), "{refusal}");
+}
+
+/// A key that is refused stays refused: somebody is told. A source that is busy is asked again by the next delivery, and
+/// nobody is.
+#[tokio::test]
+async fn a_run_whose_grades_are_not_to_be_had_is_told_once_no_delivery_comes() {
+    let folder = blue_chip_with(OF_ENDS);
+    let stage = async || Stage::of(folder.path().to_owned()).await;
+    let busy = Desk::on(stage().await, vec![Reading::Value(key(1))], |_: &Recorded| Reply::json(503, "{}"));
+    let sandbox = busy.sandbox();
+    let _ = sandbox.invoke(busy.stage.scheduled("live")).retry();
+    assert_eq!(told(&sandbox), Vec::<String>::new());
+
+    let refused = Desk::on(stage().await, vec![Reading::Value(key(7))], guarded(key(2), api("2025-04-09", |_| true)));
+    let sandbox = refused.sandbox();
+    let _ = sandbox.invoke(refused.stage.scheduled("live")).refusal();
+    let told = told(&sandbox);
+    assert!(told.len() == 1 && told[0].contains("does not take the key"), "{told:?}");
 }
 
 const TO_A_TOPIC: &str = r#"
