@@ -236,3 +236,19 @@ fn csv_text_cannot_become_a_formula() {
     let positions = csv::positions(&report).expect("positions as CSV");
     assert!(positions.contains("\"'=HYPERLINK"), "{}", positions.lines().nth(1).unwrap_or_default());
 }
+
+/// An order that its executor has, and may still execute, goes on by itself. Past its validity nobody who keeps to it does
+/// anything with it, and a halted run goes on with nothing: then a person is asked.
+#[test]
+fn an_order_that_rests_at_the_venue_wants_a_person_only_once_nobody_goes_on_with_it() {
+    let handled = sample::operations::handled();
+    let [.., resting, overdue, halted] = handled.as_slice() else { panic!("three are of an order that was taken") };
+    assert_eq!((resting.needs_person, resting.orders_resting, resting.attention.len()), (false, 1, 0));
+    for asked in [overdue, halted] {
+        assert_eq!((asked.needs_person, asked.orders_resting, asked.attention.len()), (true, 0, 1));
+        assert!(asked.attention[0].wants_answer && asked.attention[0].state == published::OrderState::Acknowledged);
+    }
+    // A run of which nothing rests has orders to be sent: it waits for somebody who recovers it.
+    let [.., left, _, _, _] = handled.as_slice() else { panic!("and one of none") };
+    assert_eq!((left.needs_person, left.orders_resting, left.attention.len()), (true, 0, 0));
+}

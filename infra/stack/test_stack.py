@@ -192,7 +192,8 @@ class TheStack(unittest.TestCase):
     def test_every_alarm_pages(self) -> None:
         alarms = self.client("cloudwatch").describe_alarms()["MetricAlarms"]
         of_portfolios = ("RunMissing", "RunAborted", "OrderUnknown", "OrderRejected")
-        of_all = ("EventRefused", "RunStuck", "RunNotReached", "RecoverMissing", "FunctionErrors", "FunctionThrottles")
+        of_runs = ("RunStuck", "RunNotReached", "RecoverMissing", "EventRefused", "AlertFailed")
+        of_all = (*of_runs, "FunctionErrors", "FunctionThrottles")
         of_queues = ("FunctionDeadLetter", "ScheduleDeadLetter")
         expected = {f"{STACK}-{name}-{PORTFOLIO}" for name in of_portfolios}
         expected |= {f"{STACK}-{name}" for name in of_all + of_queues}

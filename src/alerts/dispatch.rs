@@ -4,7 +4,8 @@
 //! key = run, event, channel, subjects
 //! nothing stored ─▶ Sending ─▶ send ─┬─ taken ────▶ Sent
 //!                      │             ├─ lost ─────▶ Unclear    nobody sends it again: once means at most once
-//!                      │             └─ refused ──▶ Refused    the next delivery of the run tries again, a few times
+//!                      │             ├─ refused ──▶ Refused    another delivery of the run tries again, a few times
+//!                      │             └─ not sent ─▶ (send)     in a moment, while there is time; then as refused
 //!                      └─ the worker is gone: as Unclear
 //! ```
 //!
@@ -25,13 +26,17 @@ use crate::ports::alert::{AlertItem, AlertLog, AlertMessage, AlertState, Notifie
 use crate::ports::counter::{Counted, Counter, Counters};
 use crate::ports::store::{ITEM_SCHEMA, StoreError, Written};
 
-/// Sendings of one message that was refused each time.
+/// Deliveries of a run that send one message, which was refused each time.
 const MOST_ATTEMPTS: u32 = 3;
+
+/// Milliseconds before a message is sent again that never left. A run that is over is not delivered again by itself, so
+/// what can be had by waiting a moment is waited for.
+const WAITS_MS: [u32; 2] = [500, 2_000];
 
 /// How long a message is remembered: longer than any delivery of its run can come back.
 const REMEMBERED_S: i64 = 90 * 24 * 60 * 60;
 
-/// The longest that the alerts of one run may take. What is left over stays for the next delivery of the run.
+/// The longest that the alerts of one run may take. What is left over stays for another delivery of the run.
 const LONGEST: SignedDuration = SignedDuration::from_secs(15);
 
 /// What became of one event on one channel.
@@ -74,7 +79,7 @@ pub async fn dispatch<N: Notifier, L: AlertLog + Counters, C: Clock>(
                 Some(_) if clock.now().duration_since(began) > LONGEST => Outcome::NoTime,
                 Some(channel) => {
                     let most = policy.most_messages_per_hour;
-                    let one = One { alert, key, name, channel, most_per_hour: most };
+                    let one = One { alert, key, name, channel, most_per_hour: most, began };
                     let told = caught(one.deliver(notifier, log, clock)).await;
                     told.unwrap_or_else(|| Outcome::Failed("the channel ended in a defect".to_owned()))
                 }
@@ -92,6 +97,8 @@ struct One<'a> {
     name: &'a ChannelName,
     channel: &'a AlertChannel,
     most_per_hour: u32,
+    /// When the first of the run's alerts was.
+    began: Timestamp,
 }
 
 impl One<'_> {
@@ -106,11 +113,11 @@ impl One<'_> {
             Ok(Claimed::Told) => Outcome::AlreadyTold,
             Ok(Claimed::Suppressed) => Outcome::Suppressed,
             Ok(Claimed::Mine(item)) => {
-                let sent = notifier.notify(self.name, self.channel, &self.message()).await;
+                let sent = self.send(notifier, clock).await;
                 let (state, note) = match &sent {
                     Ok(()) => (AlertState::Sent, String::new()),
                     Err(error @ NotifyError::Unclear(_)) => (AlertState::Unclear, error.to_string()),
-                    Err(error @ NotifyError::Refused(_)) => (AlertState::Refused, error.to_string()),
+                    Err(error) => (AlertState::Refused, error.to_string()),
                 };
                 let after = AlertItem { state, note: note.clone(), updated_at: clock.now(), ..*item.clone() };
                 // When this is lost the item stays Sending, which nobody sends again either.
@@ -118,6 +125,24 @@ impl One<'_> {
                 if sent.is_ok() { Outcome::Sent } else { Outcome::Failed(note) }
             }
         }
+    }
+
+    /// Sends it, and again where nothing was sent.
+    async fn send<N: Notifier, C: Clock>(&self, notifier: &N, clock: &C) -> Result<(), NotifyError> {
+        let message = self.message();
+        for wait_ms in WAITS_MS {
+            match notifier.notify(self.name, self.channel, &message).await {
+                Err(NotifyError::Unreachable(_)) if self.has_time_for(wait_ms, clock.now()) => {
+                    clock.pause(u64::from(wait_ms)).await;
+                }
+                other => return other,
+            }
+        }
+        notifier.notify(self.name, self.channel, &message).await
+    }
+
+    fn has_time_for(&self, wait_ms: u32, now: Timestamp) -> bool {
+        now.duration_since(self.began).saturating_add(SignedDuration::from_millis(wait_ms.into())) <= LONGEST
     }
 
     /// Takes the message for this worker, unless it was taken.

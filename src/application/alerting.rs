@@ -57,17 +57,14 @@ where
     told
 }
 
-/// What a person should hear of alerts that were not told, one sentence each.
+/// What a person should hear of alerts of a run that were not told, one sentence each.
 #[must_use]
-pub fn warnings(told: Vec<Told>) -> Vec<String> {
-    let of_one = |told: Told| {
-        let unsent = told.deliveries.into_iter().filter_map(|delivery| {
-            let why = unsent(&delivery)?.to_owned();
-            Some(format!("the alert {} for {} was not sent: {why}", delivery.event, delivery.channel))
-        });
-        told.problems.into_iter().chain(unsent).collect::<Vec<_>>()
-    };
-    told.into_iter().flat_map(of_one).collect()
+pub fn warnings(told: &Told) -> Vec<String> {
+    let unsent = told.deliveries.iter().filter_map(|delivery| {
+        let why = unsent(delivery)?;
+        Some(format!("the alert {} for {} was not sent: {why}", delivery.event, delivery.channel))
+    });
+    told.problems.iter().cloned().chain(unsent).collect()
 }
 
 fn unsent(delivery: &Delivery) -> Option<&str> {

@@ -21,7 +21,7 @@ type Topics = crate::adapters::alerts::sns::Sns;
 type Topics = crate::adapters::alerts::NoChannel;
 
 type Lines = LogChannel<fn(&str)>;
-type Senders = Channels<Lines, Webhooks<fn(&str) -> EnvironmentSecret>, Topics>;
+type Senders = Channels<Lines, Webhooks<fn(&str) -> EnvironmentSecret, EnvironmentSecret>, Topics>;
 
 /// Who tells alerts here.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Alerting {
     /// Says which alerts were not told, and why.
     #[expect(clippy::unused_self, reason = "whoever told alerts says what became of them")]
     pub(super) fn warn(&self, told: Vec<Told>) {
-        for warning in warnings(told) {
+        for warning in told.into_iter().flat_map(|told| warnings(&told)) {
             eprintln!("warning: {warning}");
         }
     }

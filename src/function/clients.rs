@@ -18,7 +18,7 @@ use crate::adapters::token_metrics::{LIMITS, Settings, TokenMetrics};
 type SecretByName = Box<dyn Fn(&str) -> AwsSecret>;
 
 /// Who carries alerts to people.
-pub type Senders = Channels<LogChannel<fn(&str)>, Webhooks<SecretByName>, Sns>;
+pub type Senders = Channels<LogChannel<fn(&str)>, Webhooks<SecretByName, AwsSecret>, Sns>;
 
 /// Clients of everything that the function speaks to.
 pub struct Clients {

@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::clients::Clients;
 use super::configuration::TokenMetricsAccess;
 use super::log::{self, Level};
+use crate::adapters::clock::SystemClock;
 use crate::adapters::files::Case;
 use crate::adapters::snapshots::{GradeFile, kind_of, store_grades};
 use crate::adapters::token_metrics::Tokens;
@@ -17,20 +18,29 @@ use crate::model::Trigger;
 use crate::ports::Clock;
 use crate::ports::snapshot::SnapshotStore as _;
 use crate::preparation::time::day_of;
+use crate::report::document::ErrorKind;
+
+/// So long before nothing new is taken up a fetch ends: what was fetched is to be planned from and its orders sent.
+const PLANNING: SignedDuration = SignedDuration::from_secs(30);
+
+/// A fetch that has less time is not begun. It would spend credits and come to nothing, and another delivery has more.
+const LEAST: SignedDuration = SignedDuration::from_secs(5);
 
 /// For so long the grades of a run by hand, which has no time of its own, are taken for its own.
 const BY_HAND: SignedDuration = SignedDuration::from_mins(15);
 
-/// Fetches and stores what the policy looks at, unless it was fetched for this occasion already.
+/// Fetches and stores what the policy looks at, unless it was fetched for this occasion already. `stop_at`: when nothing
+/// new is taken up any more, by the real time.
 ///
 /// # Errors
-/// When it is not to be had whole: then nothing of that set is stored.
+/// When it is not to be had whole, or not in time: then nothing of that set is stored.
 pub async fn renew<C: Clock>(
     clients: &Clients,
     asked: &TokenMetricsAccess,
     case: &Case,
     trigger: &Trigger,
     as_of: Timestamp,
+    stop_at: Option<Timestamp>,
     clock: &C,
 ) -> Result<(), Failure> {
     let Some(client) = &clients.token_metrics else { return Ok(()) };
@@ -52,7 +62,7 @@ pub async fn renew<C: Clock>(
             ));
         }
         let query = query(endpoint, day_of(as_of), Tokens::Only(tokens))?;
-        let fetched = client.fetch(&query, clock, &clients.store, |_| ()).await?;
+        let fetched = client.fetch_within(&query, time_for_ms(stop_at)?, clock, &clients.store, |_| ()).await?;
         let file = format!("{}-{}.json", set_name(endpoint), day_of(as_of));
         let grades = GradeFile { endpoint, at: as_of, file: &file, bytes: &fetched.envelope };
         store_grades(&clients.store, portfolio, grades, as_of).await?;
@@ -65,4 +75,15 @@ pub async fn renew<C: Clock>(
             .write();
     }
     Ok(())
+}
+
+/// Milliseconds that a fetch may take from now on.
+fn time_for_ms(stop_at: Option<Timestamp>) -> Result<u64, Failure> {
+    let Some(stop_at) = stop_at else { return Ok(u64::MAX) };
+    let left = stop_at.duration_since(SystemClock.now()).saturating_sub(PLANNING);
+    if left < LEAST {
+        let problem = "there is too little time left to fetch grades and to plan from them";
+        return Err(Failure::new(ErrorKind::Busy, problem, "send the event again, with more time"));
+    }
+    Ok(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
 }

@@ -96,23 +96,34 @@ impl Function {
         let asked = match self.asked(event).await {
             Ok(asked) => asked,
             Err(failure) if event.mode == Mode::DryRun => return Ok(Document::Error(failure.report())),
-            Err(failure) => return not_begun(failure.into(), subject),
+            Err(failure) => return not_begun(&failure.into(), subject),
         };
         subject.run_id = Some(asked.run_id);
         let named = asked.named();
         if event.mode == Mode::DryRun {
-            return Ok(match self.occasion(asked, event).await {
+            return Ok(match self.occasion(asked, event, None).await {
                 Ok(occasion) => one_run(self.dry_run(&occasion).await, &named),
-                Err(failure) => Document::Error(failure.report()),
+                Err(stopped) => Document::Error(failure_of(stopped).report()),
             });
         }
         let (store, run, policy) = (&self.clients.store, asked.identity.clone(), asked.alerts());
-        let task = match Box::pin(self.task(asked, event)).await {
+        let settings = self.settings(invocation);
+        let task = match Box::pin(self.task(asked, event, settings.stop_at)).await {
             Ok(task) => task,
-            Err(stopped) => return not_begun(stopped, subject),
+            Err(stopped) => {
+                let answer = not_begun(&stopped, subject);
+                // No other delivery comes, so this is the last that anybody hears of it.
+                if answer.is_ok() {
+                    let attempted = Attempted::from(stopped);
+                    self.tell(subject, invocation, async |notifier| {
+                        alerting::tell(store, notifier, &run, None, policy.as_ref(), &attempted).await
+                    })
+                    .await;
+                }
+                return answer;
+            }
         };
         let earlier = alerting::earlier_holder(store, &run).await;
-        let settings = self.settings(invocation);
         let work = Box::pin(self.work(&task, event, &settings));
         let attempted = work.await.unwrap_or_else(Attempted::from);
         // Before anything is told: a channel may take longer than there is time.
@@ -170,9 +181,9 @@ impl Function {
 }
 
 /// A run that was to be and never began: somebody waits for it, so it counts as one that was aborted.
-fn not_begun(stopped: Stopped, subject: &Subject) -> Answer {
-    let metric = metrics::of_stopped(&stopped);
-    let failure = failure_of(stopped);
+fn not_begun(stopped: &Stopped, subject: &Subject) -> Answer {
+    let metric = metrics::of_stopped(stopped);
+    let failure = failure_of(stopped.clone());
     if !retry_helps(failure.kind) {
         count_one(metric, subject);
     }

@@ -49,6 +49,8 @@ pub enum Metric {
     OldestGradeAgeHours,
     /// Pages of runs that were not written.
     PagesFailed,
+    /// Alerts that their channels did not get.
+    AlertsFailed,
     /// Events that started nothing and changed nothing: malformed, or at odds with the run that is stored.
     EventsRefused,
 }
@@ -60,7 +62,10 @@ impl Metric {
 
     /// Whether each portfolio has its own. What recovery finds, and what starts nothing, may be of none.
     const fn is_by_portfolio(self) -> bool {
-        !matches!(self, Self::RunsStuck | Self::RunsNotReached | Self::PagesFailed | Self::EventsRefused)
+        !matches!(
+            self,
+            Self::RunsStuck | Self::RunsNotReached | Self::PagesFailed | Self::AlertsFailed | Self::EventsRefused
+        )
     }
 
     /// As CloudWatch calls it.
@@ -76,6 +81,7 @@ impl Metric {
             | Self::OrdersUnknown
             | Self::OrdersRejected
             | Self::PagesFailed
+            | Self::AlertsFailed
             | Self::EventsRefused => "Count",
         }
     }

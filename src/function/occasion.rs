@@ -83,7 +83,12 @@ impl Function {
     }
 
     /// What is to be done for it; its grades are fetched where they are this function's to fetch and it is to be planned.
-    pub(super) async fn task(&self, asked: Asked, event: &RunEvent) -> Result<Task, Stopped> {
+    pub(super) async fn task(
+        &self,
+        asked: Asked,
+        event: &RunEvent,
+        stop_at: Option<Timestamp>,
+    ) -> Result<Task, Stopped> {
         let is_stored = |run: &RunItem| event.approval.is_some() || run.state != RunState::Claimed;
         match asked.stored {
             Some(run) if is_stored(&run) => Ok(Task::Resume(Box::new(run))),
@@ -93,23 +98,30 @@ impl Function {
             }
             _ => {
                 self.refuse_late(&event.trigger, asked.stored.as_ref())?;
-                Ok(Task::Plan(Box::new(self.occasion(asked, event).await?)))
+                Ok(Task::Plan(Box::new(self.occasion(asked, event, stop_at).await?)))
             }
         }
     }
 
     /// What it is planned from. A dry run fetches nothing: it writes nothing, and credits are counted in the table.
-    pub(super) async fn occasion(&self, asked: Asked, event: &RunEvent) -> Result<Occasion, Failure> {
+    /// `stop_at`: when nothing new is taken up any more, by the real time.
+    pub(super) async fn occasion(
+        &self,
+        asked: Asked,
+        event: &RunEvent,
+        stop_at: Option<Timestamp>,
+    ) -> Result<Occasion, Stopped> {
         let Asked { files, account, identity, as_of, stored, .. } = asked;
         let fetching = self.configuration.token_metrics.as_ref().filter(|_| event.mode != Mode::DryRun);
         let case = match fetching {
-            None => files.complete().map_err(transient_as_busy)?,
+            None => files.complete()?,
             Some(access) => {
-                grades::renew(&self.clients, access, &files.case, &event.trigger, as_of, &self.clock).await?;
-                let case = load_case(&self.clients.store, &event.portfolio, as_of).await.map_err(transient_as_busy)?;
+                let (case, trigger) = (&files.case, &event.trigger);
+                grades::renew(&self.clients, access, case, trigger, as_of, stop_at, &self.clock).await?;
+                let case = load_case(&self.clients.store, &event.portfolio, as_of).await?;
                 if case.run_identity(&account, event.trigger.clone())? != identity {
                     let problem = format!("portfolio {} was loaded anew as another while it was read", event.portfolio);
-                    return Err(Failure::new(ErrorKind::Busy, problem, "send the event again"));
+                    return Err(Failure::new(ErrorKind::Busy, problem, "send the event again").into());
                 }
                 case
             }

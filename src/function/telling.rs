@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::clients::Senders;
 use super::handler::{Function, Invocation};
 use super::log::{Level, Subject};
-use super::metrics::{Metric, count_one};
+use super::metrics::{Metric, Metrics, count_one};
 use crate::adapters::clock::SystemClock;
 use crate::adapters::dynamodb::DynamoStore;
 use crate::adapters::s3::S3Pages;
@@ -19,6 +19,9 @@ use crate::ports::Clock as _;
 
 /// So long before Lambda's own deadline the last message is given up: enough for the answer.
 const LAST_MS: i64 = 1_000;
+
+/// What lines of it are found by.
+const UNTOLD: &str = "an alert was not told";
 
 /// Alerts, each with its run's page.
 pub(super) type Telling<'a> = WithPages<'a, DynamoStore, S3Pages, Senders>;
@@ -36,14 +39,28 @@ impl Function {
         let telling = Box::pin(async {
             let told = telling(&notifier).await;
             keep_pages(&notifier, &told, subject).await;
-            for warning in warnings(told) {
-                subject.line(Level::Warn, "alert").field("problem", warning).write();
+            for told in &told {
+                say_untold(told, subject);
             }
         });
         let Some(left) = time_left(invocation) else { return telling.await };
         if tokio::time::timeout(left, telling).await.is_err() {
-            subject.line(Level::Warn, "no time to tell and to keep everything").write();
+            count_one(Metric::AlertsFailed, subject);
+            subject.line(Level::Warn, UNTOLD).field("problem", "no time to tell and to keep everything").write();
         }
+    }
+}
+
+/// Nobody hears of an event that was not told, so it is counted: the channel that failed cannot say so itself.
+fn say_untold(told: &Told, subject: &Subject) {
+    let (warnings, subject) = (warnings(told), subject.of_run_id(told.run_id));
+    if !warnings.is_empty() {
+        let mut metrics = Metrics::default();
+        metrics.whole(Metric::AlertsFailed, warnings.len());
+        metrics.write(&subject);
+    }
+    for warning in warnings {
+        subject.line(Level::Warn, UNTOLD).field("problem", warning).write();
     }
 }
 

@@ -65,6 +65,9 @@ pub enum NotifyError {
     /// It did not arrive and was not taken.
     #[error("the message was not taken: {0}")]
     Refused(String),
+    /// Nothing was sent: what is on the way to the channel did not answer, and may in a moment.
+    #[error("the message was not sent: {0}")]
+    Unreachable(String),
     /// It may have arrived.
     #[error("it is unclear whether the message arrived: {0}")]
     Unclear(String),
@@ -89,7 +92,7 @@ pub struct AlertItem {
     pub event: AlertEvent,
     pub channel: ChannelName,
     pub state: AlertState,
-    /// Sendings begun.
+    /// Deliveries of the run that began to send it.
     pub attempts: u32,
     /// Why it was not sent; empty otherwise.
     pub note: String,
@@ -106,8 +109,8 @@ pub enum AlertState {
     Sent,
     /// It may have arrived. Never sent again.
     Unclear,
-    /// It did not arrive. The next delivery of the run tries again, a few times.
+    /// It did not arrive. Another delivery of the run tries again, a few times.
     Refused,
-    /// The hour's messages were used up. The next delivery of the run tries again.
+    /// The hour's messages were used up. Another delivery of the run tries again.
     Suppressed,
 }

@@ -28,10 +28,13 @@ pub struct HandledRun {
     /// Until when its worker's lease holds; only where a worker is at it.
     #[schemars(with = "Option<UtcTime>")]
     pub lease_until: Option<Timestamp>,
-    /// Nothing goes on by itself: somebody must look at the orders below, or at the error.
+    /// Nothing goes on by itself: somebody must look at the orders below, or at the error, or let it be recovered.
     pub needs_person: bool,
     /// Orders at which a person must look.
     pub attention: Vec<OrderAttention>,
+    /// Orders that rest at the venue within their validity: whoever has them there goes on with them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub orders_resting: usize,
     /// Orders that the venue rejected, at once or after it had taken them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub orders_rejected: usize,
@@ -104,7 +107,11 @@ impl HandledRun {
         let Aftermath { before, after, error, .. } = seen;
         let in_progress = outcome == HandledOutcome::InProgress;
         let attention = if in_progress { Vec::new() } else { attention(seen) };
-        let looked_for = outcome == HandledOutcome::Unsettled || !attention.is_empty();
+        let count = |wanted: &dyn Fn((&Order, &OrderItem)) -> bool| {
+            if in_progress { 0 } else { planned_items(seen).filter(|it| wanted(*it)).count() }
+        };
+        let orders_resting = count(&|it| is_resting(it, seen));
+        let is_left = outcome == HandledOutcome::Unsettled && orders_resting == 0;
         Self {
             run_id: after.run_id,
             portfolio: after.identity.portfolio.to_string(),
@@ -114,14 +121,11 @@ impl HandledRun {
             outcome,
             reason: after.reason.clone(),
             lease_until: in_progress.then_some(after.lease_until),
-            needs_person: looked_for || error.is_some(),
+            needs_person: is_left || !attention.is_empty() || error.is_some(),
             attention,
+            orders_resting,
             orders_rejected: seen.orders.iter().filter(|item| is_rejected(item)).count(),
-            orders_overdue: if in_progress {
-                0
-            } else {
-                planned_items(seen).filter(|it| is_overdue(*it, seen.now)).count()
-            },
+            orders_overdue: count(&|it| is_overdue(it, seen.now)),
             error: error.cloned(),
         }
     }
@@ -142,15 +146,26 @@ fn planned_items(seen: Aftermath<'_>) -> impl Iterator<Item = (&Order, &OrderIte
     planned.iter().filter_map(move |order| Some((order, seen.orders.iter().find(|item| item.key == order.key)?)))
 }
 
-/// Whoever took it is to end it with its validity: what is left after that is executed by nobody who keeps to it.
-fn is_overdue((order, item): (&Order, &OrderItem), now: Timestamp) -> bool {
+/// Taken by the venue, or by whoever carries it out there, and without an end yet.
+const fn is_taken(item: &OrderItem) -> bool {
     matches!(item.state, ports::OrderState::Acknowledged | ports::OrderState::PartiallyFilled)
-        && now >= order.valid_until
 }
 
-/// Orders without an end, and orders that the venue should have taken and did not, unless a person said so.
+/// Still to be executed by whoever took it. A run that is halted goes on with none of its orders.
+fn is_resting((order, item): (&Order, &OrderItem), seen: Aftermath<'_>) -> bool {
+    is_taken(item) && seen.now < order.valid_until && seen.error.is_none()
+}
+
+/// Whoever took it is to end it with its validity: what is left after that is executed by nobody who keeps to it.
+fn is_overdue((order, item): (&Order, &OrderItem), now: Timestamp) -> bool {
+    is_taken(item) && now >= order.valid_until
+}
+
+/// Orders without an end that nobody is to bring any more, and orders that the venue should have taken and did not, unless a
+/// person said so.
 fn attention(seen: Aftermath<'_>) -> Vec<OrderAttention> {
     planned_items(seen)
+        .filter(|it| !is_resting(*it, seen))
         .filter_map(|(order, item)| {
             use ports::OrderState::{Acknowledged, NotPlaced, PartiallyFilled, Sending, Unknown};
             let open = matches!(item.state, Acknowledged | PartiallyFilled | Sending | Unknown);

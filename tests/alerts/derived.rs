@@ -201,11 +201,19 @@ fn a_holding_that_a_trailing_stop_takes_out_is_told() {
     let plan = record.plan.as_mut().expect("a plan");
     let sui = plan.positions.iter_mut().find(|position| position.asset == asset("sui")).expect("it is held");
     sui.role = Role::MustExit;
+    // Of a holding that has fallen since the run before as well, both are told: neither counts as the other.
+    input(&mut record).state.last_prices.insert(asset("sui"), price("1000"));
+    let subjects: Vec<String> = of_run(&record, None)
+        .into_iter()
+        .filter(|alert| alert.event == AlertEvent::StopLoss)
+        .flat_map(|alert| alert.subjects)
+        .collect();
+    assert_eq!(subjects, ["trailing sui", "sui"]);
     // Whatever is told of prices.
     input(&mut record).policy.alerts = None;
     let alerts = of_run(&record, None);
     let alert = only(&alerts, AlertEvent::StopLoss);
-    assert_eq!((alert.severity, alert.subjects.as_slice()), (Severity::Critical, &["sui".to_owned()][..]));
+    assert_eq!((alert.severity, alert.subjects.as_slice()), (Severity::Critical, &["trailing sui".to_owned()][..]));
     let said = "sui: trailing stop: 50.00 % below the high of 2 on 2025-04-24 with 1 on 2025-04-25; back on 2025-04-29 at the earliest";
     assert_eq!(alert.lines, [said]);
 }

@@ -233,6 +233,48 @@ impl Notifier for Slow<'_> {
     }
 }
 
+/// A channel that cannot be reached so many times; notes when it was tried.
+struct Away<'a> {
+    clock: &'a ManualClock,
+    times: usize,
+    tried_ms: RefCell<Vec<i128>>,
+    /// What each attempt takes.
+    attempt_ms: u64,
+}
+
+impl Notifier for Away<'_> {
+    async fn notify(&self, _: &ChannelName, _: &AlertChannel, _: &AlertMessage) -> Result<(), NotifyError> {
+        self.tried_ms.borrow_mut().push(self.clock.now().duration_since(clock().now()).as_millis());
+        self.clock.pause(self.attempt_ms).await;
+        if self.tried_ms.borrow().len() > self.times {
+            Ok(())
+        } else {
+            Err(NotifyError::Unreachable("away".to_owned()))
+        }
+    }
+}
+
+/// Whoever is not reached now may be reached in a moment, and nobody delivers a run again that is over.
+#[test]
+fn what_was_not_sent_is_sent_again_while_there_is_time() {
+    let one = &alerts()[..1];
+    let told = |times: usize, attempt_ms: u64| {
+        let (clock, memory) = (clock(), Memory::default());
+        let away = Away { clock: &clock, times, tried_ms: RefCell::default(), attempt_ms };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let told = runtime.block_on(dispatch(one, &everything(), &away, &memory, &clock));
+        let item = memory.items.borrow().values().next().expect("remembered").clone();
+        (told[0].outcome.clone(), item.state, item.attempts, away.tried_ms.into_inner())
+    };
+    assert_eq!(told(0, 0), (Outcome::Sent, AlertState::Sent, 1, vec![0]));
+    assert_eq!(told(2, 0), (Outcome::Sent, AlertState::Sent, 1, vec![0, 500, 2_500]));
+    // Not for ever, and then another delivery of the run may try: nothing has arrived.
+    let failed = Outcome::Failed("the message was not sent: away".to_owned());
+    assert_eq!(told(3, 0), (failed.clone(), AlertState::Refused, 1, vec![0, 500, 2_500]));
+    // Fifteen seconds are for all alerts of a run.
+    assert_eq!(told(3, 7_000), (failed, AlertState::Refused, 1, vec![0, 7_500]));
+}
+
 #[test]
 fn alerts_have_a_time_in_which_to_be_sent() {
     let mut many = alerts();

@@ -4,12 +4,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use index_rebalancer::model::AssetRecord;
 use index_rebalancer::ports::RunState;
 use index_rebalancer::ports::snapshot::{SnapshotKind, SnapshotStore as _};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::alerts::{OF_ENDS, told};
 use crate::permissions::allowed;
 use crate::sandbox::{CANARY, Sandbox, Setup};
 use crate::scripted_server::{Recorded, Reply, ScriptedServer};
@@ -53,7 +57,6 @@ impl Desk {
                 "REBALANCE_TOKEN_METRICS_SECRET",
                 "arn:aws:secretsmanager:us-east-1:123456789012:secret:token-metrics",
             )
-            .with("REBALANCE_TOKEN_METRICS_API", "v2")
             .with("REBALANCE_TOKEN_METRICS_ORIGIN", &self.api.origin())
             .with("AWS_ENDPOINT_URL_SECRETS_MANAGER", &services)
             .with("AWS_ENDPOINT_URL_SNS", &services)
@@ -61,8 +64,9 @@ impl Desk {
             .with("SSL_CERT_FILE", self.authority.path().join("ca.pem").to_str().expect("UTF-8"))
     }
 
+    /// A sandbox that asks v2, which has an endpoint for each kind of grade.
     fn sandbox(&self) -> Sandbox {
-        self.setup().start()
+        self.setup().with("REBALANCE_TOKEN_METRICS_API", "v2").start()
     }
 }
 
@@ -81,6 +85,10 @@ fn api_grading(day: &str, knows: impl Fn(u64) -> bool, grade: impl Fn(u64) -> u6
     move |request: &Recorded| {
         let ids = request.parameter("token_id").expect("ids").to_owned();
         let record = |id: u64| {
+            if request.target.starts_with("/v3/") {
+                return json!({ "token_id": id, "date": format!("{day}T00:00:00.000Z"), "tm_grade": 40 + id % 60,
+                               "fundamental_grade": grade(id), "trading_signal": 1 });
+            }
             json!({ "TOKEN_ID": id, "DATE": format!("{day}T00:00:00.000Z"), "TM_TRADER_GRADE": 40 + id % 60,
                     "TM_INVESTOR_GRADE": grade(id), "TRADING_SIGNAL": 1 })
         };
@@ -145,6 +153,23 @@ async fn a_run_plans_from_what_it_fetched_and_another_delivery_fetches_nothing()
     assert_eq!(sandbox.invoke(desk.stage.scheduled("live")).run()["run"]["mode"], "already_done");
     assert_eq!((desk.api.asked().len(), desk.services.readings()), (asked, 1), "one key and one fetch");
     let _ = sandbox.log();
+}
+
+/// The version that a deployment asks by default tells everything along with the signals, and the case was loaded with
+/// files of its own for each kind of grade. Those of a newer date count.
+#[tokio::test]
+async fn what_was_fetched_counts_before_older_files_that_were_loaded() {
+    let desk = Desk::new(vec![Reading::Value(key(1))], guarded(key(1), api("2025-04-09", |_| true))).await;
+    let run = desk.setup().start().invoke(desk.stage.scheduled("live")).run();
+    assert_eq!(run["run"]["execution"]["state"], "done", "{run}");
+    assert!(desk.api.asked().iter().all(|asked| asked.target.starts_with("/v3/trading-signals?")));
+    let input = desk.stage.record(desk.stage.scheduled_run()).await.input.expect("committed");
+    let dates = |asset: &AssetRecord| {
+        let grades = &asset.grades;
+        [grades.trader.map(|it| it.at), grades.investor.map(|it| it.at), grades.signal.map(|it| it.at)]
+    };
+    let dates: BTreeSet<Timestamp> = input.assets.values().flat_map(dates).flatten().collect();
+    assert_eq!(dates, BTreeSet::from([moment("2025-04-09T00:00:00Z")]), "the files that were loaded are of 8 April");
 }
 
 #[tokio::test]
@@ -219,6 +244,35 @@ async fn grades_that_are_turned_round_since_the_run_before_end_the_run() {
     assert!(before.keys().all(|key| after.contains_key(key)), "nothing is taken away");
 }
 
+/// A portfolio of the other environment is none of this function's: no key is read for it, and no credit spent.
+#[tokio::test]
+async fn nothing_is_fetched_for_a_portfolio_of_the_other_environment() {
+    let folder = blue_chip_with("");
+    let definition = folder.path().join("case.toml");
+    let text = std::fs::read_to_string(&definition).expect("a definition");
+    std::fs::write(&definition, text.replace("environment = \"paper\"", "environment = \"live\"")).expect("written");
+    let stage = Stage::of(folder.path().to_owned()).await;
+    let desk = Desk::on(stage, vec![Reading::Value(key(1))], api("2025-04-09", |_| true));
+    let refusal = desk.sandbox().invoke(desk.stage.scheduled("live")).refusal();
+    assert!(refusal.contains("its environment is live, and this function's is paper"), "{refusal}");
+    assert_eq!((desk.services.readings(), desk.api.asked().len()), (0, 0));
+}
+
+/// A fetch has what the deadline leaves it, less what a plan needs: where that is too little none is begun, and where an
+/// answer does not come in it the invocation ends before Lambda ends it. Another delivery may have more luck.
+#[tokio::test]
+async fn a_fetch_keeps_to_the_deadline_of_its_invocation() {
+    let desk = Desk::new(vec![Reading::Value(key(1))], |_: &Recorded| Reply::Silent(Duration::from_secs(30))).await;
+    let sandbox = desk.sandbox();
+    let why = sandbox.invoke_within(desk.stage.scheduled("live"), Duration::from_secs(35)).retry();
+    assert!(why.contains("too little time left to fetch grades"), "{why}");
+    assert_eq!((desk.services.readings(), desk.api.asked().len()), (0, 0));
+    let why = sandbox.invoke_within(desk.stage.scheduled("live"), Duration::from_secs(53)).retry();
+    assert!(why.contains("the fetch was not complete after"), "{why}");
+    assert_eq!(desk.api.asked().len(), 1);
+    nothing_was_sent(&desk).await;
+}
+
 #[tokio::test]
 async fn a_source_that_does_not_answer_is_asked_again_by_another_delivery() {
     let desk = Desk::new(vec![Reading::Value(key(1))], |_: &Recorded| Reply::json(503, "{}")).await;
@@ -252,6 +306,24 @@ async fn a_portfolio_that_becomes_another_while_grades_are_fetched_is_looked_at_
     assert!(refusal.contains("its environment is live, and this function's is paper"), "{refusal}");
 }
 
+/// A key that is refused stays refused: somebody is told. A source that is busy is asked again by the next delivery, and
+/// nobody is.
+#[tokio::test]
+async fn a_run_whose_grades_are_not_to_be_had_is_told_once_no_delivery_comes() {
+    let folder = blue_chip_with(OF_ENDS);
+    let stage = async || Stage::of(folder.path().to_owned()).await;
+    let busy = Desk::on(stage().await, vec![Reading::Value(key(1))], |_: &Recorded| Reply::json(503, "{}"));
+    let sandbox = busy.sandbox();
+    let _ = sandbox.invoke(busy.stage.scheduled("live")).retry();
+    assert_eq!(told(&sandbox), Vec::<String>::new());
+
+    let refused = Desk::on(stage().await, vec![Reading::Value(key(7))], guarded(key(2), api("2025-04-09", |_| true)));
+    let sandbox = refused.sandbox();
+    let _ = sandbox.invoke(refused.stage.scheduled("live")).refusal();
+    let told = told(&sandbox);
+    assert!(told.len() == 1 && told[0].contains("does not take the key"), "{told:?}");
+}
+
 const TO_A_TOPIC: &str = r#"
 [alerts.channels]
 desk = { kind = "sns", topic = "arn:aws:sns:us-east-1:123456789012:desk" }
@@ -266,8 +338,12 @@ async fn the_role_allows_what_is_needed_and_nothing_else() {
     let folder = blue_chip_with(TO_A_TOPIC);
     let stage = Stage::of(folder.path().to_owned()).await;
     let desk = Desk::on(stage, vec![Reading::Value(key(1))], api("2025-04-09", |_| true));
-    let sandbox =
-        desk.setup().with("REBALANCE_VENUE_MODE", "outbox").with("REBALANCE_REPORT_BUCKET", "reports").start();
+    let sandbox = desk
+        .setup()
+        .with("REBALANCE_TOKEN_METRICS_API", "v2")
+        .with("REBALANCE_VENUE_MODE", "outbox")
+        .with("REBALANCE_REPORT_BUCKET", "reports")
+        .start();
     let recover = r#"{"schema": 1, "mode": "recover"}"#;
     let _ = sandbox.invoke(desk.stage.payload(&json!({ "mode": "dry-run", "label": "x" }))).run();
     let proposal = sandbox.invoke(desk.stage.scheduled("propose")).run();

@@ -20,6 +20,7 @@ mod shared;
 mod stage;
 mod table;
 
+mod alerts;
 mod bad_events;
 mod configuration;
 mod faults;

@@ -156,6 +156,6 @@ async fn alerts_that_hang_cost_neither_metrics_nor_the_answer() {
     let place = |what: &dyn Fn(&Value) -> bool| lines.iter().position(what).unwrap_or_else(|| panic!("{lines:#?}"));
     let counted = place(&|line| line.get("OrdersSent").is_some());
     let told = place(&|line| line["message"] == "run");
-    let cut = place(&|line| line["message"] == "no time to tell and to keep everything");
+    let cut = place(&|line| line["problem"] == "no time to tell and to keep everything");
     assert!(counted < cut && told < cut, "{lines:#?}");
 }

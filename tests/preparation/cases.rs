@@ -306,7 +306,11 @@ fn a_grade_that_is_too_low_is_not_missing() {
 fn a_single_stale_grade_counts_as_missing() {
     let workspace = Workspace::new();
     workspace.edit("investor_grades.json", "3719, \"DATE\": \"2025-04-16", "3719, \"DATE\": \"2025-04-10");
-    // The signals repeat the grade, but the grade's own endpoint comes first and it is stale.
+    // The signals repeat the grade with a date that is not stale, so it is known.
+    let input = workspace.plan().expect("planned");
+    assert_eq!(input.assets[&asset("solana")].grades.investor.expect("graded").at.to_string(), "2025-04-16T00:00:00Z");
+    assert!(input.notices.iter().all(|notice| !notice.contains("investor grade older")), "{:?}", input.notices);
+    workspace.edit("trading_signals.json", "\"TM_INVESTOR_GRADE\": 55", "\"TM_INVESTOR_GRADE\": null");
     let input = workspace.plan().expect("planned");
     assert!(input.assets[&asset("solana")].grades.investor.is_none());
     assert!(

@@ -76,6 +76,30 @@ fn of_several_dates_the_newest_wins_and_a_repeated_record_counts_once() {
     assert!(error.to_string().contains("two different records of 2025-04-07T00:00:00Z"), "{error}");
 }
 
+/// An older file must not overrule what was fetched since, and of one day the endpoint of the grade itself counts.
+#[test]
+fn of_two_answers_the_newer_grade_counts_and_of_one_date_the_first_answer() {
+    let answer = |date: &str, grades: [u32; 2]| {
+        let records: Vec<String> = (1..)
+            .zip(grades)
+            .map(|(id, grade)| {
+                format!(r#"{{"TOKEN_ID": {id}, "DATE": "{date}", "TM_TRADER_GRADE": {grade}, "TRADING_SIGNAL": 1}}"#)
+            })
+            .collect();
+        format!(r#"{{"success": true, "message": "", "length": 2, "data": [{}]}}"#, records.join(","))
+    };
+    let merged = |signals_of: &str| {
+        let own = answer("2025-04-08", [30, 31]).replace(r#""TOKEN_ID": 2"#, r#""TOKEN_ID": 3"#);
+        let mut grades = token_metrics::read("own", own.as_bytes(), Endpoint::TraderGrades).expect("grades");
+        let signals = answer(signals_of, [50, 51]);
+        grades.merge(token_metrics::read("signals", signals.as_bytes(), Endpoint::TradingSignals).expect("signals"));
+        grades.trader.iter().map(|(id, grade)| format!("{id}: {}", grade.value)).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(merged("2025-04-09"), "1: 50, 2: 51, 3: 31");
+    assert_eq!(merged("2025-04-08"), "1: 30, 2: 51, 3: 31");
+    assert_eq!(merged("2025-04-07"), "1: 30, 2: 51, 3: 31");
+}
+
 #[test]
 fn what_is_not_plainly_trading_is_halted() {
     let binance = |status: &str, extra: &str| {

@@ -146,6 +146,9 @@ pub(crate) fn handled() -> Vec<HandledRun> {
         error: None,
         now: at(60),
     };
+    let taken = |state| OrderItem { state, note: String::new(), ..unknown.clone() };
+    let resting = [taken(OrderState::Acknowledged), filled.clone()];
+    let resting = Aftermath { orders: &resting, ..seen };
     let lost = OrderItem {
         state: OrderState::NotPlaced,
         note: "in neither orders nor fills after 2025-04-16T00:00:19Z, when no request could still arrive".to_owned(),
@@ -170,6 +173,9 @@ pub(crate) fn handled() -> Vec<HandledRun> {
         HandledRun::of(seen, HandledOutcome::InProgress),
         HandledRun::of(Aftermath { orders: &[], plan: None, error: Some(&halt), ..seen }, HandledOutcome::Failed),
         HandledRun::of(Aftermath { orders: only_filled, ..seen }, HandledOutcome::Unsettled),
+        HandledRun::of(resting, HandledOutcome::Unsettled),
+        HandledRun::of(Aftermath { now: plan.valid_until, ..resting }, HandledOutcome::Unsettled),
+        HandledRun::of(Aftermath { error: Some(&halt), ..resting }, HandledOutcome::Unsettled),
     ]
 }
 

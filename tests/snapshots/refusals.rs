@@ -124,6 +124,32 @@ async fn a_set_of_different_times_is_refused() {
     assert!(only.value.contains("the snapshot of market"), "{}", only.value);
 }
 
+/// Signals that repeat grades may be newer than the file of the grades themselves. What a plan uses is the newer set, so
+/// that one is looked at: the older one neither refuses a run nor hides how old the other is.
+#[tokio::test]
+async fn of_grades_that_are_told_twice_the_newer_set_is_looked_at() {
+    // Its policy has no regime: signals are there for the grades that they repeat. Market of 17 April, grades of the 16th.
+    let text = fs::read_to_string(fixture("moonshot/trader_grades-2025-04-16.json")).expect("grades");
+    let signals = text.replace("\"TM_TRADER_GRADE\"", "\"TRADING_SIGNAL\": 1, \"TM_TRADER_GRADE\"");
+    let as_of = time("2025-04-19T00:00:00Z");
+    let portfolio = PortfolioId::new("moonshot").expect("an id");
+    let case = async |endpoint: Endpoint, text: &str, date: &str| {
+        let table = Table::new().await;
+        table.load(fixture("moonshot")).await.expect("stored");
+        let dated = text.replace("2025-04-16T00:00:00.000Z", date);
+        let grades = GradeFile { endpoint, at: as_of, file: "put.json", bytes: dated.as_bytes() };
+        store_grades(table.store(), &portfolio, grades, noon()).await.expect("stored");
+        load_case(table.store(), &portfolio, as_of).await
+    };
+    case(Endpoint::TradingSignals, &signals, "2025-04-19T00:00:00Z").await.expect("fifty hours are allowed");
+    let refused = case(Endpoint::TradingSignals, &signals, "2025-04-19T03:00:00Z").await.expect_err("too far apart");
+    assert!(refused.to_string().contains("the snapshot of trading_signals of 2025-04-19T03:00:00Z"), "{refused}");
+    let old = "2025-04-13T00:00:00Z";
+    case(Endpoint::TradingSignals, &signals, old).await.expect("the grades' own file is the newer one");
+    let refused = case(Endpoint::TraderGrades, &text, old).await.expect_err("there are no others");
+    assert!(refused.to_string().contains("the snapshot of trader_grades is of 2025-04-13T00:00:00Z"), "{refused}");
+}
+
 #[tokio::test]
 async fn altered_or_missing_bytes_are_never_planned_from() {
     for spoil in ["altered", "gone"] {

@@ -58,7 +58,8 @@
 //!               two people at once: one is refused, reads the other's entry and goes on from it. What is stored may
 //!               be unreadable: a switch can be set all the same
 //!
-//! put_snapshots all of them absent (one transaction): a reader sees the files of a day together or not at all
+//! put_snapshots all of them absent (one transaction): a reader, who makes a query for each kind, makes them again until
+//!               two rounds agree, and so sees all of them or none
 //!               two people load at once: one is refused, reads what the other loaded and counts on from there
 //!
 //! put_alert     absent, or state and attempts = what I read

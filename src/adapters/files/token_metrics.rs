@@ -160,17 +160,20 @@ fn collect(records: impl Iterator<Item = Record>) -> Grades {
 }
 
 impl Grades {
-    /// Adds what another answer says of tokens that this one does not grade. The endpoint of a grade itself comes
-    /// first, so that signals (which repeat grades) only fill gaps.
-    pub fn fill_from(&mut self, other: Self) {
-        fn fill<T>(into: &mut BTreeMap<u64, T>, from: BTreeMap<u64, T>) {
+    /// Joins another answer: of each grade and signal of a token the newer one counts, whichever answer has it. Of two of
+    /// one date this answer's own stays, so the endpoint of a grade itself comes first: signals repeat grades.
+    pub fn merge(&mut self, other: Self) {
+        fn newest<T>(into: &mut BTreeMap<u64, Dated<T>>, from: BTreeMap<u64, Dated<T>>) {
             for (token_id, value) in from {
-                let _ = into.entry(token_id).or_insert(value);
+                let is_known = into.get(&token_id).is_some_and(|known| known.at >= value.at);
+                if !is_known {
+                    let _ = into.insert(token_id, value);
+                }
             }
         }
-        fill(&mut self.trader, other.trader);
-        fill(&mut self.investor, other.investor);
-        fill(&mut self.signals, other.signals);
+        newest(&mut self.trader, other.trader);
+        newest(&mut self.investor, other.investor);
+        newest(&mut self.signals, other.signals);
     }
 }
 

@@ -72,11 +72,8 @@ async fn read<S>(
 where
     S: RunStore + SnapshotStore,
 {
-    let mut set: BTreeMap<SnapshotKind, SnapshotItem> = BTreeMap::new();
-    for kind in SnapshotKind::ALL {
-        let found = newest(store, portfolio, kind, as_of).await?;
-        set.extend(found.filter(|item| item.content.is_some()).map(|item| (kind, item)));
-    }
+    let mut set = set_at(store, portfolio, as_of).await?;
+    set.retain(|_, item| item.content.is_some());
     let needed =
         [SnapshotKind::Portfolio, SnapshotKind::Policy, SnapshotKind::VenueRules, SnapshotKind::Market].into_iter();
     let missing = needed.filter(|kind| !set.contains_key(kind)).map(|kind| absent(portfolio, kind, as_of));
@@ -92,6 +89,38 @@ where
     }
     let case = Case::of_files(place, market.at, files)?;
     Ok((case, set))
+}
+
+/// How often a set is looked at before somebody who loads all the time is told of.
+const READINGS: u32 = 6;
+
+/// What counts at the planning time, all of one moment. A load is one transaction, and this is a query for each kind: one
+/// that is committed between two of them would show files of before it beside files of after it. So the set is looked at
+/// until two readings agree. Revisions rise, so nothing was written between the end of the one and the begin of the other.
+async fn set_at<S: SnapshotStore>(
+    store: &S,
+    portfolio: &PortfolioId,
+    as_of: Timestamp,
+) -> Result<BTreeMap<SnapshotKind, SnapshotItem>, StoreError> {
+    let mut before = BTreeMap::new();
+    for reading in 0..READINGS {
+        let mut set = BTreeMap::new();
+        for kind in SnapshotKind::ALL {
+            set.extend(newest(store, portfolio, kind, as_of).await?.map(|item| (kind, item)));
+        }
+        if reading > 0 && are_same(&before, &set) {
+            return Ok(set);
+        }
+        before = set;
+    }
+    let cause = format!("portfolio {portfolio} was loaded again and again while it was read");
+    Err(StoreError::Unavailable { step: "reading snapshots", cause })
+}
+
+/// A date of purge may come in between: it says nothing about what counts.
+fn are_same(one: &BTreeMap<SnapshotKind, SnapshotItem>, other: &BTreeMap<SnapshotKind, SnapshotItem>) -> bool {
+    let shown = |item: &SnapshotItem| (item.key(), item.content.clone());
+    one.values().map(shown).eq(other.values().map(shown))
 }
 
 async fn newest<S: SnapshotStore>(
@@ -134,8 +163,10 @@ fn check_set(
             GradeKind::Trader => SnapshotKind::TraderGrades,
             GradeKind::Investor => SnapshotKind::InvestorGrades,
         };
-        // Signals repeat grades; the third version of the API has nothing else.
-        watched.push(if set.contains_key(&own) { own } else { SnapshotKind::TradingSignals });
+        // Signals repeat grades, and the third version of the API has nothing else: what a plan uses is the newer set.
+        let dated = |kind: SnapshotKind| set.get(&kind).map(|item| item.dated.unwrap_or(item.at));
+        let is_own = dated(own).is_some_and(|own| dated(SnapshotKind::TradingSignals) <= Some(own));
+        watched.push(if is_own { own } else { SnapshotKind::TradingSignals });
     }
     if policy.regime.is_some() {
         watched.push(SnapshotKind::TradingSignals);
@@ -156,3 +187,6 @@ fn check_set(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,9 +25,9 @@ pub enum FetchError {
     Busy { endpoint: &'static str, page: u32, status: u16, attempts: u32, when: String },
     #[error("{0}")]
     Unreadable(#[from] BadInput),
-    /// Somebody else answered, over a certificate that is believed.
+    /// Somebody else answered, over a certificate that is believed: mostly for as long as Token Metrics itself cannot.
     #[error(
-        "{endpoint}, page {page}: what came is not valid JSON but a web page: a proxy or a network's sign-in page answers in place of Token Metrics; sign in, or name the right address with --origin"
+        "{endpoint}, page {page}: what came is not valid JSON but a web page: a page about maintenance, a proxy's or a network's sign-in page stands in place of Token Metrics; try again later, sign in, or name the right address with --origin"
     )]
     WebPage { endpoint: &'static str, page: u32 },
     #[error("{endpoint}, page {page}: the answer breaks off after {bytes} bytes, so it is not valid JSON; try again")]
@@ -62,11 +62,10 @@ impl FetchError {
             Self::Connection { cause, .. } => cause.is_transient(),
             Self::Paging { fault, .. } => fault.is_transient(),
             Self::Uncounted(error) => matches!(error, StoreError::Unavailable { .. }),
-            Self::Busy { .. } | Self::TooSlow { .. } | Self::CutOff { .. } => true,
+            Self::Busy { .. } | Self::TooSlow { .. } | Self::CutOff { .. } | Self::WebPage { .. } => true,
             Self::KeyRefused { .. }
             | Self::Refused { .. }
             | Self::Unreadable(_)
-            | Self::WebPage { .. }
             | Self::Nothing { .. }
             | Self::NotAskedFor { .. }
             | Self::EchoedKey { .. }

@@ -1,8 +1,10 @@
 //! The requests of one fetch: counted, repeated where that helps, with the key that is in force.
 
+use std::time::Duration;
+
 use http::Method;
 use http::header::{ACCEPT, HeaderName};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -45,6 +47,8 @@ pub(super) struct Exchange<'a, R, C, K> {
     counters: &'a K,
     endpoint: Endpoint,
     began: Timestamp,
+    /// The longest that it may take.
+    limit_ms: u64,
     requests: u32,
     numbering: Option<Numbering>,
     key: Option<Secret>,
@@ -58,10 +62,21 @@ enum Page {
 }
 
 impl<'a, R: SecretReader, C: Clock, K: Counters> Exchange<'a, R, C, K> {
-    pub(super) fn begin(api: &'a TokenMetrics<R>, clock: &'a C, counters: &'a K, endpoint: Endpoint) -> Self {
-        let numbering = api.settings.numbering;
-        let began = clock.now();
-        Self { api, clock, counters, endpoint, began, requests: 0, numbering, key: None, tried: Tried::Known }
+    pub(super) fn begin(
+        api: &'a TokenMetrics<R>,
+        clock: &'a C,
+        counters: &'a K,
+        endpoint: Endpoint,
+        limit_ms: u64,
+    ) -> Self {
+        let (numbering, began) = (api.settings.numbering, clock.now());
+        Self { api, clock, counters, endpoint, began, limit_ms, requests: 0, numbering, key: None, tried: Tried::Known }
+    }
+
+    /// Milliseconds until the fetch has taken as long as it may.
+    fn left_ms(&self) -> u64 {
+        let taken_ms = u64::try_from(self.clock.now().duration_since(self.began).as_millis()).unwrap_or(0);
+        self.limit_ms.saturating_sub(taken_ms)
     }
 
     pub(super) const fn requests(&self) -> u32 {
@@ -152,9 +167,9 @@ impl<'a, R: SecretReader, C: Clock, K: Counters> Exchange<'a, R, C, K> {
                 }
             };
             let random = |most: u64| fastrand::u64(0..=most);
-            let Some(wait_ms) = self.api.settings.patience.wait_ms(attempt, asked_ms, random) else {
-                return Err(failure);
-            };
+            let wait_ms = self.api.settings.patience.wait_ms(attempt, asked_ms, random);
+            // What would come too late is not waited for.
+            let Some(wait_ms) = wait_ms.filter(|wait_ms| *wait_ms < self.left_ms()) else { return Err(failure) };
             self.clock.pause(wait_ms).await;
             attempt += 1;
         }
@@ -163,10 +178,10 @@ impl<'a, R: SecretReader, C: Clock, K: Counters> Exchange<'a, R, C, K> {
     /// One request: within the limits, counted, sent.
     async fn ask(&mut self, address: &str, key: &Secret) -> Result<HttpsAnswer, Failed> {
         let settings = &self.api.settings;
-        let limit_ms = settings.patience.fetch_ms;
-        let longest = SignedDuration::from_millis(i64::try_from(limit_ms).unwrap_or(i64::MAX));
-        if self.clock.now().duration_since(self.began) > longest {
-            return Err(Failed::Fatal(FetchError::TooSlow { limit_ms }));
+        let too_slow = FetchError::TooSlow { limit_ms: self.limit_ms };
+        let left_ms = self.left_ms();
+        if left_ms == 0 {
+            return Err(Failed::Fatal(too_slow));
         }
         if self.requests >= settings.most_requests {
             return Err(Failed::Fatal(FetchError::TooManyRequests { limit: settings.most_requests }));
@@ -189,7 +204,8 @@ impl<'a, R: SecretReader, C: Clock, K: Counters> Exchange<'a, R, C, K> {
             headers: vec![(KEY_HEADER, key.clone()), (ACCEPT, secret("application/json")?)],
             body: None,
         };
-        self.api.https.send(request).await.map_err(Failed::Connection)
+        let answer = tokio::time::timeout(Duration::from_millis(left_ms), self.api.https.send(request)).await;
+        answer.map_err(|_| Failed::Fatal(too_slow))?.map_err(Failed::Connection)
     }
 
     async fn key(&mut self) -> Result<Secret, FetchError> {

@@ -167,10 +167,26 @@ impl<R: SecretReader> TokenMetrics<R> {
         query: &Query,
         clock: &C,
         counters: &K,
+        tell: impl FnMut(FetchProgress),
+    ) -> Result<Fetched, FetchError> {
+        self.fetch_within(query, u64::MAX, clock, counters, tell).await
+    }
+
+    /// The same in so many milliseconds, where that is less than patience allows: for whoever is stopped after them.
+    ///
+    /// # Errors
+    /// As [`Self::fetch`].
+    pub async fn fetch_within<C: Clock, K: Counters>(
+        &self,
+        query: &Query,
+        most_ms: u64,
+        clock: &C,
+        counters: &K,
         mut tell: impl FnMut(FetchProgress),
     ) -> Result<Fetched, FetchError> {
         let endpoint = self.settings.version.source_of(query.endpoint);
-        let mut exchange = Exchange::begin(self, clock, counters, endpoint);
+        let limit_ms = most_ms.min(self.settings.patience.fetch_ms);
+        let mut exchange = Exchange::begin(self, clock, counters, endpoint, limit_ms);
         let mut records = Vec::new();
         for chunk in chunks(&query.tokens, self.tokens_at_once(query)) {
             records.extend(exchange.pages(query, &chunk, &mut tell, records.len()).await?);
@@ -193,8 +209,7 @@ impl<R: SecretReader> TokenMetrics<R> {
         Ok(Fetched { envelope, grades, records: records.len(), requests: exchange.requests(), missing })
     }
 
-    /// Fetches several sets and joins them: an earlier one is not overruled by a later one, so signals, which repeat
-    /// grades, come last.
+    /// Fetches several sets and joins them, as [`Grades::merge`] does: signals, which repeat grades, come last.
     ///
     /// # Errors
     /// As [`Self::fetch`]; one missing set is a failure of all.
@@ -206,7 +221,7 @@ impl<R: SecretReader> TokenMetrics<R> {
     ) -> Result<Grades, FetchError> {
         let mut grades = Grades::default();
         for query in queries {
-            grades.fill_from(self.fetch(query, clock, counters, |_| ()).await?.grades);
+            grades.merge(self.fetch(query, clock, counters, |_| ()).await?.grades);
         }
         Ok(grades)
     }

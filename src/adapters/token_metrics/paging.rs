@@ -44,9 +44,10 @@ pub enum PagingFault {
 }
 
 impl PagingFault {
-    /// A set that changed can be read again.
+    /// A set that changes while it is read can show any of these, and can be read again; but an API that answers every
+    /// page with the first one will do so again.
     pub(super) const fn is_transient(self) -> bool {
-        matches!(self, Self::Overlapping { .. } | Self::Changed)
+        !matches!(self, Self::Repeated { .. })
     }
 }
 

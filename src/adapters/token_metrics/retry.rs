@@ -41,9 +41,10 @@ impl Patience {
     }
 }
 
-/// Statuses that say nothing about the request itself.
+/// Statuses that say nothing about the request itself: of a busy server, and every trouble of a server or of whoever
+/// stands before it (520 to 530 are a content network's), but that it has no such method or protocol.
 pub(super) const fn is_worth_repeating(status: u16) -> bool {
-    matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504)
+    matches!(status, 408 | 425 | 429 | 500..=599) && !matches!(status, 501 | 505)
 }
 
 /// The wait that a `Retry-After` header asks for: seconds, or a moment. What is neither asks for nothing.
@@ -79,6 +80,14 @@ mod tests {
         assert_eq!(PATIENCE.wait_ms(3, Some(1), |_| 0), Some(200));
         assert_eq!(PATIENCE.wait_ms(1, Some(1_001), |_| 0), None);
         assert_eq!(PATIENCE.wait_ms(4, Some(1), |_| 0), None);
+    }
+
+    #[test]
+    fn every_trouble_of_a_server_is_worth_another_attempt() {
+        let others = (100..=999).filter(|status| !(500..=599).contains(status));
+        assert_eq!(others.filter(|status| is_worth_repeating(*status)).collect::<Vec<_>>(), [408, 425, 429]);
+        let refused: Vec<u16> = (500..=599).filter(|status| !is_worth_repeating(*status)).collect();
+        assert_eq!(refused, [501, 505]);
     }
 
     #[test]

@@ -53,7 +53,10 @@ pub(super) fn stopped(input: &PlanningInput, plan: &RebalancePlan, facts: &mut F
     let stopped: Vec<(String, String)> = leaving
         .filter_map(|position| {
             let stopped = closes::stopped(input, &position.asset)?;
-            Some((position.asset.to_string(), format!("{}: {}", position.asset, stopped.sentence())))
+            // Of the same event as a fall since the run before, and of the same holding: another subject, or one of the
+            // two would count as told by the other.
+            let subject = format!("trailing {}", position.asset);
+            Some((subject, format!("{}: {}", position.asset, stopped.sentence())))
         })
         .collect();
     if !stopped.is_empty() {

@@ -44,6 +44,11 @@ fn sentence(run: &HandledRun) -> (Tone, String) {
             (Tone::Good, format!("was {before}, is {now}: every order has its end, the account is free"))
         }
         HandledOutcome::AlreadySettled => (Tone::Plain, format!("is {now} and settled; nothing was done")),
+        HandledOutcome::Unsettled if run.attention.is_empty() && run.orders_resting > 0 => {
+            let verb = if run.orders_resting == 1 { "rests" } else { "rest" };
+            let rest = format!("{} {verb} at the venue within validity", count(run.orders_resting, "order"));
+            (Tone::Warn, format!("was {before}, is {now}: {rest}; the account stays locked meanwhile"))
+        }
         HandledOutcome::Unsettled if run.attention.is_empty() => (
             Tone::Warn,
             format!("was {before}, is {now}: the account stays locked; `rebalance recover` goes on with it"),
@@ -70,8 +75,8 @@ fn attention(order: &OrderAttention, short: &str, canvas: &Canvas) -> String {
     } else {
         format!(", {} filled", number::quantity(order.filled_quantity))
     };
-    let what =
-        format!("{side} {} {instrument}: {state}{filled}; {}", number::quantity(order.quantity), canvas.clean(note));
+    let note = if note.is_empty() { String::new() } else { format!("; {}", canvas.clean(note)) };
+    let what = format!("{side} {} {instrument}: {state}{filled}{note}", number::quantity(order.quantity));
     let mut out = canvas.fill(&Line::new(Tone::Bad, format!("  {} ", canvas.pick("•", "*"))), Tone::Plain, &what);
     out.push_str(&canvas.fill(&Line::plain("    "), Tone::Faint, &format!("at the venue: {}", order.look_for)));
     if order.wants_answer {

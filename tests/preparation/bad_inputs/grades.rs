@@ -4,6 +4,15 @@ use index_rebalancer::model::policy::GradeKind;
 use index_rebalancer::model::{Grade, Signal};
 
 use super::{Row, asset, case, edit, remembered};
+use crate::workspace::Workspace;
+
+/// The signals repeat no grades: then those of their own file are the only ones.
+fn without_repeated_grades(workspace: &Workspace) {
+    for grade in ["61", "55"] {
+        let (from, to) = (format!("\"TM_INVESTOR_GRADE\": {grade}"), "\"TM_INVESTOR_GRADE\": null");
+        workspace.edit("trading_signals.json", &from, to);
+    }
+}
 
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn rows() -> Vec<Row> {
@@ -126,11 +135,12 @@ pub(super) fn rows() -> Vec<Row> {
             "\"TM_INVESTOR_GRADE\": 80.5, \"tm_investor_grade\": 8",
             &["data[0].tm_investor_grade", "under two names"],
         ),
-        edit(
+        case(
             "stale grades",
-            "investor_grades.json",
-            "2025-04-16",
-            "2025-04-13",
+            |workspace| {
+                workspace.edit("investor_grades.json", "2025-04-16", "2025-04-13");
+                without_repeated_grades(workspace);
+            },
             &["max_grade_age_hours: grades", "2025-04-13T00:00:00Z", "48 h", "fetch them again"],
         ),
         edit(
@@ -161,11 +171,12 @@ pub(super) fn rows() -> Vec<Row> {
             "2026-04-16",
             &["signals_from_the_future", "2026-04-16T00:00:00Z"],
         ),
-        edit(
+        case(
             "snapshots of different dates mixed",
-            "investor_grades.json",
-            "2025-04-16T00:00:00.000Z",
-            "2025-04-14T12:00:00.000Z",
+            |workspace| {
+                workspace.edit("investor_grades.json", "2025-04-16T00:00:00.000Z", "2025-04-14T12:00:00.000Z");
+                without_repeated_grades(workspace);
+            },
             &[
                 "max_snapshot_skew_hours",
                 "the newest grade is of 2025-04-14T12:00:00Z",

@@ -1,10 +1,14 @@
 //! Slack's and Telegram's formats.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
 use index_rebalancer::adapters::alerts::webhooks::{LIMITS, Webhooks};
 use index_rebalancer::adapters::https::{HttpsClient, HttpsLimits, Trust};
 use index_rebalancer::adapters::secrets::local::LocalSecret;
 use index_rebalancer::model::alert::AlertChannel;
 use index_rebalancer::ports::alert::{AlertMessage, Notifier as _, NotifyError};
+use index_rebalancer::ports::secret::{Secret, SecretError, SecretReader, Stage};
 use serde_json::{Value, json};
 
 use super::{channel, message, name};
@@ -89,6 +93,64 @@ fn a_long_message_is_cut_to_what_the_channel_takes_and_says_so() {
     }
 }
 
+/// A secret that is rotated; counts how often it is read.
+#[derive(Debug, Clone)]
+struct Rotated {
+    values: Arc<Mutex<Vec<String>>>,
+    reads: Arc<AtomicUsize>,
+}
+
+impl SecretReader for Rotated {
+    async fn read(&self, _: Stage) -> Result<Option<Secret>, SecretError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let mut values = self.values.lock().expect("not poisoned");
+        // The last one stays in force.
+        let value = if values.len() > 1 { values.remove(0) } else { values[0].clone() };
+        Ok(Some(Secret::new(&value).expect("a secret")))
+    }
+}
+
+/// Sends so many messages one after the other, where only the webhook `/services/new` and the token `new` are taken.
+fn send_with(
+    channel: &AlertChannel,
+    secrets: &[&str],
+    messages: usize,
+) -> (Vec<Result<(), NotifyError>>, usize, usize) {
+    let server = ScriptedServer::with_tls(|asked| match asked.target.as_str() {
+        "/services/new" => ok("ok"),
+        "/botnew/sendMessage" => ok("{\"ok\":true}"),
+        _ => Reply::json(404, "no_service"),
+    });
+    let https = HttpsClient::new([server.host()], LIMITS, Trust::Only(vec![server.authority()]));
+    let full = |value: &&str| match channel {
+        AlertChannel::Slack { .. } => format!("{}/services/{value}", server.origin()),
+        _ => (*value).to_owned(),
+    };
+    let values = Arc::new(Mutex::new(secrets.iter().map(full).collect()));
+    let secret = Rotated { values, reads: Arc::default() };
+    let handed = secret.clone();
+    let webhooks = Webhooks::through(https, &server.origin(), move |_: &str| handed.clone());
+    let sent = (0..messages).map(|_| block_on(webhooks.notify(&name(), channel, &message(1)))).collect();
+    (sent, secret.reads.load(Ordering::Relaxed), server.asked().len())
+}
+
+#[test]
+fn a_secret_is_read_once_and_once_more_where_a_message_is_refused_with_it() {
+    for channel in [slack(), telegram()] {
+        let (sent, reads, asked) = send_with(&channel, &["new"], 3);
+        assert!(sent.iter().all(Result::is_ok), "{sent:?}");
+        assert_eq!((reads, asked), (1, 3));
+        // Rotated after the first message: refused with the old one, taken with the new one, which is kept.
+        let (sent, reads, asked) = send_with(&channel, &["old", "new"], 2);
+        assert!(sent.iter().all(Result::is_ok), "{sent:?}");
+        assert_eq!((reads, asked), (2, 3));
+        // The same value is not sent to again.
+        let (sent, reads, asked) = send_with(&channel, &["old"], 1);
+        assert!(matches!(&sent[0], Err(NotifyError::Refused(why)) if why.contains("404")), "{sent:?}");
+        assert_eq!((reads, asked), (2, 1));
+    }
+}
+
 #[test]
 fn what_was_not_taken_is_told_from_what_may_have_been() {
     let refused = [
@@ -116,6 +178,36 @@ fn what_was_not_taken_is_told_from_what_may_have_been() {
         let (sent, server) = send(&channel, &message(1), answer.clone());
         assert!(matches!(sent, Err(NotifyError::Unclear(_))), "{answer:?}: {sent:?}");
         assert_eq!(server.asked().len(), 1, "sent once: {answer:?}");
+    }
+}
+
+/// Nothing was sent where there is no connection, or no secret for now.
+#[test]
+fn what_cannot_be_reached_for_now_is_told_from_what_is_refused() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let https = HttpsClient::new([free.to_string()], LIMITS, Trust::Only(Vec::new()));
+    let webhook = format!("https://{free}/services/canary");
+    let webhooks =
+        Webhooks::through(https.clone(), "", move |name: &str| LocalSecret::given(name, &webhook).expect("one"));
+    let error = block_on(webhooks.notify(&name(), &slack(), &message(1))).expect_err("nobody listens there");
+    assert!(matches!(&error, NotifyError::Unreachable(why) if !why.contains("canary")), "{error:?}");
+
+    for (fails, is_transient) in [
+        (SecretError::Unavailable { name: "slack-ops".to_owned(), cause: "no answer".to_owned() }, true),
+        (SecretError::Missing { name: "slack-ops".to_owned(), cause: "no such secret".to_owned() }, false),
+    ] {
+        let webhooks = Webhooks::through(https.clone(), "", move |_: &str| Failing(fails.clone()));
+        let error = block_on(webhooks.notify(&name(), &slack(), &message(1))).expect_err("no secret");
+        assert_eq!(matches!(error, NotifyError::Unreachable(_)), is_transient, "{error:?}");
+        assert_eq!(matches!(error, NotifyError::Refused(_)), !is_transient, "{error:?}");
+    }
+}
+
+struct Failing(SecretError);
+
+impl SecretReader for Failing {
+    async fn read(&self, _: Stage) -> Result<Option<Secret>, SecretError> {
+        Err(self.0.clone())
     }
 }
 

@@ -1,12 +1,13 @@
 //! What ends a fetch, and what does not: busy servers, broken answers, sets with holes, limits.
 
 use index_rebalancer::adapters::files::token_metrics::Endpoint;
+use index_rebalancer::adapters::secrets::CachedSecret;
 use index_rebalancer::adapters::token_metrics::paging::PagingFault;
-use index_rebalancer::adapters::token_metrics::{FetchError, Fetched, Tokens};
+use index_rebalancer::adapters::token_metrics::{FetchError, Fetched, TokenMetrics, Tokens};
 use index_rebalancer::ports::Clock as _;
 use serde_json::json;
 
-use super::bench::{Bench, envelope, graded, page, paged, query};
+use super::bench::{Bench, KEY, Rotating, block_on, envelope, graded, page, paged, query};
 use crate::scripted_server::{Recorded, Reply};
 
 fn fetch(bench: &Bench) -> Result<Fetched, FetchError> {
@@ -33,6 +34,8 @@ fn requests_that_got_no_answer_are_repeated() {
         Reply::with(503, "x", "y"),
         Reply::with(500, "x", "y"),
         Reply::with(429, "x", "y"),
+        // A content network's: the server behind it does not answer.
+        Reply::with(522, "x", "y"),
     ];
     for trouble in troubles {
         let bench = Bench::new(after(vec![trouble.clone()]));
@@ -81,14 +84,8 @@ fn a_refusal_is_not_repeated() {
 
 #[test]
 fn an_answer_that_is_none_of_theirs_is_refused_at_once() {
-    let html = Reply::Answer {
-        status: 200,
-        headers: vec![("content-type", "text/html".to_owned())],
-        body: b"<html>Welcome</html>".to_vec(),
-    };
     let records = graded(1..=2);
     let answers = [
-        (html, "web page"),
         (Reply::json(200, "token expired"), "not valid JSON"),
         (Reply::json(200, "{}"), "success"),
         (Reply::json(200, ""), "it is empty"),
@@ -107,6 +104,19 @@ fn an_answer_that_is_none_of_theirs_is_refused_at_once() {
         assert!(text.starts_with("trader-grades, page 1: ") && text.contains(told), "{told}: {text}");
         assert_eq!((bench.server.asked().len(), error.is_transient()), (1, false), "{told}");
     }
+}
+
+/// Who answers so stands before a service that is down, or between it and us, and goes away again.
+#[test]
+fn a_web_page_is_no_answer_and_may_be_asked_for_again() {
+    let bench = Bench::new(|_| Reply::Answer {
+        status: 200,
+        headers: vec![("content-type", "text/html".to_owned())],
+        body: b" <!doctype html><html>We are back soon</html>".to_vec(),
+    });
+    let error = fetch(&bench).expect_err("no grades");
+    assert!(matches!(error, FetchError::WebPage { page: 1, .. }) && error.is_transient(), "{error}");
+    assert_eq!(bench.server.asked().len(), 1);
 }
 
 #[test]
@@ -163,6 +173,8 @@ fn a_set_that_may_have_a_hole_is_none() {
         bench.settings.page_size = 2;
         let error = fetch(&bench).expect_err("a hole");
         assert!(matches!(&error, FetchError::Paging { fault, .. } if *fault == expected), "{expected:?}: {error}");
+        // What a set that changes can look like may look otherwise later; whoever ignores `page` goes on doing so.
+        assert_eq!(error.is_transient(), !matches!(expected, PagingFault::Repeated { .. }), "{expected:?}");
     }
     // A page that cannot be had is a hole too.
     let mut bench = Bench::new(|request| match page(request) {
@@ -248,6 +260,32 @@ fn a_fetch_has_a_time() {
     bench.settings.patience.attempts = 99;
     bench.settings.patience.fetch_ms = 60_000;
     let error = fetch(&bench).expect_err("it is never free");
-    assert!(matches!(error, FetchError::TooSlow { limit_ms: 60_000 }) && error.is_transient(), "{error}");
+    // What would come too late is not waited for, and the reason is told.
+    assert!(matches!(error, FetchError::Busy { status: 503, attempts: 3, .. }) && error.is_transient(), "{error}");
     assert_eq!(bench.server.asked().len(), 3);
+    assert!(waited_ms(&bench) <= 60_000, "waited {} ms", waited_ms(&bench));
+}
+
+/// Whoever is stopped at a deadline gives less time than patience would: no request goes on longer, and none begins.
+#[test]
+fn a_fetch_ends_within_what_its_caller_has_left() {
+    let within = |most_ms: u64, reply: Reply| {
+        let bench = Bench::new(move |_| reply.clone());
+        let secret = Rotating::new(&[KEY], None);
+        let client = TokenMetrics::new(bench.https(), CachedSecret::new("tm-key", &secret), bench.settings.clone());
+        let wanted = query(Endpoint::TraderGrades, Tokens::All);
+        let fetched = block_on(client.fetch_within(&wanted, most_ms, &bench.clock, &bench.counters, |_| ()));
+        (fetched.expect_err("no answer in time"), bench.server.asked().len(), waited_ms(&bench))
+    };
+    // The server is silent for longer than the request's own second, and that is longer than there is.
+    let silent = Reply::Silent(std::time::Duration::from_secs(3));
+    let (error, asked, waited) = within(200, silent.clone());
+    assert!(matches!(error, FetchError::TooSlow { limit_ms: 200 }) && error.is_transient(), "{error}");
+    assert_eq!((asked, waited), (1, 0), "one request, cut off");
+    let (error, asked, _) = within(0, silent);
+    assert!(matches!(error, FetchError::TooSlow { limit_ms: 0 }), "{error}");
+    assert_eq!(asked, 0);
+    let (error, asked, waited) = within(5_000, Reply::with(503, "retry-after", "6"));
+    assert!(matches!(error, FetchError::Busy { status: 503, attempts: 1, .. }), "{error}");
+    assert_eq!((asked, waited), (1, 0));
 }

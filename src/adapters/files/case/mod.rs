@@ -331,14 +331,14 @@ impl Case {
         for (kind, endpoint) in GRADES {
             if let Some(file) = day.file(kind) {
                 let bytes = self.files.read(kind, file)?;
-                grades.fill_from(token_metrics::read(file, &bytes, endpoint)?);
+                grades.merge(token_metrics::read(file, &bytes, endpoint)?);
             }
         }
         Ok(grades)
     }
 }
 
-/// Signals last, as they repeat grades and only fill gaps.
+/// Signals last: they repeat grades, and of one date a grade of its own endpoint counts.
 const GRADES: [(SnapshotKind, Endpoint); 3] = [
     (SnapshotKind::TraderGrades, Endpoint::TraderGrades),
     (SnapshotKind::InvestorGrades, Endpoint::InvestorGrades),
