@@ -4,15 +4,15 @@ use crate::model::amount::{ceil_to_step, floor_to_step};
 use crate::model::{Decimal, PlanningInput, Side};
 
 use super::super::portfolio::{Line, Portfolio, least_order};
-use super::whole_limits::{WholeLimits, WholeLine};
+use super::whole_limits::{Presence, WholeLimits, WholeLine};
 
 /// Trades from `low` to `high`, both included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Range {
     pub(super) low: Decimal,
     pub(super) high: Decimal,
-    /// What is held after these trades counts as a holding.
-    pub(super) held: bool,
+    /// What these trades leave, as `max_holdings` counts it; absent where nobody asks.
+    pub(super) leaves: Presence,
     /// Nothing is traded although a limit on wholes asks for it.
     pub(super) gives_way: bool,
     /// Only multiples of this; zero: any.
@@ -123,7 +123,7 @@ pub(super) fn ranges(
     for (low, high) in trades {
         // What is sold in full, or not at all, is as it is.
         let step = if low == high && low <= Decimal::ZERO { Decimal::ZERO } else { step_of(line) };
-        let range = Range { low, high, held: false, gives_way: false, step };
+        let range = Range { low, high, leaves: Presence::Absent, gives_way: false, step };
         match whole {
             Some(whole) => by_weight(limits, whole, &range, &mut ranges),
             None => ranges.push(range),
@@ -140,7 +140,7 @@ pub(super) fn ranges(
     // What is sold in full stands for itself: with the rest it would be a holding.
     let mut seen: Vec<Range> = Vec::new();
     for range in ranges {
-        if !seen.iter().any(|other| other.low <= range.low && range.high <= other.high && other.held == range.held) {
+        if !seen.iter().any(|other| other.low <= range.low && range.high <= other.high && other.leaves == range.leaves) {
             seen.push(range);
         }
     }
@@ -165,18 +165,23 @@ fn by_weight(limits: &WholeLimits, whole: &WholeLine, range: &Range, out: &mut V
         kept.push(Range { gives_way: true, ..range.clone() });
     }
     for part in kept {
+        if limits.max_holdings.is_none() {
+            out.push(part);
+            continue;
+        }
         let begins = whole.least_held - whole.weight;
-        let held = |trade: Decimal| whole.counts(whole.weight + trade);
-        if limits.max_holdings.is_none() || held(part.low) {
-            out.push(Range { held: limits.max_holdings.is_some(), ..part });
-        } else {
-            // Sold in full, or so that a holding remains: less than an order is never left over.
-            if part.low == part.high || !held(part.high) {
-                out.push(Range { high: part.low, ..part.clone() });
-            }
-            if held(part.high) {
-                out.push(Range { low: begins.max(part.low), held: true, ..part });
-            }
+        let leaves = |trade: Decimal| whole.presence(whole.weight + trade);
+        let (lowest, highest) = (leaves(part.low), leaves(part.high));
+        if lowest == Presence::Held {
+            out.push(Range { leaves: lowest, ..part });
+            continue;
+        }
+        // Sold in full, or so that a holding remains: less than an order is never left over.
+        if part.low == part.high || highest != Presence::Held {
+            out.push(Range { high: part.low, leaves: lowest, ..part.clone() });
+        }
+        if highest == Presence::Held {
+            out.push(Range { low: begins.max(part.low), leaves: highest, ..part });
         }
     }
 }

@@ -199,6 +199,27 @@ fn what_is_too_many_leaves_over_several_runs() {
     assert_eq!(weights, [dec("0.06"), dec("0.02"), dec("0")]);
 }
 
+/// Only `c` has a place, and it must wait: of `a` and `b` a run sells 400 each, and until both have gone there is no room for
+/// it. Meanwhile `a` is worth more than cash.
+#[test]
+fn what_comes_waits_until_what_leaves_has_gone() {
+    let policy = policy(|policy| {
+        (policy.ranking.members, policy.ranking.enter_rank, policy.ranking.exit_rank) = (3, 3, 3);
+        policy.limits.max_holdings = Some(1);
+        policy.limits.participation = Some(rate("0.04"));
+    });
+    let mut input = input(policy, &["100", "80", "500"], &[("a", "5000"), ("b", "4000")], "1000");
+    for asset in ["a", "b"] {
+        let volume = Money::parse("10000").expect("volume");
+        input.assets.get_mut(&id(asset)).expect(asset).average_daily_volume = Some(volume);
+    }
+    let plan = planned(&input);
+    assert_eq!(held(&plan), ["a", "b"]);
+    assert_eq!((after(&plan, "a").round_dp(2), after(&plan, "b").round_dp(2)), (dec("0.5"), dec("0.36")));
+    let relaxed: Vec<_> = plan.relaxations.iter().map(|it| (it.limit.as_str(), it.amount.get())).collect();
+    assert_eq!(relaxed, [("max_holdings", dec("1"))]);
+}
+
 /// Three of one category at most 20 % each hold 50 % only together, and two are allowed.
 #[test]
 fn limits_that_whole_holdings_cannot_meet_are_named() {
