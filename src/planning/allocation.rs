@@ -8,7 +8,7 @@ use super::constraints::{Limits, RowKind};
 use super::drift_band::{Changes, min_turnover};
 use super::error::PlanError;
 use super::explanation::percent;
-use super::integers::{Breach, Sought, WholeLimits, conflict, seek};
+use super::integers::{Breach, Judge, Sighted, Sought, WholeLimits, conflict, seek};
 use super::optimality::Prices;
 use super::plan::{IntegerSearch, Outcome, ReasonCode, Role};
 use super::portfolio::{Portfolio, least_order};
@@ -103,12 +103,17 @@ impl Candidate {
     /// on wholes worse than doing nothing would.
     fn objective(&self, input: &PlanningInput, program: &Program<'_>, allowed: &[Decimal]) -> Option<Decimal> {
         let given_way = program.limits.whole.given_way(&self.breaches)?;
+        let kept = self.keeps_rows(input, program, allowed);
+        kept.then(|| self.value - program.origin() - given_way * program.prohibitive())
+    }
+
+    /// Whether it leaves no row short but by what is allowed and excused.
+    fn keeps_rows(&self, input: &PlanningInput, program: &Program<'_>, allowed: &[Decimal]) -> bool {
         let mut rows = program.limits.rows.iter().zip(&self.shortfalls).zip(allowed);
-        let kept = rows.all(|((row, short), allowed)| {
+        rows.all(|((row, short), allowed)| {
             *short <= SHORTFALL_NOISE
                 || (*short <= *allowed + SHORTFALL_NOISE && *short <= self.excuse(input, program.portfolio, &row.kind))
-        });
-        kept.then(|| self.value - program.origin() - given_way * program.prohibitive())
+        })
     }
 
     /// By how much a row may be short: of what is traded by the lots of every order, of anything else by the least orders
@@ -194,6 +199,34 @@ impl Candidate {
         let sentence = "it would move the weight by less than costs do".to_owned();
         let dropped = |trade: &Trade| Dropped { line: trade.line, side: trade.side, sentence: sentence.clone() };
         trades.into_iter().map(dropped).collect()
+    }
+}
+
+/// Holds the candidates of a search against the best so far.
+struct Bench<'a> {
+    input: &'a PlanningInput,
+    program: &'a Program<'a>,
+    best: &'a Candidate,
+    /// What a candidate must be worth more than.
+    standing: Option<Decimal>,
+    better: Option<Candidate>,
+}
+
+impl Judge for Bench<'_> {
+    fn begin(&mut self, allowed: &[Decimal]) -> Option<Decimal> {
+        let best = self.better.as_ref().unwrap_or(self.best);
+        self.standing = best.objective(self.input, self.program, allowed);
+        self.standing
+    }
+
+    fn judge(&mut self, allocation: Allocation, allowed: &[Decimal]) -> Option<Decimal> {
+        let candidate = Candidate::of(self.input, self.program.portfolio, self.program, allocation);
+        let objective = candidate.objective(self.input, self.program, allowed)?;
+        if self.standing.is_none_or(|standing| objective > standing) {
+            self.standing = Some(objective);
+            self.better = Some(candidate);
+        }
+        Some(objective)
     }
 }
 
@@ -349,29 +382,30 @@ impl<'a> Search<'a> {
     fn seek_whole_quantities(&mut self, limits: &Limits) -> Result<Option<IntegerSearch>, PlanError> {
         let Some(policy) = self.input.policy.whole_quantities() else { return Ok(None) };
         let (input, portfolio, program) = (self.input, self.portfolio, self.program);
-        let lots = program.lots_beyond(&self.first.given);
-        let best = self.best.objective(input, program, &lots);
         let shortfalls = self.best.shortfalls.clone();
-        let first = &self.first;
-        let sought = Sought { input, portfolio, program, limits, first, best, shortfalls: &shortfalls };
-        let mut better: Option<(Decimal, Candidate)> = None;
-        let mut judge = |allocation: Allocation, allowed: &[Decimal]| {
-            let candidate = Candidate::of(input, portfolio, program, allocation);
-            let objective = candidate.objective(input, program, allowed)?;
-            let least = better.as_ref().map(|(objective, _)| *objective).max(best);
-            if least.is_none_or(|least| objective > least) {
-                better = Some((objective, candidate));
-            }
-            Some(objective)
-        };
-        let found = seek(sought, policy, &mut judge, &mut self.programs)?;
-        if let Some((_, candidate)) = better {
+        let sought = Sought { input, portfolio, program, limits, first: &self.first, shortfalls: &shortfalls };
+        let mut bench = Bench { input, program, best: &self.best, standing: None, better: None };
+        let sighted = seek(sought, policy, &mut bench, &mut self.programs)?;
+        if let Some(candidate) = bench.better {
             self.dropped.extend(candidate.rounded.dropped.iter().cloned());
             self.best = candidate;
-        } else if limits.whole.given_way(&self.best.breaches).is_none() {
-            return Err(PlanError::Conflict(conflict(input, portfolio, program, limits, &self.first.given)?));
         }
-        Ok(found)
+        let keeps_wholes = limits.whole.given_way(&self.best.breaches).is_some();
+        match sighted {
+            Sighted::Proved(search) => Ok(Some(search)),
+            Sighted::Short(_) | Sighted::Impossible if keeps_wholes => Ok(None),
+            Sighted::Short(unproved) => Err(unproved),
+            Sighted::Impossible => {
+                let given = &self.first.given;
+                let lots = program.lots_beyond(given);
+                let keeps = |allocation: Allocation, whole: &WholeLimits| {
+                    let candidate = Candidate::of(input, portfolio, program, allocation);
+                    let breaches = whole.breaches(&candidate.rounded.weights(portfolio));
+                    whole.given_way(&breaches).is_some() && candidate.keeps_rows(input, program, &lots)
+                };
+                Err(PlanError::Conflict(conflict(input, portfolio, program, limits, given, &keeps)?))
+            }
+        }
     }
 
     /// Takes out trades that move a weight by less than paying costs does, and lets the rest adapt where a limit needs it.

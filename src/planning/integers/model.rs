@@ -11,7 +11,7 @@ use super::super::program::{Allocation, Column, Program};
 use super::super::solver::{
     AtMostRow, Basis, BoxedColumn, Ending, Mixture, Points, Settled, SolverFault, bound_of, parts_of,
 };
-use super::ranges::{Range, nearest_above, nearest_below, points, ranges};
+use super::ranges::{Range, nearest_above, nearest_below, pinned, points, ranges};
 use super::whole_limits::{Presence, WholeLimits};
 
 /// The program of one run.
@@ -222,6 +222,16 @@ impl<'a> Model<'a> {
 
     pub(super) fn open<'b>(&'b self, narrowed: &'b Narrowings, line: usize) -> Option<&'b Rc<Narrowed>> {
         narrowed.get(&line).or_else(|| Some(&self.lines.get(line)?.open))
+    }
+
+    pub(super) fn lines(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Of a line's ranges what it trades by a choice, and all else; absent where there is nothing else.
+    pub(super) fn pinned(&self, settled: &Settled, line: usize, open: &[Range]) -> Option<[Vec<Range>; 2]> {
+        let spot = self.spot(*settled.points.get(line)?)?;
+        pinned(open, (spot.trade, spot.leaves), self.lines.get(line)?.whole_lots)
     }
 
     /// A line within these ranges, with the points that its mixtures need.

@@ -43,6 +43,13 @@ impl Range {
         [(below <= trade + NOISE).then_some(below), (above >= trade - NOISE).then_some(above)]
     }
 
+    /// The next trades below and above one in it.
+    fn beside(&self, trade: Decimal) -> (Option<Decimal>, Option<Decimal>) {
+        let below = floor_to_step(trade - NOISE - NOISE, self.step).max(self.low);
+        let above = ceil_to_step(trade + NOISE + NOISE, self.step).min(self.high);
+        (Some(below).filter(|below| *below < trade - NOISE), Some(above).filter(|above| *above > trade + NOISE))
+    }
+
     /// What else may be traded next to a trade, wherever that is.
     pub(super) fn next_to(&self, trade: Decimal) -> impl Iterator<Item = Decimal> {
         let inside = self.reaches(trade);
@@ -73,6 +80,35 @@ pub(super) fn split(ranges: &[Range], trade: Decimal) -> (Vec<Range>, Vec<Range>
         }
     }
     (below, above)
+}
+
+/// A trade alone, and all others; absent where there are none. What is not in whole lots is told apart by ranges alone.
+pub(super) fn pinned(
+    ranges: &[Range],
+    (trade, leaves): (Decimal, Presence),
+    whole_lots: bool,
+) -> Option<[Vec<Range>; 2]> {
+    let (mut there, mut others) = (Vec::new(), Vec::new());
+    for range in ranges {
+        if range.leaves != leaves || !range.reaches(trade) {
+            others.push(range.clone());
+        } else if !whole_lots {
+            there.push(range.clone());
+        } else {
+            let (below, above) = range.beside(trade);
+            others.extend(below.map(|high| Range { high, ..range.clone() }));
+            there.push(Range { low: trade, high: trade, ..range.clone() });
+            others.extend(above.map(|low| Range { low, ..range.clone() }));
+        }
+    }
+    (!there.is_empty() && !others.is_empty()).then_some([there, others])
+}
+
+/// Whether there is no choice at all.
+pub(super) fn is_one_trade(ranges: &[Range]) -> bool {
+    let low = ranges.iter().map(|range| range.low).min();
+    let high = ranges.iter().map(|range| range.high).max();
+    low.zip(high).is_some_and(|(low, high)| high - low <= NOISE)
 }
 
 /// The greatest trade in any range that is no more than this one, and its range.
@@ -140,7 +176,8 @@ pub(super) fn ranges(
     // What is sold in full stands for itself: with the rest it would be a holding.
     let mut seen: Vec<Range> = Vec::new();
     for range in ranges {
-        if !seen.iter().any(|other| other.low <= range.low && range.high <= other.high && other.leaves == range.leaves) {
+        if !seen.iter().any(|other| other.low <= range.low && range.high <= other.high && other.leaves == range.leaves)
+        {
             seen.push(range);
         }
     }

@@ -5,6 +5,7 @@ use crate::model::{
     AssetId, CategoryId, Decimal, Holding, ListingStatus, Money, PlanningInput, Policy, Price, Quantity, Rate, Side,
     Weight,
 };
+use crate::planning::error::BestOrders;
 use crate::planning::plan::{IntegerSearch, ReasonCode, RebalancePlan};
 use crate::planning::program::{Allocation, Program, Sides};
 use crate::planning::sample::{dec, id, input, policy};
@@ -220,12 +221,10 @@ fn what_comes_waits_until_what_leaves_has_gone() {
     assert_eq!(relaxed, [("max_holdings", dec("1"))]);
 }
 
-/// Three of one category at most 20 % each hold 50 % only together, and two are allowed.
-#[test]
-fn limits_that_whole_holdings_cannot_meet_are_named() {
+/// Half of the account in a category, of whose members each may have 20 %.
+fn half_in_a_category(members: &[&str], holdings: &[(&str, &str)], edit: impl FnOnce(&mut Policy)) -> PlanningInput {
     let category = CategoryId::new("defi").expect("a category");
     let policy = six(|it| {
-        it.limits.max_holdings = Some(2);
         it.limits.max_weight = Some(Limit { bound: weight("0.2"), soft: None });
         it.limits.categories = vec![CategoryLimit {
             category: category.clone(),
@@ -233,16 +232,53 @@ fn limits_that_whole_holdings_cannot_meet_are_named() {
             max_weight: None,
             soft: None,
         }];
+        edit(it);
     });
-    let mut input = input(policy, &CAPS, &[], "10000");
-    for asset in ["a", "b", "c", "d"] {
+    let mut input = input(policy, &CAPS, holdings, if holdings.is_empty() { "10000" } else { "6000" });
+    for asset in members {
         input.assets.get_mut(&id(asset)).expect(asset).categories.insert(category.clone());
     }
-    let error = plan(&input).expect_err("they conflict");
+    input
+}
+
+/// Three of one category at most 20 % each hold 50 % only together, and two are allowed.
+#[test]
+fn limits_that_whole_holdings_cannot_meet_are_named() {
+    for nodes in [None, Some(1)] {
+        let input = half_in_a_category(&["a", "b", "c", "d"], &[], |it| {
+            it.limits.max_holdings = Some(2);
+            it.integers = Some(IntegerPolicy { max_nodes: nodes, ..IntegerPolicy::default() });
+        });
+        let error = plan(&input).expect_err("they conflict, and that takes no more than a node to prove");
+        let PlanError::Conflict(conflict) = &error else { panic!("{error}") };
+        assert_eq!(conflict.limits, ["category_min(defi)", "max_holdings"]);
+        let said = error.to_string();
+        assert!(said.contains("it would do to move max_holdings from 2 to 3"), "{said}");
+    }
+}
+
+/// Neither `a` nor `b` can be sold in one run. As long as there are too many holdings they take no place on their way out; with
+/// three allowed they would, and five are needed.
+#[test]
+fn as_many_holdings_as_would_do_do() {
+    let holdings = [("a", "2000"), ("b", "2000")];
+    let with = |most: u32| {
+        let mut input = half_in_a_category(&["c", "d", "e"], &holdings, |it| {
+            it.limits.max_holdings = Some(most);
+            it.limits.participation = Some(rate("0.04"));
+        });
+        for asset in ["a", "b"] {
+            let volume = Money::parse("10000").expect("volume");
+            input.assets.get_mut(&id(asset)).expect(asset).average_daily_volume = Some(volume);
+        }
+        plan(&input)
+    };
+    let error = with(1).expect_err("they conflict");
     let PlanError::Conflict(conflict) = &error else { panic!("{error}") };
-    assert_eq!(conflict.limits, ["category_min(defi)", "max_holdings"]);
-    let said = error.to_string();
-    assert!(said.contains("it would do to move max_holdings from 2 to 3"), "{said}");
+    let repairs: Vec<_> = conflict.repairs.iter().map(|repair| (repair.limit.as_str(), repair.to)).collect();
+    assert_eq!(repairs, [("max_holdings", dec("5"))], "{error}");
+    assert!(matches!(with(4), Err(PlanError::Conflict(_))));
+    assert_eq!(held(&with(5).expect("what was said would do")), ["a", "b", "c", "d", "e"]);
 }
 
 /// 1,000 in lots worth 130 to 380: rounding each down leaves much in cash; whole lots do not.
@@ -290,11 +326,11 @@ fn a_search_that_ends_at_its_limit_is_used_only_if_it_is_close_enough() {
     assert_eq!((found.nodes, found.complete), (1, false), "used, and it says so");
     assert!(found.gap_bp.get() > Decimal::ZERO && found.gap_bp.get() < dec("10000"), "{found:?}");
     let error = with(1, "0").expect_err("one node proves nothing");
-    let PlanError::NotProved { nodes: 1, gap: Some(gap), .. } = error else { panic!("{error}") };
+    let PlanError::NotProved { nodes: 1, best: BestOrders::Within(gap), .. } = error else { panic!("{error}") };
     assert!(gap > Decimal::ZERO);
     let said = error.to_string();
     assert!(said.starts_with("the search for whole quantities ended after 1 nodes, and its best"), "{said}");
-    assert!(said.contains("raise integers.max_nodes or integers.max_gap"), "{said}");
+    assert!(said.contains("raise integers.max_nodes or raise integers.max_gap"), "{said}");
 }
 
 /// Below the venue's minimum of 10 nothing is bought, and no sale pays for it.
