@@ -494,7 +494,7 @@ impl<'a> Program<'a> {
 }
 
 /// The pieces of one side, no less than this together.
-fn at_least(columns: &[Column], (line, side): (usize, Side), least: Decimal) -> AtMostRow {
+pub(super) fn at_least(columns: &[Column], (line, side): (usize, Side), least: Decimal) -> AtMostRow {
     let pieces = columns.iter().enumerate().filter(|(_, column)| column.line == line && column.side == side);
     AtMostRow { terms: pieces.map(|(index, _)| (index, Decimal::NEGATIVE_ONE)).collect(), bound: -least }
 }

@@ -9,7 +9,7 @@
 //! Where a limit gave way, [`keeping`] says what else could have.
 //!
 //! The program is the one that the plan answers: the policy's own bounds, moved where the plan says that they gave way,
-//! and amounts that need not be whole lots. Worth is the policy's objective: tilt, tracking and costs as it weighs them.
+//! and amounts that need not be whole lots. Where whole holdings and least orders were decided, they stay as decided. Worth is the policy's objective: tilt, tracking and costs as it weighs them.
 
 use std::collections::BTreeMap;
 
@@ -82,14 +82,16 @@ pub fn at_the_margin(input: &PlanningInput, plan: &RebalancePlan) -> Result<AtTh
     let program = Program::formulate(input, &survey.portfolio, &survey.limits, survey.changes);
     let traded = traded(&program, plan);
     let exact = program.exact(&traded, &[]);
-    let mut dual = exact.dual();
-    let prices = dual.search().unwrap_or_default();
+    let decided = exact.decided(&program, &traded);
+    let instead = keeping::instead(&program, &decided, &traded.given)?;
+    let mut dual = decided.dual();
+    // Nothing has a price that nobody found.
+    let Ok(prices) = dual.search() else { return Ok(AtTheMargin { instead, ..AtTheMargin::default() }) };
     let limits = limits(&program, &dual, &prices);
     let margin = |(index, line): (usize, &Line<'_>)| {
         Some((line.asset.clone(), margin(&program, &exact, &prices, index, line, plan)?))
     };
     let assets = program.portfolio.lines.iter().enumerate().filter_map(margin).collect();
-    let instead = keeping::instead(&program, &exact, &traded.given)?;
     Ok(AtTheMargin { limits, assets, instead })
 }
 

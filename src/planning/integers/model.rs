@@ -11,7 +11,7 @@ use super::super::program::{Allocation, Column, Program};
 use super::super::solver::{
     AtMostRow, Basis, BoxedColumn, Ending, Mixture, Points, Settled, SolverFault, bound_of, parts_of,
 };
-use super::ranges::{Range, nearest_above, nearest_below, pinned, points, ranges};
+use super::ranges::{Range, is_one_trade, nearest_above, nearest_below, pinned, points, ranges};
 use super::whole_limits::{Presence, WholeLimits};
 
 /// The program of one run.
@@ -226,6 +226,11 @@ impl<'a> Model<'a> {
 
     pub(super) fn lines(&self) -> usize {
         self.lines.len()
+    }
+
+    /// Whether any line trades amounts that are rounded once they are chosen.
+    pub(super) fn leaves_lots_to_rounding(&self) -> bool {
+        self.lines.iter().any(|course| !course.whole_lots && !is_one_trade(&course.open.ranges))
     }
 
     /// Of a line's ranges what it trades by a choice, and all else; absent where there is nothing else.

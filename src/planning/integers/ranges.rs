@@ -63,6 +63,9 @@ impl Range {
 /// A quotient's last digit, and a mixture's.
 const NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 13);
 
+/// What a weight of an order may be from the trade that it stands for.
+const ORDER_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+
 /// The ranges to either side of a trade that none of them admits.
 pub(super) fn split(ranges: &[Range], trade: Decimal) -> (Vec<Range>, Vec<Range>) {
     let (mut below, mut above) = (Vec::new(), Vec::new());
@@ -183,6 +186,21 @@ pub(super) fn ranges(
     }
     seen.sort_by_key(|range| (range.low, range.high));
     seen
+}
+
+/// The ends of the range that the trade of the line at this index is in; absent where it is in none.
+pub(crate) fn range_of(
+    input: &PlanningInput,
+    portfolio: &Portfolio<'_>,
+    whole: &WholeLimits,
+    index: usize,
+    most: (Decimal, Decimal),
+    trade: Decimal,
+) -> Option<(Decimal, Decimal)> {
+    let ranges = ranges(input, portfolio, portfolio.lines.get(index)?, (whole, whole.line(index)), most);
+    let outside = |range: &Range| (range.low - trade).max(trade - range.high).max(Decimal::ZERO);
+    let nearest = ranges.into_iter().min_by_key(outside).filter(|range| outside(range) <= ORDER_NOISE)?;
+    Some((nearest.low.min(trade), nearest.high.max(trade)))
 }
 
 /// Cuts a range where `min_weight` forbids what it leads to, and where a holding begins.

@@ -23,6 +23,10 @@ const SOLVED: Decimal = Decimal::from_parts(1, 0, 0, false, 8);
 /// Rounds in which one node may add planes of tail risk; after them it is branched on as it is.
 const PLANES: u32 = 50;
 
+/// Choices that judgement refuses and that are told apart from the rest, where smaller lots are left to rounding: what rounding
+/// breaks in so many of them it is taken to break in all.
+const REFUSALS: u32 = 100;
+
 /// Moves of a local search, at most.
 const MOVES: u32 = 100;
 
@@ -128,6 +132,8 @@ pub(super) struct Search<'a> {
     closed: Option<Decimal>,
     /// Rounds of tail risk at one node, at most.
     planes: u32,
+    /// Choices that were refused.
+    refused: u32,
     made: u32,
     nodes: u32,
     /// No node was left that could hold anything better.
@@ -154,6 +160,7 @@ impl<'a> Search<'a> {
             chosen: best,
             closed: None,
             planes: PLANES,
+            refused: 0,
             made: 0,
             nodes: 0,
             complete: true,
@@ -306,6 +313,7 @@ impl<'a> Search<'a> {
     fn judge(&mut self, settled: &Settled) -> Judged {
         let objective = objective_of(settled);
         let Some(judged) = (self.judge)(self.model.allocation(settled, self.given, objective)) else {
+            self.refused += 1;
             return Judged::Refused;
         };
         self.chosen = self.chosen.max(Some(objective));
@@ -354,6 +362,9 @@ impl<'a> Search<'a> {
     /// Apart at the first line that may trade anything else than a choice has it trade: what it trades there, and all else.
     /// Down the one branch the next line follows, until nothing is left of it but the choice itself.
     fn excluding(&self, node: &Node, settled: &Settled) -> Option<Split> {
+        if self.refused > REFUSALS && self.model.leaves_lots_to_rounding() {
+            return None;
+        }
         (0..self.model.lines()).find_map(|line| {
             let open = self.model.open(&node.narrowed, line)?;
             let ranges = self.model.pinned(settled, line, &open.ranges)?;
