@@ -78,7 +78,8 @@ fn not_proved(nodes: u32, most_nodes: u32, best: BestOrders, most: Decimal) -> S
 /// Hard limits that cannot all be met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// A minimal set: without any one of them the rest can be met. Of limits on whole holdings as far as a search could tell.
+    /// A minimal set: without any one of them the rest can be met. Of limits on whole holdings as far as a search could tell;
+    /// and the limits on single assets that bound what a category may hold.
     pub limits: Vec<String>,
     /// For each of them the smallest change found that alone makes every limit meet; absent where none does.
     pub repairs: Vec<Repair>,

@@ -105,9 +105,10 @@ pub(crate) fn conflict(
             whole = without;
         }
     }
-    let kept = asked.iter().filter(|row| !free.contains(row));
-    let mut names: Vec<String> = kept.filter_map(|row| Some(limits.rows.get(*row)?.name.clone())).collect();
+    let kept: Vec<usize> = asked.into_iter().filter(|row| !free.contains(row)).collect();
+    let mut names: Vec<String> = kept.iter().filter_map(|row| Some(limits.rows.get(*row)?.name.clone())).collect();
     names.extend(whole.names().into_iter().map(str::to_owned));
+    names.extend(program.boxes_at_fault(&kept));
     let mut repairs = Vec::new();
     if let Some(from) = whole.max_holdings
         && let Some(to) = questions.fewest(from)?
