@@ -308,6 +308,21 @@ fn a_small_account_is_planned_in_whole_lots() {
     assert_eq!(coarse.solver.integers.map(|it| it.whole_lots), Some(2), "of 380 and 210");
 }
 
+/// A lot is 1 %, and 30 of them are the cap: 29 would leave room for costs, at the price of a lot.
+#[test]
+fn a_cap_holds_as_many_whole_lots_as_it_allows() {
+    let policy = six(|it| {
+        it.integers = Some(IntegerPolicy::default());
+        it.limits.max_weight = Some(Limit { bound: weight("0.3"), soft: None });
+    });
+    let mut input = input(policy, &CAPS, &[], "10000");
+    let record = input.assets.get_mut(&id("a")).expect("a");
+    record.price = Price::parse("100").expect("a price");
+    let listing = record.listing.as_mut().expect("listed");
+    (listing.lot_size, listing.min_quantity) = (Quantity::parse("1").expect("1"), Quantity::parse("1").expect("1"));
+    assert_eq!(after(&planned(&input), "a"), dec("0.3"));
+}
+
 #[test]
 fn a_search_that_ends_at_its_limit_is_used_only_if_it_is_close_enough() {
     let with = |nodes: u32, gap: &str| {

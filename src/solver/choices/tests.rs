@@ -196,6 +196,9 @@ fn every_line_that_gives_room_is_asked() {
     };
     assert_eq!(settled(0.1), Some(4.0));
     assert!(settled(0.25).is_some_and(|objective| (objective - (5.0 - 1.0 - 2.0 - 1.5)).abs() < 1e-9));
-    assert!(settled(1.0).is_some_and(|objective| (objective - (5.0 - 55.0)).abs() < 1e-9), "the ninth and the tenth, too");
+    assert!(
+        settled(1.0).is_some_and(|objective| (objective - (5.0 - 55.0)).abs() < 1e-9),
+        "the ninth and the tenth, too"
+    );
     assert_eq!(settled(1.1), None);
 }
