@@ -127,7 +127,7 @@ fn what_judgement_refuses_leaves_the_next_best() {
         let survey = survey(&input).expect("a survey");
         let program = Program::formulate(&input, &survey.portfolio, &survey.limits, survey.changes);
         let mut ways = ways(&survey, &input, &program);
-        ways.sort_by(|one, other| other.0.cmp(&one.0));
+        ways.sort_by_key(|(value, _)| std::cmp::Reverse(*value));
         let first = program.solve().expect("a solution");
         for refused in [1, 3, ways.len()] {
             let taken = |allocation: Allocation| {

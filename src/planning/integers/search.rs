@@ -248,7 +248,6 @@ impl<'a> Search<'a> {
         let torn = if solves { None } else { self.torn_apart(node, &relaxed) };
         match (torn.or_else(|| self.excluding(node, &settled)), judged) {
             (Some(split), _) if self.promises(bound) => return self.branch(node, &relaxed, bound, split),
-            (Some(_), _) => self.leave(bound),
             // All that is left is small lots, and what rounding takes of them is the gap.
             (None, Judged::Taken(_)) if solves => self.close(bound),
             // These very orders break a limit.
@@ -408,14 +407,13 @@ fn apart(ranges: &[Range], torn: &Torn) -> Option<Split> {
     let beside = [below, above];
     let distances = away(&beside).filter(|[down, up]| !down.is_zero() && !up.is_zero());
     // It stands in a range that it is not whole in: apart goes what its lowest point is in.
-    let (ranges, distances) = match distances {
-        Some(distances) => (beside, distances),
-        None => {
-            let (below, above) = ranges.iter().cloned().partition(|range| range.low <= torn.lowest);
-            let ranges = [below, above];
-            let distances = away(&ranges)?;
-            (ranges, distances)
-        }
+    let (ranges, distances) = if let Some(distances) = distances {
+        (beside, distances)
+    } else {
+        let (below, above) = ranges.iter().cloned().partition(|range| range.low <= torn.lowest);
+        let ranges = [below, above];
+        let distances = away(&ranges)?;
+        (ranges, distances)
     };
     let [down, up] = distances;
     Some(Split { line: torn.line, ranges, distances, next: usize::from(up < down) })
