@@ -60,9 +60,27 @@ struct Candidate {
     shortfalls: Vec<Decimal>,
     /// What its weights break of the limits on wholes.
     breaches: Vec<Breach>,
-    /// The sum of both, as weights.
-    shortfall: Decimal,
+    /// What either comes to, as a weight.
+    short: Short,
     value: Decimal,
+}
+
+/// What a candidate leaves undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Short {
+    of_rows: Decimal,
+    of_wholes: Decimal,
+}
+
+impl Short {
+    fn sum(self) -> Decimal {
+        self.of_rows + self.of_wholes
+    }
+
+    /// Neither part is any larger: fewer holdings too many are no excuse for a row.
+    fn is_no_worse_than(self, other: Self) -> bool {
+        self.of_rows <= other.of_rows + SHORTFALL_NOISE && self.of_wholes <= other.of_wholes + SHORTFALL_NOISE
+    }
 }
 
 impl Candidate {
@@ -94,8 +112,8 @@ impl Candidate {
     ) -> Self {
         let shortfalls = program.shortfalls(&rounded.trades, &allocation.given);
         let breaches = program.limits.whole.breaches(&rounded.weights(portfolio));
-        let shortfall = shortfalls.iter().sum::<Decimal>() + WholeLimits::shortfall(&breaches);
-        Self { allocation, rounded, shortfalls, breaches, shortfall, value }
+        let short = Short { of_rows: shortfalls.iter().sum(), of_wholes: WholeLimits::shortfall(&breaches) };
+        Self { allocation, rounded, shortfalls, breaches, short, value }
     }
 
     /// What it is worth to a search for whole quantities, from the program's own origin and less a penalty for what gives
@@ -167,7 +185,7 @@ impl Candidate {
     }
 
     fn keeps_limits_as_well_as(&self, other: &Self) -> bool {
-        self.shortfall <= other.shortfall + SHORTFALL_NOISE
+        self.short.sum() <= other.short.sum() + SHORTFALL_NOISE
     }
 
     /// Keeps the limits better, or as well and is worth more.
@@ -351,7 +369,7 @@ impl<'a> Search<'a> {
     fn raise_what_mends(&mut self) -> Result<(), PlanError> {
         let mut least = BTreeMap::new();
         for side in std::mem::take(&mut self.wanted) {
-            if self.best.shortfall <= SHORTFALL_NOISE {
+            if self.best.short.sum() <= SHORTFALL_NOISE {
                 break;
             }
             let Some(line) = self.portfolio.lines.get(side.0) else { continue };
@@ -417,7 +435,7 @@ impl<'a> Search<'a> {
             }
             let left: BTreeSet<usize> = negligible.iter().map(|dropped| dropped.line).collect();
             let without = self.best.without(self.input, self.portfolio, self.program, &left);
-            if without.keeps_limits_as_well_as(&self.best) {
+            if without.short.is_no_worse_than(self.best.short) {
                 self.dropped.extend(negligible);
                 self.best = without;
                 return Ok(());
@@ -429,7 +447,7 @@ impl<'a> Search<'a> {
             let barred = lines.flat_map(|line| [(line, Side::Buy), (line, Side::Sell)]);
             let barred = barred.filter(|side| !kept.contains(side)).collect();
             let Some(candidate) = self.solve(&barred, &BTreeMap::new())? else { return Ok(()) };
-            if !candidate.keeps_limits_as_well_as(&self.best) {
+            if !candidate.short.is_no_worse_than(self.best.short) {
                 return Ok(());
             }
             self.dropped.extend(negligible);
@@ -465,4 +483,18 @@ fn decide(
         Outcome::Rebalance
     };
     Decided { outcome, allocation, rounded, relaxed: Vec::new(), multipliers: None, integers: None, idle: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_holdings_too_many_are_no_excuse_for_a_row() {
+        let short =
+            |of_rows, of_wholes| Short { of_rows: Decimal::new(of_rows, 6), of_wholes: Decimal::new(of_wholes, 6) };
+        assert!(short(2, 40).is_no_worse_than(short(2, 50)));
+        assert!(!short(3, 40).is_no_worse_than(short(2, 50)), "though the sum is smaller");
+        assert!(!short(1, 60).is_no_worse_than(short(2, 50)));
+    }
 }
