@@ -4,7 +4,7 @@
 //! branches are expected to lose most is branched on, then the first by id.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::rc::Rc;
 
 use crate::model::Decimal;
@@ -23,9 +23,9 @@ const SOLVED: Decimal = Decimal::from_parts(1, 0, 0, false, 8);
 /// Rounds in which one node may add planes of tail risk; after them it is branched on as it is.
 const PLANES: u32 = 50;
 
-/// Choices that judgement refuses and that are told apart from the rest, where smaller lots are left to rounding: what rounding
-/// breaks in so many of them it is taken to break in all.
-const REFUSALS: u32 = 100;
+/// Choices that judgement refuses before the search ends, where it takes none and smaller lots are left to rounding: what
+/// rounding breaks in so many of them it is taken to break in all.
+const REFUSALS: usize = 100;
 
 /// Moves of a local search, at most.
 const MOVES: u32 = 100;
@@ -132,8 +132,8 @@ pub(super) struct Search<'a> {
     closed: Option<Decimal>,
     /// Rounds of tail risk at one node, at most.
     planes: u32,
-    /// Choices that were refused.
-    refused: u32,
+    /// Choices that were refused, as the points of all lines.
+    refused: BTreeSet<Vec<usize>>,
     made: u32,
     nodes: u32,
     /// No node was left that could hold anything better.
@@ -160,7 +160,7 @@ impl<'a> Search<'a> {
             chosen: best,
             closed: None,
             planes: PLANES,
-            refused: 0,
+            refused: BTreeSet::new(),
             made: 0,
             nodes: 0,
             complete: true,
@@ -180,7 +180,7 @@ impl<'a> Search<'a> {
         while let Some(node) = self.open.pop() {
             let mut next = Some(node);
             while let Some(node) = next.take() {
-                if !self.promises(node.bound) || self.nodes == most {
+                if !self.promises(node.bound) || self.nodes == most || self.is_hopeless() {
                     self.leave(node.bound);
                 } else {
                     self.nodes += 1;
@@ -200,6 +200,10 @@ impl<'a> Search<'a> {
             None if self.complete => Verdict::Impossible,
             None => Verdict::Open,
         }
+    }
+
+    fn is_hopeless(&self) -> bool {
+        self.best.is_none() && self.refused.len() >= REFUSALS && self.model.leaves_lots_to_rounding()
     }
 
     fn promises(&self, bound: Decimal) -> bool {
@@ -311,8 +315,12 @@ impl<'a> Search<'a> {
 
     fn judge(&mut self, settled: &Settled) -> Judged {
         let objective = objective_of(settled);
+        let choice = || settled.points.iter().copied().take(self.model.lines()).collect::<Vec<usize>>();
+        if self.refused.contains(&choice()) {
+            return Judged::Refused;
+        }
         let Some(judged) = (self.judge)(self.model.allocation(settled, self.given, objective)) else {
-            self.refused += 1;
+            self.refused.insert(choice());
             return Judged::Refused;
         };
         self.chosen = self.chosen.max(Some(objective));
@@ -361,9 +369,6 @@ impl<'a> Search<'a> {
     /// Apart at the first line that may trade anything else than a choice has it trade: what it trades there, and all else.
     /// Down the one branch the next line follows, until nothing is left of it but the choice itself.
     fn excluding(&self, node: &Node, settled: &Settled) -> Option<Split> {
-        if self.refused > REFUSALS && self.model.leaves_lots_to_rounding() {
-            return None;
-        }
         (0..self.model.lines()).find_map(|line| {
             let open = self.model.open(&node.narrowed, line)?;
             let ranges = self.model.pinned(settled, line, &open.ranges)?;

@@ -37,6 +37,19 @@ fn what_is_not_decided_in_whole_lots_is_not_proved_impossible_by_refusing_it() {
     assert_eq!(ended.verdict, Verdict::Open);
 }
 
+/// Six members, each held or not: more choices than are tried before it is clear that rounding breaks all of them.
+#[test]
+fn a_search_ends_where_rounding_breaks_a_hundred_choices() {
+    let six = policy(|it| {
+        (it.ranking.members, it.ranking.enter_rank, it.ranking.exit_rank) = (6, 6, 7);
+        it.limits.max_holdings = Some(5);
+    });
+    let six = input(six, &["500", "250", "120", "80", "40", "10"], &[], "10000");
+    let ended = searched(&six, (20_000, PLANES), None, &|_, _, _| None);
+    assert_eq!(ended.verdict, Verdict::Open);
+    assert!(ended.nodes < 2_000, "{ended:?}");
+}
+
 #[test]
 fn there_is_no_gap_where_the_solver_has_no_bound() {
     let ended = searched(&few_holdings(), (0, PLANES), Some(Decimal::ONE), &|_, _, _| None);
