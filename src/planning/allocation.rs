@@ -8,7 +8,7 @@ use super::constraints::{Limits, RowKind};
 use super::drift_band::{Changes, min_turnover};
 use super::error::PlanError;
 use super::explanation::percent;
-use super::integers::{Breach, Sought, WholeLimits, conflict, seek};
+use super::integers::{Breach, Judge, Sighted, Sought, WholeLimits, conflict, seek};
 use super::optimality::Prices;
 use super::plan::{IntegerSearch, Outcome, ReasonCode, Role};
 use super::portfolio::{Portfolio, least_order};
@@ -60,9 +60,27 @@ struct Candidate {
     shortfalls: Vec<Decimal>,
     /// What its weights break of the limits on wholes.
     breaches: Vec<Breach>,
-    /// The sum of both, as weights.
-    shortfall: Decimal,
+    /// What either comes to, as a weight.
+    short: Short,
     value: Decimal,
+}
+
+/// What a candidate leaves undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Short {
+    of_rows: Decimal,
+    of_wholes: Decimal,
+}
+
+impl Short {
+    fn sum(self) -> Decimal {
+        self.of_rows + self.of_wholes
+    }
+
+    /// Neither part is any larger: fewer holdings too many are no excuse for a row.
+    fn is_no_worse_than(self, other: Self) -> bool {
+        self.of_rows <= other.of_rows + SHORTFALL_NOISE && self.of_wholes <= other.of_wholes + SHORTFALL_NOISE
+    }
 }
 
 impl Candidate {
@@ -94,8 +112,8 @@ impl Candidate {
     ) -> Self {
         let shortfalls = program.shortfalls(&rounded.trades, &allocation.given);
         let breaches = program.limits.whole.breaches(&rounded.weights(portfolio));
-        let shortfall = shortfalls.iter().sum::<Decimal>() + WholeLimits::shortfall(&breaches);
-        Self { allocation, rounded, shortfalls, breaches, shortfall, value }
+        let short = Short { of_rows: shortfalls.iter().sum(), of_wholes: WholeLimits::shortfall(&breaches) };
+        Self { allocation, rounded, shortfalls, breaches, short, value }
     }
 
     /// What it is worth to a search for whole quantities, from the program's own origin and less a penalty for what gives
@@ -103,12 +121,17 @@ impl Candidate {
     /// on wholes worse than doing nothing would.
     fn objective(&self, input: &PlanningInput, program: &Program<'_>, allowed: &[Decimal]) -> Option<Decimal> {
         let given_way = program.limits.whole.given_way(&self.breaches)?;
+        let kept = self.keeps_rows(input, program, allowed);
+        kept.then(|| self.value - program.origin() - given_way * program.prohibitive())
+    }
+
+    /// Whether it leaves no row short but by what is allowed and excused.
+    fn keeps_rows(&self, input: &PlanningInput, program: &Program<'_>, allowed: &[Decimal]) -> bool {
         let mut rows = program.limits.rows.iter().zip(&self.shortfalls).zip(allowed);
-        let kept = rows.all(|((row, short), allowed)| {
+        rows.all(|((row, short), allowed)| {
             *short <= SHORTFALL_NOISE
                 || (*short <= *allowed + SHORTFALL_NOISE && *short <= self.excuse(input, program.portfolio, &row.kind))
-        });
-        kept.then(|| self.value - program.origin() - given_way * program.prohibitive())
+        })
     }
 
     /// By how much a row may be short: of what is traded by the lots of every order, of anything else by the least orders
@@ -162,7 +185,7 @@ impl Candidate {
     }
 
     fn keeps_limits_as_well_as(&self, other: &Self) -> bool {
-        self.shortfall <= other.shortfall + SHORTFALL_NOISE
+        self.short.sum() <= other.short.sum() + SHORTFALL_NOISE
     }
 
     /// Keeps the limits better, or as well and is worth more.
@@ -194,6 +217,34 @@ impl Candidate {
         let sentence = "it would move the weight by less than costs do".to_owned();
         let dropped = |trade: &Trade| Dropped { line: trade.line, side: trade.side, sentence: sentence.clone() };
         trades.into_iter().map(dropped).collect()
+    }
+}
+
+/// Holds the candidates of a search against the best so far.
+struct Bench<'a> {
+    input: &'a PlanningInput,
+    program: &'a Program<'a>,
+    best: &'a Candidate,
+    /// What a candidate must be worth more than.
+    standing: Option<Decimal>,
+    better: Option<Candidate>,
+}
+
+impl Judge for Bench<'_> {
+    fn begin(&mut self, allowed: &[Decimal]) -> Option<Decimal> {
+        let best = self.better.as_ref().unwrap_or(self.best);
+        self.standing = best.objective(self.input, self.program, allowed);
+        self.standing
+    }
+
+    fn judge(&mut self, allocation: Allocation, allowed: &[Decimal]) -> Option<Decimal> {
+        let candidate = Candidate::of(self.input, self.program.portfolio, self.program, allocation);
+        let objective = candidate.objective(self.input, self.program, allowed)?;
+        if self.standing.is_none_or(|standing| objective > standing) {
+            self.standing = Some(objective);
+            self.better = Some(candidate);
+        }
+        Some(objective)
     }
 }
 
@@ -318,7 +369,7 @@ impl<'a> Search<'a> {
     fn raise_what_mends(&mut self) -> Result<(), PlanError> {
         let mut least = BTreeMap::new();
         for side in std::mem::take(&mut self.wanted) {
-            if self.best.shortfall <= SHORTFALL_NOISE {
+            if self.best.short.sum() <= SHORTFALL_NOISE {
                 break;
             }
             let Some(line) = self.portfolio.lines.get(side.0) else { continue };
@@ -349,29 +400,30 @@ impl<'a> Search<'a> {
     fn seek_whole_quantities(&mut self, limits: &Limits) -> Result<Option<IntegerSearch>, PlanError> {
         let Some(policy) = self.input.policy.whole_quantities() else { return Ok(None) };
         let (input, portfolio, program) = (self.input, self.portfolio, self.program);
-        let lots = program.lots_beyond(&self.first.given);
-        let best = self.best.objective(input, program, &lots);
         let shortfalls = self.best.shortfalls.clone();
-        let first = &self.first;
-        let sought = Sought { input, portfolio, program, limits, first, best, shortfalls: &shortfalls };
-        let mut better: Option<(Decimal, Candidate)> = None;
-        let mut judge = |allocation: Allocation, allowed: &[Decimal]| {
-            let candidate = Candidate::of(input, portfolio, program, allocation);
-            let objective = candidate.objective(input, program, allowed)?;
-            let least = better.as_ref().map(|(objective, _)| *objective).max(best);
-            if least.is_none_or(|least| objective > least) {
-                better = Some((objective, candidate));
-            }
-            Some(objective)
-        };
-        let found = seek(sought, policy, &mut judge, &mut self.programs)?;
-        if let Some((_, candidate)) = better {
+        let sought = Sought { input, portfolio, program, limits, first: &self.first, shortfalls: &shortfalls };
+        let mut bench = Bench { input, program, best: &self.best, standing: None, better: None };
+        let sighted = seek(sought, policy, &mut bench, &mut self.programs)?;
+        if let Some(candidate) = bench.better {
             self.dropped.extend(candidate.rounded.dropped.iter().cloned());
             self.best = candidate;
-        } else if limits.whole.given_way(&self.best.breaches).is_none() {
-            return Err(PlanError::Conflict(conflict(input, portfolio, program, limits, &self.first.given)?));
         }
-        Ok(found)
+        let keeps_wholes = limits.whole.given_way(&self.best.breaches).is_some();
+        match sighted {
+            Sighted::Proved(search) => Ok(Some(search)),
+            Sighted::Short(_) | Sighted::Impossible if keeps_wholes => Ok(None),
+            Sighted::Short(unproved) => Err(unproved),
+            Sighted::Impossible => {
+                let given = &self.first.given;
+                let lots = program.lots_beyond(given);
+                let keeps = |allocation: Allocation, whole: &WholeLimits| {
+                    let candidate = Candidate::of(input, portfolio, program, allocation);
+                    let breaches = whole.breaches(&candidate.rounded.weights(portfolio));
+                    whole.given_way(&breaches).is_some() && candidate.keeps_rows(input, program, &lots)
+                };
+                Err(PlanError::Conflict(conflict(input, portfolio, program, limits, given, &keeps)?))
+            }
+        }
     }
 
     /// Takes out trades that move a weight by less than paying costs does, and lets the rest adapt where a limit needs it.
@@ -383,7 +435,7 @@ impl<'a> Search<'a> {
             }
             let left: BTreeSet<usize> = negligible.iter().map(|dropped| dropped.line).collect();
             let without = self.best.without(self.input, self.portfolio, self.program, &left);
-            if without.keeps_limits_as_well_as(&self.best) {
+            if without.short.is_no_worse_than(self.best.short) {
                 self.dropped.extend(negligible);
                 self.best = without;
                 return Ok(());
@@ -395,7 +447,7 @@ impl<'a> Search<'a> {
             let barred = lines.flat_map(|line| [(line, Side::Buy), (line, Side::Sell)]);
             let barred = barred.filter(|side| !kept.contains(side)).collect();
             let Some(candidate) = self.solve(&barred, &BTreeMap::new())? else { return Ok(()) };
-            if !candidate.keeps_limits_as_well_as(&self.best) {
+            if !candidate.short.is_no_worse_than(self.best.short) {
                 return Ok(());
             }
             self.dropped.extend(negligible);
@@ -431,4 +483,18 @@ fn decide(
         Outcome::Rebalance
     };
     Decided { outcome, allocation, rounded, relaxed: Vec::new(), multipliers: None, integers: None, idle: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_holdings_too_many_are_no_excuse_for_a_row() {
+        let short =
+            |of_rows, of_wholes| Short { of_rows: Decimal::new(of_rows, 6), of_wholes: Decimal::new(of_wholes, 6) };
+        assert!(short(2, 40).is_no_worse_than(short(2, 50)));
+        assert!(!short(3, 40).is_no_worse_than(short(2, 50)), "though the sum is smaller");
+        assert!(!short(1, 60).is_no_worse_than(short(2, 50)));
+    }
 }

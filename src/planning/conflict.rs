@@ -91,7 +91,7 @@ impl Program<'_> {
 
     /// Limits that bound one line's trade are boxes, not rows, but they have names: participation where a cap cannot
     /// be met, caps and participation of the members where a category cannot be filled.
-    fn boxes_at_fault(&self, kept: &[usize]) -> Vec<String> {
+    pub(super) fn boxes_at_fault(&self, kept: &[usize]) -> Vec<String> {
         let mut names = Vec::new();
         for row in kept.iter().filter_map(|index| self.limits.rows.get(*index)) {
             let at_fault = |line: &&Line<'_>| match &row.kind {

@@ -9,6 +9,7 @@
 
 use rust_decimal::RoundingStrategy;
 
+use crate::model::amount::floor_to_step;
 use crate::model::policy::{Costs, Soft};
 use crate::model::{CategoryId, Decimal, Flow, PlanningInput, Side, Weight};
 
@@ -418,4 +419,11 @@ fn tightened_by_sales(room: Decimal, by: Decimal, sellable: Decimal) -> Decimal 
 pub(crate) fn tight_buy_box(input: &PlanningInput, portfolio: &Portfolio<'_>, line: &Line<'_>) -> Decimal {
     let Some(cap) = max_weight(input, line) else { return line.buy_box };
     line.buy_box.min((cap * (Decimal::ONE - portfolio.round_trip) - line.weight).max(Decimal::ZERO))
+}
+
+/// The same, but all that may be bought where the room would take one of its whole lots.
+pub(crate) fn whole_buy_box(input: &PlanningInput, portfolio: &Portfolio<'_>, line: &Line<'_>) -> Decimal {
+    let tight = tight_buy_box(input, portfolio, line);
+    let takes_a_lot = floor_to_step(tight, line.lot) < floor_to_step(line.buy_box, line.lot);
+    if line.whole_lots && takes_a_lot { line.buy_box } else { tight }
 }

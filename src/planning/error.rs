@@ -23,12 +23,13 @@ pub enum PlanError {
          trades are left out"
     )]
     TooManyOrders { orders: usize, most: u32 },
-    #[error("{}; {REMEDY}", not_proved(*.nodes, *.gap, *.most))]
+    #[error("{}", not_proved(*.nodes, *.most_nodes, *.best, *.most))]
     NotProved {
         nodes: u32,
-        /// How far the best orders found are from the proved bound, in net asset value; absent where none were found.
-        gap: Option<Decimal>,
         /// The policy's.
+        most_nodes: u32,
+        best: BestOrders,
+        /// The policy's largest gap, in net asset value.
         most: Decimal,
     },
     #[error("{0}; run again with the same input to reproduce it, and report it")]
@@ -42,28 +43,45 @@ pub enum PlanError {
     Verification(Vec<super::verification::Violation>),
 }
 
-const REMEDY: &str = "raise integers.max_nodes or integers.max_gap, or loosen limits.max_holdings, limits.min_weight or \
-                      integers.whole_lots_above";
+/// What a search for whole quantities had when it ended without a proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BestOrders {
+    /// No orders that keep every limit.
+    None,
+    /// The best found are so far from the proved bound, in net asset value.
+    Within(Decimal),
+    /// There are some, and there is no bound.
+    Unbounded,
+}
 
-fn not_proved(nodes: u32, gap: Option<Decimal>, most: Decimal) -> String {
-    let after = format!("the search for whole quantities ended after {nodes} nodes");
-    match gap {
-        Some(gap) => {
+/// What it would do to change is what ended the search: the nodes, or rounding of what was not decided in whole lots.
+fn not_proved(nodes: u32, most_nodes: u32, best: BestOrders, most: Decimal) -> String {
+    let all = nodes < most_nodes;
+    let after = if all {
+        format!("the search for whole quantities ended after {nodes} nodes, for rounding smaller lots breaks limits")
+    } else {
+        format!("the search for whole quantities ended after {nodes} nodes")
+    };
+    let came_to = match best {
+        BestOrders::None => ", and no orders were found that keep every limit".to_owned(),
+        BestOrders::Within(gap) => {
             let gap = gap.round_dp(6).normalize();
-            format!(
-                "{after}, and its best orders may be {gap} of net asset value from the best; integers.max_gap is {most}"
-            )
+            format!(", and its best orders may be {gap} of net asset value from the best; integers.max_gap is {most}")
         }
-        None => format!("{after}, and no orders were found that keep every limit"),
-    }
+        BestOrders::Unbounded => ", and nothing is proved of its best orders".to_owned(),
+    };
+    let first = if all { "lower integers.whole_lots_above" } else { "raise integers.max_nodes" };
+    let gap = if matches!(best, BestOrders::Within(_)) { " or raise integers.max_gap" } else { "" };
+    format!("{after}{came_to}; {first}{gap}, or loosen limits.max_holdings or limits.min_weight")
 }
 
 /// Hard limits that cannot all be met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// A minimal set: without any one of them the rest can be met.
+    /// A minimal set: without any one of them the rest can be met. Of limits on whole holdings as far as a search could tell;
+    /// and the limits on single assets that bound what a category may hold.
     pub limits: Vec<String>,
-    /// For each of them the smallest change that alone would make every limit meet; absent where none would.
+    /// For each of them the smallest change found that alone makes every limit meet; absent where none does.
     pub repairs: Vec<Repair>,
     /// Where no single change would: the changes that together would, the sum of them the least possible. Empty where no
     /// bound in the policy can mend it.
@@ -90,8 +108,19 @@ impl std::fmt::Display for Conflict {
             let lead = if index == 0 { "; no single change would do, but together: move" } else { " and" };
             write!(f, "{lead} {repair}")?;
         }
-        f.write_str("; or mark one of them soft in the policy")
+        let soft = self.limits.iter().filter(|limit| has_soft_form(limit)).count();
+        f.write_str(match soft {
+            0 => "; or loosen one of them",
+            soft if soft == self.limits.len() => "; or mark one of them soft in the policy",
+            _ => "; or loosen one of them, or mark one soft that may be",
+        })
     }
+}
+
+/// Whether the policy may let a limit give way: not those on wholes, nor what a market can take.
+fn has_soft_form(limit: &str) -> bool {
+    let name = limit.split('(').next().unwrap_or(limit);
+    !matches!(name, "max_holdings" | "min_weight" | "participation" | "max_run_notional")
 }
 
 impl std::fmt::Display for Repair {
@@ -142,6 +171,30 @@ mod tests {
         let first = violations.first().expect("a violation");
         let start = format!("the plan broke {} of its own limits and was discarded; nothing is sent", violations.len());
         assert_eq!(error.to_string(), format!("{start}; first: {}: {}", first.limit, first.sentence));
+    }
+
+    #[test]
+    fn a_conflict_asks_for_nothing_soft_that_cannot_be() {
+        let said = |limits: &[&str]| {
+            let limits = limits.iter().map(|it| (*it).to_owned()).collect();
+            Conflict { limits, repairs: Vec::new(), together: Vec::new() }.to_string()
+        };
+        assert!(said(&["turnover", "max_weight(a)"]).ends_with("; or mark one of them soft in the policy"));
+        assert!(said(&["min_weight(a)", "max_holdings"]).ends_with("conflict; or loosen one of them"));
+        assert!(said(&["category_min(defi)", "participation(a)"]).ends_with(", or mark one soft that may be"));
+    }
+
+    #[test]
+    fn a_search_without_a_proof_asks_for_what_would_help() {
+        let said = |nodes, best| not_proved(nodes, 5, best, dec("0.0005"));
+        let ended = said(5, BestOrders::None);
+        assert!(ended.contains("no orders were found") && ended.contains("; raise integers.max_nodes, or"), "{ended}");
+        let within = said(5, BestOrders::Within(dec("0.002")));
+        assert!(within.contains("; raise integers.max_nodes or raise integers.max_gap, or"), "{within}");
+        let unbounded = said(5, BestOrders::Unbounded);
+        assert!(unbounded.contains("nothing is proved") && !unbounded.contains("no orders"), "{unbounded}");
+        let early = said(4, BestOrders::Within(dec("0.002")));
+        assert!(early.contains("lower integers.whole_lots_above") && !early.contains("max_nodes"), "{early}");
     }
 
     #[test]

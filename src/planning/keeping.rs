@@ -43,7 +43,7 @@ pub(super) fn instead(
         return Ok(found);
     }
     let Verdict::Optimal { objective: planned, .. } =
-        program.optimum(exact.trades(), exact.columns(), &mut exact.rows().to_vec())?
+        program.optimum(exact.trades(), exact.columns(), &mut exact.rows())?
     else {
         return Ok(found);
     };
@@ -62,7 +62,7 @@ fn instead_of(
     planned: Decimal,
     gave_way: usize,
 ) -> Result<Vec<Instead>, PlanError> {
-    let mut kept: Vec<AtMostRow> = exact.rows().to_vec();
+    let mut kept: Vec<AtMostRow> = exact.rows();
     if let (Some(row), Some(amount)) = (kept.get_mut(gave_way), given.get(gave_way)) {
         row.bound -= *amount;
     }

@@ -40,7 +40,7 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
-pub use error::{Conflict, PlanError, Repair};
+pub use error::{BestOrders, Conflict, PlanError, Repair};
 pub use keeping::Instead;
 pub use plan::RebalancePlan;
 pub use shadow_prices::{AtTheMargin, Margin, ShadowPrice, at_the_margin};

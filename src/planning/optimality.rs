@@ -1,23 +1,28 @@
 //! The program that a plan is held against: the policy's own bounds, before any room is kept for lots, and the
 //! multipliers that prove how far the plan is from its best.
 
+use std::collections::BTreeMap;
+
 use crate::model::{Decimal, Side};
 
 use super::constraints::RowKind;
 use super::dual::Dual;
+use super::integers::range_of;
 use super::plan::IDLE_CASH;
-use super::program::{Allocation, Bounds, Column, Program};
+use super::program::{Allocation, Bounds, Column, Program, at_least};
 use super::solver::{AtMostRow, BoxedColumn};
 use super::tail_risk::PricedTail;
 
 /// The program with exact bounds, and a solution to start from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Exact {
     columns: Vec<Column>,
     all: Vec<BoxedColumn>,
     rows: Vec<AtMostRow>,
     /// How many rows come before the planes of tail risk.
     own: usize,
+    /// What must be traded at least, where whole quantities were decided.
+    least: Vec<AtMostRow>,
     solution: Vec<Decimal>,
 }
 
@@ -31,8 +36,10 @@ pub(crate) struct Prices {
 }
 
 impl Exact {
+    /// Its multipliers are by row, those of the planes behind the others.
     pub(crate) fn dual(&self) -> Dual {
-        Dual::new(&self.all, &self.rows, &self.solution)
+        let rows: Vec<AtMostRow> = self.rows.iter().chain(&self.least).cloned().collect();
+        Dual::new(&self.all, &rows, &self.solution)
     }
 
     pub(super) fn trades(&self) -> &[Column] {
@@ -44,13 +51,52 @@ impl Exact {
     }
 
     /// But for the planes of tail risk.
-    pub(super) fn rows(&self) -> &[AtMostRow] {
-        self.rows.get(..self.own).unwrap_or_default()
+    pub(super) fn rows(&self) -> Vec<AtMostRow> {
+        self.rows.iter().take(self.own).chain(&self.least).cloned().collect()
     }
 
     /// Of all multipliers those of the planes.
     pub(crate) fn of_planes<'a>(&self, by_row: &'a [Decimal]) -> &'a [Decimal] {
-        by_row.get(self.own..).unwrap_or_default()
+        by_row.get(self.own..self.rows.len()).unwrap_or_default()
+    }
+
+    /// The same where every line stays in the range that the whole quantities of a solution are in, of those that venue and
+    /// policy leave it: what was decided against at the price of a whole holding is worth nothing at the margin.
+    pub(crate) fn decided(&self, program: &Program<'_>, solution: &Allocation) -> Self {
+        let mut decided = self.clone();
+        if program.input.policy.whole_quantities().is_none() {
+            return decided;
+        }
+        for line in 0..program.portfolio.lines.len() {
+            let most = |side| {
+                let pieces = self.columns.iter().filter(|column| column.line == line && column.side == side);
+                pieces.map(|column| column.upper).sum::<Decimal>()
+            };
+            let traded = |side: &BTreeMap<usize, Decimal>| side.get(&line).copied().unwrap_or_default();
+            let trade = traded(&solution.buys) - traded(&solution.sells);
+            let most = (most(Side::Buy), most(Side::Sell));
+            if let Some((low, high)) =
+                range_of(program.input, program.portfolio, &program.limits.whole, line, most, trade)
+            {
+                decided.keep_between(line, Side::Buy, (low, high));
+                decided.keep_between(line, Side::Sell, (-high, -low));
+            }
+        }
+        decided
+    }
+
+    /// Trades no less of a side than the first, no more than the second; neither below nothing.
+    fn keep_between(&mut self, line: usize, side: Side, (least, most): (Decimal, Decimal)) {
+        let mut left = most.max(Decimal::ZERO);
+        let columns = self.columns.iter_mut().zip(&mut self.all).filter(|(it, _)| it.line == line && it.side == side);
+        for (column, boxed) in columns {
+            column.upper = column.upper.min(left);
+            boxed.upper = column.upper;
+            left -= column.upper;
+        }
+        if least > Decimal::ZERO {
+            self.least.push(at_least(&self.columns, (line, side), least));
+        }
     }
 
     /// Whether the row behind the limits measures idle cash.
@@ -89,7 +135,7 @@ impl Program<'_> {
         if let Some(idle) = rows.get(self.limits.rows.len()).filter(|_| own > self.limits.rows.len()) {
             values.push(idle.use_of(&values) - idle.bound);
         }
-        Exact { columns, all, rows, own, solution: values }
+        Exact { columns, all, rows, own, least: Vec::new(), solution: values }
     }
 
     /// Multipliers that prove how far a plan is from the best; `first` is the solution of the program before anything was

@@ -79,9 +79,9 @@ pub struct SolverRecord {
 }
 
 /// A search for whole quantities: orders that venue and policy take, holdings, lots. The bound is the solver's own: no
-/// plan that keeps the limits as this one does, and room below caps for what costs take, has more. Plan and bound are worth
-/// what the policy's objective says, both less what limits on wholes give way. The certificate, which knows nothing of whole
-/// quantities, proves another one.
+/// plan that keeps the limits as this one does, and, of assets in smaller lots, room below caps for what costs take, has more.
+/// Plan and bound are worth what the policy's objective says, both less what limits on wholes give way. The certificate, which
+/// knows nothing of whole quantities, proves another one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IntegerSearch {

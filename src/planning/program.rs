@@ -21,7 +21,7 @@ use std::rc::Rc;
 use crate::model::{Decimal, PlanningInput, Side};
 
 use super::SegmentProgram;
-use super::constraints::{LimitRow, Limits, RowKind, SOLVER_NOISE, tight_buy_box};
+use super::constraints::{LimitRow, Limits, RowKind, SOLVER_NOISE, tight_buy_box, whole_buy_box};
 use super::curve::{Curve, HALF};
 use super::drift_band::Changes;
 use super::error::PlanError;
@@ -115,6 +115,9 @@ pub(super) enum Bounds {
     /// The same, and each row gives up its room for rounding, at a price, where it cannot keep it: one row without
     /// such room must not cost all others theirs.
     Eased,
+    /// The policy's own, where whole lots leave nothing to round: only below caps room is kept for what costs take, unless
+    /// that would take a lot.
+    Whole,
     /// The policy's own.
     Exact,
 }
@@ -328,12 +331,11 @@ impl<'a> Program<'a> {
         all.push(BoxedColumn { upper: Decimal::TWO, reward: -price });
     }
 
-    /// The program in which whole quantities are sought, by the policy's own bounds: whole lots leave nothing to round. Only
-    /// below caps room is kept for what costs take. Tail risk is in it by the planes found so far, besides those that its own
+    /// The program in which whole quantities are sought, by [`Bounds::Whole`]. Tail risk is in it by the planes found so far, besides those that its own
     /// optimum needs: less than all there is, so that a bound stays a bound.
     pub(super) fn whole(&self, given: &[Decimal]) -> Result<Eased, SolverFault> {
-        let columns = self.columns(Bounds::Eased, &|_, _| false);
-        let mut rows = self.rows(&columns, Bounds::Exact, given);
+        let columns = self.columns(Bounds::Whole, &|_, _| false);
+        let mut rows = self.rows(&columns, Bounds::Whole, given);
         for (given, row) in given.iter().zip(&mut rows) {
             // How far it gives way is known but for the solver's noise, of which half is left to rounding.
             row.bound += if given.is_zero() { Decimal::ZERO } else { RELAXATION_NOISE * HALF };
@@ -378,6 +380,7 @@ impl<'a> Program<'a> {
                 let most = match (side, bounds) {
                     (Side::Sell, _) => line.sell_box,
                     (Side::Buy, Bounds::Tight | Bounds::Eased) => tight_buy_box(self.input, self.portfolio, line),
+                    (Side::Buy, Bounds::Whole) => whole_buy_box(self.input, self.portfolio, line),
                     (Side::Buy, Bounds::Exact) => line.buy_box,
                 };
                 let needed = side == Side::Sell || curve.buy_may_be_needed;
@@ -494,7 +497,7 @@ impl<'a> Program<'a> {
 }
 
 /// The pieces of one side, no less than this together.
-fn at_least(columns: &[Column], (line, side): (usize, Side), least: Decimal) -> AtMostRow {
+pub(super) fn at_least(columns: &[Column], (line, side): (usize, Side), least: Decimal) -> AtMostRow {
     let pieces = columns.iter().enumerate().filter(|(_, column)| column.line == line && column.side == side);
     AtMostRow { terms: pieces.map(|(index, _)| (index, Decimal::NEGATIVE_ONE)).collect(), bound: -least }
 }

@@ -9,7 +9,7 @@
 //! Where a limit gave way, [`keeping`] says what else could have.
 //!
 //! The program is the one that the plan answers: the policy's own bounds, moved where the plan says that they gave way,
-//! and amounts that need not be whole lots. Worth is the policy's objective: tilt, tracking and costs as it weighs them.
+//! and amounts that need not be whole lots. Where whole holdings and least orders were decided, they stay as decided. Worth is the policy's objective: tilt, tracking and costs as it weighs them.
 
 use std::collections::BTreeMap;
 
@@ -82,15 +82,20 @@ pub fn at_the_margin(input: &PlanningInput, plan: &RebalancePlan) -> Result<AtTh
     let program = Program::formulate(input, &survey.portfolio, &survey.limits, survey.changes);
     let traded = traded(&program, plan);
     let exact = program.exact(&traded, &[]);
-    let mut dual = exact.dual();
-    let prices = dual.search().unwrap_or_default();
-    let limits = limits(&program, &dual, &prices);
+    let decided = exact.decided(&program, &traded);
+    let instead = keeping::instead(&program, &decided, &traded.given)?;
+    Ok(AtTheMargin { instead, ..priced(&program, &exact, decided.dual(), plan) })
+}
+
+/// Limits and assets at the best multipliers: nothing has a price where none were found.
+fn priced(program: &Program<'_>, exact: &Exact, mut dual: Dual, plan: &RebalancePlan) -> AtTheMargin {
+    let Ok(prices) = dual.search() else { return AtTheMargin::default() };
+    let limits = limits(program, &dual, &prices);
     let margin = |(index, line): (usize, &Line<'_>)| {
-        Some((line.asset.clone(), margin(&program, &exact, &prices, index, line, plan)?))
+        Some((line.asset.clone(), margin(program, exact, &prices, index, line, plan)?))
     };
     let assets = program.portfolio.lines.iter().enumerate().filter_map(margin).collect();
-    let instead = keeping::instead(&program, &exact, &traded.given)?;
-    Ok(AtTheMargin { limits, assets, instead })
+    AtTheMargin { limits, assets, instead: BTreeMap::new() }
 }
 
 /// The plan's orders and relaxations in the program's terms.
@@ -172,4 +177,22 @@ fn tail(program: &Program<'_>, exact: &Exact, prices: &[Decimal], line: usize) -
     let all = limit + risk.aversion;
     let limited = (paid * limit).checked_div(all).unwrap_or_default();
     (paid - limited, limited)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::planning::plan;
+    use crate::planning::sample::{input, policy};
+
+    #[test]
+    fn nothing_is_priced_where_no_multipliers_are_found() {
+        let input = input(policy(|_| {}), &["600", "300", "100"], &[], "10000");
+        let (plan, survey) = (plan(&input).expect("a plan"), survey(&input).expect("a survey"));
+        let program = Program::formulate(&input, &survey.portfolio, &survey.limits, survey.changes);
+        let exact = program.exact(&traded(&program, &plan), &[]);
+        assert!(!priced(&program, &exact, exact.dual(), &plan).assets.is_empty());
+        let broken = exact.dual().moved(0, -Decimal::TEN);
+        assert_eq!(priced(&program, &exact, broken, &plan), AtTheMargin::default());
+    }
 }

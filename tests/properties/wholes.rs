@@ -3,11 +3,12 @@
 use index_rebalancer::model::policy::IntegerPolicy;
 use index_rebalancer::model::{Decimal, ListingStatus, Money, PlanningInput, Quantity, Weight};
 use index_rebalancer::planning::idempotency::digest_of;
-use index_rebalancer::planning::plan::Role;
+use index_rebalancer::planning::plan::{LimitCheck, Role, Sense};
 use index_rebalancer::planning::verification::verify;
 use index_rebalancer::planning::{PlanError, plan};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
+use rust_decimal::prelude::ToPrimitive;
 
 use crate::books::{Books, Line};
 use crate::harness::Tally;
@@ -78,6 +79,16 @@ fn whole_holdings_keep_their_limits_or_say_why_not() {
                 return Ok(());
             }
             Err(PlanError::Conflict(conflict)) if conflict.limits.iter().any(|it| is_whole(it)) => {
+                // Limits on wholes give way as far as they are broken before: then nothing else may be.
+                prop_assert!(!nothing_traded_keeps_the_others(input), "{conflict}, and nothing need be traded");
+                let most = conflict.repairs.iter().find(|repair| repair.limit == "max_holdings");
+                if let Some(most) = most {
+                    let mut repaired = input.clone();
+                    repaired.policy.limits.max_holdings = most.to.to_u32();
+                    let conflicts = matches!(plan(&repaired), Err(PlanError::Conflict(_)));
+                    prop_assert!(!conflicts, "{conflict}, and does after that, too");
+                    tally.note("conflicts that more holdings end");
+                }
                 tally.note("conflicts of limits on wholes");
                 return Ok(());
             }
@@ -104,6 +115,20 @@ fn whole_holdings_keep_their_limits_or_say_why_not() {
         let relaxed = relaxed("max_holdings").map_or(Decimal::ZERO, |relaxation| relaxation.amount.get());
         keeps_most_holdings(&books, relaxed, tally)
     });
+}
+
+/// Whether every other limit is kept where nothing is traded.
+fn nothing_traded_keeps_the_others(input: &PlanningInput) -> bool {
+    let mut idle = input.clone();
+    (idle.policy.limits.min_weight, idle.policy.limits.max_holdings, idle.policy.integers) = (None, None, None);
+    idle.policy.orders.min_trade = Money::new(Decimal::from(10_u64.pow(15))).expect("more than there is");
+    let Ok(plan) = plan(&idle) else { return false };
+    let kept = |check: &LimitCheck| match check.sense {
+        Sense::AtMost => check.left_side <= check.bound,
+        Sense::AtLeast => check.left_side >= check.bound,
+        Sense::Equal => check.left_side == check.bound,
+    };
+    plan.orders.is_empty() && plan.relaxations.is_empty() && plan.certificate.checks.iter().all(kept)
 }
 
 fn is_whole(limit: &str) -> bool {

@@ -1,11 +1,13 @@
 //! Small accounts in whole lots against every combination of lots: nothing has more than the bound, and what is found is as
 //! close to the best as it says.
 
+use super::model::Model;
+use super::search::{Search, Verdict};
 use crate::model::policy::{IntegerPolicy, Limit};
-use crate::model::{Decimal, Holding, Money, PlanningInput, Price, Quantity, Rate, Weight};
+use crate::model::{Decimal, Holding, Money, PlanningInput, Price, Quantity, Rate, Side, Weight};
 use crate::planning::error::PlanError;
 use crate::planning::program::{Allocation, Program};
-use crate::planning::rounding::round_to_lots;
+use crate::planning::rounding::{Rounded, round_to_lots};
 use crate::planning::sample::{dec, id, input, policy};
 use crate::planning::{Survey, plan, survey};
 
@@ -56,8 +58,15 @@ fn drawn(draws: &mut Draws) -> PlanningInput {
     input
 }
 
-/// The best value of all combinations of lots that keep every limit, but for what gave way in the linear program.
-fn best(survey: &Survey<'_>, input: &PlanningInput, program: &Program<'_>) -> Option<Decimal> {
+/// What is ordered of each line.
+type Orders = Vec<(usize, Side, Quantity)>;
+
+fn orders(rounded: &Rounded) -> Orders {
+    rounded.trades.iter().map(|trade| (trade.line, trade.side, trade.quantity)).collect()
+}
+
+/// All combinations of lots that keep every limit, but for what gave way in the linear program, with their values.
+fn ways(survey: &Survey<'_>, input: &PlanningInput, program: &Program<'_>) -> Vec<(Decimal, Orders)> {
     let first = program.solve().expect("a solution");
     let lines = &survey.portfolio.lines;
     let trades = |line: usize| -> Vec<Decimal> {
@@ -67,9 +76,9 @@ fn best(survey: &Survey<'_>, input: &PlanningInput, program: &Program<'_>) -> Op
         (-sold.expect("few")..=bought.expect("few").min(7)).map(|lots| line.lot * Decimal::from(lots)).collect()
     };
     let all: Vec<Vec<Decimal>> = (0..lines.len()).map(trades).collect();
-    let ways: usize = all.iter().map(Vec::len).product();
-    let mut best = None;
-    for way in 0..ways {
+    let count: usize = all.iter().map(Vec::len).product();
+    let mut ways = Vec::new();
+    for way in 0..count {
         let mut rest = way;
         let mut allocation = Allocation { given: first.given.clone(), ..Allocation::default() };
         for (line, trades) in all.iter().enumerate() {
@@ -80,20 +89,72 @@ fn best(survey: &Survey<'_>, input: &PlanningInput, program: &Program<'_>) -> Op
                 side.insert(line, trade.abs());
             }
         }
-        let rounded = round_to_lots(input, &survey.portfolio, &allocation);
-        let whole = rounded.trades.len();
-        let rounded =
-            if rounded.dropped.is_empty() { rounded.within_means(input, &survey.portfolio) } else { continue };
-        let weights = rounded.weights(&survey.portfolio);
-        let breaches = program.limits.whole.breaches(&weights);
-        let shortfalls = program.shortfalls(&rounded.trades, &first.given);
-        let paid = rounded.trades.len() == whole && rounded.unpaid.is_empty();
-        if paid && breaches.is_empty() && shortfalls.iter().all(|short| *short <= dec("0.00000000001")) {
-            let cost = rounded.cost().fraction_of(survey.portfolio.net_asset_value).get();
-            best = best.max(Some(program.value(&weights, cost)));
+        ways.extend(valued(survey, input, program, &allocation));
+    }
+    ways
+}
+
+/// What a solution is worth in whole lots; absent where these are dropped, cannot be paid or break a limit.
+fn valued(
+    survey: &Survey<'_>,
+    input: &PlanningInput,
+    program: &Program<'_>,
+    allocation: &Allocation,
+) -> Option<(Decimal, Orders)> {
+    let rounded = round_to_lots(input, &survey.portfolio, allocation);
+    let whole = rounded.trades.len();
+    let rounded = rounded.dropped.is_empty().then(|| rounded.within_means(input, &survey.portfolio))?;
+    let weights = rounded.weights(&survey.portfolio);
+    let breaches = program.limits.whole.breaches(&weights);
+    let shortfalls = program.shortfalls(&rounded.trades, &allocation.given);
+    let paid = rounded.trades.len() == whole && rounded.unpaid.is_empty();
+    let kept = paid && breaches.is_empty() && shortfalls.iter().all(|short| *short <= dec("0.00000000001"));
+    let cost = rounded.cost().fraction_of(survey.portfolio.net_asset_value).get();
+    kept.then(|| (program.value(&weights, cost), orders(&rounded)))
+}
+
+/// The best value of all.
+fn best(survey: &Survey<'_>, input: &PlanningInput, program: &Program<'_>) -> Option<Decimal> {
+    ways(survey, input, program).into_iter().map(|(value, _)| value).max()
+}
+
+/// A judge that refuses the best ways, or all: the search finds the next best, or proves that there is none.
+#[test]
+fn what_judgement_refuses_leaves_the_next_best() {
+    let mut tried = 0;
+    for seed in 1..=24 {
+        let input = drawn(&mut Draws(seed));
+        let survey = survey(&input).expect("a survey");
+        let program = Program::formulate(&input, &survey.portfolio, &survey.limits, survey.changes);
+        let mut ways = ways(&survey, &input, &program);
+        ways.sort_by_key(|(value, _)| std::cmp::Reverse(*value));
+        let first = program.solve().expect("a solution");
+        for refused in [1, 3, ways.len()] {
+            let taken = |allocation: Allocation| {
+                let (value, orders) = valued(&survey, &input, &program, &allocation)?;
+                let left = ways.iter().skip(refused).any(|(_, left)| *left == orders);
+                left.then(|| value - program.origin())
+            };
+            let whole = &survey.limits.whole;
+            let model = Model::new(&input, &survey.portfolio, &program, whole, &first.given).expect("a model");
+            let mut judge = taken;
+            let ended = Search::new(model, &first.given, None, Decimal::ZERO, &mut judge).run(100_000);
+            match (ways.get(refused), ended.verdict) {
+                (Some((next, _)), Verdict::Found(found)) => {
+                    let value = found.best + program.origin();
+                    assert!(value >= *next - dec("0.000012"), "seed {seed}: {value} is found, and {next} is left");
+                    assert!(
+                        found.complete && found.gap.is_some_and(|gap| value + gap >= *next),
+                        "seed {seed}: {found:?}"
+                    );
+                    tried += 1;
+                }
+                (None, verdict) => assert_eq!(verdict, Verdict::Impossible, "seed {seed}: all {refused} are refused"),
+                (left, verdict) => panic!("seed {seed}: {left:?} is left, and {verdict:?}"),
+            }
         }
     }
-    best
+    assert!(tried > 20, "{tried} tried");
 }
 
 #[test]

@@ -24,5 +24,6 @@ mod tests;
 mod whole_limits;
 
 pub(crate) use conflict::conflict;
-pub(crate) use seek::{Sought, seek};
+pub(crate) use ranges::range_of;
+pub(crate) use seek::{Judge, Sighted, Sought, seek};
 pub(crate) use whole_limits::{Breach, MAX_HOLDINGS, MIN_WEIGHT, WholeLimits, is_holding};

@@ -11,8 +11,8 @@ use super::super::program::{Allocation, Column, Program};
 use super::super::solver::{
     AtMostRow, Basis, BoxedColumn, Ending, Mixture, Points, Settled, SolverFault, bound_of, parts_of,
 };
-use super::ranges::{Range, nearest_above, nearest_below, points, ranges};
-use super::whole_limits::WholeLimits;
+use super::ranges::{Range, is_one_trade, nearest_above, nearest_below, pinned, points, ranges};
+use super::whole_limits::{Presence, WholeLimits};
 
 /// The program of one run.
 #[derive(Debug)]
@@ -32,8 +32,10 @@ pub(super) struct Model<'a> {
     spots: Vec<Option<Spot>>,
     /// What nobody could pay for.
     penalty: Decimal,
-    /// The row that counts holdings.
+    /// The row that counts holdings but for those that leave.
     holdings: Option<usize>,
+    /// The row that counts these too, where there are too many: their places are not free before they have gone.
+    held: Option<usize>,
     /// The row that bounds turnover, where it gave way by parts of lots.
     turnover: Option<usize>,
     rows: usize,
@@ -54,7 +56,7 @@ struct Course {
     whole_lots: bool,
     lot: Decimal,
     /// Places by trade, and by what the range says of it.
-    found: BTreeMap<(Decimal, bool, bool), usize>,
+    found: BTreeMap<(Decimal, Presence, bool), usize>,
 }
 
 /// What a line may do at one node, and the points that its mixtures need.
@@ -69,7 +71,7 @@ pub(super) struct Narrowed {
 struct Spot {
     line: usize,
     trade: Decimal,
-    held: bool,
+    leaves: Presence,
 }
 
 /// By line, where a node allows less than the line's own.
@@ -149,10 +151,12 @@ impl<'a> Model<'a> {
             }
         }
         let mut bounds: Vec<Decimal> = shared.iter().map(|row| row.bound).collect();
-        let holdings = whole.max_holdings.map(|most| {
+        let mut count_up_to = |most: usize| {
             bounds.push(Decimal::from(most));
             bounds.len() - 1
-        });
+        };
+        let holdings = whole.max_holdings.map(&mut count_up_to);
+        let held = whole.most_held().map(&mut count_up_to);
         let gave_way = |index: &usize| {
             let is_turnover = is_own(*index) == Some(&RowKind::Turnover);
             is_turnover && given.get(*index).is_some_and(|by| !by.is_zero())
@@ -171,6 +175,7 @@ impl<'a> Model<'a> {
             spots: Vec::new(),
             penalty: program.prohibitive(),
             holdings,
+            held,
             turnover,
             rows: bounds.len(),
         };
@@ -219,6 +224,21 @@ impl<'a> Model<'a> {
         narrowed.get(&line).or_else(|| Some(&self.lines.get(line)?.open))
     }
 
+    pub(super) fn lines(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether any line trades amounts that are rounded once they are chosen.
+    pub(super) fn leaves_lots_to_rounding(&self) -> bool {
+        self.lines.iter().any(|course| !course.whole_lots && !is_one_trade(&course.open.ranges))
+    }
+
+    /// Of a line's ranges what it trades by a choice, and all else; absent where there is nothing else.
+    pub(super) fn pinned(&self, settled: &Settled, line: usize, open: &[Range]) -> Option<[Vec<Range>; 2]> {
+        let spot = self.spot(*settled.points.get(line)?)?;
+        pinned(open, (spot.trade, spot.leaves), self.lines.get(line)?.whole_lots)
+    }
+
     /// A line within these ranges, with the points that its mixtures need.
     pub(super) fn narrowed(&mut self, line: usize, ranges: Vec<Range>) -> Rc<Narrowed> {
         let kinks = self.lines.get(line).map(|course| course.kinks.clone()).unwrap_or_default();
@@ -231,7 +251,7 @@ impl<'a> Model<'a> {
 
     /// The point of a trade in a range.
     fn place(&mut self, line: usize, range: &Range, trade: Decimal) -> usize {
-        let key = (trade, range.held, range.gives_way);
+        let key = (trade, range.leaves, range.gives_way);
         let Some(course) = self.lines.get(line) else { return 0 };
         if let Some(place) = course.found.get(&key) {
             return *place;
@@ -242,15 +262,18 @@ impl<'a> Model<'a> {
             reward += self.all.get(column).map_or(Decimal::ZERO, |it| it.reward) * amount;
             uses.extend(self.uses.get(column).into_iter().flatten().map(|(row, by)| (*row, *by * amount)));
         }
-        if range.held {
-            uses.extend(self.holdings.map(|row| (row, Decimal::ONE)));
-        }
+        let counted = match range.leaves {
+            Presence::Absent => [None, None],
+            Presence::Leaving => [None, self.held],
+            Presence::Held => [self.holdings, self.held],
+        };
+        uses.extend(counted.into_iter().flatten().map(|row| (row, Decimal::ONE)));
         if !trade.is_zero() {
             // What gave way did so for parts of lots: each order may pass it by its own rounding.
             uses.extend(self.turnover.map(|row| (row, -course.lot / Decimal::TWO)));
         }
         let place = self.points.add(line, reward, uses.into_iter());
-        self.spots.push(Some(Spot { line, trade, held: range.held }));
+        self.spots.push(Some(Spot { line, trade, leaves: range.leaves }));
         if let Some(course) = self.lines.get_mut(line) {
             course.found.insert(key, place);
         }
@@ -305,7 +328,7 @@ impl<'a> Model<'a> {
             let whole_lots = self.lines.get(line).is_some_and(|course| course.whole_lots);
             let holds = |range: &Range| range.low <= lowest && highest <= range.high;
             let one = self.open(narrowed, line).is_some_and(|open| open.ranges.iter().any(holds));
-            let mixed = shares.iter().any(|(spot, _)| spot.held != key.held);
+            let mixed = shares.iter().any(|(spot, _)| spot.leaves != key.leaves);
             torn.push(Torn { line, trade, lowest, matters: whole_lots || !one || mixed });
         }
         torn

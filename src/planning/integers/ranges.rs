@@ -4,15 +4,15 @@ use crate::model::amount::{ceil_to_step, floor_to_step};
 use crate::model::{Decimal, PlanningInput, Side};
 
 use super::super::portfolio::{Line, Portfolio, least_order};
-use super::whole_limits::{WholeLimits, WholeLine};
+use super::whole_limits::{Presence, WholeLimits, WholeLine};
 
 /// Trades from `low` to `high`, both included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Range {
     pub(super) low: Decimal,
     pub(super) high: Decimal,
-    /// What is held after these trades counts as a holding.
-    pub(super) held: bool,
+    /// What these trades leave, as `max_holdings` counts it; absent where nobody asks.
+    pub(super) leaves: Presence,
     /// Nothing is traded although a limit on wholes asks for it.
     pub(super) gives_way: bool,
     /// Only multiples of this; zero: any.
@@ -43,6 +43,13 @@ impl Range {
         [(below <= trade + NOISE).then_some(below), (above >= trade - NOISE).then_some(above)]
     }
 
+    /// The next trades below and above one in it.
+    fn beside(&self, trade: Decimal) -> (Option<Decimal>, Option<Decimal>) {
+        let below = floor_to_step(trade - NOISE - NOISE, self.step).max(self.low);
+        let above = ceil_to_step(trade + NOISE + NOISE, self.step).min(self.high);
+        (Some(below).filter(|below| *below < trade - NOISE), Some(above).filter(|above| *above > trade + NOISE))
+    }
+
     /// What else may be traded next to a trade, wherever that is.
     pub(super) fn next_to(&self, trade: Decimal) -> impl Iterator<Item = Decimal> {
         let inside = self.reaches(trade);
@@ -55,6 +62,9 @@ impl Range {
 
 /// A quotient's last digit, and a mixture's.
 const NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 13);
+
+/// What a weight of an order may be from the trade that it stands for.
+const ORDER_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 
 /// The ranges to either side of a trade that none of them admits.
 pub(super) fn split(ranges: &[Range], trade: Decimal) -> (Vec<Range>, Vec<Range>) {
@@ -73,6 +83,35 @@ pub(super) fn split(ranges: &[Range], trade: Decimal) -> (Vec<Range>, Vec<Range>
         }
     }
     (below, above)
+}
+
+/// A trade alone, and all others; absent where there are none. What is not in whole lots is told apart by ranges alone.
+pub(super) fn pinned(
+    ranges: &[Range],
+    (trade, leaves): (Decimal, Presence),
+    whole_lots: bool,
+) -> Option<[Vec<Range>; 2]> {
+    let (mut there, mut others) = (Vec::new(), Vec::new());
+    for range in ranges {
+        if range.leaves != leaves || !range.reaches(trade) {
+            others.push(range.clone());
+        } else if !whole_lots {
+            there.push(range.clone());
+        } else {
+            let (below, above) = range.beside(trade);
+            others.extend(below.map(|high| Range { high, ..range.clone() }));
+            there.push(Range { low: trade, high: trade, ..range.clone() });
+            others.extend(above.map(|low| Range { low, ..range.clone() }));
+        }
+    }
+    (!there.is_empty() && !others.is_empty()).then_some([there, others])
+}
+
+/// Whether there is no choice at all.
+pub(super) fn is_one_trade(ranges: &[Range]) -> bool {
+    let low = ranges.iter().map(|range| range.low).min();
+    let high = ranges.iter().map(|range| range.high).max();
+    low.zip(high).is_some_and(|(low, high)| high - low <= NOISE)
 }
 
 /// The greatest trade in any range that is no more than this one, and its range.
@@ -123,7 +162,7 @@ pub(super) fn ranges(
     for (low, high) in trades {
         // What is sold in full, or not at all, is as it is.
         let step = if low == high && low <= Decimal::ZERO { Decimal::ZERO } else { step_of(line) };
-        let range = Range { low, high, held: false, gives_way: false, step };
+        let range = Range { low, high, leaves: Presence::Absent, gives_way: false, step };
         match whole {
             Some(whole) => by_weight(limits, whole, &range, &mut ranges),
             None => ranges.push(range),
@@ -140,12 +179,28 @@ pub(super) fn ranges(
     // What is sold in full stands for itself: with the rest it would be a holding.
     let mut seen: Vec<Range> = Vec::new();
     for range in ranges {
-        if !seen.iter().any(|other| other.low <= range.low && range.high <= other.high && other.held == range.held) {
+        if !seen.iter().any(|other| other.low <= range.low && range.high <= other.high && other.leaves == range.leaves)
+        {
             seen.push(range);
         }
     }
     seen.sort_by_key(|range| (range.low, range.high));
     seen
+}
+
+/// The ends of the range that the trade of the line at this index is in; absent where it is in none.
+pub(crate) fn range_of(
+    input: &PlanningInput,
+    portfolio: &Portfolio<'_>,
+    whole: &WholeLimits,
+    index: usize,
+    most: (Decimal, Decimal),
+    trade: Decimal,
+) -> Option<(Decimal, Decimal)> {
+    let ranges = ranges(input, portfolio, portfolio.lines.get(index)?, (whole, whole.line(index)), most);
+    let outside = |range: &Range| (range.low - trade).max(trade - range.high).max(Decimal::ZERO);
+    let nearest = ranges.into_iter().min_by_key(outside).filter(|range| outside(range) <= ORDER_NOISE)?;
+    Some((nearest.low.min(trade), nearest.high.max(trade)))
 }
 
 /// Cuts a range where `min_weight` forbids what it leads to, and where a holding begins.
@@ -165,18 +220,23 @@ fn by_weight(limits: &WholeLimits, whole: &WholeLine, range: &Range, out: &mut V
         kept.push(Range { gives_way: true, ..range.clone() });
     }
     for part in kept {
+        if limits.max_holdings.is_none() {
+            out.push(part);
+            continue;
+        }
         let begins = whole.least_held - whole.weight;
-        let held = |trade: Decimal| whole.counts(whole.weight + trade);
-        if limits.max_holdings.is_none() || held(part.low) {
-            out.push(Range { held: limits.max_holdings.is_some(), ..part });
-        } else {
-            // Sold in full, or so that a holding remains: less than an order is never left over.
-            if part.low == part.high || !held(part.high) {
-                out.push(Range { high: part.low, ..part.clone() });
-            }
-            if held(part.high) {
-                out.push(Range { low: begins.max(part.low), held: true, ..part });
-            }
+        let leaves = |trade: Decimal| whole.presence(whole.weight + trade);
+        let (lowest, highest) = (leaves(part.low), leaves(part.high));
+        if lowest == Presence::Held {
+            out.push(Range { leaves: lowest, ..part });
+            continue;
+        }
+        // Sold in full, or so that a holding remains: less than an order is never left over.
+        if part.low == part.high || highest != Presence::Held {
+            out.push(Range { high: part.low, leaves: lowest, ..part.clone() });
+        }
+        if highest == Presence::Held {
+            out.push(Range { low: begins.max(part.low), leaves: highest, ..part });
         }
     }
 }

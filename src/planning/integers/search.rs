@@ -4,7 +4,7 @@
 //! branches are expected to lose most is branched on, then the first by id.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::rc::Rc;
 
 use crate::model::Decimal;
@@ -12,7 +12,7 @@ use crate::model::Decimal;
 use super::super::program::Allocation;
 use super::super::solver::{Basis, Settled, objective_of};
 use super::model::{Model, Narrowings, Relaxed, Torn};
-use super::ranges::{Range, split};
+use super::ranges::{Range, is_one_trade, split};
 
 /// Bounds this close to a solution promise nothing better: a tenth of a basis point.
 const CLOSE: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
@@ -20,8 +20,12 @@ const CLOSE: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
 /// A choice this close to its node's bound solves the node.
 const SOLVED: Decimal = Decimal::from_parts(1, 0, 0, false, 8);
 
-/// Planes of tail risk that one node may add.
+/// Rounds in which one node may add planes of tail risk; after them it is branched on as it is.
 const PLANES: u32 = 50;
+
+/// Choices that judgement refuses before the search ends, where it takes none and smaller lots are left to rounding: what
+/// rounding breaks in so many of them it is taken to break in all.
+const REFUSALS: usize = 100;
 
 /// Moves of a local search, at most.
 const MOVES: u32 = 100;
@@ -29,22 +33,53 @@ const MOVES: u32 = 100;
 /// The bound where the solver has none: no difference of it is taken.
 const UNBOUNDED: Decimal = Decimal::MAX;
 
-/// What a search found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
+/// What a search came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ended {
     pub(super) nodes: u32,
-    /// Every node that could hold anything better was looked at.
-    pub(super) complete: bool,
-    /// No solution has a larger objective; absent where there is none at all.
-    pub(super) bound: Option<Decimal>,
+    pub(super) verdict: Verdict,
 }
 
-impl Found {
-    /// By how much something better than `best` may be missed, ties of `tie_break` with it; absent where the solver has no
-    /// bound.
-    pub(super) fn gap(&self, best: Decimal, tie_break: Decimal) -> Option<Decimal> {
-        self.bound.filter(|bound| *bound < UNBOUNDED).map(|bound| bound + tie_break - best)
-    }
+/// What is known of all solutions after a search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// There are orders that judgement took.
+    Found(Found),
+    /// There are none: proved.
+    Impossible,
+    /// None were found, and there may be some.
+    Open,
+}
+
+/// The best of what judgement took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) best: Decimal,
+    /// By how much something better may be missed; absent where the solver has no bound.
+    pub(super) gap: Option<Decimal>,
+    /// Every node that could hold anything better was looked at.
+    pub(super) complete: bool,
+}
+
+/// What judgement said of a choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judged {
+    /// Its orders keep the limits, and are worth so much.
+    Taken(Decimal),
+    /// They do not.
+    Refused,
+    /// It would have gained nothing.
+    Unasked,
+}
+
+/// Two branches that hold everything their node does, or everything but for a choice that was judged.
+struct Split {
+    line: usize,
+    ranges: [Vec<Range>; 2],
+    /// How far each is from where the line stands.
+    distances: [Decimal; 2],
+    /// Which of them is looked at next.
+    next: usize,
 }
 
 /// Where a branch stands.
@@ -95,9 +130,13 @@ pub(super) struct Search<'a> {
     chosen: Option<Decimal>,
     /// The best bound of what was closed without looking further.
     closed: Option<Decimal>,
+    /// Rounds of tail risk at one node, at most.
+    planes: u32,
+    /// Choices that were refused, as the points of all lines.
+    refused: BTreeSet<Vec<usize>>,
     made: u32,
     nodes: u32,
-    /// No node was left that could hold anything better, nor one of which too little is known.
+    /// No node was left that could hold anything better.
     complete: bool,
 }
 
@@ -120,6 +159,8 @@ impl<'a> Search<'a> {
             best,
             chosen: best,
             closed: None,
+            planes: PLANES,
+            refused: BTreeSet::new(),
             made: 0,
             nodes: 0,
             complete: true,
@@ -127,7 +168,7 @@ impl<'a> Search<'a> {
     }
 
     /// Searches until nothing better can be left, or so many nodes were looked at.
-    pub(super) fn run(mut self, most: u32) -> Found {
+    pub(super) fn run(mut self, most: u32) -> Ended {
         self.push(Node {
             bound: UNBOUNDED,
             depth: 0,
@@ -139,17 +180,30 @@ impl<'a> Search<'a> {
         while let Some(node) = self.open.pop() {
             let mut next = Some(node);
             while let Some(node) = next.take() {
-                if !self.promises(node.bound) || self.nodes == most {
-                    self.complete &= !self.is_open(node.bound);
-                    self.close(node.bound);
+                if !self.promises(node.bound) || self.nodes == most || self.is_hopeless() {
+                    self.leave(node.bound);
                 } else {
                     self.nodes += 1;
                     next = self.look_at(&node);
                 }
             }
         }
-        let Self { nodes, complete, closed, best, .. } = self;
-        Found { nodes, complete, bound: closed.max(best) }
+        Ended { nodes: self.nodes, verdict: self.verdict() }
+    }
+
+    fn verdict(&self) -> Verdict {
+        match self.best {
+            Some(best) => {
+                let bound = self.closed.max(self.best).filter(|bound| *bound < UNBOUNDED);
+                Verdict::Found(Found { best, gap: bound.map(|bound| bound - best), complete: self.complete })
+            }
+            None if self.complete => Verdict::Impossible,
+            None => Verdict::Open,
+        }
+    }
+
+    fn is_hopeless(&self) -> bool {
+        self.best.is_none() && self.refused.len() >= REFUSALS && self.model.leaves_lots_to_rounding()
     }
 
     fn promises(&self, bound: Decimal) -> bool {
@@ -161,8 +215,15 @@ impl<'a> Search<'a> {
         self.best.is_none_or(|best| bound > best + CLOSE)
     }
 
+    /// Everything in a node was looked at: nothing in it has more than this.
     fn close(&mut self, bound: Decimal) {
         self.closed = self.closed.max(Some(bound));
+    }
+
+    /// The same of a node in which there may be something that nobody looked at.
+    fn leave(&mut self, bound: Decimal) {
+        self.complete &= !self.is_open(bound);
+        self.close(bound);
     }
 
     fn push(&mut self, node: Node) {
@@ -172,71 +233,99 @@ impl<'a> Search<'a> {
 
     /// One node; of its branches the one to look at next.
     fn look_at(&mut self, node: &Node) -> Option<Node> {
-        let mut least = node.bound;
-        for _ in 0..PLANES {
+        let (relaxed, bound, settled) = self.bounded(node)?;
+        let Some(settled) = settled else {
+            let Some(split) = self.torn_apart(node, &relaxed) else {
+                // Nothing to branch on, and no choice: too little is known.
+                self.leave(bound);
+                return None;
+            };
+            return self.branch(node, &relaxed, bound, split);
+        };
+        let solves = objective_of(&settled) >= bound - SOLVED;
+        let judged = self.consider(&settled, node.depth == 0, solves);
+        if solves && matches!(judged, Judged::Taken(worth) if worth >= objective_of(&settled) - CLOSE) {
+            self.close(bound);
+            return None;
+        }
+        // A choice that solves its node and lost by judgement says nothing about the next best one.
+        let torn = if solves { None } else { self.torn_apart(node, &relaxed) };
+        match (torn.or_else(|| self.excluding(node, &settled)), judged) {
+            (Some(split), _) if self.promises(bound) => return self.branch(node, &relaxed, bound, split),
+            // All that is left is small lots, and what rounding takes of them is the gap.
+            (None, Judged::Taken(_)) if solves => self.close(bound),
+            // These very orders break a limit.
+            (None, Judged::Refused) if self.is_decided(node) => {}
+            _ => self.leave(bound),
+        }
+        None
+    }
+
+    /// What a node holds at most, and the best choice near that; nothing where it holds nothing, or nothing better.
+    fn bounded(&mut self, node: &Node) -> Option<(Relaxed, Decimal, Option<Settled>)> {
+        let mut bound = node.bound;
+        let mut planes = 0;
+        loop {
             let cutoff = self.best.map(|best| best + self.gap);
             let relaxed = self.model.relax(&node.narrowed, node.from.as_deref(), cutoff);
             if relaxed.is_infeasible() {
                 return None;
             }
             // Weak duality: whatever the search for it came to.
-            let bound = relaxed.bound.map_or(least, |bound| bound.min(least));
-            least = bound;
+            bound = relaxed.bound.map_or(bound, |it| it.min(bound));
             self.learn(node, bound);
             if !self.promises(bound) {
-                self.complete &= !self.is_open(bound);
-                self.close(bound);
+                self.leave(bound);
                 return None;
             }
-            if node.depth == 0 && self.model.cut_mixture(&relaxed) {
+            planes += 1;
+            // A bound holds without them, too, only less closely.
+            let may_cut = planes < self.planes;
+            if may_cut && node.depth == 0 && self.model.cut_mixture(&relaxed) {
                 continue;
             }
             let settled = self.model.settled(&relaxed, &node.narrowed);
-            if let Some(settled) = settled {
-                let solves = objective_of(&settled) >= bound - SOLVED;
-                if self.would_gain(&settled, solves) && self.model.cut_choice(&settled) {
+            if let Some(settled) = settled.as_ref().filter(|_| may_cut) {
+                let solves = objective_of(settled) >= bound - SOLVED;
+                if self.would_gain(settled, solves) && self.model.cut_choice(settled) {
                     continue;
                 }
-                let taken = self.consider(&settled, node.depth == 0, solves);
-                if solves {
-                    self.complete &= taken || !self.is_open(bound);
-                    self.close(bound);
-                    return None;
-                }
             }
-            return self.branch(node, &relaxed, bound);
+            return Some((relaxed, bound, settled));
         }
-        self.complete = false;
-        self.close(least);
-        None
     }
 
     fn would_gain(&self, settled: &Settled, solves: bool) -> bool {
         solves || self.chosen.is_none_or(|chosen| objective_of(settled) > chosen)
     }
 
-    /// Hands a choice to judgement where it may be the best so far, and what is better near it. Whether it was taken, or need
-    /// not be.
-    fn consider(&mut self, settled: &Settled, first: bool, solves: bool) -> bool {
+    /// Hands a choice to judgement where it may be the best so far, and what is better near it.
+    fn consider(&mut self, settled: &Settled, first: bool, solves: bool) -> Judged {
         if !first && !self.would_gain(settled, solves) {
-            return true;
+            return Judged::Unasked;
         }
         let better = self.model.improved(settled.clone(), MOVES);
         let improved = objective_of(&better) > objective_of(settled) + SOLVED;
         if improved && !self.model.cut_choice(&better) {
-            self.take(&better);
+            self.judge(&better);
         }
         // What judgement refuses says nothing about what it was made from.
-        let wanted = solves || self.chosen.is_none_or(|chosen| objective_of(settled) > chosen);
-        !wanted || self.take(settled)
+        if self.would_gain(settled, solves) { self.judge(settled) } else { Judged::Unasked }
     }
 
-    fn take(&mut self, settled: &Settled) -> bool {
+    fn judge(&mut self, settled: &Settled) -> Judged {
         let objective = objective_of(settled);
-        let Some(judged) = (self.judge)(self.model.allocation(settled, self.given, objective)) else { return false };
+        let choice = || settled.points.iter().copied().take(self.model.lines()).collect::<Vec<usize>>();
+        if self.refused.contains(&choice()) {
+            return Judged::Refused;
+        }
+        let Some(judged) = (self.judge)(self.model.allocation(settled, self.given, objective)) else {
+            self.refused.insert(choice());
+            return Judged::Refused;
+        };
         self.chosen = self.chosen.max(Some(objective));
         self.best = self.best.max(Some(judged));
-        true
+        Judged::Taken(judged)
     }
 
     /// Notes what a branch has lost.
@@ -260,74 +349,80 @@ impl<'a> Search<'a> {
         self.losses.get(&line).and_then(mean).unwrap_or(Decimal::ONE)
     }
 
-    /// Branches on a torn line; the branch that is nearer to where the line stands.
-    fn branch(&mut self, node: &Node, relaxed: &Relaxed, bound: Decimal) -> Option<Node> {
-        let mut chosen: Option<(Decimal, usize, Sides)> = None;
+    /// Apart at the torn line whose branches are expected to lose most.
+    fn torn_apart(&self, node: &Node, relaxed: &Relaxed) -> Option<Split> {
+        let mut chosen: Option<(Decimal, Split)> = None;
         let matter = relaxed.torn.iter().any(|torn| torn.matters);
         for torn in relaxed.torn.iter().filter(|torn| torn.matters || !matter) {
             let Some(open) = self.model.open(&node.narrowed, torn.line) else { continue };
-            let Some(sides) = sides(&open.ranges, torn) else { continue };
-            let [below, above] = sides.distances;
+            let Some(split) = apart(&open.ranges, torn) else { continue };
+            let [below, above] = split.distances;
             let least = SOLVED;
             let score = (self.loss(torn.line, 0) * below).max(least) * (self.loss(torn.line, 1) * above).max(least);
-            if chosen.as_ref().is_none_or(|(best, ..)| score > *best) {
-                chosen = Some((score, torn.line, sides));
+            if chosen.as_ref().is_none_or(|(best, _)| score > *best) {
+                chosen = Some((score, split));
             }
         }
-        let Some((_, line, sides)) = chosen else {
-            // Nothing to branch on, and not solved: too little is known.
-            self.complete = false;
-            self.close(bound);
-            return None;
-        };
+        chosen.map(|(_, split)| split)
+    }
+
+    /// Apart at the first line that may trade anything else than a choice has it trade: what it trades there, and all else.
+    /// Down the one branch the next line follows, until nothing is left of it but the choice itself.
+    fn excluding(&self, node: &Node, settled: &Settled) -> Option<Split> {
+        (0..self.model.lines()).find_map(|line| {
+            let open = self.model.open(&node.narrowed, line)?;
+            let ranges = self.model.pinned(settled, line, &open.ranges)?;
+            Some(Split { line, ranges, distances: [Decimal::ZERO; 2], next: 1 })
+        })
+    }
+
+    /// Whether a node holds one choice alone.
+    fn is_decided(&self, node: &Node) -> bool {
+        let one = |line| self.model.open(&node.narrowed, line).is_some_and(|open| is_one_trade(&open.ranges));
+        (0..self.model.lines()).all(one)
+    }
+
+    /// Both branches of a split; the one to look at next.
+    fn branch(&mut self, node: &Node, relaxed: &Relaxed, bound: Decimal, split: Split) -> Option<Node> {
+        let Split { line, ranges, distances, next } = split;
         let from = Some(Rc::new(relaxed.basis()));
-        let [below, above] = sides.distances;
-        let nearer_above = above < below;
-        let mut nodes = sides.ranges.into_iter().zip(sides.distances).enumerate().map(|(side, (ranges, distance))| {
+        let mut nodes = ranges.into_iter().zip(distances).enumerate().map(|(side, (ranges, distance))| {
             let mut narrowed = node.narrowed.clone();
             narrowed.insert(line, self.model.narrowed(line, ranges));
             let branched = Some((line, side == 1, distance));
             Node { bound, depth: node.depth + 1, number: 0, narrowed, from: from.clone(), branched }
         });
-        let (below, above) = (nodes.next()?, nodes.next()?);
+        let (first, second) = (nodes.next()?, nodes.next()?);
         drop(nodes);
-        let (next, later) = if nearer_above { (above, below) } else { (below, above) };
+        let (next, later) = if next == 1 { (second, first) } else { (first, second) };
         self.push(later);
         Some(next)
     }
 }
 
-/// A line's ranges to either side of where it stands, and how far each is.
-struct Sides {
-    ranges: [Vec<Range>; 2],
-    distances: [Decimal; 2],
-}
-
-fn sides(ranges: &[Range], torn: &Torn) -> Option<Sides> {
-    let (below, above) = split(ranges, torn.trade);
-    let away = |below: &[Range], above: &[Range]| {
+/// A torn line's ranges to either side of where it stands; the nearer one is looked at next.
+fn apart(ranges: &[Range], torn: &Torn) -> Option<Split> {
+    let away = |ranges: &[Vec<Range>; 2]| {
+        let [below, above] = ranges;
         let down = below.iter().map(|range| torn.trade - range.high).min()?;
         let up = above.iter().map(|range| range.low - torn.trade).min()?;
         Some([down.max(Decimal::ZERO), up.max(Decimal::ZERO)])
     };
-    if let Some(distances) = away(&below, &above).filter(|[down, up]| !down.is_zero() && !up.is_zero()) {
-        return Some(Sides { ranges: [below, above], distances });
-    }
+    let (below, above) = split(ranges, torn.trade);
+    let beside = [below, above];
+    let distances = away(&beside).filter(|[down, up]| !down.is_zero() && !up.is_zero());
     // It stands in a range that it is not whole in: apart goes what its lowest point is in.
-    let (below, above): (Vec<Range>, Vec<Range>) = ranges.iter().cloned().partition(|range| range.low <= torn.lowest);
-    let distances = away(&below, &above)?;
-    Some(Sides { ranges: [below, above], distances })
+    let (ranges, distances) = if let Some(distances) = distances {
+        (beside, distances)
+    } else {
+        let (below, above) = ranges.iter().cloned().partition(|range| range.low <= torn.lowest);
+        let ranges = [below, above];
+        let distances = away(&ranges)?;
+        (ranges, distances)
+    };
+    let [down, up] = distances;
+    Some(Split { line: torn.line, ranges, distances, next: usize::from(up < down) })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn there_is_no_gap_where_the_solver_has_no_bound() {
-        let found = |bound| Found { nodes: 1, complete: false, bound };
-        assert_eq!(found(Some(UNBOUNDED)).gap(Decimal::NEGATIVE_ONE, SOLVED), None, "and no overflow");
-        assert_eq!(found(None).gap(Decimal::ONE, SOLVED), None);
-        assert_eq!(found(Some(Decimal::TWO)).gap(Decimal::ONE, SOLVED), Some(Decimal::ONE + SOLVED));
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@ use crate::model::{
     AssetId, CategoryId, Decimal, Holding, ListingStatus, Money, PlanningInput, Policy, Price, Quantity, Rate, Side,
     Weight,
 };
+use crate::planning::error::BestOrders;
 use crate::planning::plan::{IntegerSearch, ReasonCode, RebalancePlan};
 use crate::planning::program::{Allocation, Program, Sides};
 use crate::planning::sample::{dec, id, input, policy};
@@ -199,12 +200,31 @@ fn what_is_too_many_leaves_over_several_runs() {
     assert_eq!(weights, [dec("0.06"), dec("0.02"), dec("0")]);
 }
 
-/// Three of one category at most 20 % each hold 50 % only together, and two are allowed.
+/// Only `c` has a place, and it must wait: of `a` and `b` a run sells 400 each, and until both have gone there is no room for
+/// it. Meanwhile `a` is worth more than cash.
 #[test]
-fn limits_that_whole_holdings_cannot_meet_are_named() {
+fn what_comes_waits_until_what_leaves_has_gone() {
+    let policy = policy(|policy| {
+        (policy.ranking.members, policy.ranking.enter_rank, policy.ranking.exit_rank) = (3, 3, 3);
+        policy.limits.max_holdings = Some(1);
+        policy.limits.participation = Some(rate("0.04"));
+    });
+    let mut input = input(policy, &["100", "80", "500"], &[("a", "5000"), ("b", "4000")], "1000");
+    for asset in ["a", "b"] {
+        let volume = Money::parse("10000").expect("volume");
+        input.assets.get_mut(&id(asset)).expect(asset).average_daily_volume = Some(volume);
+    }
+    let plan = planned(&input);
+    assert_eq!(held(&plan), ["a", "b"]);
+    assert_eq!((after(&plan, "a").round_dp(2), after(&plan, "b").round_dp(2)), (dec("0.5"), dec("0.36")));
+    let relaxed: Vec<_> = plan.relaxations.iter().map(|it| (it.limit.as_str(), it.amount.get())).collect();
+    assert_eq!(relaxed, [("max_holdings", dec("1"))]);
+}
+
+/// Half of the account in a category, of whose members each may have 20 %.
+fn half_in_a_category(members: &[&str], holdings: &[(&str, &str)], edit: impl FnOnce(&mut Policy)) -> PlanningInput {
     let category = CategoryId::new("defi").expect("a category");
     let policy = six(|it| {
-        it.limits.max_holdings = Some(2);
         it.limits.max_weight = Some(Limit { bound: weight("0.2"), soft: None });
         it.limits.categories = vec![CategoryLimit {
             category: category.clone(),
@@ -212,16 +232,55 @@ fn limits_that_whole_holdings_cannot_meet_are_named() {
             max_weight: None,
             soft: None,
         }];
+        edit(it);
     });
-    let mut input = input(policy, &CAPS, &[], "10000");
-    for asset in ["a", "b", "c", "d"] {
+    let mut input = input(policy, &CAPS, holdings, if holdings.is_empty() { "10000" } else { "6000" });
+    for asset in members {
         input.assets.get_mut(&id(asset)).expect(asset).categories.insert(category.clone());
     }
-    let error = plan(&input).expect_err("they conflict");
+    input
+}
+
+/// Three of one category at most 20 % each hold 50 % only together, and two are allowed.
+#[test]
+fn limits_that_whole_holdings_cannot_meet_are_named() {
+    for nodes in [None, Some(1)] {
+        let input = half_in_a_category(&["a", "b", "c", "d"], &[], |it| {
+            it.limits.max_holdings = Some(2);
+            it.integers = Some(IntegerPolicy { max_nodes: nodes, ..IntegerPolicy::default() });
+        });
+        let error = plan(&input).expect_err("they conflict, and that takes no more than a node to prove");
+        let PlanError::Conflict(conflict) = &error else { panic!("{error}") };
+        // A cap of 25 % would do, too.
+        let caps = ["max_weight(a)", "max_weight(b)", "max_weight(c)", "max_weight(d)"];
+        assert_eq!(conflict.limits, [&["category_min(defi)", "max_holdings"][..], &caps].concat());
+        let said = error.to_string();
+        assert!(said.contains("it would do to move max_holdings from 2 to 3"), "{said}");
+    }
+}
+
+/// Neither `a` nor `b` can be sold in one run. As long as there are too many holdings they take no place on their way out; with
+/// three allowed they would, and five are needed.
+#[test]
+fn as_many_holdings_as_would_do_do() {
+    let holdings = [("a", "2000"), ("b", "2000")];
+    let with = |most: u32| {
+        let mut input = half_in_a_category(&["c", "d", "e"], &holdings, |it| {
+            it.limits.max_holdings = Some(most);
+            it.limits.participation = Some(rate("0.04"));
+        });
+        for asset in ["a", "b"] {
+            let volume = Money::parse("10000").expect("volume");
+            input.assets.get_mut(&id(asset)).expect(asset).average_daily_volume = Some(volume);
+        }
+        plan(&input)
+    };
+    let error = with(1).expect_err("they conflict");
     let PlanError::Conflict(conflict) = &error else { panic!("{error}") };
-    assert_eq!(conflict.limits, ["category_min(defi)", "max_holdings"]);
-    let said = error.to_string();
-    assert!(said.contains("it would do to move max_holdings from 2 to 3"), "{said}");
+    let repairs: Vec<_> = conflict.repairs.iter().map(|repair| (repair.limit.as_str(), repair.to)).collect();
+    assert_eq!(repairs, [("max_holdings", dec("5"))], "{error}");
+    assert!(matches!(with(4), Err(PlanError::Conflict(_))));
+    assert_eq!(held(&with(5).expect("what was said would do")), ["a", "b", "c", "d", "e"]);
 }
 
 /// 1,000 in lots worth 130 to 380: rounding each down leaves much in cash; whole lots do not.
@@ -249,6 +308,21 @@ fn a_small_account_is_planned_in_whole_lots() {
     assert_eq!(coarse.solver.integers.map(|it| it.whole_lots), Some(2), "of 380 and 210");
 }
 
+/// A lot is 1 %, and 30 of them are the cap: 29 would leave room for costs, at the price of a lot.
+#[test]
+fn a_cap_holds_as_many_whole_lots_as_it_allows() {
+    let policy = six(|it| {
+        it.integers = Some(IntegerPolicy::default());
+        it.limits.max_weight = Some(Limit { bound: weight("0.3"), soft: None });
+    });
+    let mut input = input(policy, &CAPS, &[], "10000");
+    let record = input.assets.get_mut(&id("a")).expect("a");
+    record.price = Price::parse("100").expect("a price");
+    let listing = record.listing.as_mut().expect("listed");
+    (listing.lot_size, listing.min_quantity) = (Quantity::parse("1").expect("1"), Quantity::parse("1").expect("1"));
+    assert_eq!(after(&planned(&input), "a"), dec("0.3"));
+}
+
 #[test]
 fn a_search_that_ends_at_its_limit_is_used_only_if_it_is_close_enough() {
     let with = |nodes: u32, gap: &str| {
@@ -269,11 +343,11 @@ fn a_search_that_ends_at_its_limit_is_used_only_if_it_is_close_enough() {
     assert_eq!((found.nodes, found.complete), (1, false), "used, and it says so");
     assert!(found.gap_bp.get() > Decimal::ZERO && found.gap_bp.get() < dec("10000"), "{found:?}");
     let error = with(1, "0").expect_err("one node proves nothing");
-    let PlanError::NotProved { nodes: 1, gap: Some(gap), .. } = error else { panic!("{error}") };
+    let PlanError::NotProved { nodes: 1, best: BestOrders::Within(gap), .. } = error else { panic!("{error}") };
     assert!(gap > Decimal::ZERO);
     let said = error.to_string();
     assert!(said.starts_with("the search for whole quantities ended after 1 nodes, and its best"), "{said}");
-    assert!(said.contains("raise integers.max_nodes or integers.max_gap"), "{said}");
+    assert!(said.contains("raise integers.max_nodes or raise integers.max_gap"), "{said}");
 }
 
 /// Below the venue's minimum of 10 nothing is bought, and no sale pays for it.

@@ -50,6 +50,16 @@ pub(crate) struct WholeLine {
     may_leave: bool,
 }
 
+/// How a weight stands to `max_holdings`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Presence {
+    /// It is no holding, or nobody counts.
+    Absent,
+    /// On its way out: it takes no place any more, and adds to what is held all the same.
+    Leaving,
+    Held,
+}
+
 /// A limit on wholes that a portfolio breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Breach {
@@ -75,10 +85,14 @@ impl WholeLine {
         is_at_least(weight, self.least_held)
     }
 
-    /// Whether a weight counts against `max_holdings` in this run: it is a holding, and not sold as far as the run may.
-    pub(super) fn counts(&self, weight: Decimal) -> bool {
+    /// A holding that is sold as far as the run may takes no place where there are too many.
+    pub(super) fn presence(&self, weight: Decimal) -> Presence {
         let leaves = self.may_leave && !self.stuck && self.low < self.weight && weight <= self.low + MET;
-        self.is_held(weight) && !leaves
+        match (self.is_held(weight), leaves) {
+            (false, _) => Presence::Absent,
+            (true, true) => Presence::Leaving,
+            (true, false) => Presence::Held,
+        }
     }
 
     /// How far a weight is from what `min_weight` allows, and the nearer of its ends.
@@ -99,16 +113,33 @@ impl WholeLimits {
         }
         let nav = portfolio.net_asset_value;
         let line = |line: &Line<'_>| (line.role == Role::Constituent).then(|| whole_line(input, line, nav));
-        let mut lines: Vec<Option<WholeLine>> = portfolio.lines.iter().map(line).collect();
-        let stuck = lines.iter().flatten().filter(|line| line.stuck).count();
-        let asked = limits.max_holdings.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
-        let most = limits.max_holdings.map(|_| asked.max(stuck));
-        let held = lines.iter().flatten().filter(|line| line.is_held(line.weight)).count();
-        let may_leave = most.is_some_and(|most| held > most);
+        let lines: Vec<Option<WholeLine>> = portfolio.lines.iter().map(line).collect();
+        let unlimited = Self { lines, max_holdings: None, asked: usize::MAX, min_weight: limits.min_weight.is_some() };
+        let asked = limits.max_holdings.map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+        asked.map_or_else(|| unlimited.clone(), |asked| unlimited.with_most(asked))
+    }
+
+    /// The same limits with another number of holdings: as many as no run can sell at least. Whether any may leave is
+    /// another question then.
+    pub(super) fn with_most(&self, asked: usize) -> Self {
+        let mut lines = self.lines.clone();
+        let most = asked.max(lines.iter().flatten().filter(|line| line.stuck).count());
+        let may_leave = self.held_untraded() > most;
         for line in lines.iter_mut().flatten() {
             line.may_leave = may_leave;
         }
-        Self { lines, max_holdings: most, asked, min_weight: limits.min_weight.is_some() }
+        Self { lines, max_holdings: Some(most), asked, min_weight: self.min_weight }
+    }
+
+    /// How many are held before anything is traded.
+    fn held_untraded(&self) -> usize {
+        self.lines.iter().flatten().filter(|line| line.is_held(line.weight)).count()
+    }
+
+    /// How many may be held after a run, those that leave among them, where there are too many now: no more than before.
+    pub(super) fn most_held(&self) -> Option<usize> {
+        let held = self.held_untraded();
+        self.max_holdings.filter(|most| held > *most).map(|_| held)
     }
 
     /// The constituent at this index, where the policy limits wholes.
@@ -123,7 +154,8 @@ impl WholeLimits {
     /// How many of these weights are holdings that stay.
     pub(crate) fn holdings(&self, weights: &[Decimal]) -> usize {
         let lines = self.lines.iter().zip(weights);
-        lines.filter(|(line, weight)| line.as_ref().is_some_and(|line| line.counts(**weight))).count()
+        let held = |line: &WholeLine, weight| line.presence(weight) == Presence::Held;
+        lines.filter(|(line, weight)| line.as_ref().is_some_and(|line| held(line, **weight))).count()
     }
 
     /// Whether nothing breaks when nothing is traded.
@@ -160,11 +192,6 @@ impl WholeLimits {
             min_weight: self.min_weight && limit != MIN_WEIGHT,
             ..self.clone()
         }
-    }
-
-    /// The same limits with another number of holdings.
-    pub(super) fn with_most(&self, most: usize) -> Self {
-        Self { max_holdings: Some(most), ..self.clone() }
     }
 
     /// The names of those that the policy has.

@@ -3,7 +3,7 @@
 mod closes;
 mod order_limits;
 mod shadow_prices;
-mod tail_risk;
+pub(super) mod tail_risk;
 
 use std::collections::BTreeMap;
 

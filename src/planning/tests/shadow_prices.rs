@@ -115,3 +115,22 @@ fn where_nothing_gave_way_nothing_could_have_instead() {
     let input = all_in_cash("0.1");
     assert!(at_the_margin(&input, &planned(&input)).expect("it has a plan").instead.is_empty());
 }
+
+/// One holding of at most half is all there may be: what cash is left stays cash, and no bound on it holds anything back.
+#[test]
+fn a_limit_with_room_has_no_price_where_whole_holdings_are_decided() {
+    let input = |most: Option<u32>| {
+        let policy = policy(|policy| {
+            policy.objective.tracking_aversion = Rate::ZERO;
+            policy.objective.grade_tilt = Rate::parse("1").expect("a rate");
+            policy.limits.max_weight = Some(hard("0.5"));
+            policy.limits.max_holdings = most;
+        });
+        input(policy, &["600", "300", "100"], &[], "1000000")
+    };
+    let one = input(Some(1));
+    let plan = planned(&one);
+    assert_eq!(plan.positions.iter().filter(|position| !position.quantity_after.is_zero()).count(), 1);
+    assert_eq!(price(&one, "cash_buffer"), None);
+    assert!(price(&input(None), "cash_buffer").is_some(), "where every asset may be bought, it binds");
+}

@@ -55,6 +55,15 @@ fn input(edit: impl FnOnce(&mut Policy), holdings: &[(&str, &str)], cash: &str) 
     input
 }
 
+/// One holding at most, and so much of a tail.
+pub(in crate::planning) fn limited_to_one_holding(bound: &str) -> PlanningInput {
+    let edit = |policy: &mut Policy| {
+        policy.limits.risk = Some(rule("0.9", Some(bound)));
+        policy.limits.max_holdings = Some(1);
+    };
+    input(edit, &[], "10000")
+}
+
 fn check<'a>(plan: &'a RebalancePlan, limit: &str) -> &'a crate::planning::plan::LimitCheck {
     plan.certificate.checks.iter().find(|check| check.limit == limit).unwrap_or_else(|| panic!("no {limit}"))
 }

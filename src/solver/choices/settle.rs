@@ -2,7 +2,7 @@
 //! away.
 
 use super::super::dense::{add, at};
-use super::{Choices, Elastic, MET, NEARLY_MET};
+use super::{Choices, MET, NEARLY_MET};
 
 /// Ways to set torn lines that are tried, at most.
 const WAYS: usize = 4096;
@@ -138,36 +138,28 @@ impl Choices {
         true
     }
 
-    /// What elastic lines must give, so that every row is kept; absent where that is not enough.
+    /// What elastic lines must give, so that every row is kept: the first that give a row room as much as they have, then the
+    /// next; absent where that is not enough.
     fn cost_of(&self, used: impl Fn(usize) -> f64, met: f64) -> Option<f64> {
-        let mut cost = 0.0;
-        let mut given = [0.0_f64; ELASTIC];
+        let mut given: Vec<f64> = Vec::new();
         for (row, bound) in self.bounds.iter().enumerate() {
-            let over = used(row) - bound;
+            let mut over = used(row) - bound;
             if over <= 0.0 {
                 continue;
             }
-            let source = |(place, elastic): (usize, &Elastic)| {
+            given.resize(self.elastic.len(), 0.0);
+            for (elastic, given) in self.elastic.iter().zip(&mut given) {
                 let by = -at(self.uses_of(elastic.full), row);
-                (by > 0.0).then_some((place, over / by))
-            };
-            match self.elastic.iter().enumerate().find_map(source) {
-                Some((_, part)) if part > 1.0 && over - over / part > met => return None,
-                Some((place, part)) => {
-                    if let Some(given) = given.get_mut(place) {
-                        *given = given.max(part);
-                    }
+                if over > 0.0 && by > 0.0 {
+                    let part = (over / by).min(1.0);
+                    *given = given.max(part);
+                    over -= part * by;
                 }
-                None if over > met => return None,
-                None => {}
+            }
+            if over > met {
+                return None;
             }
         }
-        for (elastic, part) in self.elastic.iter().zip(given) {
-            cost -= self.reward_of(elastic.full) * part;
-        }
-        Some(cost)
+        Some(self.elastic.iter().zip(given).map(|(elastic, part)| -self.reward_of(elastic.full) * part).sum())
     }
 }
-
-/// The most elastic lines that a program has.
-const ELASTIC: usize = 8;

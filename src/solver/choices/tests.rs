@@ -180,3 +180,25 @@ fn better_is_better_and_keeps_the_rows() {
     }
     assert!(moved > 100, "{moved} moves");
 }
+
+/// Ten lines give the same row room, each a tenth at a price of its own: the first give all they have, then the next.
+#[test]
+fn every_line_that_gives_room_is_asked() {
+    let settled = |wanted: f64| {
+        let mut choices = Choices::new(vec![0.0]);
+        let point = choices.add_point(0, 5.0, std::iter::once((0, wanted)));
+        let mut points = vec![point];
+        for line in 1..=10_u8 {
+            let (empty, _) = choices.add_elastic(line.into(), -f64::from(line), std::iter::once((0, -0.1)));
+            points.push(empty);
+        }
+        choices.settled(&points, &[vec![point]]).map(|settled| settled.objective)
+    };
+    assert_eq!(settled(0.1), Some(4.0));
+    assert!(settled(0.25).is_some_and(|objective| (objective - (5.0 - 1.0 - 2.0 - 1.5)).abs() < 1e-9));
+    assert!(
+        settled(1.0).is_some_and(|objective| (objective - (5.0 - 55.0)).abs() < 1e-9),
+        "the ninth and the tenth, too"
+    );
+    assert_eq!(settled(1.1), None);
+}
