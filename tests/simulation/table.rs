@@ -82,6 +82,8 @@ pub(crate) enum Slip {
     HalfClaim,
 }
 
+/// What goes through them all compares this table with the shipped adapter.
+#[cfg(feature = "local")]
 impl Slip {
     pub(crate) const ALL: [Self; 13] = [
         Self::OrderPutWithoutAbsence,
