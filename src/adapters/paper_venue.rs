@@ -238,17 +238,13 @@ impl<L: PaperLedger, C: Clock> Venue for PaperVenue<'_, L, C> {
             if let Some(known) = known.map_err(|error| unclear(error.to_string()))? {
                 return Ok(known.order);
             }
-            if self.clock.now() > request.deadline {
-                return Err(PlaceError::Refused(format!("the request's deadline {} is over", request.deadline)));
+            if let Some(why) = request.past_deadline(self.clock.now()) {
+                return Err(PlaceError::Refused(why));
             }
             let before = self.ledger.load_account(&self.id, account).await;
             let before = before.map_err(|error| unclear(error.to_string()))?;
             let before = before.ok_or_else(|| PlaceError::Refused(self.not_open(account)))?;
-            if let Some(closed) = before.closed_before.filter(|closed| request.deadline < *closed) {
-                let why = format!(
-                    "the request's deadline {} is over: at {closed} the order was looked for",
-                    request.deadline
-                );
+            if let Some(why) = request.looked_for_in_vain(before.closed_before) {
                 return Err(PlaceError::Refused(why));
             }
             let (after, order) = match_order(&self.book, &before, request).map_err(PlaceError::Refused)?;

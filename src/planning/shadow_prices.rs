@@ -9,7 +9,8 @@
 //! Where a limit gave way, [`keeping`] says what else could have.
 //!
 //! The program is the one that the plan answers: the policy's own bounds, moved where the plan says that they gave way,
-//! and amounts that need not be whole lots. Where whole holdings and least orders were decided, they stay as decided. Worth is the policy's objective: tilt, tracking and costs as it weighs them.
+//! and amounts that need not be whole lots. Where whole holdings and least orders were decided, they stay as decided.
+//! Worth is the policy's objective: tilt, tracking and costs as it weighs them.
 
 use std::collections::BTreeMap;
 

@@ -89,6 +89,22 @@ pub struct OrderRequest {
     pub deadline: Timestamp,
 }
 
+impl OrderRequest {
+    /// Why a venue refuses it by its own clock.
+    #[must_use]
+    pub fn past_deadline(&self, now: Timestamp) -> Option<String> {
+        (now > self.deadline).then(|| format!("the request's deadline {} is over", self.deadline))
+    }
+
+    /// Why a venue refuses it by what others have found meanwhile: at that time orders of its account were looked for, and
+    /// what had to arrive before and had not was called absent. However long it stood still since its deadline was checked.
+    #[must_use]
+    pub fn looked_for_in_vain(&self, closed_before: Option<Timestamp>) -> Option<String> {
+        let closed = closed_before.filter(|closed| self.deadline < *closed)?;
+        Some(format!("the request's deadline {} is over: at {closed} the order was looked for", self.deadline))
+    }
+}
+
 /// Which order is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sought {

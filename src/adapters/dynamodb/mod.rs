@@ -138,14 +138,16 @@ impl DynamoStore {
         self.get(key, step).await?.map(|item| decode(key, item)).transpose()
     }
 
-    fn put(&self, key: &Key, item: Item, condition: Condition) -> Result<Put, StoreError> {
+    /// One conditional put of a transaction.
+    fn put(&self, key: &Key, item: Item, condition: Condition) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(with_key(key, item)))
             .set_condition_expression(condition.expression)
             .set_expression_attribute_names(condition.names)
             .set_expression_attribute_values(condition.values);
-        put.build().map_err(|error| unavailable("building a request", error))
+        let put = put.build().map_err(|error| unavailable("building a request", error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 
     /// One transaction. `Err(positions)` when conditions failed, with the positions of the actions that did.

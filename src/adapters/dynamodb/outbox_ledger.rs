@@ -1,7 +1,5 @@
 //! The outbox in the same table: accounts, orders, and lists of both for people.
 
-use aws_sdk_dynamodb::types::TransactWriteItem;
-
 use super::keys::{self, Key};
 use super::{Condition, DynamoStore, encode, number};
 use crate::adapters::outbox::statement;
@@ -37,8 +35,7 @@ impl OutboxLedger for DynamoStore {
     ) -> Result<Written, StoreError> {
         let mut actions = Vec::new();
         let mut put = |key: Key, item, revision| -> Result<(), StoreError> {
-            let put = self.put(&key, item, follows(revision))?;
-            actions.push(TransactWriteItem::builder().put(put).build());
+            actions.push(self.put(&key, item, follows(revision))?);
             Ok(())
         };
         if let Some(order) = order {

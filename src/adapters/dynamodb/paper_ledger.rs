@@ -5,7 +5,6 @@ use super::{Condition, DynamoStore, encode, number};
 use crate::adapters::paper_venue::{PaperAccount, PaperLedger, PaperOrder};
 use crate::model::{AccountId, VenueId};
 use crate::ports::store::{StoreError, Written};
-use aws_sdk_dynamodb::types::TransactWriteItem;
 
 impl PaperLedger for DynamoStore {
     async fn load_account(&self, venue: &VenueId, account: &AccountId) -> Result<Option<PaperAccount>, StoreError> {
@@ -47,7 +46,6 @@ impl PaperLedger for DynamoStore {
             let key = keys::paper_order(venue, account, &order.order.client_order_id);
             actions.push(self.put(&key, encode(order)?, Condition::absent())?);
         }
-        let actions = actions.into_iter().map(|put| TransactWriteItem::builder().put(put).build()).collect();
         let done = self.transact(actions, "recording a paper order").await?.is_ok();
         Ok(if done { Written::Done } else { Written::Refused })
     }

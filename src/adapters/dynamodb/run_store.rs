@@ -37,10 +37,6 @@ fn still(run: &RunItem) -> Condition {
     ])
 }
 
-fn put_action(put: aws_sdk_dynamodb::types::Put) -> TransactWriteItem {
-    TransactWriteItem::builder().put(put).build()
-}
-
 impl DynamoStore {
     pub(super) async fn collect<T: DeserializeOwned>(
         &self,
@@ -87,7 +83,7 @@ impl DynamoStore {
     ) -> Result<Result<(), Vec<usize>>, StoreError> {
         let key = keys::log_entry(entry);
         let last = actions.len();
-        actions.push(put_action(self.put(&key, encode(entry)?, Condition::absent())?));
+        actions.push(self.put(&key, encode(entry)?, Condition::absent())?);
         match self.transact(actions, step).await? {
             Err(refused) if refused == [last] => {
                 let cause = "it is there already, and the change that it tells of is not".to_owned();
@@ -108,7 +104,7 @@ impl DynamoStore {
     }
 
     fn put_run(&self, run: &RunItem, condition: Condition) -> Result<TransactWriteItem, StoreError> {
-        Ok(put_action(self.put(&keys::run(run.run_id), run_attributes(run)?, condition)?))
+        self.put(&keys::run(run.run_id), run_attributes(run)?, condition)
     }
 
     /// The run is this worker's, and emitting. The lease is left out: a renewal by this very worker must not refuse its
@@ -192,7 +188,7 @@ impl RunStore for DynamoStore {
         let free_or_mine = Condition::all_equal([("run_id", text(run.run_id.to_string()))]).or_absent();
         let actions = vec![
             self.put_run(run, Condition::absent())?,
-            put_action(self.put(&keys::lock(&account), encode(&lock)?, free_or_mine)?),
+            self.put(&keys::lock(&account), encode(&lock)?, free_or_mine)?,
         ];
         self.write(actions, entry, "claiming a run").await
     }
@@ -267,7 +263,7 @@ impl RunStore for DynamoStore {
 
     async fn create_order(&self, fence: &RunItem, order: &OrderItem, entry: &LogEntry) -> Result<Written, StoreError> {
         let key = keys::order(order.run_id, order.key);
-        let actions = vec![self.check_fence(fence)?, put_action(self.put(&key, encode(order)?, Condition::absent())?)];
+        let actions = vec![self.check_fence(fence)?, self.put(&key, encode(order)?, Condition::absent())?];
         self.write(actions, entry, "creating an order").await
     }
 
@@ -283,7 +279,7 @@ impl RunStore for DynamoStore {
             ("payload_digest", text(&before.payload_digest)),
         ]);
         let key = keys::order(after.run_id, after.key);
-        let mut actions = vec![put_action(self.put(&key, encode(after)?, unchanged)?)];
+        let mut actions = vec![self.put(&key, encode(after)?, unchanged)?];
         if let Some(fence) = fence {
             actions.push(self.check_fence(fence)?);
         }
@@ -318,7 +314,7 @@ impl RunStore for DynamoStore {
             vec![self.put_run(after, still(before))?, TransactWriteItem::builder().delete(release).build()];
         if let Some(portfolio) = portfolio {
             let key = keys::portfolio(&portfolio.key);
-            actions.push(put_action(self.put(&key, encode(portfolio)?, Condition::NONE)?));
+            actions.push(self.put(&key, encode(portfolio)?, Condition::NONE)?);
         }
         self.write(actions, entry, "finishing a run").await
     }
@@ -341,8 +337,8 @@ impl RunStore for DynamoStore {
 
     async fn set_kill_switch(&self, switch: &KillSwitch, entry: &SwitchEntry) -> Result<Written, StoreError> {
         let actions = vec![
-            put_action(self.put(&keys::switch(&switch.scope), encode(switch)?, Condition::NONE)?),
-            put_action(self.put(&keys::switch_entry(entry), encode(entry)?, Condition::absent())?),
+            self.put(&keys::switch(&switch.scope), encode(switch)?, Condition::NONE)?,
+            self.put(&keys::switch_entry(entry), encode(entry)?, Condition::absent())?,
         ];
         let done = self.transact(actions, "setting a kill switch").await?.is_ok();
         Ok(if done { Written::Done } else { Written::Refused })

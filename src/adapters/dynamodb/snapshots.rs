@@ -58,10 +58,7 @@ impl SnapshotStore for DynamoStore {
     }
 
     async fn put_snapshots(&self, snapshots: &[SnapshotItem]) -> Result<Written, StoreError> {
-        let put = |item: &SnapshotItem| {
-            let put = self.put(&keys::snapshot(&item.key()), encode(item)?, Condition::absent())?;
-            Ok(TransactWriteItem::builder().put(put).build())
-        };
+        let put = |item: &SnapshotItem| self.put(&keys::snapshot(&item.key()), encode(item)?, Condition::absent());
         let actions: Result<Vec<TransactWriteItem>, StoreError> = snapshots.iter().map(put).collect();
         let done = self.transact(actions?, "storing snapshots").await?.is_ok();
         Ok(if done { Written::Done } else { Written::Refused })

@@ -215,14 +215,9 @@ fn opened(venue: &VenueId, request: &OrderRequest, now: jiff::Timestamp) -> Outb
 
 /// By its own clock, and by what others have found meanwhile.
 fn too_late(request: &OrderRequest, account: &OutboxAccount, now: jiff::Timestamp) -> Option<String> {
-    if now > request.deadline {
-        return Some(format!("the request's deadline {} is over", request.deadline));
-    }
-    if now >= request.valid_until {
-        return Some(format!("the order was valid until {}", request.valid_until));
-    }
-    let closed = account.closed_before.filter(|closed| request.deadline < *closed)?;
-    Some(format!("the request's deadline {} is over: at {closed} the order was looked for", request.deadline))
+    let invalid = || (now >= request.valid_until).then(|| format!("the order was valid until {}", request.valid_until));
+    let closed = || request.looked_for_in_vain(account.closed_before);
+    request.past_deadline(now).or_else(invalid).or_else(closed)
 }
 
 fn is_the_same(known: &OutboxOrder, request: &OrderRequest) -> bool {
