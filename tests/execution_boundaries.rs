@@ -3,12 +3,14 @@
 
 #[path = "common/claimed_run.rs"]
 mod claimed_run;
+#[path = "common/planned_run.rs"]
+#[expect(dead_code, reason = "shared with other tests of execution, which use the rest of it")]
+mod planned_run;
 #[path = "execution/plans.rs"]
 #[expect(dead_code, reason = "shared with other tests of execution, which use the rest of it")]
 mod plans;
 
 use claimed_run::claimed;
-use index_rebalancer::execution::Opening;
 use index_rebalancer::execution::claim::{Standing, given_up, judge};
 use index_rebalancer::execution::gate::{self, DayTotal, Switch, View};
 use index_rebalancer::execution::proposal::Consent;
@@ -16,13 +18,8 @@ use index_rebalancer::model::{Money, Order, PlanningInput, Side};
 use index_rebalancer::planning::idempotency::run_id;
 use index_rebalancer::ports::capability::PAPER;
 use index_rebalancer::ports::store::RunItem;
+use planned_run::input;
 use plans::*;
-use uuid::Uuid;
-
-fn input() -> PlanningInput {
-    let opening = Opening { run_id: Uuid::nil(), account: opening_account(), settled: None };
-    input_for(&scheduled(monday()), &opening)
-}
 
 fn verdict(input: &PlanningInput, order: &Order, day: Option<DayTotal>) -> gate::Verdict {
     gate::judge(&View {

@@ -4,9 +4,8 @@ use index_rebalancer::adapters::files::token_metrics::Endpoint;
 use index_rebalancer::adapters::snapshots::{GradeFile, store_grades};
 use serde_json::json;
 
-use crate::sandbox::Sandbox;
 use crate::services::{Reading, Services};
-use crate::stage::{DAY, Stage, blue_chip_with, fixture, moment};
+use crate::stage::{DAY, Stage, blue_chip_that_tells, blue_chip_with, fixture, moment};
 
 const TO_SLACK: &str = r#"
 [alerts.channels]
@@ -40,25 +39,13 @@ async fn an_alert_that_was_not_told_is_counted_and_the_run_is_done() {
     assert_eq!((services.readings(), sandbox.metric("AlertsFailed")), (2, vec![json!(1), json!(1)]));
 }
 
-/// To the log, whatever ends a run.
-pub(crate) const OF_ENDS: &str = r#"
-[alerts.channels]
-ops = { kind = "log" }
-[[alerts.routes]]
-events = ["stale_data", "run_aborted"]
-channels = ["ops"]
-"#;
-
-/// What was told so far.
-pub(crate) fn told(sandbox: &Sandbox) -> Vec<String> {
-    let lines = sandbox.log();
-    lines.iter().filter_map(|line| line["alert"].as_str()).map(str::to_owned).collect()
-}
+/// Whatever ends a run.
+pub(crate) const OF_ENDS: &[&str] = &["stale_data", "run_aborted"];
 
 /// Snapshots that are too far apart: no plan is made of them, and whoever waits for the run hears so, once.
 #[tokio::test]
 async fn a_run_that_is_refused_before_it_begins_is_told() {
-    let folder = blue_chip_with(OF_ENDS);
+    let folder = blue_chip_that_tells(OF_ENDS);
     let stage = Stage::of(folder.path().to_owned()).await;
     let text = std::fs::read_to_string(fixture("blue-chip/trading_signals-2025-04-10.json")).expect("signals");
     let old = text.replace("2025-04-10", "2025-04-05");
@@ -69,22 +56,22 @@ async fn a_run_that_is_refused_before_it_begins_is_told() {
     let sandbox = stage.sandbox().on_paper().start();
     let refusal = sandbox.invoke(stage.scheduled("live")).refusal();
     assert!(refusal.contains("max_snapshot_skew_hours"), "{refusal}");
-    let first = told(&sandbox);
+    let first = sandbox.alerts();
     assert_eq!(first.len(), 2, "{first:?}");
     assert!(first.iter().any(|alert| alert.contains("Data are too old to trade on")), "{first:?}");
     assert!(first.iter().any(|alert| alert.contains("The run did not begin")), "{first:?}");
     let _ = sandbox.invoke(stage.scheduled("live")).refusal();
-    assert_eq!(told(&sandbox), first, "once");
+    assert_eq!(sandbox.alerts(), first, "once");
 }
 
 /// An event of a schedule that came too late begins no run, and nobody sends it again.
 #[tokio::test]
 async fn an_event_that_came_too_late_is_told() {
-    let folder = blue_chip_with(OF_ENDS);
+    let folder = blue_chip_that_tells(OF_ENDS);
     let stage = Stage::of(folder.path().to_owned()).await;
     let sandbox = stage.sandbox().on_paper().with("REBALANCE_PAPER_CLOCK", "2025-04-10T03:00:00Z").start();
     let _ = sandbox.invoke(stage.scheduled("live")).refusal();
-    let told = told(&sandbox);
+    let told = sandbox.alerts();
     assert!(told.len() == 1 && told[0].contains("The run did not begin"), "{told:?}");
     assert!(sandbox.invoke(stage.payload(&json!({ "mode": "dry-run", "label": "x" }))).run()["error"].is_null());
 }

@@ -13,12 +13,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::alerts::{OF_ENDS, told};
+use crate::alerts::OF_ENDS;
 use crate::permissions::allowed;
 use crate::sandbox::{CANARY, Sandbox, Setup};
 use crate::scripted_server::{Recorded, Reply, ScriptedServer};
 use crate::services::{Reading, Services};
-use crate::stage::{self, Stage, blue_chip_with, moment};
+use crate::stage::{self, Stage, blue_chip_that_tells, blue_chip_where, blue_chip_with, moment};
 
 /// An hour after the fixture's own grades, so that they are not those of the occasion.
 const LATER: &str = "2025-04-10T01:00:00Z";
@@ -285,12 +285,7 @@ async fn a_source_that_does_not_answer_is_asked_again_by_another_delivery() {
 #[tokio::test]
 async fn a_portfolio_that_becomes_another_while_grades_are_fetched_is_looked_at_again() {
     let stage = Stage::blue_chip().await;
-    let other = blue_chip_with("");
-    let case = other.path().join("case.toml");
-    let text = std::fs::read_to_string(&case).expect("a case");
-    let changed = text.replacen("environment = \"paper\"", "environment = \"live\"", 1);
-    assert_ne!(changed, text);
-    std::fs::write(&case, changed).expect("written");
+    let other = blue_chip_where("environment = \"paper\"", "environment = \"live\"");
     let address = stage.table.address;
     let mut answer = api("2025-04-09", |_| true);
     let script = move |request: &Recorded| {
@@ -310,17 +305,17 @@ async fn a_portfolio_that_becomes_another_while_grades_are_fetched_is_looked_at_
 /// nobody is.
 #[tokio::test]
 async fn a_run_whose_grades_are_not_to_be_had_is_told_once_no_delivery_comes() {
-    let folder = blue_chip_with(OF_ENDS);
+    let folder = blue_chip_that_tells(OF_ENDS);
     let stage = async || Stage::of(folder.path().to_owned()).await;
     let busy = Desk::on(stage().await, vec![Reading::Value(key(1))], |_: &Recorded| Reply::json(503, "{}"));
     let sandbox = busy.sandbox();
     let _ = sandbox.invoke(busy.stage.scheduled("live")).retry();
-    assert_eq!(told(&sandbox), Vec::<String>::new());
+    assert_eq!(sandbox.alerts(), Vec::<String>::new());
 
     let refused = Desk::on(stage().await, vec![Reading::Value(key(7))], guarded(key(2), api("2025-04-09", |_| true)));
     let sandbox = refused.sandbox();
     let _ = sandbox.invoke(refused.stage.scheduled("live")).refusal();
-    let told = told(&sandbox);
+    let told = sandbox.alerts();
     assert!(told.len() == 1 && told[0].contains("does not take the key"), "{told:?}");
 }
 

@@ -9,24 +9,14 @@ use serde_json::{Value, json};
 use crate::http::Message;
 use crate::sandbox::{Outcome, Sandbox};
 use crate::services::{Bucket, Services};
-use crate::stage::{Stage, blue_chip_with};
+use crate::stage::{Stage, blue_chip_that_tells, blue_chip_with};
 
-const TO_LOG: &str = r#"
-[alerts.channels]
-ops = { kind = "log" }
-[[alerts.routes]]
-events = ["orders_sent", "run_aborted"]
-channels = ["ops"]
-"#;
+const OF_RUNS: &[&str] = &["orders_sent", "run_aborted"];
 const BUCKET: &str = "rebalancer-reports";
 
 fn sandbox(stage: &Stage, services: &Services) -> Sandbox {
     let endpoint = format!("http://{}", services.address);
     stage.sandbox().with("REBALANCE_REPORT_BUCKET", BUCKET).with("AWS_ENDPOINT_URL_S3", &endpoint).start()
-}
-
-fn alerts(sandbox: &Sandbox) -> Vec<String> {
-    sandbox.log().iter().filter_map(|line| line["alert"].as_str()).map(str::to_owned).collect()
 }
 
 /// The page as `rebalance report RUN --html` makes it from the table.
@@ -41,7 +31,7 @@ fn text(page: &Message) -> &str {
 
 #[tokio::test]
 async fn a_runs_page_is_put_in_the_bucket_and_alerts_say_where() {
-    let folder = blue_chip_with(TO_LOG);
+    let folder = blue_chip_that_tells(OF_RUNS);
     let stage = Stage::of(folder.path().to_owned()).await;
     let services = Services::start(Vec::new());
     let sandbox = sandbox(&stage, &services);
@@ -62,7 +52,7 @@ async fn a_runs_page_is_put_in_the_bucket_and_alerts_say_where() {
     assert!(page.header("x-amz-server-side-encryption").is_none(), "the bucket decides how it encrypts");
     assert_eq!(text(page), terminals(&stage).await);
     let link = format!("https://console.aws.amazon.com/s3/object/{BUCKET}?region=us-east-1&prefix={path}");
-    let told = alerts(&sandbox);
+    let told = sandbox.alerts();
     assert!(!told.is_empty() && told.iter().all(|alert| alert.ends_with(&format!(", page {link})"))), "{told:?}");
 
     // Whatever carries the run on writes its page anew.
@@ -82,7 +72,7 @@ async fn a_page_that_cannot_be_written_is_told_and_the_run_goes_on() {
     for (bucket, why, attempts) in
         [(Bucket::Refuses, "S3 answered 403 AccessDenied", 1), (Bucket::Dead, "S3 did not answer", 3)]
     {
-        let folder = blue_chip_with(TO_LOG);
+        let folder = blue_chip_that_tells(OF_RUNS);
         let stage = Stage::of(folder.path().to_owned()).await;
         let services = Services::with_bucket(Vec::new(), bucket);
         let endpoint = format!("http://{}", services.address);
@@ -92,7 +82,7 @@ async fn a_page_that_cannot_be_written_is_told_and_the_run_goes_on() {
         assert_eq!((&run["error"], &run["run"]["execution"]["state"]), (&json!(null), &json!("done")), "{run}");
         assert_eq!(services.pages().len(), attempts, "{bucket:?}");
         assert_eq!(sandbox.metric("PagesFailed"), [json!(1)]);
-        let told = alerts(&sandbox);
+        let told = sandbox.alerts();
         let says = |text: &str| text.contains(why) && text.contains("rebalance report RUN --html");
         assert!(
             !told.is_empty() && told.iter().all(|alert| says(alert) && alert.contains("was not written")),
@@ -107,7 +97,7 @@ async fn a_page_that_cannot_be_written_is_told_and_the_run_goes_on() {
 /// A run that ended before it had a plan has no page, and misses none.
 #[tokio::test]
 async fn a_run_without_a_plan_has_no_page() {
-    let folder = blue_chip_with(TO_LOG);
+    let folder = blue_chip_that_tells(OF_RUNS);
     let stage = Stage::of(folder.path().to_owned()).await;
     let services = Services::start(Vec::new());
     let old = "2025-04-20T00:00:00Z";
@@ -116,7 +106,7 @@ async fn a_run_without_a_plan_has_no_page() {
     let sandbox = sandbox.with("REBALANCE_REPORT_BUCKET", BUCKET).start();
     let _ = sandbox.invoke(stage.payload(&json!({ "mode": "live", "scheduled_time": old }))).refusal();
     assert!(services.pages().is_empty() && sandbox.metric("PagesFailed").is_empty());
-    let told = alerts(&sandbox);
+    let told = sandbox.alerts();
     assert!(!told.is_empty() && told.iter().all(|alert| !alert.contains("page ")), "{told:?}");
 }
 

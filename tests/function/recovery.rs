@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::sandbox::Sandbox;
-use crate::stage::{DAY, Stage, blue_chip_with, fixture};
+use crate::stage::{DAY, Stage, blue_chip_that_tells, fixture};
 
 const RECOVER: &str = r#"{"schema": 1, "mode": "recover"}"#;
 
@@ -56,18 +56,10 @@ async fn a_run_whose_plan_cannot_be_read_is_stuck() {
     tells_of(&sandbox, run, "it has no bytes");
 }
 
-const HALTS_TO_LOG: &str = r#"
-[alerts.channels]
-ops = { kind = "log" }
-[[alerts.routes]]
-events = ["run_halted"]
-channels = ["ops"]
-"#;
-
 /// Its own policy cannot be read any more than its plan: it is told as the portfolio's run before it would have been.
 #[tokio::test]
 async fn a_run_whose_plan_cannot_be_read_is_told_by_the_policy_of_the_run_before() {
-    let folder = blue_chip_with(HALTS_TO_LOG);
+    let folder = blue_chip_that_tells(&["run_halted"]);
     let stage = Stage::of(folder.path().to_owned()).await;
     let sandbox = stage.sandbox().start();
     let before = sandbox.invoke(stage.payload(&json!({ "mode": "propose", "label": "before" }))).run();
@@ -78,9 +70,8 @@ async fn a_run_whose_plan_cannot_be_read_is_told_by_the_policy_of_the_run_before
     let run = stage.scheduled_run();
     assert!(stage.table.tamper(&format!("blob#run#{}", run.simple()), "", "bytes", None).await > 0);
     let _ = sandbox.invoke(RECOVER).document();
-    let alerts: Vec<Value> = sandbox.log().into_iter().filter(|line| line["alert"].is_string()).collect();
-    let told = |line: &Value| line["alert"].as_str().is_some_and(|alert| alert.contains("it has no bytes"));
-    assert!(alerts.len() == 1 && alerts.iter().all(told), "{alerts:?}");
+    let alerts = sandbox.alerts();
+    assert!(alerts.len() == 1 && alerts[0].contains("it has no bytes"), "{alerts:?}");
 }
 
 /// Nothing of it has ended, whoever meets it first.

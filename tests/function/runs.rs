@@ -6,7 +6,7 @@ use index_rebalancer::model::Side;
 use index_rebalancer::ports::{OrderState, RunState};
 use serde_json::{Value, json};
 
-use crate::stage::{DAY, Stage, blue_chip_with, fixture, moment, orders_of};
+use crate::stage::{DAY, Stage, blue_chip_that_tells, blue_chip_where, fixture, moment, orders_of};
 
 /// Names of calls that change something.
 fn writes(calls: &[String]) -> Vec<&String> {
@@ -96,10 +96,7 @@ async fn an_accounts_cash_belongs_to_one_portfolio() {
     let stage = Stage::blue_chip().await;
     let sandbox = stage.sandbox().on_paper().start();
     let _ = sandbox.invoke(stage.scheduled("live")).run();
-    let folder = blue_chip_with("");
-    let case = folder.path().join("case.toml");
-    let text = std::fs::read_to_string(&case).expect("a case");
-    std::fs::write(&case, text.replacen("\"blue-chip\"", "\"second\"", 1)).expect("written");
+    let folder = blue_chip_where("\"blue-chip\"", "\"second\"");
     stage.load(folder.path()).await;
     let event = |mode: &str| json!({ "schema": 1, "portfolio": "second", "mode": mode, "label": "x" }).to_string();
     let before = stage.table.items().await;
@@ -114,18 +111,10 @@ async fn an_accounts_cash_belongs_to_one_portfolio() {
     assert_eq!(sandbox.invoke(stage.scheduled("live")).run()["run"]["mode"], "already_done");
 }
 
-const REJECTIONS_TO_LOG: &str = r#"
-[alerts.channels]
-ops = { kind = "log" }
-[[alerts.routes]]
-events = ["orders_sent", "order_rejected"]
-channels = ["ops"]
-"#;
-
 /// What an executor took and then rejected is told once, with its reason, and counted.
 #[tokio::test]
 async fn an_order_that_its_executor_rejects_is_told_once() {
-    let folder = blue_chip_with(REJECTIONS_TO_LOG);
+    let folder = blue_chip_that_tells(&["orders_sent", "order_rejected"]);
     let stage = Stage::of(folder.path().to_owned()).await;
     let sandbox = stage.sandbox().start();
     let run = stage.scheduled_run();
@@ -142,11 +131,8 @@ async fn an_order_that_its_executor_rejects_is_told_once() {
         let expected = (&json!("cancelled"), &json!("rejected by desk-1: the market is closed"));
         assert_eq!((&result["state"], &result["note"]), expected);
     }
-    let lines = sandbox.log();
-    let told = |what: &str| -> Vec<String> {
-        let alerts = lines.iter().filter_map(|line| line["alert"].as_str());
-        alerts.filter(|alert| alert.contains(what)).map(str::to_owned).collect()
-    };
+    let all = sandbox.alerts();
+    let told = |what: &str| all.iter().filter(|alert| alert.contains(what)).collect::<Vec<_>>();
     let alerts = told("not taken by the venue");
     assert_eq!(alerts.len(), 1, "{alerts:?}");
     assert!(alerts[0].contains("rejected by desk-1: the market is closed"), "{alerts:?}");

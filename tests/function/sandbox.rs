@@ -52,10 +52,17 @@ impl Outcome {
     }
 
     /// The error of a document, of a run or of the event.
-    pub(crate) fn refusal(self) -> String {
+    pub(crate) fn error(self) -> Value {
         let document = self.document();
         let error = if document["schema"] == "rebalance/error/1" { &document } else { &document["runs"][0]["error"] };
-        format!("{}; {}", error["message"].as_str().unwrap_or_else(|| panic!("{document}")), error["remedy"])
+        assert!(error["message"].is_string(), "{document}");
+        error.clone()
+    }
+
+    /// The same as text, with its remedy.
+    pub(crate) fn refusal(self) -> String {
+        let error = self.error();
+        format!("{}; {}", error["message"].as_str().expect("a text"), error["remedy"])
     }
 }
 
@@ -154,6 +161,11 @@ impl Sandbox {
         assert_eq!(answered, id);
         assert!(!format!("{outcome:?}").contains(CANARY), "a secret in an answer: {outcome:?}");
         outcome
+    }
+
+    /// What alerts to the log have said so far.
+    pub(crate) fn alerts(&self) -> Vec<String> {
+        self.log().iter().filter_map(|line| line["alert"].as_str()).map(str::to_owned).collect()
     }
 
     /// Everything that it has written, line by line.

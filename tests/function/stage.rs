@@ -196,6 +196,24 @@ pub(crate) fn blue_chip_with(more: &str) -> TempDir {
     folder
 }
 
+/// The same with alerts of these events to the log.
+pub(crate) fn blue_chip_that_tells(events: &[&str]) -> TempDir {
+    blue_chip_with(&format!(
+        "[alerts.channels]\nops = {{ kind = \"log\" }}\n[[alerts.routes]]\nevents = {events:?}\nchannels = [\"ops\"]\n"
+    ))
+}
+
+/// The blue-chip fixture with another word in its case.
+pub(crate) fn blue_chip_where(from: &str, to: &str) -> TempDir {
+    let folder = blue_chip_with("");
+    let case = folder.path().join("case.toml");
+    let text = std::fs::read_to_string(&case).expect("a case");
+    let changed = text.replacen(from, to, 1);
+    assert_ne!(changed, text, "{from} is in it");
+    std::fs::write(case, changed).expect("written");
+    folder
+}
+
 /// Key, instrument, side, quantity and limit price of every order of a report.
 pub(crate) fn orders_of(run: &Value) -> Vec<Value> {
     let orders = run["orders"].as_array().unwrap_or_else(|| panic!("no orders: {run}"));
