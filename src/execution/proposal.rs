@@ -110,7 +110,7 @@ pub(super) async fn end<S: RunStore, V: Venue, C: Clock>(
     lapsed: Consent,
     claim_token: uuid::Uuid,
 ) -> Result<RunItem, ExecutionError> {
-    let ended = RunItem { reason: lapsed.to_string(), ..held_by(ports, &run, claim_token) };
+    let ended = RunItem { reason: lapsed.to_string(), ..taken_over(ports, &run, claim_token) };
     let ended = claim::write_run(ports, &run, ended).await?;
     Box::pin(emission::carry_out(ports, ended)).await
 }
@@ -176,7 +176,7 @@ pub(super) async fn approve<S: RunStore, V: Venue, C: Clock>(
     super::outcome(ports, run).await
 }
 
-/// The run with the word given. Its epoch stays: whoever proposed it sends nothing, so there is nobody to be fenced.
+/// The run with the word given, in the hands of whoever carries it out.
 fn given<S, V, C: Clock>(
     ports: &Ports<'_, S, V, C>,
     run: &RunItem,
@@ -184,13 +184,12 @@ fn given<S, V, C: Clock>(
     plan_digest: &str,
     operator: &str,
 ) -> RunItem {
-    let held = held_by(ports, run, claim_token);
+    let held = taken_over(ports, run, claim_token);
     let given = Given { plan_digest: plan_digest.to_owned(), operator: operator.to_owned(), at: ports.clock.now() };
     let approval = held.approval.map(|approval| Approval { given: Some(given), ..approval });
     RunItem { approval, ..held }
 }
 
-fn held_by<S, V, C: Clock>(ports: &Ports<'_, S, V, C>, run: &RunItem, claim_token: uuid::Uuid) -> RunItem {
-    let (lease_until, updated_at) = (claim::lease_end(ports), ports.clock.now());
-    RunItem { lease_until, claim_token, updated_at, ..run.clone() }
+fn taken_over<S, V, C: Clock>(ports: &Ports<'_, S, V, C>, run: &RunItem, claim_token: uuid::Uuid) -> RunItem {
+    claim::taken_over(run, claim_token, ports.clock.now(), claim::lease_end(ports))
 }

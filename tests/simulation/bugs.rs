@@ -31,6 +31,8 @@ pub(crate) enum Bug {
     SwitchFromMemory,
     /// A redelivered run is planned again although its plan is committed.
     PlanSolvedAgain,
+    /// Whoever reads a run does not see that its plan waits for a person's word.
+    ApprovalUnseen,
     /// A dry run claims the run that it only shows.
     DryRunWrites,
     /// Unsettled runs are not recovered once their events have been used up.

@@ -29,6 +29,7 @@ const WHILE_OPEN: Class = CLASSES[2];
 const WHILE_OPEN_UNBOUNDED: Class = CLASSES[3];
 const UNCHECKED: Class = CLASSES[4];
 const UNCHECKED_UNBOUNDED: Class = CLASSES[5];
+const ATTENDED: Class = CLASSES[7];
 
 const FREEZES: &[Fault] = &[
     Fault::FreezeAfter { foreign_steps: 9 },
@@ -150,6 +151,8 @@ caught! {
         at("place", hunt(Bug::SwitchFromMemory, Property::S10, WHILE_OPEN_UNBOUNDED, &[Fault::LateRequest { ms: 5_500 }]));
     a_plan_solved_again_on_redelivery:
         at("place", hunt(Bug::PlanSolvedAgain, Property::S2, REPLAYED_UNBOUNDED, &[Fault::CrashAfter]));
+    a_proposal_sent_without_a_word:
+        at("commit", hunt(Bug::ApprovalUnseen, Property::S10, ATTENDED, &[Fault::LostAnswer]));
     a_dry_run_that_writes:
         hunt(Bug::DryRunWrites, Property::S9, REPLAYED, &[]);
     runs_that_nobody_recovers:

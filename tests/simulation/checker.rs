@@ -5,9 +5,9 @@
 //! journalled attempt. S5 nothing sent past its attempt's deadline. S6 one unsettled run per account. S7 states move
 //! along the table, and only a run's owner makes attempts, as long as it is not stopped. S8 what ended without a trade
 //! has none at the venue, and what traded is known in full. S9 a dry run changes nothing. S10 what was sent is in the
-//! plan, buys wait for the sells and cash pays for them, and a kill switch that is on or unreadable, or was read too
-//! long ago, holds. The log has one entry for every change, in unbroken chains. L everything ends, or an alarm says
-//! that a person must look.
+//! plan, buys wait for the sells and cash pays for them, nothing of a proposal leaves before a person's word, and a
+//! kill switch that is on or unreadable, or was read too long ago, holds. The log has one entry for every change, in unbroken chains. L everything ends, or an alarm says
+//! that a person must look; where one looks, everything ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,6 +15,7 @@ use std::fmt;
 use index_rebalancer::execution::ExecutionError;
 use index_rebalancer::model::{Money, Order, Side};
 use index_rebalancer::planning::RebalancePlan;
+use index_rebalancer::planning::idempotency::run_id;
 use index_rebalancer::ports::store::{Attempt, OrderItem, RunItem};
 use index_rebalancer::ports::venue::{OrderRequest, VenueOrderStatus};
 use index_rebalancer::ports::{OrderState, RunState};
@@ -86,6 +87,7 @@ pub(crate) fn judge(history: &History) -> Judgment {
     judge.cash_and_phases();
     judge.switches();
     judge.owners();
+    judge.consent();
     judge.day();
     judge.log();
     judge.liveness();
@@ -587,6 +589,50 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// Nothing is attempted of a plan that waits for a person's word, which is given once, in time and to that plan.
+    fn consent(&mut self) {
+        let mut runs: BTreeMap<Uuid, &RunItem> = BTreeMap::new();
+        let mut broken = Vec::new();
+        for entry in &self.history.table.history {
+            match &entry.change {
+                Change::Run { before, after } => {
+                    let before = before.as_deref().and_then(|before| before.approval.as_ref());
+                    let (run_id, approval) = (after.run_id, after.approval.as_ref());
+                    let planned = after.commitment.as_ref().map(|commitment| &commitment.plan.digest);
+                    if before.is_some_and(|before| approval.is_none_or(|approval| approval.until != before.until)) {
+                        broken.push(format!("run {run_id} forgot that it waits for a word, or until when"));
+                    }
+                    let word = approval.and_then(|approval| Some((approval.until, approval.given.as_ref()?)));
+                    let first = before.and_then(|before| before.given.as_ref());
+                    if first.is_some_and(|first| word.is_none_or(|(_, given)| given != first)) {
+                        broken.push(format!("run {run_id} forgot the word that was given"));
+                    }
+                    if word.is_some_and(|(until, given)| given.at >= until || Some(&given.plan_digest) != planned) {
+                        broken.push(format!("run {run_id} was approved too late, or another plan was: {word:?}"));
+                    }
+                    runs.insert(run_id, after);
+                }
+                Change::Order { before, after } if new_attempt(before.as_deref(), after).is_some() => {
+                    let approval = runs[&after.run_id].approval.as_ref();
+                    let consents = approval.map(|approval| approval.given.is_some());
+                    if consents.unwrap_or(self.is_unattended(after.run_id)) {
+                        continue;
+                    }
+                    broken.push(format!("order {} left and nobody has approved its plan", after.key));
+                }
+                _ => {}
+            }
+        }
+        for what in broken {
+            self.broken(Property::S10, what);
+        }
+    }
+
+    /// Whether nobody's word is asked for about that run.
+    fn is_unattended(&self, run: Uuid) -> bool {
+        !self.history.class.attended || run != run_id(&Scenario::identity(Event::FirstRun))
+    }
+
     /// What commits reserve of the day is what is committed, once each.
     fn day(&mut self) {
         let committed: Money = self
@@ -661,8 +707,8 @@ impl<'a> Judge<'a> {
             if !told(&run.run_id) {
                 broken.push(format!("run {} stays {:?} and nobody is told", run.run_id, run.state));
             }
-            if run.state == RunState::Claimed {
-                broken.push(format!("run {} stays claimed", run.run_id));
+            if run.state == RunState::Claimed || self.history.class.attended {
+                broken.push(format!("run {} stays {:?}", run.run_id, run.state));
             }
             for item in items.iter().filter(|item| !is_over(item.state)) {
                 let known =

@@ -169,13 +169,14 @@ fn without_faults_both_runs_end() {
         let ends: Vec<_> = history.ends.iter().map(|(_, event, ended)| format!("{event:?} {ended:?}")).collect();
         // Orders that rest outlive their worker, and recovery brings their run to its end.
         let end = if class.rests { "unsettled" } else { "completed" };
-        for expected in [
-            &format!("FirstRun Answered(\"{end}\")"),
-            "FirstRun Answered(\"elsewhere\")",
-            "SecondRun Answered(\"busy\")",
-            &format!("SecondRun Answered(\"{end}\")"),
-            "DryRun Answered(\"shown\")",
-        ] {
+        let first: &[_] = if class.attended {
+            &[("FirstRun", "proposed"), ("Approval", end), ("Approval", "elsewhere")]
+        } else {
+            &[("FirstRun", end), ("FirstRun", "elsewhere")]
+        };
+        let others = [("SecondRun", "busy"), ("SecondRun", end), ("DryRun", "shown")];
+        for (event, answer) in first.iter().chain(&others) {
+            let expected = &format!("{event} Answered({answer:?})");
             assert!(ends.iter().any(|end| end == expected), "{expected}: {ends:?}\n{}", steps.join("\n"));
         }
         let states: Vec<_> = history.table.orders.values().map(|item| item.state.as_str()).collect();
@@ -190,7 +191,7 @@ fn without_faults_both_runs_end() {
 #[test]
 fn a_run_that_branches_off_is_the_same_run() {
     let (mut runs, mut branched) = (0, 0);
-    for (class, stride) in CLASSES.into_iter().zip([173, 179, 181, 191, 193, 197, 199]) {
+    for (class, stride) in CLASSES.into_iter().zip([173, 179, 181, 191, 193, 197, 199, 211]) {
         let firsts = faults_of(&baseline(class), 1, |step| step.kind.pair_faults());
         for first in firsts.into_iter().step_by(stride) {
             let course = Course::of(&Setup::of(class, FaultPlan::of([first])));
@@ -289,4 +290,5 @@ for_each_class! {
     4 singles_unchecked_bounded pairs_unchecked_bounded
     5 singles_unchecked_unbounded pairs_unchecked_unbounded
     6 singles_orders_rest pairs_orders_rest
+    7 singles_attended pairs_attended
 }

@@ -9,8 +9,6 @@
 //! * [`bugs`], [`caught`]: deliberate mistakes, each of which must be found.
 //! * [`conformance`]: the store of the simulation against the shipped adapter (feature `local`).
 //!
-//! Not in it: proposals, and a person who says what became of an order. `tests/execution` has them one by one.
-//!
 //! A failure prints one command that replays it.
 
 #![expect(

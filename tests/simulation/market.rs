@@ -14,6 +14,7 @@ use index_rebalancer::model::{
 };
 use index_rebalancer::ports::venue::{Duplicates, Fill, OrderRequest, Promise, Sought, VenueOrder, VenueOrderStatus};
 use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use crate::scenario::Class;
 
@@ -208,6 +209,13 @@ impl Market {
 
     pub(crate) fn arrive_later(&mut self, at_ms: i64, sent: Sent) {
         self.on_the_way.push((at_ms, sent));
+    }
+
+    /// Whether no request under that key was taken, and none is on its way.
+    pub(crate) fn never_hears_of(&self, key: Uuid) -> bool {
+        let taken = self.orders.iter().map(|order| &order.client_order_id);
+        let late = self.on_the_way.iter().map(|(_, sent)| &sent.request.client_order_id);
+        !taken.chain(late).any(|id| Uuid::try_parse(id) == Ok(key))
     }
 
     pub(crate) fn arrive(&mut self, now_ms: i64, sent: Sent, half: bool) -> Result<VenueOrder, Refusal> {

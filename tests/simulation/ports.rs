@@ -56,7 +56,11 @@ impl RunStore for SimStore {
     async fn load_run(&self, run_id: Uuid) -> Answer<Option<RunItem>> {
         self.step("load_run", Kind::Read, |_| {
             let stored = self.world.table.borrow().load_run(run_id);
-            Ok(if self.bug == Some(Bug::PlanSolvedAgain) { stored.map(uncommitted) } else { stored })
+            Ok(match self.bug {
+                Some(Bug::PlanSolvedAgain) => stored.map(uncommitted),
+                Some(Bug::ApprovalUnseen) => stored.map(|run| RunItem { approval: None, ..run }),
+                _ => stored,
+            })
         })
         .await
     }

@@ -8,13 +8,13 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use index_rebalancer::execution::{
-    ExecutionError, Handled, Opening, Ports, RunOutcome, Settings, Unplanned, abort, execute, load_settlement, recover,
-    settle,
+    Answer, ExecutionError, Handled, Intent, Opening, Ports, RunOutcome, Settings, Statement, Unplanned, abort,
+    execute, load_settlement, recover, settle,
 };
 use index_rebalancer::planning::idempotency::run_id;
-use index_rebalancer::ports::RunState;
 use index_rebalancer::ports::store::{PortfolioKey, RunStore};
 use index_rebalancer::ports::venue::{LateRequests, Promise, Venue};
+use index_rebalancer::ports::{OrderState, RunState};
 use uuid::Uuid;
 
 use crate::bugs::Bug;
@@ -26,6 +26,9 @@ use crate::scenario::{Class, Scenario, begin, settings};
 use crate::split_mix::SplitMix64;
 use crate::table::{Slip, Table};
 use crate::world::{Due, Event, SimClock, Step, WorkerId, World};
+
+/// How long it takes a person to look at what needs one.
+const PERSON_MS: i64 = 60_000;
 
 /// More than any history needs; a run that reaches it does not end.
 const MOST_STEPS: usize = 20_000;
@@ -174,14 +177,16 @@ impl Simulation {
             Scenario::market(setup.class),
             table,
         );
-        for (at_ms, event) in [
+        let events = [
             (400, Event::DryRun),
             (500, Event::FirstRun),
             (1_000, Event::FirstRun),
             (1_500, Event::SecondRun),
             (95_000, Event::Recovery),
-        ] {
-            world.schedule(at_ms, Due::Deliver(event));
+        ];
+        let approvals = if setup.class.attended { [(4_000, Event::Approval); 2].as_slice() } else { &[] };
+        for (at_ms, event) in events.iter().chain(approvals) {
+            world.schedule(*at_ms, Due::Deliver(*event));
         }
         Self {
             world,
@@ -251,6 +256,7 @@ impl Simulation {
         };
         self.tasks.remove(&worker);
         self.deliver_again(event, &ended);
+        self.call_a_person(&ended);
         self.ends.push((worker, event, ended));
     }
 
@@ -262,11 +268,18 @@ impl Simulation {
             Event::Recovery => &[120_000, 300_000, 900_000, 4_000_000],
             // A person who gets no answer asks once more.
             Event::Abort | Event::Settle => &[30_000],
+            // About when the proposal lapses, and after that.
+            Event::Approval => &[16_560, 30_000],
+            Event::Answers => &[30_000, 900_000, 4_000_000],
             Event::DryRun => &[],
         };
         let again = match ended {
             Ended::Crashed | Ended::Failed(_) => true,
-            Ended::Answered(what) => event == Event::SecondRun && matches!(*what, "busy" | "elsewhere"),
+            Ended::Answered(what) => match event {
+                Event::SecondRun => matches!(*what, "busy" | "elsewhere"),
+                Event::Approval | Event::Answers => matches!(*what, "not yet"),
+                _ => false,
+            },
             Ended::Recovered { .. } => {
                 self.setup.bug != Some(Bug::NoRecovery) && !self.world.table.borrow().is_settled()
             }
@@ -275,6 +288,13 @@ impl Simulation {
         if let (true, Some(delay)) = (again, delays.get(*tries)) {
             *tries += 1;
             self.world.schedule(*delay, Due::Deliver(event));
+        }
+    }
+
+    /// Recovery has told of a run that needs somebody, who comes where somebody attends.
+    fn call_a_person(&self, ended: &Ended) {
+        if self.setup.class.attended && matches!(ended, Ended::Recovered { halted } if !halted.is_empty()) {
+            self.world.schedule(PERSON_MS, Due::Deliver(Event::Answers));
         }
     }
 
@@ -309,12 +329,11 @@ impl Invocation {
             held_back: RefCell::default(),
             remembered: RefCell::default(),
         };
-        let request = Scenario::request(self.event, worker);
         let venue = SimVenue {
             world: Rc::clone(world),
             worker,
             clock: clock.clone(),
-            id: request.identity.venue.clone(),
+            id: Scenario::identity(self.event).venue,
             promise: self.promise(),
             rests: self.setup.class.rests,
             bug,
@@ -322,16 +341,61 @@ impl Invocation {
         let settings = self.settings();
         let ports = Ports { store: &store, venue: &venue, clock: &clock, settings: &settings };
         match self.event {
-            Event::FirstRun | Event::SecondRun => {
-                let (input, plan) = Scenario::get().plan_for(self.event, worker);
-                let prepare = async |_: Opening| Ok(input.clone());
-                let outcome = execute(&request, &ports, prepare, |_| Ok::<_, String>(plan.clone())).await;
-                outcome.map_or_else(Ended::Failed, |outcome| Ended::Answered(outcome_name(&outcome)))
-            }
+            Event::FirstRun if self.setup.class.attended => self.execute(&ports, Intent::Propose).await,
+            Event::FirstRun | Event::SecondRun => self.execute(&ports, Intent::Execute).await,
             Event::Recovery => self.recover(&ports).await,
             Event::DryRun => self.dry_run(&ports).await,
             Event::Abort | Event::Settle => self.by_hand(&ports).await,
+            Event::Approval => self.approve(&ports).await,
+            Event::Answers => self.answer(&ports).await,
         }
+    }
+
+    async fn execute(&self, ports: &Ports<'_, SimStore, SimVenue, SimClock>, intent: Intent) -> Ended {
+        let request = Scenario::request(self.event, self.worker, intent);
+        let (input, plan) = Scenario::get().plan_for(self.event, self.worker);
+        let prepare = async |_: Opening| {
+            assert!(self.event != Event::Approval, "what is approved is what is stored");
+            Ok(input.clone())
+        };
+        let outcome = execute(&request, ports, prepare, |_| Ok::<_, String>(plan.clone())).await;
+        outcome.map_or_else(Ended::Failed, |outcome| Ended::Answered(outcome_name(&outcome)))
+    }
+
+    /// A person reads the stored plan and approves it.
+    async fn approve(&self, ports: &Ports<'_, SimStore, SimVenue, SimClock>) -> Ended {
+        let stored = match ports.store.load_run(run_id(&Scenario::identity(self.event))).await {
+            Ok(stored) => stored,
+            Err(error) => return Ended::Failed(error.into()),
+        };
+        let Some(commitment) = stored.and_then(|run| run.commitment) else { return Ended::Answered("not yet") };
+        let intent = Intent::Approve { plan_digest: commitment.plan.digest, operator: "alice".to_owned() };
+        self.execute(ports, intent).await
+    }
+
+    /// A person answers for every order of unknown fate of which no request can arrive any more.
+    async fn answer(&self, ports: &Ports<'_, SimStore, SimVenue, SimClock>) -> Ended {
+        if self.world.has_frozen() {
+            return Ended::Answered("not yet");
+        }
+        let table = self.world.table.borrow().orders.clone();
+        let is_unknown = |state| matches!(state, OrderState::Sending | OrderState::Unknown);
+        let mut answer = Ended::Answered("handled");
+        for ((run, order), _) in table.into_iter().filter(|(_, item)| is_unknown(item.state)) {
+            if !self.world.market.borrow().never_hears_of(order) {
+                answer = Ended::Answered("not yet");
+                continue;
+            }
+            let (operator, reason) = ("alice".to_owned(), "the venue's support says so".to_owned());
+            let statement = Statement { order, answer: Answer::NotPlaced, operator, reason };
+            match settle(ports, run, Scenario::token(self.worker), Some(&statement)).await {
+                Ok(Handled::Run(_)) => {}
+                Ok(Handled::InProgress(_)) => answer = Ended::Answered("not yet"),
+                Ok(Handled::NoSuchRun) => return Ended::Answered("no such run"),
+                Err(error) => return Ended::Failed(error),
+            }
+        }
+        answer
     }
 
     async fn recover(&self, ports: &Ports<'_, SimStore, SimVenue, SimClock>) -> Ended {
@@ -361,7 +425,7 @@ impl Invocation {
 
     /// A person's act on the first run.
     async fn by_hand(&self, ports: &Ports<'_, SimStore, SimVenue, SimClock>) -> Ended {
-        let run = run_id(&Scenario::request(Event::FirstRun, self.worker).identity);
+        let run = run_id(&Scenario::identity(Event::FirstRun));
         let token = Scenario::token(self.worker);
         let handled = match self.event {
             Event::Abort => abort(ports, run, token, "alice", "a drill").await,
@@ -377,17 +441,15 @@ impl Invocation {
 
     /// What a dry run does: reads what the planner needs, and shows the plan.
     async fn dry_run(&self, ports: &Ports<'_, SimStore, SimVenue, SimClock>) -> Ended {
-        let request = Scenario::request(Event::FirstRun, self.worker);
         if self.setup.bug == Some(Bug::DryRunWrites) {
-            let (input, plan) = Scenario::get().plan_for(Event::FirstRun, self.worker);
-            let prepare = async |_: Opening| Ok(input.clone());
-            let _ = execute(&request, ports, prepare, |_| Ok::<_, String>(plan.clone())).await;
+            let _ = self.execute(ports, Intent::Execute).await;
             return Ended::Answered("shown");
         }
-        if let Err(error) = load_settlement(ports.store, &PortfolioKey::from(&request.identity)).await {
+        let identity = Scenario::identity(self.event);
+        if let Err(error) = load_settlement(ports.store, &PortfolioKey::from(&identity)).await {
             return Ended::Failed(error);
         }
-        match ports.venue.account(&request.identity.venue_account).await {
+        match ports.venue.account(&identity.venue_account).await {
             Ok(_) => Ended::Answered("shown"),
             Err(error) => Ended::Failed(error.into()),
         }

@@ -3,6 +3,9 @@
 //! The first run has four orders: ALPHA and DELTA are sold (DELTA is filled in part), BETA and GAMMA are bought from
 //! the proceeds, for cash alone would not pay for them. Its input is another one at each try, as in earnest. The
 //! second run is due a second later and waits at the lock. Plans are stored in several chunks.
+//!
+//! Where a person attends to the runs, the first one's plan is proposed and approved, by two people at once, and what
+//! stays unknown is answered by one who knows it.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -21,7 +24,7 @@ use uuid::Uuid;
 use crate::market::{Instrument, Market};
 use crate::world::{Event, WorkerId};
 
-/// One class of venue.
+/// One class of venue, and whether a person attends to its runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Class {
     pub(crate) duplicates: Duplicates,
@@ -29,15 +32,17 @@ pub(crate) struct Class {
     pub(crate) bounded: bool,
     /// Whether orders rest until somebody else has carried them out, as in an outbox.
     pub(crate) rests: bool,
+    /// Whether a person approves the first run's plan and answers for every order that stays unknown.
+    pub(crate) attended: bool,
 }
 
 impl Class {
     const fn of(duplicates: Duplicates, bounded: bool) -> Self {
-        Self { duplicates, bounded, rests: false }
+        Self { duplicates, bounded, rests: false, attended: false }
     }
 }
 
-pub(crate) const CLASSES: [Class; 7] = [
+pub(crate) const CLASSES: [Class; 8] = [
     Class::of(Duplicates::Replayed, true),
     Class::of(Duplicates::Replayed, false),
     Class::of(Duplicates::RefusedWhileOpen, true),
@@ -45,6 +50,7 @@ pub(crate) const CLASSES: [Class; 7] = [
     Class::of(Duplicates::Unchecked, true),
     Class::of(Duplicates::Unchecked, false),
     Class { rests: true, ..Class::of(Duplicates::Replayed, true) },
+    Class { attended: true, ..Class::of(Duplicates::RefusedWhileOpen, false) },
 ];
 
 impl Class {
@@ -55,7 +61,9 @@ impl Class {
             Duplicates::Unchecked => "unchecked",
         };
         let late = if self.bounded { "late requests refused" } else { "late requests taken" };
-        format!("{duplicates}, {late}{}", if self.rests { ", orders rest" } else { "" })
+        let (rest, person) =
+            (if self.rests { ", orders rest" } else { "" }, if self.attended { ", attended" } else { "" });
+        format!("{duplicates}, {late}{rest}{person}")
     }
 
     /// What the venue really does.
@@ -71,7 +79,14 @@ pub(crate) const TIME_OF_A_WORKER_MS: i64 = 30 * 86_400_000;
 
 pub(crate) fn settings() -> Settings {
     let stop_at = Some(begin() + SignedDuration::from_millis(TIME_OF_A_WORKER_MS));
-    Settings { poll_interval_ms: 2_500, phase_timeout_ms: 10_000, chunk_bytes: 1_500, stop_at, ..Settings::default() }
+    Settings {
+        poll_interval_ms: 2_500,
+        phase_timeout_ms: 10_000,
+        chunk_bytes: 1_500,
+        proposal_ms: 20_000,
+        stop_at,
+        ..Settings::default()
+    }
 }
 
 pub(crate) fn begin() -> Timestamp {
@@ -217,14 +232,14 @@ impl Scenario {
         Self { first, second, plans }
     }
 
-    pub(crate) fn request(event: Event, worker: WorkerId) -> RunRequest {
-        let seconds = i64::from(event == Event::SecondRun);
-        RunRequest {
-            identity: identity(begin() + SignedDuration::from_secs(seconds)),
-            flow: Flow::Full,
-            intent: Intent::Execute,
-            claim_token: Self::token(worker),
-        }
+    /// The run that an event is about.
+    pub(crate) fn identity(event: Event) -> RunIdentity {
+        identity(begin() + SignedDuration::from_secs(i64::from(event == Event::SecondRun)))
+    }
+
+    pub(crate) fn request(event: Event, worker: WorkerId, intent: Intent) -> RunRequest {
+        let (identity, claim_token) = (Self::identity(event), Self::token(worker));
+        RunRequest { identity, flow: Flow::Full, intent, claim_token }
     }
 
     /// No two workers have the same.

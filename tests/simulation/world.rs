@@ -43,6 +43,8 @@ pub(crate) enum Event {
     /// A person's.
     Abort,
     Settle,
+    Approval,
+    Answers,
 }
 
 /// One call of a port.
@@ -174,6 +176,11 @@ impl World {
 
     pub(crate) fn step_count(&self) -> usize {
         self.steps.borrow().len()
+    }
+
+    /// Whether some worker stands still, and may go on with what it was about to do.
+    pub(crate) fn has_frozen(&self) -> bool {
+        !self.frozen.borrow().is_empty()
     }
 
     /// When the last fault so far struck.
