@@ -412,7 +412,7 @@ fuzz-%: $(CARGO_FUZZ)
 fuzz: $(FUZZ_TARGETS:%=fuzz-%) ## Fuzz every reader of outside input, FUZZ_RUNS executions each. One alone: make fuzz-NAME
 
 # Each shard must end within an hour. A mutant costs a build of the library and of the tests that judge it: those made for
-# it are asked first, in seconds, and all unit tests only about what survives them.
+# it are asked first, in seconds, and the module's unit tests only about what survives them.
 MUTANTS_keys := -f src/planning/idempotency.rs
 MUTANTS_transitions := -f src/execution/transition.rs -f src/execution/gate.rs \
   -f src/execution/claim.rs -f src/execution/settlement.rs
@@ -422,12 +422,15 @@ MUTANTS_verification-2 := $(MUTANTS_verification) --shard 1/3
 MUTANTS_verification-3 := $(MUTANTS_verification) --shard 2/3
 MUTANTS_TESTS_keys := -C=--test=idempotency -C=--test=alerts
 MUTANTS_TESTS_transitions := $(addprefix -C=--test=execution_,decisions boundaries settlement)
-$(foreach shard,1 2 3,$(eval MUTANTS_TESTS_verification-$(shard) := -C=--test=verification))
+MUTANTS_UNITS_keys := planning::idempotency
+MUTANTS_UNITS_transitions := execution
+$(foreach shard,1 2 3,$(eval MUTANTS_TESTS_verification-$(shard) := -C=--test=verification) \
+  $(eval MUTANTS_UNITS_verification-$(shard) := planning::verification))
 
 # cargo-mutants answers 2 when something survived and 3 when a test hung: whether that is explained is asked below.
 mutants-%: $(CARGO_MUTANTS)
 	@rm -rf target/mutants/$*; mkdir -p target/mutants/$*
-	for judges in '$(MUTANTS_TESTS_$*)' '--iterate -C=--lib'; do \
+	for judges in '$(MUTANTS_TESTS_$*)' '--iterate -C=--lib -- $(MUTANTS_UNITS_$*)'; do \
 	  status=0; CARGO_PROFILE_DEV_DEBUG=false timeout $(LONG_LIMIT_SECONDS) $(CARGO_MUTANTS) mutants --jobs 2 \
 	    --output target/mutants/$* $(MUTANTS_$*) $$judges || status=$$?; test $$status -le 3 || exit $$status; \
 	done

@@ -67,7 +67,8 @@ fn a_run_that_is_given_up_is_free_at_once() {
     assert_eq!(left.updated_at, now);
     assert_eq!(judge(&left, &run.event_digest, redelivered(&request).claim_token, lease_now), Standing::LeaseOver);
     assert_eq!(judge(&run, &run.event_digest, redelivered(&request).claim_token, lease_now), Standing::Elsewhere);
-    let kept = RunItem { lease_until: run.lease_until, updated_at: run.updated_at, ..left };
+    assert!(left.is_left);
+    let kept = RunItem { lease_until: run.lease_until, updated_at: run.updated_at, is_left: false, ..left };
     assert_eq!(kept, run, "nothing else changes");
 }
 

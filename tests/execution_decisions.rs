@@ -9,6 +9,7 @@ mod planned_run;
 mod plans;
 
 use claimed_run::claimed;
+use index_rebalancer::alerts::derive::of_takeover;
 use index_rebalancer::execution::claim::{self, Standing};
 use index_rebalancer::execution::commitment::{self, check};
 use index_rebalancer::execution::gate::{self, DayTotal, Switch, View};
@@ -53,6 +54,23 @@ fn a_takeover_raises_the_epoch_and_keeps_what_was_committed() {
     let expected =
         RunItem { epoch: 5, claim_token: token, updated_at: now, lease_until: now + seconds(60), ..stored.clone() };
     assert_eq!(successor, expected);
+}
+
+/// Whoever leaves a run in order has not interrupted it, however many take it up: orders that rest take several.
+#[test]
+fn a_run_is_interrupted_by_workers_that_do_not_leave_it_in_order() {
+    let (token, now) = (Uuid::from_u128(9), monday() + hours(1));
+    let next = |run: &RunItem| claim::recovered(run, token, now, now + seconds(60));
+    let begun = run(RunState::Emitting);
+    let again = next(&claim::given_up(&begun, now, now));
+    assert_eq!((again.interruptions, again.is_left, again.epoch), (0, false, begun.epoch + 1));
+    let interrupted = next(&again);
+    assert_eq!((interrupted.interruptions, interrupted.epoch), (1, begun.epoch + 2));
+    let of = |item: RunItem, state| of_takeover(&RunItem { state, ..item }).len();
+    assert_eq!((of(again, RunState::Done), of(interrupted.clone(), RunState::Emitting)), (0, 0));
+    let told = of_takeover(&RunItem { state: RunState::Done, ..interrupted });
+    assert_eq!(told.len(), 1);
+    assert!(told[0].title.contains("did not end by itself"), "{}", told[0].title);
 }
 
 #[test]
@@ -272,7 +290,9 @@ fn a_lease_that_is_given_up_is_over_at_once() {
     let left = claim::given_up(&run(RunState::Emitting), monday(), monday());
     let digest = left.event_digest.clone();
     assert_eq!(claim::judge(&left, &digest, Uuid::from_u128(2), monday()), Standing::LeaseOver);
-    assert_eq!(RunItem { lease_until: monday() + seconds(60), ..left }, run(RunState::Emitting), "and nothing else");
+    assert!(left.is_left);
+    let kept = RunItem { lease_until: monday() + seconds(60), is_left: false, ..left };
+    assert_eq!(kept, run(RunState::Emitting), "and nothing else");
 }
 
 #[test]

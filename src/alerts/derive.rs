@@ -104,11 +104,11 @@ pub fn of_halt(run_id: Uuid, run: &RunIdentity, cause: &str) -> Vec<Alert> {
     facts.alerts
 }
 
-/// A run that is over and that another worker had to take over: its first one died, or was stopped.
+/// A run that is over and was interrupted: its worker was lost or could not settle it, and another one took it over.
 #[must_use]
 pub fn of_takeover(item: &RunItem) -> Vec<Alert> {
     let mut facts = Facts::new(item.run_id, &item.identity);
-    if item.epoch > 1 && item.state.is_terminal() {
+    if item.interruptions > 0 && item.state.is_terminal() {
         let title = format!("The run did not end by itself; it was taken over and is {}", item.state.as_str());
         facts.told(AlertEvent::RunRecovered, Severity::Warning, title, Vec::new());
     }

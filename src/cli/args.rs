@@ -329,7 +329,8 @@ pub struct Recover {
 /// The time of a case of the past.
 #[derive(Debug, Clone, Args)]
 pub struct TakenTime {
-    /// The time that it is taken to be, RFC 3339 in UTC, for cases of the past; the real time when not given
+    /// The time that it is taken to be, RFC 3339 in UTC, for cases of the past; when not given, the run's own, and for
+    /// orders of an outbox the real one
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     pub at: Option<Timestamp>,
 }

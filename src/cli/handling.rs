@@ -98,12 +98,20 @@ async fn take_up_on_paper(
 ) -> Result<HandledRun, Failure> {
     let before = handling::load(store, run_id).await?;
     refuse_live(&before)?;
-    let clock = CaseClock::starting_at(circumstances.at.unwrap_or_else(|| SystemClock.now()));
+    let clock = CaseClock::starting_at(circumstances.at.unwrap_or_else(|| own_time(&before)));
     let input = paper::stored_input(store, run_id).await?;
     let book = paper::book_of(input.as_ref(), circumstances.depth);
     let venue = paper::venue_of_run(store, &clock, &before, book);
     let settings = Settings::default();
     take_up_one(&Ports { store, venue: &venue, clock: &clock, settings: &settings }, &before, act, alerting).await
+}
+
+/// Now, in the time of the run's own case: orders of the past are not overdue because the past is long ago, and a paper
+/// account that was looked at in the present would take none of the past any more. Whoever left the run wrote its own
+/// time, and its lease by the real one.
+pub(super) fn own_time(run: &RunItem) -> Timestamp {
+    let since = SystemClock.now().duration_since(run.lease_until);
+    run.updated_at.checked_add(since).unwrap_or(Timestamp::MAX)
 }
 
 pub(super) fn refuse_live(run: &RunItem) -> Result<(), Failure> {

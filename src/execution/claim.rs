@@ -60,7 +60,16 @@ pub fn judge(stored: &RunItem, event_digest: &str, claim_token: Uuid, now: Times
 /// The run as its next owner writes it: the same, with a higher epoch and a new lease. Pure.
 #[must_use]
 pub fn taken_over(stored: &RunItem, claim_token: Uuid, now: Timestamp, lease_until: Timestamp) -> RunItem {
-    RunItem { epoch: stored.epoch.saturating_add(1), claim_token, lease_until, updated_at: now, ..stored.clone() }
+    let epoch = stored.epoch.saturating_add(1);
+    RunItem { epoch, claim_token, is_left: false, lease_until, updated_at: now, ..stored.clone() }
+}
+
+/// The same once the lease is over: unless the worker before had left the run with nothing unclear, it was
+/// interrupted. Pure.
+#[must_use]
+pub fn recovered(stored: &RunItem, claim_token: Uuid, now: Timestamp, lease_until: Timestamp) -> RunItem {
+    let interruptions = stored.interruptions.saturating_add(u32::from(!stored.is_left));
+    RunItem { interruptions, ..taken_over(stored, claim_token, now, lease_until) }
 }
 
 /// Digest of what a run is about, the same for every delivery of one event.
@@ -123,7 +132,7 @@ pub(super) async fn take_over<S: RunStore, V: Venue, C: Clock>(
     claim_token: Uuid,
 ) -> Result<Option<RunItem>, ExecutionError> {
     check_venue(&stored.identity, ports.venue)?;
-    let run = taken_over(stored, claim_token, ports.clock.now(), lease_end(ports));
+    let run = recovered(stored, claim_token, ports.clock.now(), lease_end(ports));
     let (run, entry) = audit::of_run(Some(stored), run, None);
     Ok((ports.store.update_run(stored, &run, &entry).await? == Written::Done).then_some(run))
 }
@@ -155,15 +164,24 @@ pub(super) async fn confirm_own<S: RunStore, V: Venue, C: Clock>(
 pub fn given_up(run: &RunItem, now: Timestamp, lease_now: Timestamp) -> RunItem {
     // A lease holds to its last moment.
     let before_now = lease_now.checked_sub(jiff::SignedDuration::from_millis(1)).unwrap_or(Timestamp::MIN);
-    RunItem { lease_until: before_now, updated_at: now, ..run.clone() }
+    RunItem { lease_until: before_now, is_left: true, updated_at: now, ..run.clone() }
 }
 
-/// Leaves a run that cannot go on now.
+/// Leaves a run that cannot go on now, with nothing unclear.
 pub(super) async fn give_up<S: RunStore, V: Venue, C: Clock>(
     ports: &Ports<'_, S, V, C>,
     run: &RunItem,
 ) -> Result<RunItem, ExecutionError> {
     write_run(ports, run, given_up(run, ports.clock.now(), ports.clock.lease_now())).await
+}
+
+/// The same with an order whose fate is not known.
+pub(super) async fn give_up_unclear<S: RunStore, V: Venue, C: Clock>(
+    ports: &Ports<'_, S, V, C>,
+    run: &RunItem,
+) -> Result<RunItem, ExecutionError> {
+    let left = given_up(run, ports.clock.now(), ports.clock.lease_now());
+    write_run(ports, run, RunItem { is_left: false, ..left }).await
 }
 
 /// Renews the lease when half of it is gone.
@@ -201,6 +219,8 @@ fn fresh<S, V, C: Clock>(ports: &Ports<'_, S, V, C>, request: &RunRequest, run_i
         epoch: 1,
         lease_until: lease_end(ports),
         claim_token: request.claim_token,
+        is_left: false,
+        interruptions: 0,
         created_at: now,
         updated_at: now,
         commitment: None,

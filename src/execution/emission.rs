@@ -22,7 +22,7 @@ use super::gate::{self, DayTotal, View};
 use super::proposal;
 use super::request::{self, ExecutionError, Ports};
 use super::settlement::{self, Finding, Verdict, other_digest};
-use super::transition::{order_counts_as_sent, order_is_terminal, order_transition, run_transition};
+use super::transition::{order_counts_as_sent, order_is_terminal, order_is_unclear, order_transition, run_transition};
 use crate::model::{Money, Order, PlanningInput, Side};
 use crate::planning::RebalancePlan;
 use crate::planning::idempotency::NAMESPACE;
@@ -154,8 +154,7 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
             let (count, notional) = self.sent;
             self.sent = (count.saturating_add(1), notional + worth(order));
         }
-        let unclear = matches!(item.state, OrderState::Sending | OrderState::Unknown);
-        if unclear && order.side == Side::Buy {
+        if order_is_unclear(item.state) && order.side == Side::Buy {
             self.unclear_buys.insert(order.key, gate::cash_at_limit(order, self.input.policy.costs.fee));
         } else {
             self.unclear_buys.remove(&order.key);
@@ -166,7 +165,12 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
     /// Ends the run if every order is terminal; else leaves it to whoever looks next.
     pub(super) async fn conclude_if_settled(self) -> Result<RunItem, ExecutionError> {
         if !self.is_settled(None) {
-            return claim::give_up(self.ports, &self.run).await;
+            let is_clear = self.orders.values().all(|item| !order_is_unclear(item.state));
+            return if is_clear {
+                claim::give_up(self.ports, &self.run).await
+            } else {
+                claim::give_up_unclear(self.ports, &self.run).await
+            };
         }
         let Self { ports, run, input, plan, orders, .. } = self;
         conclusion::conclude(ports, run, &input, &plan, &orders).await
@@ -497,7 +501,7 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         };
         let cause = cause.clone();
         self.stop(&format!("halted: {cause}")).await?;
-        self.run = claim::give_up(self.ports, &self.run).await?;
+        self.run = claim::give_up_unclear(self.ports, &self.run).await?;
         settlement::apply(self.ports, &self.run, item, verdict).await?;
         Err(ExecutionError::Halted { run_id: self.run.run_id, cause })
     }
@@ -548,7 +552,8 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
     /// The next attempt under the same key, persisted with its own deadline before it is sent.
     async fn resend(&mut self, order: &Order, item: &OrderItem, next: Attempt) -> Result<OrderItem, ExecutionError> {
         let moved = settlement::moved(item, item.state, self.ports.clock.now(), self.purge_at_s())?;
-        let next = OrderItem { attempt: Some(next), ..moved };
+        let note = format!("attempt {} is sent, to arrive before {}", next.number, next.deadline);
+        let next = OrderItem { attempt: Some(next), note, ..moved };
         let stored = settlement::write_attempt(self.ports, &self.run, item, next.clone()).await?;
         let run_id = self.run.run_id;
         let stored = stored.ok_or(ExecutionError::LostLease { run_id })?;

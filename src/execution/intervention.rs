@@ -14,7 +14,7 @@ use super::conclusion;
 use super::emission::{self, Emission, Resending};
 use super::request::{self, ExecutionError, Ports};
 use super::settlement::{self, Finding, Verdict};
-use super::transition::order_is_terminal;
+use super::transition::{order_is_terminal, order_is_unclear};
 use crate::model::{Money, Order, Price, Quantity, Side};
 use crate::planning::RebalancePlan;
 use crate::ports::store::{OrderItem, RunItem, Written};
@@ -132,10 +132,7 @@ async fn state<S: RunStore, V: Venue, C: Clock>(
     let item = unclear(ports, emission, &item).await?;
     if order_is_terminal(item.state) {
         // Its worker was not dead and has stored its end meanwhile.
-        return Err(ExecutionError::AnswerRefused {
-            order: statement.order,
-            cause: format!("it is {} already", item.state.as_str()),
-        });
+        return Err(refused(format!("it is {} already", item.state.as_str())));
     }
     let moved = settlement::moved(&item, answered.state, ports.clock.now(), purge_at_s)?;
     let after = OrderItem {
@@ -146,7 +143,12 @@ async fn state<S: RunStore, V: Venue, C: Clock>(
         ..moved
     };
     let operator = Some(statement.operator.as_str());
+    let (state, note) = (after.state, after.note.clone());
     let written = settlement::write_order_by(ports, &emission.run, &item, after, operator).await?;
+    if (written.state, &written.note) != (state, &note) {
+        // Its worker was not dead, and has written in between: what the person said has not been heard.
+        return Err(refused(format!("its worker has written meanwhile: it is {} now", written.state.as_str())));
+    }
     emission.orders.insert(order.key, written);
     Ok(())
 }
@@ -233,7 +235,7 @@ pub fn answered(known: &Known<'_>, statement: &Statement) -> Result<Answered, St
         Answer::NotPlaced if is_found => {
             return Err(format!("the venue has an order under this key ({venue_says}); say what was filled"));
         }
-        Answer::NotPlaced if !matches!(item.state, OrderState::Sending | OrderState::Unknown) => {
+        Answer::NotPlaced if !order_is_unclear(item.state) => {
             return Err(format!("the venue took it ({}); say what was filled, 0 if nothing", item.state.as_str()));
         }
         Answer::NotPlaced => (OrderState::NotPlaced, Quantity::ZERO, None, Money::ZERO),

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 
 use super::audit;
 use super::request::{self, ExecutionError, Ports};
-use super::transition::{IllegalTransition, order_is_terminal, order_transition};
+use super::transition::{IllegalTransition, order_is_terminal, order_is_unclear, order_transition};
 use crate::model::{Money, Order, Price, Quantity};
 use crate::ports::capability::client_order_id;
 use crate::ports::store::{OrderItem, RunItem, Written};
@@ -135,9 +135,7 @@ fn judge_found(order: &Order, item: &OrderItem, found: &VenueOrder, fills: &[Fil
             return Verdict::Halt(format!("reported as filled with {filled} of {}", order.quantity));
         }
         VenueOrderStatus::Filled => OrderState::Filled,
-        VenueOrderStatus::Rejected if matches!(item.state, OrderState::Sending | OrderState::Unknown) => {
-            OrderState::Rejected
-        }
+        VenueOrderStatus::Rejected if order_is_unclear(item.state) => OrderState::Rejected,
         // Once acknowledged, an order that is rejected is cancelled; that it was refused is kept beside it.
         VenueOrderStatus::Cancelled | VenueOrderStatus::Rejected => OrderState::Cancelled,
         VenueOrderStatus::PartiallyFilled => OrderState::PartiallyFilled,

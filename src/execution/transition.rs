@@ -71,6 +71,12 @@ pub const fn order_counts_as_sent(state: OrderState) -> bool {
     !matches!(state, OrderState::Planned | OrderState::Skipped | OrderState::Expired)
 }
 
+/// Whether it was sent, and what became of it, is not known.
+#[must_use]
+pub const fn order_is_unclear(state: OrderState) -> bool {
+    matches!(state, OrderState::Sending | OrderState::Unknown)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +140,8 @@ mod tests {
     fn what_may_have_been_sent_counts() {
         let not_sent: Vec<O> = O::ALL.into_iter().filter(|state| !order_counts_as_sent(*state)).collect();
         assert_eq!(not_sent, [O::Planned, O::Skipped, O::Expired]);
+        let unclear: Vec<O> = O::ALL.into_iter().filter(|state| order_is_unclear(*state)).collect();
+        assert_eq!(unclear, [O::Sending, O::Unknown]);
         assert!(R::Done.is_terminal() && R::Aborted.is_terminal() && !R::Emitting.is_terminal());
     }
 }

@@ -190,6 +190,12 @@ pub struct RunItem {
     pub lease_until: Timestamp,
     /// Whose write this is. Tells a worker its own earlier write, whose answer was lost, from another's.
     pub claim_token: Uuid,
+    /// Its last worker has left it with nothing unclear, and nobody has it until it is taken over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_left: bool,
+    /// How often it was taken over from a worker that had not left it so: it was lost, or an order's fate was not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub interruptions: u32,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     /// Absent before the commit.
@@ -202,6 +208,11 @@ pub struct RunItem {
     pub settlement: Option<BlobRef>,
     /// Unix seconds at which the item may be purged; only on terminal runs.
     pub expires_at_s: Option<i64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// A plan that is sent only on a person's word.

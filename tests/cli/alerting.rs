@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::BLUE_CHIP;
 use crate::bench::{Answer, Bench, copy_case, path};
-use crate::recovery::{EARLY, overfill};
+use crate::recovery::{EARLY, LATE, overfill};
 use crate::stores::{block_on, tamper, unanswered_of};
 
 const ALERTS: &str = r#"
@@ -128,7 +128,7 @@ fn orders_of_unknown_fate_are_told_while_it_is_unknown_and_what_became_of_them_a
     assert!(titles[0].contains("of unknown fate"), "{titles:?}");
     assert!(told(&bench.expect(5, &["settle", &run, "--at", EARLY])).is_empty(), "told already");
 
-    let titles = told(&bench.expect(5, &["recover"]));
+    let titles = told(&bench.expect(5, &["recover", "--at", LATE]));
     assert!(titles.iter().any(|title| title.contains("not taken by the venue")), "{titles:?}");
     assert!(titles.iter().any(|title| title.contains("it was taken over")), "{titles:?}");
     assert!(!titles.iter().any(|title| title.contains("unknown fate")), "{titles:?}");

@@ -9,6 +9,8 @@ use crate::{BLUE_CHIP, run_id};
 
 /// While the first orders' deadlines run, in the time of the case.
 pub(crate) const EARLY: &str = "2025-04-10T00:00:01Z";
+/// When its orders are valid no more.
+pub(crate) const LATE: &str = "2025-04-10T01:00:00Z";
 
 fn left(bench: &Bench, orders_arrive: bool) -> String {
     let mut run = String::new();
@@ -115,7 +117,7 @@ fn recover_without_a_store_makes_none() {
 fn a_lost_order_is_an_alarm_and_not_a_success() {
     let bench = Bench::new();
     let run = left(&bench, false);
-    let report = bench.json(5, &["recover"]);
+    let report = bench.json(5, &["recover", "--at", LATE]);
     let handled = &report["runs"][0];
     assert_eq!((&handled["outcome"], &handled["needs_person"]), (&"settled".into(), &Value::Bool(true)));
     let attention = handled["attention"].as_array().expect("orders");
@@ -124,6 +126,21 @@ fn a_lost_order_is_an_alarm_and_not_a_success() {
     let key = attention[0]["key"].as_str().expect("a key");
     assert_eq!(attention[0]["client_order_id"], key.replace('-', ""), "as binance has it");
     assert!(states(&bench, &run).contains(&"not_placed".to_owned()));
+}
+
+/// The venue of a case of the past lives in the past: what was looked for there closes the account to what was due then,
+/// and not to the case's next day.
+#[test]
+fn a_recovered_run_does_not_close_the_account_to_the_next_one() {
+    for (recover, code) in [(&["recover"][..], 0), (&["recover", "--at", LATE], 5)] {
+        let bench = Bench::new();
+        left(&bench, false);
+        bench.expect(code, recover);
+        bench.expect(0, &["run", BLUE_CHIP, "--day", "2"]);
+        let states = states(&bench, "last");
+        let has = |state: &str| states.iter().any(|known| known == state);
+        assert!(has("filled") && !has("rejected"), "{recover:?}: {states:?}");
+    }
 }
 
 #[test]
@@ -145,7 +162,7 @@ fn settle_looks_again_and_takes_a_persons_word_only_where_the_venue_has_none() {
     let said = ["settle", short, "--order", key, "--not-placed", "--reason", "no trace of it", "--by", "alice"];
     let answer = bench.expect(3, &[&said[..], &["--at", EARLY]].concat());
     assert!(answer.err.contains("may still arrive"), "{}", answer.err);
-    let handled = &bench.json(5, &said)["runs"][0];
+    let handled = &bench.json(5, &[&said[..], &["--at", LATE]].concat())["runs"][0];
     assert_eq!(handled["outcome"], "settled");
     let others = handled["attention"].as_array().expect("orders");
     assert!(others.iter().all(|other| other["key"] != key), "what a person said is no alarm: {others:?}");
@@ -180,7 +197,7 @@ fn a_halted_run_says_so_and_waits_for_a_person() {
     bench.expect(3, &["settle", short, "--order", key, "--not-placed", "--reason", "x", "--by", "alice"]);
     let said = ["settle", short, "--order", key, "--filled", "1000000", "--price", "1", "--fee", "0.5"];
     let handled =
-        &bench.json(0, &[&said[..], &["--reason", "the venue's statement", "--by", "alice"]].concat())["runs"][0];
+        &bench.json(0, &[&said[..], &["--reason", "the statement", "--by", "alice", "--at", LATE]].concat())["runs"][0];
     assert_eq!((&handled["outcome"], &handled["state"]), (&"settled".into(), &"aborted".into()));
     assert_eq!(bench.json(0, &["audit", short])["runs"][0]["is_whole"], true);
 }

@@ -216,6 +216,8 @@ pub(crate) async fn hold_the_account(path: &Path, account: &str) {
         epoch: 1,
         lease_until: now + jiff::SignedDuration::from_secs(3600),
         claim_token: token,
+        is_left: false,
+        interruptions: 0,
         created_at: now,
         updated_at: now,
         commitment: None,

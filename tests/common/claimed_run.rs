@@ -23,6 +23,8 @@ pub(crate) fn claimed(request: RunRequest) -> RunItem {
         epoch: 1,
         lease_until: monday() + seconds(60),
         claim_token: request.claim_token,
+        is_left: false,
+        interruptions: 0,
         created_at: monday(),
         updated_at: monday(),
         commitment: None,

@@ -170,4 +170,6 @@ async fn a_takeover_is_told() {
     assert_eq!(trail.findings, []);
     let epochs: std::collections::BTreeSet<u64> = trail.entries.iter().map(|entry| entry.epoch).collect();
     assert_eq!(epochs, [1, 2].into());
+    let why = |epoch| trail.entries.iter().find(|entry| entry.epoch == epoch).map(|entry| entry.why.as_str());
+    assert_eq!((why(1), why(2)), (Some(""), Some("taken over from a worker that did not end it")));
 }

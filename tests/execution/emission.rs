@@ -62,7 +62,11 @@ async fn a_lost_request_is_repeated_where_the_venue_replays() {
     assert_eq!(placed.len(), 2);
     assert_eq!(placed[0].client_order_id, placed[1].client_order_id, "the same key");
     let item = &world.store().load_orders(record.run_id).await.expect("reads")[0];
-    assert_eq!(item.attempt.as_ref().map(|attempt| attempt.number), Some(2));
+    let attempt = item.attempt.as_ref().expect("it was sent");
+    assert_eq!(attempt.number, 2);
+    let log = world.store().load_log(item.run_id).await.expect("reads");
+    let told = format!("attempt 2 is sent, to arrive before {}", attempt.deadline);
+    assert!(log.iter().any(|entry| entry.why == told), "{log:?}");
 }
 
 #[tokio::test]

@@ -1,11 +1,15 @@
 //! What a person does by hand: looking again, answering for the venue, stopping a run. And what halts by itself.
 
-use index_rebalancer::execution::{Answer, ExecutionError, Handled, Statement, abort, settle};
-use index_rebalancer::model::{Money, Side};
+use index_rebalancer::execution::audit::of_order;
+use index_rebalancer::execution::settlement::moved;
+use index_rebalancer::execution::{Answer, ExecutionError, Handled, Ports, Statement, abort, settle};
+use index_rebalancer::model::{AccountId, AccountSnapshot, Money, Side, VenueId};
 use index_rebalancer::planning::idempotency::run_id;
-use index_rebalancer::ports::store::{Change, RunItem};
-use index_rebalancer::ports::venue::{Duplicates, Fill, Promise, VenueOrder, VenueOrderStatus};
-use index_rebalancer::ports::{Clock, OrderState, RunState, RunStore};
+use index_rebalancer::ports::store::{Change, OrderItem, RunItem, Written};
+use index_rebalancer::ports::venue::{
+    Duplicates, Fill, OrderRequest, PlaceError, Promise, Sought, VenueError, VenueOrder, VenueOrderStatus,
+};
+use index_rebalancer::ports::{Clock, OrderState, RunState, RunStore, Venue};
 use uuid::Uuid;
 
 use crate::support::*;
@@ -63,6 +67,7 @@ async fn a_persons_word_settles_what_the_venue_cannot_and_is_told() {
         assert_eq!(world.lock_holder().await, Some(run), "the account is kept while the fate is unknown");
         let ended = settled_by(&world, &venue, run, Some(&by_alice(order, answer))).await.expect("takes the answer");
         assert_eq!((ended.state, world.lock_holder().await), (RunState::Done, None));
+        assert_eq!(ended.interruptions, 1, "a fate was unknown when its worker left it");
         assert_eq!(venue.placed().len(), 1, "nothing was sent");
         let item = world.store().load_order(run, order).await.expect("reads").expect("is stored");
         assert_eq!((item.state, item.filled_quantity), (state, quantity(expected)));
@@ -97,6 +102,64 @@ async fn an_answer_that_does_not_fit_is_refused_and_changes_nothing() {
     assert!(error.contains("done and settled"), "{error}");
     let handled = settle(&world.ports(&venue), Uuid::nil(), Uuid::nil(), None).await;
     assert_eq!(handled, Ok(Handled::NoSuchRun));
+}
+
+/// A venue whose answer takes so long that the order's worker, thought dead, stores its end meanwhile.
+struct Slow<'a> {
+    venue: &'a Watched<'a>,
+    world: &'a World,
+    run: RunItem,
+    item: OrderItem,
+}
+
+impl Venue for Slow<'_> {
+    fn id(&self) -> &VenueId {
+        self.venue.id()
+    }
+
+    fn promise(&self) -> Promise {
+        self.venue.promise()
+    }
+
+    async fn account(&self, account: &AccountId) -> Result<AccountSnapshot, VenueError> {
+        self.venue.account(account).await
+    }
+
+    async fn place(&self, request: &OrderRequest) -> Result<VenueOrder, PlaceError> {
+        self.venue.place(request).await
+    }
+
+    async fn find_order(&self, sought: &Sought) -> Result<Option<VenueOrder>, VenueError> {
+        let moved = moved(&self.item, OrderState::Filled, self.world.clock.now(), 0).expect("a legal move");
+        let filled = OrderItem { filled_quantity: quantity("20"), average_price: Some(price("99")), ..moved };
+        let (filled, entry) = of_order(&self.run, Some(&self.item), filled, None);
+        let written = self.world.store().update_order(None, &self.item, &filled, &entry).await;
+        assert_eq!(written, Ok(Written::Done));
+        self.venue.find_order(sought).await
+    }
+
+    async fn fills(&self, sought: &Sought) -> Result<Vec<Fill>, VenueError> {
+        self.venue.fills(sought).await
+    }
+}
+
+/// Whose word came second is told so: it is not in the log, and nobody shall think that it is.
+#[tokio::test]
+async fn a_word_that_the_orders_worker_was_quicker_than_is_refused() {
+    let world = World::new().await;
+    let (venue, run, order) = unknown_fate(&world, &LEGS[..1]).await;
+    let item = world.store().load_order(run, order).await.expect("reads").expect("is stored");
+    let stored = world.run_item(&scheduled(monday())).await;
+    let slow = Slow { venue: &venue, world: &world, run: stored, item };
+    let ports = Ports { store: world.store(), venue: &slow, clock: &world.clock, settings: &world.settings };
+    let said = by_alice(order, Answer::NotPlaced);
+    let error = settle(&ports, run, Uuid::new_v5(&run, b"a person"), Some(&said)).await.expect_err("comes second");
+    assert!(error.to_string().contains("its worker has written meanwhile: it is filled now"), "{error}");
+    let item = world.store().load_order(run, order).await.expect("reads").expect("is stored");
+    assert_eq!((item.state, item.filled_quantity), (OrderState::Filled, quantity("20")));
+    let log = world.store().load_log(run).await.expect("reads");
+    assert!(log.iter().all(|entry| entry.operator.is_none()));
+    assert!(world.run_item(&scheduled(monday())).await.lease_until < world.clock.now(), "nobody waits for her");
 }
 
 #[tokio::test]

@@ -126,6 +126,8 @@ impl Sample {
                 epoch: 1,
                 lease_until: time(0),
                 claim_token: Uuid::nil(),
+                is_left: false,
+                interruptions: 0,
                 created_at: time(0),
                 updated_at: time(0),
                 commitment: None,

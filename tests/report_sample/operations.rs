@@ -31,6 +31,8 @@ fn claimed() -> RunItem {
         epoch: 1,
         lease_until: at(60),
         claim_token: Uuid::from_u128(0xc1a1),
+        is_left: false,
+        interruptions: 0,
         created_at: at(0),
         updated_at: at(0),
         commitment: None,

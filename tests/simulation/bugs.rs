@@ -17,6 +17,12 @@ pub(crate) enum Bug {
     FreshTimestamp,
     /// What leaves is not what was planned, and nobody compares digests.
     OtherQuantity,
+    /// What is sent again is not what was sent before.
+    OtherQuantityAgain,
+    /// The adapter keeps requests for a while before it sends them.
+    AdapterQueues,
+    /// An entry of the log names somebody who had nothing to do with it.
+    EntryForged,
     /// A timeout is taken for a refusal.
     TimeoutIsRefusal,
     /// No answer is taken for "there is no such order".

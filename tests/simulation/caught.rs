@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::bugs::Bug;
-use crate::checker::{Property, judge};
+use crate::checker::{Property, judge_whole};
 use crate::faults::{Fault, FaultPlan, Kind};
 use crate::run::{Setup, simulate};
 use crate::scenario::{CLASSES, Class};
@@ -70,7 +70,7 @@ fn find(hunt: &Hunt) -> Option<(Setup, BTreeSet<Property>)> {
     std::iter::once(FaultPlan::default()).chain(single).find_map(|faults| {
         let setup = Setup { bug: Some(hunt.bug), ..Setup::of(hunt.class, faults) };
         let found: BTreeSet<Property> =
-            judge(&simulate(&setup)).violations.into_iter().map(|violation| violation.property).collect();
+            judge_whole(&simulate(&setup)).violations.into_iter().map(|violation| violation.property).collect();
         found.contains(&hunt.caught_as).then_some((setup, found))
     })
 }
@@ -79,7 +79,7 @@ fn assert_found(hunt: &Hunt) {
     let Some((setup, found)) = find(hunt) else {
         panic!("{:?} was not caught as {:?}", hunt.bug, hunt.caught_as);
     };
-    let clean = judge(&simulate(&Setup { bug: None, ..setup.clone() }));
+    let clean = judge_whole(&simulate(&Setup { bug: None, ..setup.clone() }));
     assert!(clean.violations.is_empty(), "{:?} without it: {:?}", hunt.bug, clean.violations);
     println!("{:?}: caught as {:?} (all: {found:?}) by {:?}", hunt.bug, hunt.caught_as, setup.faults.0);
 }
@@ -134,6 +134,12 @@ caught! {
         hunt(Bug::FreshTimestamp, Property::S4, WHILE_OPEN, &[]);
     a_payload_that_nobody_compares:
         hunt(Bug::OtherQuantity, Property::S10, REPLAYED, &[]);
+    a_payload_that_changes_when_it_is_sent_again:
+        at("place", hunt(Bug::OtherQuantityAgain, Property::S3, REPLAYED, &[Fault::LateRequest { ms: 20_000 }]));
+    an_adapter_that_keeps_requests_too_long:
+        hunt(Bug::AdapterQueues, Property::S5, REPLAYED_UNBOUNDED, &[]);
+    an_entry_that_somebody_has_forged:
+        hunt(Bug::EntryForged, Property::Log, REPLAYED, &[]);
     a_timeout_taken_for_a_refusal:
         at("place", hunt(Bug::TimeoutIsRefusal, Property::S8, WHILE_OPEN, &[Fault::LostAnswer]));
     no_answer_taken_for_absence:

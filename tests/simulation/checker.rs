@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use index_rebalancer::execution::ExecutionError;
+use index_rebalancer::execution::audit::{Stored, verify};
 use index_rebalancer::model::{Money, Order, Side};
 use index_rebalancer::planning::RebalancePlan;
 use index_rebalancer::planning::idempotency::run_id;
@@ -72,6 +73,13 @@ const PHASE_MS: i64 = 10_000;
 
 /// How long what the controls said may be acted on: an attempt's window, and how far a clock is turned meanwhile.
 const CONTROLS_HOLD_MS: i64 = 5_000 + 2 * 900;
+
+/// The same, and every hash of the log recomputed: as long again, so not in every one of millions of runs.
+pub(crate) fn judge_whole(history: &History) -> Judgment {
+    let mut judge = Judge { history, judgment: judge(history) };
+    judge.hashes();
+    judge.judgment
+}
 
 pub(crate) fn judge(history: &History) -> Judgment {
     let mut judge = Judge { history, judgment: Judgment::default() };
@@ -681,11 +689,27 @@ impl<'a> Judge<'a> {
         }
     }
 
+    /// What `audit` finds.
+    fn hashes(&mut self) {
+        let table = &self.history.table;
+        let mut broken = Vec::new();
+        for run in table.runs.values() {
+            let (orders, log) = (table.load_orders(run.run_id), table.load_log(run.run_id));
+            let planned: Vec<Uuid> =
+                Self::plan_of(run).map_or_else(Vec::new, |plan| plan.orders.iter().map(|order| order.key).collect());
+            let stored = Stored { run: &**run, orders: &orders, planned: &planned };
+            broken.extend(verify(stored, &log).into_iter().map(|finding| format!("{finding:?}")));
+        }
+        for what in broken {
+            self.broken(Property::Log, what);
+        }
+    }
+
     /// After the last fault and some rounds of recovery.
     fn liveness(&mut self) {
         let (_, _, last) = &self.history.ends[self.history.ends.len() - 1];
         let told = |run_id: &Uuid| match last {
-            Ended::Recovered { halted } => halted.contains(run_id),
+            Ended::Recovered { halted, .. } => halted.contains(run_id),
             Ended::Failed(ExecutionError::Halted { run_id: halted, .. }) => halted == run_id,
             Ended::Answered(what) => *what == "unsettled",
             _ => false,
@@ -709,6 +733,9 @@ impl<'a> Judge<'a> {
             }
             if run.state == RunState::Claimed || self.history.class.attended {
                 broken.push(format!("run {} stays {:?}", run.run_id, run.state));
+            }
+            if items.iter().all(|item| is_over(item.state)) {
+                broken.push(format!("run {} stays {:?} and nothing of it is open", run.run_id, run.state));
             }
             for item in items.iter().filter(|item| !is_over(item.state)) {
                 let known =

@@ -4,11 +4,11 @@
 //! `REBALANCE_PAIRS=all` runs every pair; without it a part of them is run, the same ones each time: the pairs of every
 //! 19th first fault, and of those every 31st.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use crate::checker::{Judgment, judge};
+use crate::checker::{Judgment, judge, judge_whole};
 use crate::faults::{Fault, FaultPlan};
 use crate::replay::{command, setting};
 use crate::run::{Course, History, Setup, simulate};
@@ -31,6 +31,8 @@ pub(crate) struct Tally {
     pub(crate) violations: usize,
     pub(crate) alarms: usize,
     ends: BTreeMap<String, usize>,
+    /// How often each fault struck. What is planned for a call that it cannot happen to does nothing.
+    struck: BTreeMap<Fault, usize>,
     failures: Vec<String>,
 }
 
@@ -39,6 +41,9 @@ impl Tally {
         self.runs += 1;
         self.steps += history.steps.len();
         self.alarms += usize::from(judgment.alarmed);
+        for fault in history.steps.iter().filter_map(|step| step.fault) {
+            *self.struck.entry(fault).or_default() += 1;
+        }
         for run in history.table.runs.values() {
             *self.ends.entry(run.state.as_str().to_owned()).or_default() += 1;
         }
@@ -60,6 +65,9 @@ impl Tally {
         for (end, count) in other.ends {
             *self.ends.entry(end).or_default() += count;
         }
+        for (fault, count) in other.struck {
+            *self.struck.entry(fault).or_default() += count;
+        }
         self.failures.extend(other.failures);
         self.failures.truncate(PRINTED);
     }
@@ -72,6 +80,14 @@ impl Tally {
             self.failures.join("\n")
         );
         assert!(self.ends.contains_key("done"), "some run ends Done, or nothing was tried: {:?}", self.ends);
+    }
+
+    /// How many faults struck in all; each of these must have.
+    pub(crate) fn struck(&self, expected: &BTreeSet<Fault>) -> usize {
+        for fault in expected {
+            assert!(self.struck.contains_key(fault), "{fault:?} never struck: {:?}", self.struck);
+        }
+        self.struck.values().sum()
     }
 
     pub(crate) fn summary(&self, since: Instant) -> String {
@@ -127,14 +143,19 @@ pub(crate) fn run_all(setups: &[Setup]) -> Tally {
         let mut tally = Tally::default();
         for setup in *part {
             let history = simulate(setup);
-            tally.add(setup, &history, &judge(&history));
+            tally.add(setup, &history, &judge_whole(&history));
         }
         tally
     }))
 }
 
 /// Runs a plan of faults with each of some later faults in its turn.
-fn run_each_after(class: Class, first: &FaultPlan, later: &[(u32, Fault)]) -> Tally {
+fn run_each_after(
+    class: Class,
+    first: &FaultPlan,
+    later: &[(u32, Fault)],
+    judge: impl Fn(&History) -> Judgment,
+) -> Tally {
     let mut tally = Tally::default();
     if later.is_empty() {
         return tally;
@@ -218,7 +239,7 @@ fn singles(class: Class) {
     let steps = baseline(class);
     let faults = faults_of(&steps, 1, |step| step.kind.all_faults());
     let parts: Vec<_> = faults.chunks(PART).collect();
-    let tally = merged(on_all_cores(&parts, |part| run_each_after(class, &FaultPlan::default(), part)));
+    let tally = merged(on_all_cores(&parts, |part| run_each_after(class, &FaultPlan::default(), part, judge_whole)));
     println!(
         "singles, {}: {} steps, {} steps x faults: {}",
         class.name(),
@@ -251,7 +272,7 @@ fn pairs(class: Class) {
     let tally = merged(on_all_cores(&parts, |(first, before)| {
         let numbered = (*before..).zip(seconds(first));
         let chosen: Vec<_> = numbered.filter(|(at, _)| at % stride == 0).map(|(_, second)| second).collect();
-        run_each_after(class, &FaultPlan::of([*first]), &chosen)
+        run_each_after(class, &FaultPlan::of([*first]), &chosen, judge)
     }));
     let pairs = tally.runs;
     println!(

@@ -68,8 +68,6 @@ impl FaultPlan {
 pub(crate) enum Kind {
     /// A strongly consistent read of the store.
     Read,
-    /// A query of an index of the store, which may lag.
-    Listing,
     /// A write of one item.
     Write,
     /// A write of several items at once.
@@ -91,18 +89,32 @@ impl Kind {
         matches!(self, Self::Place | Self::Question | Self::Balance)
     }
 
+    /// Whether that can happen to such a call.
+    pub(crate) fn can_have(self, fault: Fault) -> bool {
+        use Fault as F;
+        match fault {
+            F::Repeated => self.is_write(),
+            F::TransactionConflict => self == Self::Transaction,
+            F::StaleAnswer => matches!(self, Self::Question | Self::Balance),
+            F::LateRequest { .. } | F::PartialFill | F::Refused => self == Self::Place,
+            _ => true,
+        }
+    }
+
     /// Every fault that can happen to such a call, each strength of it.
     pub(crate) fn all_faults(self) -> Vec<Fault> {
         use Fault as F;
-        let mut faults = vec![
+        let freezes = [1, 9, 14, 20, 40]
+            .into_iter()
+            .flat_map(|foreign_steps| [F::FreezeBefore { foreign_steps }, F::FreezeAfter { foreign_steps }]);
+        let late = [2_000, 5_500, 20_000, 70_000, 400_000].map(|ms| F::LateRequest { ms });
+        let skews = [900, -900].map(|ms| F::ClockSkew { ms }).into_iter();
+        let lease_skews = [300_000, -300_000].map(|ms| F::LeaseSkew { ms });
+        let others = [
             F::CrashBefore,
             F::CrashAfter,
             F::LostAnswer,
             F::Throttled,
-            F::ClockSkew { ms: 900 },
-            F::ClockSkew { ms: -900 },
-            F::LeaseSkew { ms: 300_000 },
-            F::LeaseSkew { ms: -300_000 },
             F::OutOfTime,
             F::DuplicateDelivery,
             F::RivalWorker,
@@ -110,51 +122,39 @@ impl Kind {
             F::KillSwitch,
             F::Abort,
             F::Settle,
+            F::Repeated,
+            F::TransactionConflict,
+            F::StaleAnswer,
+            F::PartialFill,
+            F::Refused,
         ];
-        for foreign_steps in [1, 9, 14, 20, 40] {
-            faults.push(F::FreezeBefore { foreign_steps });
-            faults.push(F::FreezeAfter { foreign_steps });
-        }
-        if self.is_write() {
-            faults.push(F::Repeated);
-        }
-        if self == Self::Transaction {
-            faults.push(F::TransactionConflict);
-        }
-        if matches!(self, Self::Listing | Self::Question | Self::Balance) {
-            faults.push(F::StaleAnswer);
-        }
-        if self == Self::Place {
-            faults.extend([2_000, 5_500, 20_000, 70_000, 400_000].map(|ms| F::LateRequest { ms }));
-            faults.extend([F::PartialFill, F::Refused]);
-        }
-        faults
+        let all = skews.chain(lease_skews).chain(others).chain(freezes).chain(late);
+        all.filter(|fault| self.can_have(*fault)).collect()
     }
 
     /// The faults that pairs are made of: one of each cause that the protocol can tell apart.
     pub(crate) fn pair_faults(self) -> Vec<Fault> {
         use Fault as F;
-        let mut faults =
-            vec![F::CrashAfter, F::LostAnswer, F::Throttled, F::OutOfTime, F::FreezeAfter { foreign_steps: 14 }];
-        faults.push(if self.is_venue() { F::VenueDown } else { F::RivalWorker });
-        if self.is_write() {
-            faults.push(F::Repeated);
-        }
-        if self == Self::Transaction {
-            faults.extend([F::TransactionConflict, F::FreezeBefore { foreign_steps: 9 }]);
-        }
-        if matches!(self, Self::Listing | Self::Question | Self::Balance) {
-            faults.push(F::StaleAnswer);
-        }
-        if self == Self::Place {
-            faults.extend([
-                F::CrashBefore,
-                F::ClockSkew { ms: 900 },
-                F::LateRequest { ms: 5_500 },
-                F::LateRequest { ms: 70_000 },
-                F::PartialFill,
-                F::Refused,
-            ]);
+        let mut faults = vec![
+            F::CrashAfter,
+            F::LostAnswer,
+            F::Throttled,
+            F::OutOfTime,
+            F::FreezeAfter { foreign_steps: 14 },
+            if self.is_venue() { F::VenueDown } else { F::RivalWorker },
+            F::Repeated,
+            F::TransactionConflict,
+            F::StaleAnswer,
+            F::LateRequest { ms: 5_500 },
+            F::LateRequest { ms: 70_000 },
+            F::PartialFill,
+            F::Refused,
+        ];
+        faults.retain(|fault| self.can_have(*fault));
+        match self {
+            Self::Transaction => faults.push(F::FreezeBefore { foreign_steps: 9 }),
+            Self::Place => faults.extend([F::CrashBefore, F::ClockSkew { ms: 900 }]),
+            _ => {}
         }
         faults
     }

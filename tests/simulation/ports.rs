@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use index_rebalancer::model::{AccountId, AccountSnapshot, Environment, Money, PortfolioId, VenueId};
+use index_rebalancer::model::{
+    AccountId, AccountSnapshot, Decimal, Environment, Money, PortfolioId, Quantity, VenueId,
+};
 use index_rebalancer::ports::store::{
     AccountKey, ChunkAddress, CommitAnswer, DayReservation, KillSwitch, LockItem, LogEntry, OrderItem, PortfolioItem,
     PortfolioKey, RunItem, RunStore, StoreError, SwitchEntry, SwitchScope, Written,
@@ -19,6 +21,9 @@ use crate::faults::{Fault, Kind};
 use crate::market::{Refusal, Sent};
 use crate::table::Writer;
 use crate::world::{Effect, SimClock, WorkerId, World};
+
+/// How long an adapter that queues keeps a request: longer than the window of an attempt.
+const QUEUE_MS: i64 = 6_000;
 
 /// A worker's store.
 pub(crate) struct SimStore {
@@ -70,10 +75,8 @@ impl RunStore for SimStore {
     }
 
     async fn list_runs(&self, environment: Environment, portfolio: &PortfolioId) -> Answer<Vec<RunItem>> {
-        self.step("list_runs", Kind::Listing, |effect| {
-            Ok(fresh_or_empty(effect, self.world.table.borrow().list_runs(environment, portfolio)))
-        })
-        .await
+        // Asked by people's lists only: nothing of the protocol rests on an index that may lag.
+        self.step("list_runs", Kind::Read, |_| Ok(self.world.table.borrow().list_runs(environment, portfolio))).await
     }
 
     async fn held_locks(&self) -> Answer<Vec<Answer<LockItem>>> {
@@ -157,6 +160,8 @@ impl RunStore for SimStore {
         after: &OrderItem,
         entry: &LogEntry,
     ) -> Answer<Written> {
+        let forged = LogEntry { operator: Some("nobody".to_owned()), ..entry.clone() };
+        let entry = if self.bug == Some(Bug::EntryForged) { &forged } else { entry };
         self.step("update_order", Kind::Transaction, |_| {
             self.world.table.borrow_mut().update_order(self.by(), fence, before, after, entry)
         })
@@ -222,11 +227,6 @@ impl RunStore for SimStore {
     }
 }
 
-/// An index that lags has not heard of anything yet.
-fn fresh_or_empty(effect: Effect, runs: Vec<RunItem>) -> Vec<RunItem> {
-    if effect == Effect::Stale { Vec::new() } else { runs }
-}
-
 /// The run as it was before its plan was committed.
 fn uncommitted(run: RunItem) -> RunItem {
     if run.state.is_terminal() {
@@ -264,18 +264,23 @@ impl SimVenue {
                 request.signed_at = self.clock.now();
                 request.deadline = now + SignedDuration::from_secs(5);
             }
-            Some(Bug::OtherQuantity) => {
-                let less = request.quantity.get() * rust_decimal_half();
-                request.quantity = index_rebalancer::model::Quantity::new(less).expect("positive");
-            }
+            Some(Bug::OtherQuantity) => request.quantity = half(request.quantity),
+            Some(Bug::OtherQuantityAgain) if self.is_again(&request) => request.quantity = half(request.quantity),
             _ => {}
         }
         request
     }
 
+    fn is_again(&self, request: &OrderRequest) -> bool {
+        let key = Uuid::try_parse(&request.client_order_id);
+        let table = self.world.table.borrow();
+        let mut attempts = table.orders.values().filter(|item| Ok(item.key) == key).map(|item| &item.attempt);
+        attempts.any(|attempt| attempt.as_ref().is_some_and(|attempt| attempt.number > 1))
+    }
+
     async fn place_once(&self, request: &OrderRequest) -> Result<VenueOrder, PlaceError> {
         use index_rebalancer::ports::Clock;
-        let fault = self.world.next_fault();
+        let fault = self.world.next_fault(Kind::Place);
         let sent_by_clock = self.clock.now();
         let sent = |request: OrderRequest| Sent { request, sent_by_clock };
         if let Some(Fault::LateRequest { ms }) = fault {
@@ -299,8 +304,9 @@ impl SimVenue {
     }
 }
 
-fn rust_decimal_half() -> index_rebalancer::model::Decimal {
-    "0.5".parse().expect("a number")
+fn half(quantity: Quantity) -> Quantity {
+    let half: Decimal = "0.5".parse().expect("a number");
+    Quantity::new(quantity.get() * half).expect("positive")
 }
 
 impl Venue for SimVenue {
@@ -328,6 +334,9 @@ impl Venue for SimVenue {
     }
 
     async fn place(&self, request: &OrderRequest) -> Result<VenueOrder, PlaceError> {
+        if self.bug == Some(Bug::AdapterQueues) {
+            self.world.sleep(self.worker, QUEUE_MS).await;
+        }
         let answer = self.place_once(request).await;
         match (self.bug, answer) {
             (Some(Bug::AdapterRetries), Err(PlaceError::Unclear(_))) => self.place_once(request).await,

@@ -22,7 +22,7 @@ pub(crate) struct Replay {
 }
 
 impl Replay {
-    fn setup(&self) -> Setup {
+    pub(crate) fn setup(&self) -> Setup {
         Setup { class: CLASSES[self.class], faults: self.faults.clone(), seed: self.seed, bug: None }
     }
 }

@@ -84,7 +84,7 @@ fn assert_told(history: &History, setup: &Setup) {
     assert!(judgment.violations.is_empty(), "{:?}: {:?}", setup.faults, judgment.violations);
     assert!(judgment.alarmed, "{:?}: a person must look", setup.faults);
     for (worker, event, ended) in &history.ends {
-        let is_silent = matches!(ended, Ended::Recovered { halted } if halted.is_empty());
+        let is_silent = matches!(ended, Ended::Recovered { halted, is_elsewhere: false } if halted.is_empty());
         assert!(!is_silent, "{:?}: {worker:?} ({event:?}) ended well and told nothing", setup.faults);
     }
     assert!(history.rounds.undisturbed(last_fault_ms) >= UNDISTURBED, "{:?}: {:?}", setup.faults, history.rounds);

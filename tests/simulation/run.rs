@@ -12,9 +12,9 @@ use index_rebalancer::execution::{
     execute, load_settlement, recover, settle,
 };
 use index_rebalancer::planning::idempotency::run_id;
+use index_rebalancer::ports::OrderState;
 use index_rebalancer::ports::store::{PortfolioKey, RunStore};
 use index_rebalancer::ports::venue::{LateRequests, Promise, Venue};
-use index_rebalancer::ports::{OrderState, RunState};
 use uuid::Uuid;
 
 use crate::bugs::Bug;
@@ -58,6 +58,8 @@ pub(crate) enum Ended {
     /// Recovery, with the runs that it left unsettled and those that need a person.
     Recovered {
         halted: Vec<Uuid>,
+        /// Whether another worker was at some run: whoever called it is told so, and no more.
+        is_elsewhere: bool,
     },
 }
 
@@ -293,7 +295,7 @@ impl Simulation {
 
     /// Recovery has told of a run that needs somebody, who comes where somebody attends.
     fn call_a_person(&self, ended: &Ended) {
-        if self.setup.class.attended && matches!(ended, Ended::Recovered { halted } if !halted.is_empty()) {
+        if self.setup.class.attended && matches!(ended, Ended::Recovered { halted, .. } if !halted.is_empty()) {
             self.world.schedule(PERSON_MS, Due::Deliver(Event::Answers));
         }
     }
@@ -400,18 +402,19 @@ impl Invocation {
 
     async fn recover(&self, ports: &Ports<'_, SimStore, SimVenue, SimClock>) -> Ended {
         if self.setup.bug == Some(Bug::NoRecovery) {
-            return Ended::Recovered { halted: Vec::new() };
+            return Ended::Recovered { halted: Vec::new(), is_elsewhere: false };
         }
         let locks = match ports.store.held_locks().await {
             Ok(locks) => locks,
             Err(error) => return Ended::Failed(error.into()),
         };
-        let mut halted = Vec::new();
+        let (mut halted, mut is_elsewhere) = (Vec::new(), false);
         for lock in locks {
             let token = Scenario::token(self.worker);
             let lock = lock.expect("the simulated table damages nothing");
             match recover(ports, lock.run_id, token, Unplanned::Leave).await {
-                Ok(Some(run)) if !run.state.is_terminal() && run.state != RunState::Claimed => halted.push(run.run_id),
+                Ok(Some(run)) if !run.state.is_terminal() && run.claim_token == token => halted.push(run.run_id),
+                Ok(Some(run)) if !run.state.is_terminal() => is_elsewhere = true,
                 Ok(_) => {}
                 Err(ExecutionError::Halted { run_id, .. }) => halted.push(run_id),
                 Err(error) => return Ended::Failed(error),
@@ -420,7 +423,7 @@ impl Invocation {
         if self.setup.bug == Some(Bug::NobodyIsTold) {
             halted.clear();
         }
-        Ended::Recovered { halted }
+        Ended::Recovered { halted, is_elsewhere }
     }
 
     /// A person's act on the first run.

@@ -102,6 +102,8 @@ pub(crate) struct World {
     workers: RefCell<Vec<WorkerState>>,
     frozen: RefCell<Vec<Frozen>>,
     faults: BTreeMap<u32, Fault>,
+    /// Faults whose step was a call that they cannot happen to: they strike at the next one that they can.
+    waiting: RefCell<Vec<Fault>>,
     steps: RefCell<Vec<Step>>,
     /// Draws how long calls take; without it every call takes a fixed time.
     random: Option<RefCell<SplitMix64>>,
@@ -138,6 +140,7 @@ impl World {
             workers: RefCell::default(),
             frozen: RefCell::default(),
             faults: faults.0.clone(),
+            waiting: RefCell::default(),
             steps: RefCell::default(),
             random: random.map(RefCell::new),
             venue_down_until_ms: Cell::new(i64::MIN),
@@ -314,7 +317,16 @@ impl World {
         self.thaw_by_step_of(worker);
         let mut steps = self.steps.borrow_mut();
         let number = u32::try_from(steps.len() + 1).expect("fewer steps");
-        let fault = self.faults.get(&number).copied().filter(|fault| kind.all_faults().contains(fault));
+        let fault = self.fault_at(number, kind);
+        let mut waiting = self.waiting.borrow_mut();
+        let planned = self.faults.get(&number).copied();
+        if fault != planned {
+            waiting.extend(planned);
+            waiting.retain({
+                let mut struck = fault;
+                move |waits| Some(*waits) != struck || struck.take().is_none()
+            });
+        }
         steps.push(Step { number, at_ms: self.now_ms(), worker, call, kind, fault });
         fault
     }
@@ -390,9 +402,16 @@ impl World {
         effect(Effect::Now)
     }
 
-    /// What will happen to the next step, if it is a placing.
-    pub(crate) fn next_fault(&self) -> Option<Fault> {
-        self.faults.get(&(self.last_step() + 1)).copied()
+    /// What will happen to the next step, if it is of that kind.
+    pub(crate) fn next_fault(&self, kind: Kind) -> Option<Fault> {
+        self.fault_at(self.last_step() + 1, kind)
+    }
+
+    /// The fault that is planned for that step, or the first that waits for such a call.
+    fn fault_at(&self, number: u32, kind: Kind) -> Option<Fault> {
+        let waiting = self.waiting.borrow();
+        let mut faults = self.faults.get(&number).into_iter().chain(waiting.iter()).copied();
+        faults.find(|fault| kind.can_have(*fault))
     }
 }
 

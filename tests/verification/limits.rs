@@ -470,6 +470,21 @@ fn what_must_leave_leaves() {
     );
 }
 
+/// What cannot be sold keeps its weight from the stable share: a fourth of the bitcoin is locked and ripple is halted,
+/// 11 % together. Of what can, 64 % are not stable yet and cost their dearest way twice on theirs.
+#[test]
+fn the_stable_share_asks_for_no_more_than_can_be_had() {
+    let mut sample = Sample::clean();
+    sample.plan.regime.stable_share = weight("0.95");
+    sample.input.policy.regime.as_mut().unwrap().bullish_stable_share = weight("0.95");
+    sample.restate();
+    let found = violations(&sample);
+    let sentences: Vec<&str> = found.iter().map(|violation| violation.sentence.as_str()).collect();
+    let expected =
+        "it is 0.2896225, and must be at least 0.88552 with relaxation 0 and lot allowance up to 0.0002000001";
+    assert_eq!(sentences, [expected], "0.89 - (0.89 - 0.25) x 2 x 0.0035");
+}
+
 /// A category is everything that has it, whatever its role.
 #[test]
 fn categories_count_every_role() {

@@ -230,8 +230,9 @@ fn is_the_same(known: &OutboxOrder, request: &OrderRequest) -> bool {
         && known.valid_until == request.valid_until
 }
 
+/// Not a refusal: an order stands there, and settlement finds out what it is.
 fn other_payload(known: &OutboxOrder, request: &OrderRequest) -> PlaceError {
-    PlaceError::Refused(format!(
+    PlaceError::DuplicateId(format!(
         "order {} stands in the outbox with the payload digest {} and is sent with {}",
         known.client_order_id, known.payload_digest, request.payload_digest
     ))

@@ -1,9 +1,7 @@
 //! `approve`: send exactly the plan that was proposed.
 
-use jiff::Timestamp;
-
 use super::Telling;
-use crate::adapters::clock::{CaseClock, SystemClock, claim_token};
+use crate::adapters::clock::{CaseClock, claim_token};
 use crate::adapters::dynamodb::DynamoStore;
 use crate::application::alerting::with_alerts;
 use crate::application::handling::load;
@@ -13,11 +11,10 @@ use crate::application::telling::{Named, entry};
 use crate::cli::alerting::Alerting;
 use crate::cli::args::Approve;
 use crate::cli::failure::Failure;
-use crate::cli::handling::{operator, refuse_live};
+use crate::cli::handling::{operator, own_time, refuse_live};
 use crate::cli::output::Output;
 use crate::cli::store::{self, StorePath};
 use crate::execution::{Intent, Ports, Settings};
-use crate::ports::Clock;
 use crate::ports::store::RunItem;
 use crate::report::document::ErrorKind;
 
@@ -48,11 +45,4 @@ async fn work(run: &RunItem, intent: Intent, asked: &Approve, store: &DynamoStor
     let venue = paper::venue_of_run(store, &clock, run, paper::book_of(input.as_ref(), asked.paper_depth));
     let ports = Ports { store, venue: &venue, clock: &clock, settings: &Settings::default() };
     Ok(resume(run, None, intent, claim_token(), &ports).await)
-}
-
-/// Now, in the time of the run's own case: a proposal of the past has not lapsed because the past is long ago. Whoever
-/// left it wrote its own time, and its lease by the real one.
-fn own_time(run: &RunItem) -> Timestamp {
-    let since = SystemClock.now().duration_since(run.lease_until);
-    run.updated_at.checked_add(since).unwrap_or(Timestamp::MAX)
 }

@@ -63,7 +63,7 @@ fn of_run_with_orders(
         claim_token: run.claim_token,
         epoch: run.epoch,
         operator: operator.map(str::to_owned),
-        why: run.reason.clone(),
+        why: why(before, &run),
         item_digest: digest_of(&run),
         orders_digest,
         previous: before.map(|before| before.log_head.clone()).unwrap_or_default(),
@@ -71,6 +71,19 @@ fn of_run_with_orders(
     });
     run.log_head.clone_from(&entry.hash);
     (run, entry)
+}
+
+/// Why the run is or will be aborted; else what else than its state has changed, where a reader would ask.
+fn why(before: Option<&RunItem>, after: &RunItem) -> String {
+    let is_given = |run: &RunItem| run.approval.as_ref().is_some_and(|approval| approval.given.is_some());
+    let Some(before) = before.filter(|_| after.reason.is_empty()) else { return after.reason.clone() };
+    match (is_given(after) && !is_given(before), after.interruptions > before.interruptions) {
+        (true, _) => "the plan is approved".to_owned(),
+        (_, true) => "taken over from a worker that did not end it".to_owned(),
+        _ if before.is_left && !after.is_left => "taken up again".to_owned(),
+        _ if after.is_left && !before.is_left => "left to whoever looks next".to_owned(),
+        _ => String::new(),
+    }
 }
 
 /// An order after a change, with the entry that tells of it. `run` is the run as its worker knows it.

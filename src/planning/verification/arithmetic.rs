@@ -118,6 +118,9 @@ mod tests {
         let mut lossy = Calculator::default();
         lossy.sum(dec(LONGEST), dec("100000000000")).expect("in range");
         assert!(lossy.lost_digits, "12 digits before the point leave 17 after it");
+        let mut shorter = Calculator::default();
+        shorter.sum(dec("8000000000000000000000000000"), dec("0.55")).expect("in range");
+        assert!(shorter.lost_digits, "28 digits before the point leave none after it, and are no more than 28");
         lossy.sum(dec("100000000000"), dec(LONGEST)).expect("in range");
         assert!(lossy.lost_digits, "a second loss does not undo the first");
         lossy.sum(Decimal::TWO, Decimal::TWO).expect("in range");

@@ -169,8 +169,7 @@ fn climb(
         return Ok(Decimal::ZERO);
     }
     let mut passed: Vec<(Decimal, Decimal)> = Vec::new();
-    let near = ahead.near.iter().map(|kink| (place(kink), kink.bend.low()));
-    passed.extend(near.filter(|(at, _)| *at > start));
+    passed.extend(ahead.near.iter().map(|kink| (place(kink), kink.bend.low())));
     behind.each(
         |kink| place(kink) > start,
         |kink| {
@@ -194,7 +193,7 @@ fn climb(
         } else {
             let _ = passed.next();
         }
-        // The steps that are passed from the start on have been counted.
+        // Those that are passed from the start on have been counted.
         if at <= start {
             continue;
         }

@@ -214,6 +214,47 @@ mod tests {
         assert_eq!(between.over(parts), Ok(Enclosure { low: dec("-0.5"), high: dec("1") }));
     }
 
+    /// Every pair of small intervals, exact ones among them, against the corners of what lies between.
+    #[test]
+    fn every_corner_counts() {
+        let ends = ["-2", "-0.5", "0", "0.25", "4"].map(dec);
+        let intervals = || {
+            let pairs = ends.iter().flat_map(|low| ends.iter().map(move |high| (*low, *high)));
+            pairs.filter(|(low, high)| low <= high).map(|(low, high)| Enclosure { low, high })
+        };
+        let hull = |corners: [Decimal; 4]| Enclosure {
+            low: corners.into_iter().min().expect("four"),
+            high: corners.into_iter().max().expect("four"),
+        };
+        for (left, right) in intervals().flat_map(|left| intervals().map(move |right| (left, right))) {
+            let corners = |of: fn(Decimal, Decimal) -> Decimal| {
+                let each =
+                    [(left.low, right.low), (left.low, right.high), (left.high, right.low), (left.high, right.high)];
+                hull(each.map(|(left, right)| of(left, right)))
+            };
+            assert_eq!(left.plus(right), Ok(corners(|left, right| left + right)), "{left:?} + {right:?}");
+            assert_eq!(left.minus(right), Ok(corners(|left, right| left - right)), "{left:?} - {right:?}");
+            assert_eq!(left.by(right), Ok(corners(|left, right| left * right)), "{left:?} * {right:?}");
+            if right.low > Decimal::ZERO {
+                assert_eq!(left.over(right), Ok(corners(|left, right| left / right)), "{left:?} / {right:?}");
+            } else {
+                assert_eq!(left.over(right), Err(OutOfRange), "{left:?} / {right:?}");
+            }
+        }
+    }
+
+    /// What is added to nothing is itself, however many decimals nothing has.
+    #[test]
+    fn nothing_adds_no_digits() {
+        let nothing = exact("0.0000000000000000000000000000");
+        let long = exact("1234567890.123456789");
+        for sum in [nothing.plus(long), long.plus(nothing)] {
+            let sum = sum.expect("in range");
+            assert_eq!((sum.low, sum.high), (long.low, long.high));
+        }
+        assert_eq!(nothing.by(long), Ok(Enclosure::ZERO));
+    }
+
     #[test]
     fn beyond_decimals_there_is_no_number() {
         let most = Enclosure::exact(Decimal::MAX);

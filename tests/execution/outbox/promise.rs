@@ -28,7 +28,7 @@ async fn the_outbox_is_of_the_class_that_replays_and_bounds_late_requests() {
 }
 
 #[tokio::test]
-async fn a_repeated_id_is_the_same_order_and_another_payload_is_refused() {
+async fn a_repeated_id_is_the_same_order_and_another_payload_is_a_duplicate() {
     let world = stated().await;
     let order = buy("one");
     let placed = outbox(&world).place(&order).await.expect("is placed");
@@ -46,7 +46,12 @@ async fn a_repeated_id_is_the_same_order_and_another_payload_is_refused() {
         OrderRequest { instrument: "GAMMAUSDT".parse().expect("valid"), ..order.clone() },
         OrderRequest { valid_until: order.valid_until + seconds(1), ..order.clone() },
     ] {
-        assert!(refusal(outbox(&world).place(&other).await).contains("payload digest"));
+        // No refusal: an order stands under that id, and whoever settles must see it.
+        let answer = outbox(&world).place(&other).await;
+        assert!(
+            matches!(&answer, Err(PlaceError::DuplicateId(cause)) if cause.contains("payload digest")),
+            "{answer:?}"
+        );
     }
     let (executor, taken) = (executor(&world, "desk"), at("one"));
     executor.act(&taken, &Act::Acknowledge).await.expect("is taken");

@@ -83,6 +83,8 @@ async fn a_run_is_carried_out_by_somebody_else() {
     let record = recovered(&world, &request, &outbox(&world)).await;
     assert_eq!((record.state, states(&record)), (RunState::Done, vec![Filled; 3]));
     assert_eq!(world.lock_holder().await, None);
+    let item = world.run_item(&request).await;
+    assert_eq!((item.epoch, item.interruptions), (3, 0), "it rested, and nobody was lost");
     // 20 at 98, less 20 at 51 and 100 at 10.2.
     let after = record.account_after.expect("is settled");
     assert_eq!((after.cash_free, after.cash_locked), (money("920"), money("0")));
