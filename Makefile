@@ -412,7 +412,7 @@ fuzz-%: $(CARGO_FUZZ)
 fuzz: $(FUZZ_TARGETS:%=fuzz-%) ## Fuzz every reader of outside input, FUZZ_RUNS executions each. One alone: make fuzz-NAME
 
 # Each shard must end within an hour. A mutant costs a build of the library and of the tests that judge it: those made for
-# it are asked first, in seconds, and the module's unit tests only about what survives them.
+# it are asked first, in seconds, and the unit tests around it only about what survives them.
 MUTANTS_keys := -f src/planning/idempotency.rs
 MUTANTS_transitions := -f src/execution/transition.rs -f src/execution/gate.rs \
   -f src/execution/claim.rs -f src/execution/settlement.rs
@@ -425,7 +425,7 @@ MUTANTS_TESTS_transitions := $(addprefix -C=--test=execution_,decisions boundari
 MUTANTS_UNITS_keys := planning::idempotency
 MUTANTS_UNITS_transitions := execution
 $(foreach shard,1 2 3,$(eval MUTANTS_TESTS_verification-$(shard) := -C=--test=verification) \
-  $(eval MUTANTS_UNITS_verification-$(shard) := planning::verification))
+  $(eval MUTANTS_UNITS_verification-$(shard) := planning))
 
 # cargo-mutants answers 2 when something survived and 3 when a test hung: whether that is explained is asked below.
 mutants-%: $(CARGO_MUTANTS)
