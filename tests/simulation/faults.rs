@@ -132,7 +132,8 @@ impl Kind {
         all.filter(|fault| self.can_have(*fault)).collect()
     }
 
-    /// The faults that pairs are made of: one of each cause that the protocol can tell apart.
+    /// The faults that pairs are made of: one of each cause that the protocol can tell apart, and what people and clocks do
+    /// around what is written together and what is sent.
     pub(crate) fn pair_faults(self) -> Vec<Fault> {
         use Fault as F;
         let mut faults = vec![
@@ -152,8 +153,19 @@ impl Kind {
         ];
         faults.retain(|fault| self.can_have(*fault));
         match self {
-            Self::Transaction => faults.push(F::FreezeBefore { foreign_steps: 9 }),
-            Self::Place => faults.extend([F::CrashBefore, F::ClockSkew { ms: 900 }]),
+            Self::Transaction => {
+                faults.extend([F::FreezeBefore { foreign_steps: 9 }, F::DuplicateDelivery, F::Abort]);
+            }
+            Self::Place => faults.extend([
+                F::CrashBefore,
+                F::ClockSkew { ms: 900 },
+                F::ClockSkew { ms: -900 },
+                F::LeaseSkew { ms: 300_000 },
+                F::DuplicateDelivery,
+                F::KillSwitch,
+                F::Abort,
+                F::Settle,
+            ]),
             _ => {}
         }
         faults
