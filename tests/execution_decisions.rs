@@ -1,10 +1,5 @@
 //! The protocol's decisions, pure and without a store: claims, the gate, checks on a plan.
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "test code: what is unexpected panics"
-)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "test code: what is unexpected panics")]
 
 #[path = "common/claimed_run.rs"]
 mod claimed_run;

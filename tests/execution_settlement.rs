@@ -1,11 +1,6 @@
 //! Settlement's decisions, pure and without a store: what is signed, and what the venue's answer, or a person's, makes of
 //! an order.
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "test code: what is unexpected panics"
-)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "test code: what is unexpected panics")]
 
 #[path = "common/claimed_run.rs"]
 mod claimed_run;

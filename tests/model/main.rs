@@ -35,8 +35,13 @@
     reason = "a test stops where something is wrong; the exemption for tests does not reach its own functions"
 )]
 
+#[path = "../common/claimed_run.rs"]
+mod claimed_run;
 mod mutants;
 mod order;
+#[path = "../common/planned_run.rs"]
+#[expect(dead_code, reason = "shared with the tests of execution, which use the rest of it")]
+mod planned_run;
 #[path = "../execution/plans.rs"]
 #[expect(dead_code, reason = "shared with the tests of execution, which use the rest of it")]
 mod plans;

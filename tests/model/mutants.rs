@@ -228,3 +228,13 @@ fn a_look_that_never_ends() {
     let model = decide(Protocol { last: 0, ..UNBOUNDED }, Decisions { waits_for_ever: true, ..SHIPPED });
     assert_found("a look that never ends", model, "L an invocation ends");
 }
+
+#[test]
+fn an_order_that_is_found_and_left_to_a_person() {
+    let settle = |order: &_, item: &_, finding: &_, promise, asked_at, may_resend| match finding {
+        Finding::Found { .. } => Verdict::Wait("found".to_owned()),
+        _ => settlement::judge(order, item, finding, promise, asked_at, may_resend),
+    };
+    let model = decide(UNBOUNDED, Decisions { settle, ..SHIPPED });
+    assert_found("an order that is found and left to a person", model, "L terminal or alarmed");
+}

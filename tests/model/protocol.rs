@@ -167,11 +167,17 @@ impl Protocol {
         promise(self.duplicates, self.bounded)
     }
 
-    /// Whether invocations that are left in peace, each after the last one's lease, end the run or say that a person must.
+    /// Whether invocations that are left in peace, each after the last one's lease, end the run, or say now that a person
+    /// must: where late requests are taken, and of an order that the venue does not have.
     fn ends_by_itself(&self, state: &State) -> bool {
-        let mut state = state.clone();
+        let mut state = State { alarmed: false, ..state.clone() };
+        let is_missing = |state: &State, which: usize| {
+            let is_open = state.orders[which].is_some_and(|cell| !transition::order_is_terminal(cell.state));
+            is_open && state.taken[which].is_none()
+        };
         for _ in 0..LONGEST_END {
-            if Self::is_over(&state) || (!self.bounded && state.alarmed) {
+            let needs_a_person = !self.bounded && [0, 1].iter().any(|which| is_missing(&state, *which));
+            if Self::is_over(&state) || needs_a_person && state.alarmed {
                 return true;
             }
             if state.workers.iter().all(|worker| worker.at == At::Idle) {

@@ -2,18 +2,19 @@
 
 use std::sync::OnceLock;
 
-use index_rebalancer::execution::{Opening, claim};
+use index_rebalancer::execution::Opening;
 use index_rebalancer::model::{AccountSnapshot, Money, Order, PlanningInput, Quantity, Rate, Side};
 use index_rebalancer::planning::RebalancePlan;
+use index_rebalancer::ports::OrderState;
 use index_rebalancer::ports::capability::client_order_id;
 use index_rebalancer::ports::store::{Attempt, OrderItem, RunItem};
 use index_rebalancer::ports::venue::{Duplicates, Fill, LateRequests, Promise, VenueOrder, VenueOrderStatus};
-use index_rebalancer::ports::{OrderState, RunState};
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::plans;
+use crate::claimed_run::claimed;
 use crate::state::{Cell, RunCell, Shown, Taken, Try};
+use crate::{planned_run, plans};
 
 /// Ticks from signing to the deadline.
 pub(crate) const WINDOW: u8 = 1;
@@ -56,27 +57,7 @@ impl Sample {
             let mut plan = plans::plan_of(&input, &LEGS);
             plan.valid_until = time(VALID);
             plan.orders.iter_mut().for_each(|order| order.valid_until = time(VALID));
-            let run = RunItem {
-                schema: 2,
-                run_id,
-                event_digest: claim::event_digest(&request),
-                identity: request.identity,
-                flow: request.flow,
-                state: RunState::Claimed,
-                revision: 1,
-                log_head: String::new(),
-                reason: String::new(),
-                epoch: 1,
-                lease_until: time(0),
-                claim_token: Uuid::nil(),
-                created_at: time(0),
-                updated_at: time(0),
-                commitment: None,
-                approval: None,
-                settlement: None,
-                expires_at_s: None,
-            };
-            Self { run, input, plan: plans::resealed(plan) }
+            Self { run: claimed(request), input, plan: plans::resealed(plan) }
         })
     }
 
@@ -105,13 +86,7 @@ impl Sample {
             _ => Quantity::ZERO,
         };
         OrderItem {
-            schema: 2,
-            run_id: self.run.run_id,
-            key: order.key,
-            payload_digest: order.payload_digest.clone(),
-            state: cell.state,
             revision: u64::from(cell.revision),
-            log_head: String::new(),
             attempt: cell.attempt.map(|attempt| Attempt {
                 id: Uuid::from_u128(u128::from(attempt.token)),
                 number: u32::from(attempt.number),
@@ -121,11 +96,7 @@ impl Sample {
             venue_order_id: cell.known.then(|| VENUE_ORDER_ID.to_owned()),
             filled_quantity: filled,
             average_price: (!filled.is_zero()).then_some(order.reference_price),
-            fee: Money::ZERO,
-            note: String::new(),
-            refused: false,
-            updated_at: time(0),
-            expires_at_s: None,
+            ..planned_run::item(order, cell.state)
         }
     }
 
