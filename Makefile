@@ -415,7 +415,7 @@ fuzz: $(FUZZ_TARGETS:%=fuzz-%) ## Fuzz every reader of outside input, FUZZ_RUNS 
 # it are asked first, in seconds, and the unit tests around it only about what survives them.
 MUTANTS_keys := -f src/planning/idempotency.rs
 MUTANTS_transitions := -f src/execution/transition.rs -f src/execution/gate.rs \
-  -f src/execution/claim.rs -f src/execution/settlement.rs
+  -f src/execution/claim.rs -f src/execution/settlement.rs -f src/execution/attempt.rs
 MUTANTS_verification := -f 'src/planning/verification/*.rs'
 MUTANTS_verification-1 := $(MUTANTS_verification) --shard 0/3
 MUTANTS_verification-2 := $(MUTANTS_verification) --shard 1/3

@@ -14,7 +14,9 @@ use index_rebalancer::execution::claim::{self, Standing};
 use index_rebalancer::execution::commitment::{self, check};
 use index_rebalancer::execution::gate::{self, DayTotal, Switch, View};
 use index_rebalancer::execution::proposal::Consent;
-use index_rebalancer::model::{Decimal, Environment, Flow, Money, Order, PlanningInput, Price, Quantity, Weight};
+use index_rebalancer::model::{
+    AccountSnapshot, Decimal, Environment, Flow, Money, Order, PlanningInput, Price, Quantity, Weight,
+};
 use index_rebalancer::planning::idempotency::{digest_of, run_id};
 use index_rebalancer::planning::plan::Relaxation;
 use index_rebalancer::ports::blob::Blob;
@@ -203,6 +205,51 @@ fn a_buy_needs_its_limit_price_and_its_fee_in_cash() {
     assert!(covered(&just, "100"), "{just}");
     assert!(!covered(&(expected + money("99.99")).to_string(), "100"));
     assert_eq!(gate::cash_covers(sell, rate("0.001"), Money::ZERO, money("5")), Ok(()));
+}
+
+/// Of the plan's orders the sell and the first buy have items: 300 stays as cash, and a buy of 100 at 10.2 is asked about.
+#[test]
+fn a_buy_is_paid_by_what_is_there_and_left_by_what_others_may_cost() {
+    let (input, plan) = (input(), plan());
+    let [sell, first, second] = &plan.orders[..] else { panic!("three orders") };
+    let at = |order: &Order, state, units: &str, average: &str| OrderItem {
+        filled_quantity: quantity(units),
+        average_price: Some(Price::parse(average).expect("price")),
+        ..item(order, state)
+    };
+    let sold = at(sell, OrderState::Filled, "20", "100");
+    let allows = |known: &[(&Order, &OrderItem)], free: &str, locked: &str| {
+        let account = AccountSnapshot { cash_free: money(free), cash_locked: money(locked), ..input.account.clone() };
+        gate::cash_allows(second, &input, &plan, known, &account).is_ok()
+    };
+    // 1000 expected and 300 kept; the books have 1000 and 2000 from the sell.
+    assert!(allows(&[(sell, &sold)], "1300", "0") && !allows(&[(sell, &sold)], "1299.99", "0"));
+    assert!(!allows(&[(sell, &sold)], "1299.99", "9"), "what this run has bound is not what was locked before");
+    assert!(!allows(&[], "1300", "0"), "by the books nothing was sold");
+    // It costs 1000 and its limit 20 more: nothing is slippage, and what it binds beyond comes back.
+    let open = item(first, OrderState::Acknowledged);
+    let beyond = money("21.02");
+    let least = money("1300") - beyond;
+    assert!(allows(&[(sell, &sold), (first, &open)], &least.to_string(), "0"));
+    assert!(!allows(&[(sell, &sold), (first, &open)], &(least - money("0.01")).to_string(), "0"));
+    // The balance does not show yet what may still arrive: 1021.02 at the most.
+    for state in [OrderState::Sending, OrderState::Unknown] {
+        let unclear = item(first, state);
+        let known = [(sell, &sold), (first, &unclear)];
+        let least = least + money("1021.02");
+        assert!(allows(&known, &least.to_string(), "0"), "{state:?}");
+        assert!(!allows(&known, &(least - money("0.01")).to_string(), "0"), "{state:?}");
+    }
+    let unsold = item(sell, OrderState::Unknown);
+    assert!(!allows(&[(sell, &unsold)], "1300", "0"), "a sell of unclear fate brings nothing");
+    // Slippage of 5 is taken from what is kept.
+    let dear = at(first, OrderState::Filled, "10", "50.5");
+    assert!(allows(&[(sell, &sold), (first, &dear)], "1295", "0"));
+    assert!(!allows(&[(sell, &sold), (first, &dear)], "1294.99", "0"));
+    // Itself is left out, whatever is known of it.
+    let own = item(second, OrderState::Unknown);
+    assert!(allows(&[(sell, &sold), (second, &own)], "1300", "0"));
+    assert!(!allows(&[(sell, &sold), (second, &own)], "1299.99", "0"));
 }
 
 #[test]

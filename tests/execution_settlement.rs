@@ -1,19 +1,25 @@
-//! Settlement's decisions, pure and without a store: what the venue's answer, or a person's, makes of an order.
+//! Settlement's decisions, pure and without a store: what is signed, and what the venue's answer, or a person's, makes of
+//! an order.
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "test code: what is unexpected panics")]
 
+#[path = "common/claimed_run.rs"]
+mod claimed_run;
 #[path = "common/planned_run.rs"]
 mod planned_run;
 #[path = "execution/plans.rs"]
 #[expect(dead_code, reason = "shared with other tests of execution, which use the rest of it")]
 mod plans;
 
+use index_rebalancer::execution::attempt::{self, Answer as Followed};
 use index_rebalancer::execution::intervention::{Answer, Known, Statement, answered};
 use index_rebalancer::execution::settlement::{self, Adoption, Finding, Verdict, adopted, moved};
 use index_rebalancer::model::{Money, Order};
 use index_rebalancer::ports::OrderState;
 use index_rebalancer::ports::capability::client_order_id;
-use index_rebalancer::ports::store::OrderItem;
-use index_rebalancer::ports::venue::{Duplicates, Fill, LateRequests, Promise, VenueOrder, VenueOrderStatus};
+use index_rebalancer::ports::store::{Attempt, OrderItem, RunItem};
+use index_rebalancer::ports::venue::{
+    Duplicates, Fill, LateRequests, PlaceError, Promise, VenueOrder, VenueOrderStatus,
+};
 use planned_run::{item, plan};
 use plans::*;
 use uuid::Uuid;
@@ -258,4 +264,98 @@ fn another_payload_under_a_key_is_told_with_both_digests() {
         stored.key, stored.payload_digest
     );
     assert_eq!(settlement::other_digest(stored.key, &stored, "other"), told);
+}
+
+#[test]
+fn a_verdict_writes_what_it_changes_and_no_more() {
+    let plan = plan();
+    let order = &plan.orders[0];
+    let (before, later) = (item(order, OrderState::Unknown), monday() + seconds(9));
+    let after = |verdict| settlement::concluded(&before, verdict, later, 7).expect("a legal move");
+    assert_eq!(after(Verdict::Resend), None);
+    let noted = OrderItem { note: "new".to_owned(), revision: 4, updated_at: later, ..before.clone() };
+    for verdict in [Verdict::Wait, Verdict::Halt] {
+        assert_eq!(after(verdict("before".to_owned())), None, "that is its note already");
+        assert_eq!(after(verdict("new".to_owned())), Some(noted.clone()));
+    }
+    let ended = OrderItem { state: OrderState::NotPlaced, expires_at_s: Some(7), ..noted };
+    assert_eq!(after(Verdict::NotPlaced("new".to_owned())), Some(ended.clone()));
+    let adoption = Adoption {
+        state: OrderState::Acknowledged,
+        venue_order_id: "7".to_owned(),
+        filled_quantity: quantity("0"),
+        average_price: None,
+        fee: Money::ZERO,
+        refusal: None,
+    };
+    let taken_over = after(Verdict::Adopt(adoption.clone())).expect("it was unknown");
+    assert_eq!(taken_over, adopted(&before, &adoption, later, 7).expect("a legal move"));
+    let again = settlement::concluded(&taken_over, Verdict::Adopt(adoption), later + seconds(1), 7);
+    assert_eq!(again, Ok(None), "it is as it was");
+    let off_the_table = settlement::concluded(&ended, Verdict::NotPlaced("new".to_owned()), later, 7);
+    assert_eq!(off_the_table.expect("the same state").map(|item| item.revision), Some(5));
+    let filled = item(order, OrderState::Filled);
+    assert!(settlement::concluded(&filled, Verdict::NotPlaced(String::new()), later, 7).is_err());
+}
+
+#[test]
+fn an_attempt_is_signed_for_its_window_and_deadlines_never_go_back() {
+    let (plan, run) = (plan(), claimed_run::claimed(scheduled(monday())));
+    let order = &plan.orders[0];
+    let next = |last: Option<&Attempt>, promise, window_ms, after_s| {
+        attempt::next(&run, order, last, promise, window_ms, monday() + seconds(after_s))
+    };
+    let first = next(None, BOUNDED, 5_000, 1);
+    assert_eq!((first.number, first.signed_at, first.deadline), (1, monday() + seconds(1), monday() + seconds(6)));
+    assert_eq!(next(None, BOUNDED, 90_000, 1).deadline, monday() + seconds(61), "the venue takes no longer window");
+    assert_eq!(next(None, REPLAYS, 90_000, 1).deadline, monday() + seconds(91));
+    assert_eq!(next(None, REPLAYS, u64::MAX, 1).deadline, order.valid_until, "nor is it valid for longer");
+    let second = next(Some(&first), BOUNDED, 5_000, 3);
+    assert_eq!((second.number, second.deadline), (2, monday() + seconds(8)));
+    // By a clock that is behind.
+    assert_eq!(next(Some(&first), BOUNDED, 5_000, 0).deadline, first.deadline);
+    assert_eq!(next(None, BOUNDED, 5_000, 2).id, first.id, "of a worker, an epoch, an order and a number");
+    let later = RunItem { epoch: run.epoch + 1, ..run.clone() };
+    let ids = [
+        first.id,
+        second.id,
+        attempt::next(&later, order, None, BOUNDED, 5_000, monday()).id,
+        attempt::next(&run, &plan.orders[1], None, BOUNDED, 5_000, monday()).id,
+        attempt::next(&RunItem { claim_token: Uuid::max(), ..run.clone() }, order, None, BOUNDED, 5_000, monday()).id,
+    ];
+    assert_eq!(std::collections::BTreeSet::from(ids).len(), ids.len());
+}
+
+#[test]
+fn only_a_first_attempt_can_be_rejected() {
+    let plan = plan();
+    let order = &plan.orders[0];
+    let refused = || Err(PlaceError::Refused("no".to_owned()));
+    assert_eq!(attempt::answered(1, refused()), Followed::Moved(OrderState::Rejected, "no".to_owned()));
+    let Followed::Moved(OrderState::Unknown, note) = attempt::answered(2, refused()) else { panic!("unknown") };
+    assert_eq!(note, "attempt 2 was refused, an earlier one may arrive: no");
+    for error in [PlaceError::DuplicateId("it is open".to_owned()), PlaceError::Unclear("timed out".to_owned())] {
+        for number in [1, 2] {
+            let followed = attempt::answered(number, Err(error.clone()));
+            let Followed::Moved(OrderState::Unknown, note) = followed else { panic!("{error:?}") };
+            assert!(note.contains("it is open") || note == "timed out", "{note}");
+        }
+    }
+    let placed = found(order, VenueOrderStatus::Open, "0");
+    let taken = Followed::Taken { venue_order_id: placed.venue_order_id.clone() };
+    assert_eq!(attempt::answered(2, Ok(placed)), taken);
+}
+
+#[test]
+fn a_further_attempt_follows_only_where_it_is_replayed() {
+    let (plan, run) = (plan(), claimed_run::claimed(scheduled(monday())));
+    let unknown = item(&plan.orders[0], OrderState::Unknown);
+    assert!(attempt::may_follow(&run, &unknown, REPLAYS, 2));
+    assert!(!attempt::may_follow(&run, &unknown, REPLAYS, 1), "it was sent once");
+    assert!(attempt::may_follow(&run, &OrderItem { attempt: None, ..unknown.clone() }, REPLAYS, 1));
+    for promise in [NEITHER, BOUNDED] {
+        assert!(!attempt::may_follow(&run, &unknown, promise, 2), "{promise:?}");
+    }
+    let stopped = RunItem { reason: "a drill".to_owned(), ..run };
+    assert!(!attempt::may_follow(&stopped, &unknown, REPLAYS, 2));
 }

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
+use super::attempt::{self, Answer};
 use super::audit;
 use super::claim;
 use super::commitment;
@@ -25,10 +26,9 @@ use super::settlement::{self, Finding, Verdict, other_digest};
 use super::transition::{order_counts_as_sent, order_is_terminal, order_is_unclear, order_transition, run_transition};
 use crate::model::{Money, Order, PlanningInput, Side};
 use crate::planning::RebalancePlan;
-use crate::planning::idempotency::NAMESPACE;
 use crate::ports::capability::client_order_id;
 use crate::ports::store::{AccountKey, Attempt, ITEM_SCHEMA, OrderItem, RunItem, Written};
-use crate::ports::venue::{Duplicates, OrderRequest, PlaceError};
+use crate::ports::venue::OrderRequest;
 use crate::ports::{Clock, OrderState, RunState, RunStore, Venue};
 
 /// Carries a committed run to its end, or to where an order's fate is not known. Safe to repeat from any state.
@@ -104,8 +104,6 @@ pub(super) struct Emission<'a, 'p, S, V, C> {
     pub(super) orders: BTreeMap<Uuid, OrderItem>,
     /// Orders that were sent or may have been: how many, and their worth at reference prices.
     sent: (u32, Money),
-    /// Buys that may be at the venue without being in its balance, and the most that each can cost.
-    unclear_buys: BTreeMap<Uuid, Money>,
 }
 
 /// Whether a look at an order may end in sending it again.
@@ -137,8 +135,8 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         plan: RebalancePlan,
     ) -> Result<Self, ExecutionError> {
         let mut stored = stored_orders(ports.store, &run, &plan).await?;
-        let (orders, sent, unclear_buys) = (BTreeMap::new(), (0, Money::ZERO), BTreeMap::new());
-        let mut emission = Self { ports, run, input, plan, orders, sent, unclear_buys };
+        let (orders, sent) = (BTreeMap::new(), (0, Money::ZERO));
+        let mut emission = Self { ports, run, input, plan, orders, sent };
         for order in emission.plan.orders.clone() {
             if let Some(item) = stored.remove(&order.key) {
                 emission.remember(&order, item);
@@ -153,11 +151,6 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         if order_counts_as_sent(item.state) && !was_sent {
             let (count, notional) = self.sent;
             self.sent = (count.saturating_add(1), notional + worth(order));
-        }
-        if order_is_unclear(item.state) && order.side == Side::Buy {
-            self.unclear_buys.insert(order.key, gate::cash_at_limit(order, self.input.policy.costs.fee));
-        } else {
-            self.unclear_buys.remove(&order.key);
         }
         self.orders.insert(order.key, item);
     }
@@ -331,21 +324,8 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
             return Ok(Ok(()));
         }
         let account = self.ports.venue.account(&order.venue_account).await?;
-        // What this run's own buys have bound is to be spent: it is not the cash that was locked when it was planned.
-        let locked = account.cash_locked.min(self.input.account.cash_locked);
-        let keep = gate::cash_to_keep(&self.input, &self.plan, locked);
-        // The plan keeps the buffer at expected prices, and none of it at limit prices. Fills in between have used some
-        // of it, and a whole buy given up for those cents would be further from the plan than the buffer is.
-        let fee = self.input.policy.costs.fee;
-        let open = self.known_orders().filter(|(known, _)| known.key != order.key);
-        let unspent = gate::bound_beyond_expected(fee, open);
-        let keep = (keep - gate::slippage(self.known_orders()) - unspent).max(Money::ZERO);
-        // What other buys may still cost, whose requests may still arrive, is not there to be spent.
-        let others = self.unclear_buys.iter().filter(|(key, _)| **key != order.key);
-        let shown = account.cash_free - others.map(|(_, cost)| *cost).sum::<Money>();
-        let others = self.known_orders().filter(|(known, _)| known.key != order.key);
-        let books = gate::cash_by_the_books(self.input.account.cash_free, fee, others);
-        Ok(gate::cash_covers(order, fee, shown.min(books), keep))
+        let known: Vec<_> = self.known_orders().collect();
+        Ok(gate::cash_allows(order, &self.input, &self.plan, &known, &account))
     }
 
     fn known_orders(&self) -> impl Iterator<Item = (&Order, &OrderItem)> {
@@ -377,18 +357,10 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         }
     }
 
-    /// The first attempt, or the one after `last`. Deadlines never go back: by the last of them every request of the
-    /// order has arrived or never will, whatever the clocks of the workers that signed them.
+    /// Signed now.
     fn attempt(&self, order: &Order, last: Option<&Attempt>) -> Attempt {
-        let number = last.map_or(0, |last| last.number).saturating_add(1);
-        let signed_at = self.ports.clock.now();
-        let promise = self.ports.venue.promise();
-        let longest = promise.late_requests.map_or(u64::MAX, |late| late.longest_window_ms);
-        let window = self.ports.settings.send_window_ms.min(longest);
-        let deadline = request::after(signed_at, window).min(order.valid_until);
-        let deadline = last.map_or(deadline, |last| last.deadline.max(deadline));
-        let name = format!("attempt/1 {} {} {} {number}", self.run.claim_token, self.run.epoch, order.key);
-        Attempt { id: Uuid::new_v5(&NAMESPACE, name.as_bytes()), number, signed_at, deadline }
+        let (promise, window_ms) = (self.ports.venue.promise(), self.ports.settings.send_window_ms);
+        attempt::next(&self.run, order, last, promise, window_ms, self.ports.clock.now())
     }
 
     /// Skipped or Expired: an order that never leaves.
@@ -433,9 +405,6 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
     }
 
     /// Sends one persisted attempt, once, and takes over what came of it.
-    ///
-    /// Only a first attempt can be Rejected: what refuses a later one says nothing of the request before it, which may
-    /// still be on its way.
     async fn send(&mut self, order: &Order, item: OrderItem) -> Result<OrderItem, ExecutionError> {
         let Some(attempt) = &item.attempt else {
             let cause = format!("order {} has no attempt to send", order.key);
@@ -444,7 +413,7 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         let now = self.ports.clock.now();
         if now >= attempt.deadline {
             let note = format!("not sent in this attempt: at {now} its deadline {} was over", attempt.deadline);
-            return self.unknown(&item, note).await;
+            return self.move_to(OrderState::Unknown, &item, note).await;
         }
         let request = OrderRequest {
             client_order_id: client_order_id(&order.venue, order.key),
@@ -459,38 +428,25 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
             signed_at: attempt.signed_at,
             deadline: attempt.deadline,
         };
-        match self.ports.venue.place(&request).await {
-            Err(PlaceError::Refused(reason)) if attempt.number > 1 => {
-                let number = attempt.number;
-                self.unknown(&item, format!("attempt {number} was refused, an earlier one may arrive: {reason}")).await
-            }
-            Err(PlaceError::Refused(reason)) => {
-                let moved = settlement::moved(&item, OrderState::Rejected, self.ports.clock.now(), self.purge_at_s())?;
-                let rejected = OrderItem { note: reason, ..moved };
-                settlement::write_order(self.ports, &self.run, &item, rejected).await
-            }
-            Err(known @ PlaceError::DuplicateId(_)) => self.unknown(&item, known.to_string()).await,
-            Err(PlaceError::Unclear(cause)) => self.unknown(&item, cause).await,
-            Ok(placed) => {
-                let item = OrderItem { venue_order_id: Some(placed.venue_order_id), ..item };
+        match attempt::answered(attempt.number, self.ports.venue.place(&request).await) {
+            Answer::Moved(state, note) => self.move_to(state, &item, note).await,
+            Answer::Taken { venue_order_id } => {
+                let item = OrderItem { venue_order_id: Some(venue_order_id), ..item };
                 let (promise, asked_at) = (self.ports.venue.promise(), self.ports.clock.now());
                 let finding = settlement::look_up(self.ports.venue, order).await;
                 match settlement::judge(order, &item, &finding, promise, asked_at, false) {
                     verdict @ (Verdict::Adopt(_) | Verdict::Halt(_)) => self.apply(&item, verdict).await,
-                    Verdict::Wait(_) | Verdict::Resend | Verdict::NotPlaced(_) => self.acknowledged(&item).await,
+                    // The venue said yes and shows nothing yet.
+                    Verdict::Wait(_) | Verdict::Resend | Verdict::NotPlaced(_) => {
+                        self.move_to(OrderState::Acknowledged, &item, String::new()).await
+                    }
                 }
             }
         }
     }
 
-    /// The venue said yes and shows nothing yet.
-    async fn acknowledged(&self, item: &OrderItem) -> Result<OrderItem, ExecutionError> {
-        let moved = settlement::moved(item, OrderState::Acknowledged, self.ports.clock.now(), self.purge_at_s())?;
-        settlement::write_order(self.ports, &self.run, item, OrderItem { note: String::new(), ..moved }).await
-    }
-
-    async fn unknown(&self, item: &OrderItem, note: String) -> Result<OrderItem, ExecutionError> {
-        let moved = settlement::moved(item, OrderState::Unknown, self.ports.clock.now(), self.purge_at_s())?;
+    async fn move_to(&self, to: OrderState, item: &OrderItem, note: String) -> Result<OrderItem, ExecutionError> {
+        let moved = settlement::moved(item, to, self.ports.clock.now(), self.purge_at_s())?;
         settlement::write_order(self.ports, &self.run, item, OrderItem { note, ..moved }).await
     }
 
@@ -513,7 +469,8 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         };
         // Left behind by a worker that ended between its journal and the answer.
         let item = if item.state == OrderState::Sending {
-            self.unknown(&item, "its worker ended before the venue's answer was stored".to_owned()).await?
+            let note = "its worker ended before the venue's answer was stored".to_owned();
+            self.move_to(OrderState::Unknown, &item, note).await?
         } else {
             item
         };
@@ -528,7 +485,6 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         let next = self.attempt(order, item.attempt.as_ref());
         let may_resend = resending == Resending::IfAllowed
             && finding == Finding::Absent
-            && promise.duplicates == Duplicates::Replayed
             && !request::is_out_of_time(self.ports)
             && self.may_resend(order, &item).await?
             && self.is_in_time(&next);
@@ -542,9 +498,8 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
 
     /// A further attempt passes the same gate as the first one.
     async fn may_resend(&self, order: &Order, item: &OrderItem) -> Result<bool, ExecutionError> {
-        let attempts = item.attempt.as_ref().map_or(0, |attempt| attempt.number);
-        Ok(self.run.reason.is_empty()
-            && attempts < self.ports.settings.max_attempts
+        let (promise, most) = (self.ports.venue.promise(), self.ports.settings.max_attempts);
+        Ok(attempt::may_follow(&self.run, item, promise, most)
             && self.gate(order).await? == gate::Verdict::Pass
             && self.cash(order).await?.is_ok())
     }

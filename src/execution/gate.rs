@@ -8,9 +8,9 @@ use rust_decimal::Decimal;
 
 use super::commitment::check_order;
 use super::proposal::Consent;
-use super::transition::order_is_terminal;
+use super::transition::{order_is_terminal, order_is_unclear};
 use crate::model::policy::OrderPolicy;
-use crate::model::{Flow, Money, Order, PlanningInput, Rate, RunIdentity, Side, Weight};
+use crate::model::{AccountSnapshot, Flow, Money, Order, PlanningInput, Rate, RunIdentity, Side, Weight};
 use crate::planning::RebalancePlan;
 use crate::ports::RunStore;
 use crate::ports::capability::{CONSENT_REMEDY, lacks_consent};
@@ -236,6 +236,33 @@ pub fn bound_beyond_expected<'a>(fee: Rate, orders: impl IntoIterator<Item = (&'
     };
     let open = |(order, item): &(&Order, &OrderItem)| order.side == Side::Buy && !order_is_terminal(item.state);
     orders.into_iter().filter(open).filter(|(order, _)| !order.quantity.is_zero()).map(beyond).sum()
+}
+
+/// Whether the cash that is there now covers an order of the plan: what `account` shows, or what the run's own fills leave,
+/// whichever is less. Planned proceeds count for nothing. `known`: the plan's orders that have an item. Pure.
+///
+/// # Errors
+/// A sentence with the figures.
+pub fn cash_allows(
+    order: &Order,
+    input: &PlanningInput,
+    plan: &RebalancePlan,
+    known: &[(&Order, &OrderItem)],
+    account: &AccountSnapshot,
+) -> Result<(), String> {
+    let fee = input.policy.costs.fee;
+    let all = || known.iter().copied();
+    let others = || all().filter(|(known, _)| known.key != order.key);
+    // What this run's own buys have bound is to be spent: it is not the cash that was locked when it was planned.
+    let keep = cash_to_keep(input, plan, account.cash_locked.min(input.account.cash_locked));
+    // The plan keeps the buffer at expected prices, and none of it at limit prices. Fills in between have used some of it,
+    // and a whole buy given up for those cents would be further from the plan than the buffer is.
+    let keep = (keep - slippage(all()) - bound_beyond_expected(fee, others())).max(Money::ZERO);
+    // What other buys may still cost, whose requests may still arrive, is not there to be spent.
+    let unclear = |(order, item): &(&Order, &OrderItem)| order.side == Side::Buy && order_is_unclear(item.state);
+    let unclear: Money = others().filter(unclear).map(|(order, _)| cash_at_limit(order, fee)).sum();
+    let books = cash_by_the_books(input.account.cash_free, fee, others());
+    cash_covers(order, fee, (account.cash_free - unclear).min(books), keep)
 }
 
 /// Whether free cash covers a buy at its limit price, with its fee, and what is to be kept stays after its expected

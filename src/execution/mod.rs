@@ -15,6 +15,7 @@
 //! * [`commitment`]: the checks on a plan, the one conditional update that commits it, and reading it back.
 //! * [`proposal`]: a committed plan that waits for a person's word.
 //! * [`gate`]: the controls at the last step before the venue. Pure.
+//! * [`attempt`]: what is signed, and what follows from the venue's answer. Pure.
 //! * [`emission`]: two phases, one conditional write and one send per order.
 //! * [`settlement`]: what became of an order; its verdict is pure.
 //! * [`conclusion`]: the account after the run, the portfolio's memory and the release of the lock, in one step.
@@ -35,6 +36,7 @@ use crate::planning::{RebalancePlan, idempotency};
 use crate::ports::store::{PortfolioKey, RunItem};
 use crate::ports::{Clock, RunState, RunStore, Venue};
 
+pub mod attempt;
 pub mod audit;
 pub mod claim;
 pub mod commitment;

@@ -205,6 +205,31 @@ pub fn adopted(
     })
 }
 
+/// The item as a verdict leaves it; `None` when that is as it was. Pure.
+///
+/// # Errors
+/// When the table has no such move.
+pub fn concluded(
+    item: &OrderItem,
+    verdict: Verdict,
+    now: Timestamp,
+    purge_at_s: i64,
+) -> Result<Option<OrderItem>, IllegalTransition> {
+    let after = match verdict {
+        Verdict::Resend => return Ok(None),
+        Verdict::Adopt(adoption) => {
+            let after = adopted(item, &adoption, now, purge_at_s)?;
+            let unchanged =
+                OrderItem { revision: item.revision, updated_at: item.updated_at, ..after.clone() } == *item;
+            return Ok((!unchanged).then_some(after));
+        }
+        Verdict::Wait(note) | Verdict::Halt(note) if note == item.note => return Ok(None),
+        Verdict::Wait(note) | Verdict::Halt(note) => OrderItem { note, ..moved(item, item.state, now, purge_at_s)? },
+        Verdict::NotPlaced(note) => OrderItem { note, ..moved(item, OrderState::NotPlaced, now, purge_at_s)? },
+    };
+    Ok(Some(after))
+}
+
 /// Asks the venue for the order, then for its fills.
 pub(super) async fn look_up<V: Venue>(venue: &V, order: &Order) -> Finding {
     let sought = Sought {
@@ -300,20 +325,8 @@ pub(super) async fn apply<S: RunStore, V: Venue, C: Clock>(
     verdict: Verdict,
 ) -> Result<OrderItem, ExecutionError> {
     let (now, purge_at_s) = (ports.clock.now(), request::purge_time_of_order(ports.clock.now(), ports.settings));
-    let after = match verdict {
-        Verdict::Resend => return Ok(item.clone()),
-        Verdict::Adopt(adoption) => {
-            let after = adopted(item, &adoption, now, purge_at_s)?;
-            let unchanged =
-                OrderItem { revision: item.revision, updated_at: item.updated_at, ..after.clone() } == *item;
-            if unchanged {
-                return Ok(item.clone());
-            }
-            after
-        }
-        Verdict::Wait(note) | Verdict::Halt(note) if note == item.note => return Ok(item.clone()),
-        Verdict::Wait(note) | Verdict::Halt(note) => OrderItem { note, ..moved(item, item.state, now, purge_at_s)? },
-        Verdict::NotPlaced(note) => OrderItem { note, ..moved(item, OrderState::NotPlaced, now, purge_at_s)? },
-    };
-    write_order(ports, run, item, after).await
+    match concluded(item, verdict, now, purge_at_s)? {
+        Some(after) => write_order(ports, run, item, after).await,
+        None => Ok(item.clone()),
+    }
 }

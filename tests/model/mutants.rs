@@ -1,12 +1,13 @@
 //! The model with one decision or one condition of the store swapped: each must be found, under its property's name.
 
+use index_rebalancer::execution::attempt::{self, Answer};
 use index_rebalancer::execution::claim::{self, Standing};
 use index_rebalancer::execution::gate::{self, Switch, View};
 use index_rebalancer::execution::settlement::{self, Finding, Verdict};
 use index_rebalancer::execution::transition::order_is_terminal;
 use index_rebalancer::ports::OrderState;
 use index_rebalancer::ports::store::RunItem;
-use index_rebalancer::ports::venue::Duplicates;
+use index_rebalancer::ports::venue::{Duplicates, PlaceError, Promise};
 use stateright::{Checker, HasDiscoveries, Model};
 
 use crate::protocol::{Conditions, Decisions, PORT, Protocol, SHIPPED};
@@ -18,12 +19,13 @@ const BOUNDED: Protocol = Protocol {
     skew: -1,
     last: 3,
     crashes: 0,
-    resends: false,
+    repeats: false,
     switch: false,
     decisions: SHIPPED,
     conditions: PORT,
 };
-const REPLAYED: Protocol = Protocol { duplicates: Duplicates::Replayed, resends: true, ..BOUNDED };
+const REPLAYED: Protocol = Protocol { duplicates: Duplicates::Replayed, ..BOUNDED };
+const REFUSED_WHILE_OPEN: Protocol = Protocol { duplicates: Duplicates::RefusedWhileOpen, ..BOUNDED };
 const UNBOUNDED: Protocol = Protocol { bounded: false, skew: 0, ..BOUNDED };
 
 fn assert_found(name: &str, model: Protocol, property: &'static str) {
@@ -52,8 +54,8 @@ fn sent_before_it_is_journalled() {
 
 #[test]
 fn an_order_put_without_its_absence() {
-    let model = forget(BOUNDED, Conditions { create_needs_absence: false, ..PORT });
-    let model = forget(model, Conditions { create_needs_fence: false, ..model.conditions });
+    // A put whose answer was lost is put again, over what somebody made of it in between.
+    let model = forget(Protocol { repeats: true, ..UNBOUNDED }, Conditions { create_needs_absence: false, ..PORT });
     assert_found("an order put without its absence", model, "S7 moves along the table");
 }
 
@@ -124,8 +126,13 @@ fn sent_again_where_nothing_is_replayed() {
         Finding::Absent if may_resend => Verdict::Resend,
         _ => settlement::judge(order, item, finding, promise, asked_at, may_resend),
     };
-    let model = decide(Protocol { resends: true, ..BOUNDED }, Decisions { settle, ..SHIPPED });
-    assert_found("sent again where nothing is replayed", model, "S1 one accepted order per key");
+    let may_follow = |run: &_, item: &_, promise, most| {
+        attempt::may_follow(run, item, Promise { duplicates: Duplicates::Replayed, ..promise }, most)
+    };
+    for model in [BOUNDED, REFUSED_WHILE_OPEN] {
+        let model = decide(model, Decisions { settle, may_follow, ..SHIPPED });
+        assert_found("sent again where nothing is replayed", model, "S1 one accepted order per key");
+    }
 }
 
 #[test]
@@ -162,14 +169,14 @@ fn buys_that_do_not_wait() {
     let model = decide(BOUNDED, Decisions { phase: 0, ..SHIPPED });
     assert_found(
         "buys that do not wait",
-        decide(model, Decisions { cash: |_, _, _, _| Ok(()), ..model.decisions }),
+        decide(model, Decisions { cash: |_, _, _, _, _| Ok(()), ..model.decisions }),
         "S10 sells before buys",
     );
 }
 
 #[test]
 fn cash_that_nobody_counts() {
-    let model = decide(BOUNDED, Decisions { cash: |_, _, _, _| Ok(()), ..SHIPPED });
+    let model = decide(BOUNDED, Decisions { cash: |_, _, _, _, _| Ok(()), ..SHIPPED });
     assert_found("cash that nobody counts", model, "S10 cash pays for buys");
 }
 
@@ -190,4 +197,44 @@ fn a_plan_solved_again() {
 fn an_order_that_ended_is_looked_at_again() {
     let model = decide(REPLAYED, Decisions { looks_again: false, ..SHIPPED });
     assert_found("an order that ended is looked at again", model, "S7 moves along the table");
+}
+
+#[test]
+fn a_plan_of_ones_own() {
+    let model = decide(Protocol { crashes: 1, ..BOUNDED }, Decisions { loads_the_plan: false, ..SHIPPED });
+    assert_found("a plan of one's own", model, "S3 one payload per key");
+}
+
+#[test]
+fn a_duplicate_taken_for_a_refusal() {
+    let answered = |number, answer| match answer {
+        Err(PlaceError::DuplicateId(why)) => attempt::answered(number, Err(PlaceError::Refused(why))),
+        answer => attempt::answered(number, answer),
+    };
+    let model = decide(REFUSED_WHILE_OPEN, Decisions { answered, ..SHIPPED });
+    assert_found("a duplicate taken for a refusal", model, "S8 nothing lost");
+}
+
+#[test]
+fn a_further_attempt_that_ends_the_order() {
+    let answered = |_, answer| -> Answer { attempt::answered(1, answer) };
+    // The first request is late, the second is refused, and then the first arrives.
+    let model = decide(REPLAYED, Decisions { answered, ..SHIPPED });
+    assert_found("a further attempt that ends the order", model, "S8 nothing lost");
+}
+
+#[test]
+fn a_look_that_never_ends() {
+    let model = decide(Protocol { last: 0, ..UNBOUNDED }, Decisions { waits_for_ever: true, ..SHIPPED });
+    assert_found("a look that never ends", model, "L an invocation ends");
+}
+
+#[test]
+fn an_order_that_is_found_and_left_to_a_person() {
+    let settle = |order: &_, item: &_, finding: &_, promise, asked_at, may_resend| match finding {
+        Finding::Found { .. } => Verdict::Wait("found".to_owned()),
+        _ => settlement::judge(order, item, finding, promise, asked_at, may_resend),
+    };
+    let model = decide(UNBOUNDED, Decisions { settle, ..SHIPPED });
+    assert_found("an order that is found and left to a person", model, "L terminal or alarmed");
 }

@@ -2,25 +2,33 @@
 
 use std::time::Instant;
 
+use index_rebalancer::execution::attempt::{self, Answer};
 use index_rebalancer::execution::claim::{self, Standing};
 use index_rebalancer::execution::gate::{self, View};
 use index_rebalancer::execution::settlement::{self, Finding, Verdict};
 use index_rebalancer::execution::transition::{self, IllegalTransition};
-use index_rebalancer::model::{Money, Order, Rate};
-use index_rebalancer::ports::store::{OrderItem, RunItem};
-use index_rebalancer::ports::venue::{Duplicates, Promise};
+use index_rebalancer::model::{AccountSnapshot, Order, PlanningInput};
+use index_rebalancer::planning::RebalancePlan;
+use index_rebalancer::ports::store::{Attempt, OrderItem, RunItem};
+use index_rebalancer::ports::venue::{Duplicates, PlaceError, Promise, VenueOrder};
 use index_rebalancer::ports::{OrderState, RunState};
 use jiff::Timestamp;
 use stateright::{Checker, Model, Property};
 use uuid::Uuid;
 
-use crate::sample::{PHASE, promise};
-use crate::state::{At, RunCell, State, Worker, Wrong};
+use crate::sample::{LEASE, PHASE, promise};
+use crate::state::{At, RunCell, State, Told, Why, Worker, Wrong};
 
 /// Long afterwards: nothing fails any more, every lease and deadline is over.
 pub(crate) const FAR: i16 = 40;
+/// By the clock of either worker.
+const PAST_EVERY_LEASE: i16 = 2 * LEASE as i16;
 /// Steps within which an invocation or two end a run: each order is journalled, sent, recorded and asked about.
 const LONGEST_END: usize = 100;
+/// Rounds within which one invocation ends once nothing makes it wait: each claims, journals or asks about something.
+pub(crate) const MOST_ROUNDS: u8 = 12;
+
+type Known<'a> = [(&'a Order, &'a OrderItem)];
 
 /// What decides: the shipped functions, one of which a mutant swaps.
 #[derive(Clone, Copy)]
@@ -31,13 +39,18 @@ pub(crate) struct Decisions {
     pub(crate) terminal: fn(OrderState) -> bool,
     pub(crate) settle: fn(&Order, &OrderItem, &Finding, Promise, Timestamp, bool) -> Verdict,
     pub(crate) gate: fn(&View<'_>) -> gate::Verdict,
-    pub(crate) cash: fn(&Order, Rate, Money, Money) -> Result<(), String>,
+    pub(crate) cash: fn(&Order, &PlanningInput, &RebalancePlan, &Known<'_>, &AccountSnapshot) -> Result<(), String>,
+    pub(crate) attempt: fn(&RunItem, &Order, Option<&Attempt>, Promise, u64, Timestamp) -> Attempt,
+    pub(crate) answered: fn(u32, Result<VenueOrder, PlaceError>) -> Answer,
+    pub(crate) may_follow: fn(&RunItem, &OrderItem, Promise, u32) -> bool,
     /// Ticks that a phase waits.
     pub(crate) phase: u8,
     pub(crate) journal_first: bool,
     pub(crate) checks_deadline: bool,
     pub(crate) signs_afresh: bool,
     pub(crate) plans_again: bool,
+    pub(crate) loads_the_plan: bool,
+    pub(crate) waits_for_ever: bool,
     pub(crate) looks_again: bool,
     pub(crate) judges_by_the_question: bool,
 }
@@ -62,8 +75,8 @@ pub(crate) struct Protocol {
     /// The last tick of the history in which anything may go wrong.
     pub(crate) last: i16,
     pub(crate) crashes: u8,
-    /// Whether anything is ever sent again; only where the venue replays, unless a mutant thinks otherwise.
-    pub(crate) resends: bool,
+    /// The client of the store may repeat the put of an order whose answer it lost.
+    pub(crate) repeats: bool,
     /// Somebody may throw the kill switch.
     pub(crate) switch: bool,
     pub(crate) decisions: Decisions,
@@ -77,12 +90,17 @@ pub(crate) const SHIPPED: Decisions = Decisions {
     terminal: transition::order_is_terminal,
     settle: settlement::judge,
     gate: gate::judge,
-    cash: gate::cash_covers,
+    cash: gate::cash_allows,
+    attempt: attempt::next,
+    answered: attempt::answered,
+    may_follow: attempt::may_follow,
     phase: PHASE,
     journal_first: true,
     checks_deadline: true,
     signs_afresh: false,
     plans_again: false,
+    loads_the_plan: true,
+    waits_for_ever: false,
     looks_again: true,
     judges_by_the_question: true,
 };
@@ -105,6 +123,12 @@ pub(crate) enum Luck {
     Plain,
     /// The sell is filled by half and cancelled.
     Half,
+    /// Refused by a venue that is out of order, whatever came before.
+    Refused,
+    /// Accepted, and open for a tick.
+    Open,
+    /// A gateway passes the request on twice, and the second answer is what comes back.
+    Twice,
     /// Accepted, and not to be found for a tick.
     Unseen,
     AnswerLost,
@@ -131,9 +155,9 @@ impl Protocol {
             bounded,
             skew,
             last: 2,
-            crashes: 1,
-            resends: duplicates == Duplicates::Replayed,
-            switch: false,
+            crashes: u8::from(duplicates != Duplicates::Replayed),
+            repeats: duplicates == Duplicates::Unchecked && !bounded,
+            switch: duplicates == Duplicates::Unchecked && bounded,
             decisions: SHIPPED,
             conditions: PORT,
         }
@@ -143,21 +167,53 @@ impl Protocol {
         promise(self.duplicates, self.bounded)
     }
 
-    /// Whether invocations that are left in peace end the run, or say that a person must.
+    /// Whether invocations that are left in peace, each after the last one's lease, end the run, or say now that a person
+    /// must: where late requests are taken, and of an order that the venue does not have.
     fn ends_by_itself(&self, state: &State) -> bool {
-        let mut state = state.clone();
+        let mut state = State { alarmed: false, ..state.clone() };
+        let is_missing = |state: &State, which: usize| {
+            let is_open = state.orders[which].is_some_and(|cell| !transition::order_is_terminal(cell.state));
+            is_open && state.taken[which].is_none()
+        };
         for _ in 0..LONGEST_END {
-            if Self::is_over(&state) || (!self.bounded && state.alarmed) {
+            let needs_a_person = !self.bounded && [0, 1].iter().any(|which| is_missing(&state, *which));
+            if Self::is_over(&state) || needs_a_person && state.alarmed {
                 return true;
+            }
+            if state.workers.iter().all(|worker| worker.at == At::Idle) {
+                state.now += PAST_EVERY_LEASE;
             }
             let mut actions = Vec::new();
             self.actions(&state, &mut actions);
-            let step = actions.iter().find(|action| matches!(action, Action::Step(..)));
-            let next = step.or_else(|| actions.iter().find(|action| matches!(action, Action::Invoke(_))));
+            let next = actions.iter().find(|action| matches!(action, Action::Step(..) | Action::Invoke(_)));
             let Some(next) = next.and_then(|action| self.next_state(&state, *action)) else { return false };
             state = next;
         }
         false
+    }
+
+    /// How the next call may go. Open orders matter where they refuse a second one: there, and only while the first is open,
+    /// a request may also reach the venue twice. What a gateway repeats later than that nobody can answer for.
+    fn lucks(&self, state: &State, worker: &Worker) -> &'static [Luck] {
+        use Luck::{AnswerLost, Half, Late, Open, Plain, Refused, Twice, Unseen};
+        let refuses = self.duplicates == Duplicates::RefusedWhileOpen;
+        let is_further =
+            |which: u8| worker.orders[usize::from(which)].and_then(|cell| cell.attempt).is_some_and(|t| t.number > 1);
+        match worker.at {
+            _ if state.now >= FAR => &[Plain],
+            At::Sending(0) if refuses => &[Plain, Half, AnswerLost, Late, Open, Twice],
+            At::Sending(which) if is_further(which) => &[Plain, Refused, AnswerLost, Late],
+            At::Sending(0) => &[Plain, Half, Unseen, AnswerLost, Late],
+            At::Sending(_) if refuses => &[Plain, AnswerLost, Late, Twice],
+            At::Sending(_) => &[Plain, AnswerLost, Late],
+            At::Asking(_, Why::Open) => &[Plain, AnswerLost],
+            At::Journalling(_) if self.repeats => &[Plain, AnswerLost],
+            _ => &[Plain],
+        }
+    }
+
+    fn attempts(state: &State) -> impl Iterator<Item = u8> {
+        state.orders.iter().flatten().filter_map(|cell| Some(cell.attempt?.number))
     }
 
     fn is_over(state: &State) -> bool {
@@ -200,14 +256,7 @@ impl Model for Protocol {
                 }
                 continue;
             }
-            let lucks: &[Luck] = match worker.at {
-                At::Sending(0) if state.now < FAR => {
-                    &[Luck::Plain, Luck::Half, Luck::Unseen, Luck::AnswerLost, Luck::Late]
-                }
-                At::Sending(_) if state.now < FAR => &[Luck::Plain, Luck::AnswerLost, Luck::Late],
-                At::Asking(_) if state.now < FAR => &[Luck::Plain, Luck::AnswerLost],
-                _ => &[Luck::Plain],
-            };
+            let lucks = self.lucks(state, worker);
             actions.extend(lucks.iter().map(|luck| Action::Step(who, *luck)));
             if state.crashes_left > 0 && state.now < FAR {
                 actions.push(Action::Crash(who));
@@ -241,7 +290,7 @@ impl Model for Protocol {
             }
             Action::Arrive(at) => {
                 let request = next.wire.remove(at);
-                self.arrive(&mut next, request, false, false);
+                self.arrive(&mut next, request, Luck::Plain);
             }
             Action::Tick => next.now = if last.now >= self.last { FAR } else { last.now + 1 },
             Action::BeginSecond => {
@@ -284,6 +333,9 @@ impl Model for Protocol {
                 // Whoever is at work goes on; when nobody is, the next invocation must bring the run to its end.
                 state.workers.iter().any(|worker| worker.at != At::Idle) || model.ends_by_itself(state)
             }),
+            Property::always("L an invocation ends", |_, state: &State| {
+                state.workers.iter().all(|worker| worker.rounds <= MOST_ROUNDS)
+            }),
             // The model can do what it is about: without this, everything above could hold for want of anything.
             Property::sometimes("both orders are filled", |_, state: &State| {
                 state.run.is_some_and(|run| run.state == RunState::Done)
@@ -291,6 +343,19 @@ impl Model for Protocol {
             }),
             Property::sometimes("a run is taken over", |_, state: &State| {
                 state.run.is_some_and(|run| run.epoch > 1 && run.state.is_terminal())
+            }),
+            Property::sometimes("the switch stops a run", |model: &Self, state: &State| {
+                !model.switch || state.switch_on && state.run.is_some_and(|run| run.state == RunState::Aborted)
+            }),
+            Property::sometimes("an order is sent again", |model: &Self, state: &State| {
+                model.duplicates != Duplicates::Replayed || Self::attempts(state).any(|number| number > 1)
+            }),
+            Property::sometimes("a duplicate is refused", |model: &Self, state: &State| {
+                let is_told = |worker: &Worker| matches!(worker.at, At::Recording(_, Told::Duplicate));
+                model.duplicates != Duplicates::RefusedWhileOpen || state.workers.iter().any(is_told)
+            }),
+            Property::sometimes("a put is repeated", |model: &Self, state: &State| {
+                !model.repeats || state.workers.iter().any(|worker| matches!(worker.at, At::PuttingAgain(_)))
             }),
         ]
     }
@@ -316,8 +381,11 @@ fn longest(duplicates: Duplicates, bounded: bool) -> i16 {
 fn check(duplicates: Duplicates, bounded: bool, skew: i16) {
     let start = Instant::now();
     let shipped = Protocol::shipped(duplicates, bounded, skew);
-    let model =
-        if is_full() { Protocol { last: longest(duplicates, bounded), switch: true, ..shipped } } else { shipped };
+    let model = if is_full() {
+        Protocol { last: longest(duplicates, bounded), crashes: 1, switch: true, ..shipped }
+    } else {
+        shipped
+    };
     // Depth first keeps a fingerprint of each state rather than the whole states of a layer: the longer history would
     // need 19 GB otherwise. Breadth first finds the shortest way to what is wrong.
     if is_full() {

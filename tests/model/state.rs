@@ -22,8 +22,8 @@ pub(crate) struct Cell {
     pub(crate) state: OrderState,
     pub(crate) revision: u8,
     pub(crate) attempt: Option<Try>,
-    /// What the venue said it has.
-    pub(crate) known: Option<Taken>,
+    /// The venue said that it has it.
+    pub(crate) known: bool,
 }
 
 /// One attempt, by the worker's token.
@@ -49,22 +49,51 @@ pub(crate) struct Taken {
     pub(crate) half: bool,
     /// Questions find it from here on.
     pub(crate) visible: i16,
+    /// It is over from here on; before, it is open.
+    pub(crate) over: i16,
+}
+
+/// What a question finds of an order at the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Shown {
+    Open,
+    Half,
+    Whole,
+}
+
+impl Taken {
+    /// `None` while questions do not find it.
+    pub(crate) fn shown(self, now: i16) -> Option<Shown> {
+        let of_the_end = if self.half { Shown::Half } else { Shown::Whole };
+        (self.visible <= now).then_some(if now < self.over { Shown::Open } else { of_the_end })
+    }
 }
 
 /// What a worker was told about a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Told {
-    Accepted(Taken),
+    Taken,
     Refused,
+    /// An order is open under this id.
+    Duplicate,
     Nothing,
 }
 
 /// What a worker found when it asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Seen {
-    Found(Taken),
+    Found(Shown),
     Absent,
     Nothing,
+}
+
+/// Why the venue is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Why {
+    /// It has just taken the order.
+    Accepted,
+    /// The order's fate is not known.
+    Open,
 }
 
 /// Where a worker stands: always before a call of a port.
@@ -83,12 +112,14 @@ pub(crate) enum At {
     Stopping(u8),
     /// The order is journalled and must leave.
     Sending(u8),
+    /// The answer of the put was lost: the store's client repeats it.
+    PuttingAgain(u8),
     Recording(u8, Told),
     /// A worker that ended left this order behind.
     Marking(u8),
-    Asking(u8),
-    /// The answer is here; `asked` is when the question left, by the worker's clock.
-    Judging(u8, Seen, i16),
+    Asking(u8, Why),
+    /// The answer is here; the time is when the question left, by the worker's clock.
+    Judging(u8, Why, Seen, i16),
     /// Nothing can be concluded before time has passed.
     Waiting(u8, i16),
     Concluding,
@@ -108,6 +139,8 @@ pub(crate) struct Worker {
     pub(crate) sell_began: i16,
     /// Both phases are over: a last look at what is open.
     pub(crate) last_look: bool,
+    /// Of this invocation, at the end of time, when nothing makes it wait any more.
+    pub(crate) rounds: u8,
 }
 
 impl Worker {
@@ -119,6 +152,7 @@ impl Worker {
         phase_until: 0,
         sell_began: 0,
         last_look: false,
+        rounds: 0,
     };
 }
 

@@ -697,7 +697,7 @@ impl<'a> Judge<'a> {
             let (orders, log) = (table.load_orders(run.run_id), table.load_log(run.run_id));
             let planned: Vec<Uuid> =
                 Self::plan_of(run).map_or_else(Vec::new, |plan| plan.orders.iter().map(|order| order.key).collect());
-            let stored = Stored { run: &**run, orders: &orders, planned: &planned };
+            let stored = Stored { run, orders: &orders, planned: &planned };
             broken.extend(verify(stored, &log).into_iter().map(|finding| format!("{finding:?}")));
         }
         for what in broken {
