@@ -23,7 +23,7 @@ use crate::proxy::{self, Faults, KillAt, Victim};
 use crate::split_mix::SplitMix64;
 use crate::steps::Channel;
 use crate::venue_class::VenueClass;
-use crate::venue_server::{Accepted, Opening};
+use crate::venue_server::{Books, Opening};
 use crate::worker::{self, Act, Delivery, Task};
 use index_rebalancer::adapters::rehearsal::wire::{self, Message};
 
@@ -142,11 +142,11 @@ pub(crate) async fn run(wanted: &Wanted) -> i32 {
         wanted.seed,
         path.display()
     );
-    let question = Message::request("/accepted", b"null");
+    let question = Message::request("/books", b"null");
     let answer = wire::call(&venue.address.to_string(), &question, Duration::from_secs(30)).await;
-    let accepted: Vec<Accepted> = serde_json::from_slice(&answer.expect("the venue answers").body).expect("its orders");
+    let books: Books = serde_json::from_slice(&answer.expect("the venue answers").body).expect("its books");
     let tables = stage.accounts.lock().expect("not poisoned").clone();
-    let verdict = checker::check(&path, &checker::all_items(&client, &tables).await, &accepted);
+    let verdict = checker::check(&path, &checker::all_items(&client, &tables).await, &books);
     println!("{verdict}");
     let mut failed = verdict.violations.len();
     for (what, found, least) in [

@@ -1,4 +1,4 @@
-//! The simulated venue: a process of its own that takes orders over HTTP and remembers everything it accepted.
+//! The simulated venue: a process of its own that takes orders over HTTP and remembers everything it accepted and refused.
 //!
 //! Orders are immediate-or-cancel against a book that always trades at the instrument's price; a quarter of them find
 //! only half of what they ask for. What is accepted is missing from queries for a moment, then open for a moment, then
@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use index_rebalancer::adapters::rehearsal::venue::{Asked, Placing};
-use index_rebalancer::model::{AccountSnapshot, AssetId, Decimal, Holding, InstrumentId, Money, Quantity, Side};
+use index_rebalancer::model::{AccountSnapshot, AssetId, Decimal, Holding, InstrumentId, Quantity, Side};
 use index_rebalancer::ports::venue::{Duplicates, Fill, VenueOrder, VenueOrderStatus};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -29,20 +29,46 @@ pub(crate) struct Opening {
     pub(crate) snapshot: AccountSnapshot,
 }
 
-/// One accepted order, with the cash there was when it came.
+/// One accepted order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Accepted {
     pub(crate) placing: Placing,
     pub(crate) arrived_at: Timestamp,
-    pub(crate) cash_before: Money,
     pub(crate) order: VenueOrder,
     pub(crate) fills: Vec<Fill>,
+}
+
+/// One request that was not taken.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Refused {
+    pub(crate) placing: Placing,
+    pub(crate) why: Refusal,
+}
+
+/// Why an order is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Refusal {
+    /// An order is open under this id.
+    DuplicateId,
+    /// It arrived after its deadline.
+    Late,
+    NoCash,
+    NoHolding,
+    /// No such account or instrument.
+    Unknown(String),
+}
+
+/// Everything that came, in the order in which it came.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Books {
+    pub(crate) accepted: Vec<Accepted>,
+    pub(crate) refused: Vec<Refused>,
 }
 
 #[derive(Debug, Default)]
 struct Venue {
     accounts: BTreeMap<String, AccountSnapshot>,
-    accepted: Vec<Accepted>,
+    books: Books,
 }
 
 /// Serves until the process is ended.
@@ -70,12 +96,6 @@ fn json<T: Serialize>(value: &T) -> Message {
     Message::answer(200, &serde_json::to_vec(value).expect("serialises"))
 }
 
-/// Why an order is not taken.
-enum Refusal {
-    DuplicateId,
-    Other(String),
-}
-
 impl Venue {
     fn answer(&mut self, path: &str, body: &[u8]) -> Message {
         fn asked<'a, T: Deserialize<'a>>(body: &'a [u8]) -> T {
@@ -95,13 +115,13 @@ impl Venue {
             "/place" => match self.place(asked(body)) {
                 Ok(order) => json(&order),
                 Err(Refusal::DuplicateId) => Message::answer(409, b"it is open"),
-                Err(Refusal::Other(reason)) => Message::answer(422, reason.as_bytes()),
+                Err(why) => Message::answer(422, format!("{why:?}").as_bytes()),
             },
             "/find" => json(&self.find(&asked(body)).map(|(accepted, age)| shown(accepted, age))),
             "/fills" => json(&self.find(&asked(body)).map_or_else(Vec::new, |(accepted, age)| {
                 if is_terminal(age) { accepted.fills.clone() } else { Vec::new() }
             })),
-            "/accepted" => json(&self.accepted),
+            "/books" => json(&self.books),
             _ => Message::answer(404, b"unknown path"),
         }
     }
@@ -111,16 +131,24 @@ impl Venue {
         let of_id = |accepted: &&Accepted| {
             accepted.placing.account == asked.account && accepted.placing.client_order_id == asked.client_order_id
         };
-        let accepted = self.accepted.iter().find(of_id)?;
+        let accepted = self.books.accepted.iter().find(of_id)?;
         let age = now().duration_since(accepted.arrived_at);
         (age >= SignedDuration::from_millis(QUERY_LAG_MS)).then_some((accepted, age))
     }
 
     fn place(&mut self, placing: Placing) -> Result<VenueOrder, Refusal> {
-        let unknown = || Refusal::Other("unknown account".to_owned());
+        let taken = self.take(&placing);
+        if let Err(why) = &taken {
+            self.books.refused.push(Refused { placing, why: why.clone() });
+        }
+        taken
+    }
+
+    fn take(&mut self, placing: &Placing) -> Result<VenueOrder, Refusal> {
+        let unknown = || Refusal::Unknown(placing.account.clone());
         let class = VenueClass::of_account(&placing.account).ok_or_else(unknown)?;
         let arrived_at = now();
-        let known = self.accepted.iter().find(|accepted| {
+        let known = self.books.accepted.iter().find(|accepted| {
             accepted.placing.account == placing.account && accepted.placing.client_order_id == placing.client_order_id
         });
         if let Some(known) = known {
@@ -132,26 +160,28 @@ impl Venue {
             }
         }
         if class.bounds_late_requests && arrived_at > placing.deadline {
-            return Err(Refusal::Other(format!("late: it is {arrived_at}")));
+            return Err(Refusal::Late);
         }
-        let accepted = self.execute(placing, arrived_at).map_err(Refusal::Other)?;
+        let accepted = self.execute(placing.clone(), arrived_at)?;
         let order = shown(&accepted, SignedDuration::ZERO);
-        self.accepted.push(accepted);
+        self.books.accepted.push(accepted);
         Ok(order)
     }
 
-    fn execute(&mut self, placing: Placing, arrived_at: Timestamp) -> Result<Accepted, String> {
+    fn execute(&mut self, placing: Placing, arrived_at: Timestamp) -> Result<Accepted, Refusal> {
         let assets = assets();
+        let unknown = || Refusal::Unknown(placing.instrument.clone());
         let symbol = placing.instrument.trim_end_matches("USDT").to_lowercase();
-        let asset = AssetId::new(&symbol).map_err(|error| error.to_string())?;
+        let asset = AssetId::new(&symbol).map_err(|_| unknown())?;
+        let instrument = InstrumentId::new(&placing.instrument).map_err(|_| unknown())?;
         let at = assets.get(&asset).map_or_else(|| price("50"), |record| record.price);
-        let account = self.accounts.get_mut(&placing.account).ok_or("unknown account")?;
-        let cash_before = account.cash_free;
+        let account = self.accounts.get_mut(&placing.account).ok_or(Refusal::Unknown(placing.account.clone()))?;
+        let cash = account.cash_free;
         let holding = account.holdings.entry(asset).or_default();
         let most = placing.limit_price.value_of(placing.quantity);
         match placing.side {
-            Side::Buy if cash_before < most + most.times(rate(FEE)) => return Err("insufficient cash".to_owned()),
-            Side::Sell if holding.free < placing.quantity => return Err("insufficient holding".to_owned()),
+            Side::Buy if cash < most + most.times(rate(FEE)) => return Err(Refusal::NoCash),
+            Side::Sell if holding.free < placing.quantity => return Err(Refusal::NoHolding),
             _ => {}
         }
         let finds_half = placing.client_order_id.as_bytes().last().is_some_and(|byte| byte % 4 == 0);
@@ -166,17 +196,17 @@ impl Venue {
         match placing.side {
             Side::Buy => {
                 *holding = Holding { free: holding.free + filled, ..*holding };
-                account.cash_free = cash_before - notional - fee;
+                account.cash_free = cash - notional - fee;
             }
             Side::Sell => {
                 *holding = Holding { free: holding.free - filled, ..*holding };
-                account.cash_free = cash_before + notional - fee;
+                account.cash_free = cash + notional - fee;
             }
         }
         let order = VenueOrder {
             client_order_id: placing.client_order_id.clone(),
-            venue_order_id: format!("v{}", self.accepted.len()),
-            instrument: InstrumentId::new(&placing.instrument).map_err(|error| error.to_string())?,
+            venue_order_id: format!("v{}", self.books.accepted.len()),
+            instrument,
             side: placing.side,
             quantity: placing.quantity,
             status: if filled == placing.quantity { VenueOrderStatus::Filled } else { VenueOrderStatus::Cancelled },
@@ -184,7 +214,7 @@ impl Venue {
             refusal: None,
         };
         let fills = vec![Fill { quantity: filled, price: at, fee }];
-        Ok(Accepted { placing, arrived_at, cash_before, order, fills })
+        Ok(Accepted { placing, arrived_at, order, fills })
     }
 }
 

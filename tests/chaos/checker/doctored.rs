@@ -5,21 +5,22 @@ use serde_json::{Value, json};
 
 use super::evidence::Evidence;
 use super::judge::judge;
+use crate::plans::quantity;
 use crate::steps::kind;
-use crate::venue_server::Accepted;
+use crate::venue_server::{Books, Refusal, Refused};
 
 /// Everything that is judged.
 #[derive(Debug, Clone)]
 struct Case {
     evidence: Evidence,
     items: Vec<Value>,
-    accepted: Vec<Accepted>,
+    books: Books,
 }
 
 type Lie = (&'static str, fn(&mut Case));
 
-const LIES: [Lie; 12] = [
-    ("S1", |case| case.accepted.push(case.accepted[0].clone())),
+const LIES: [Lie; 21] = [
+    ("S1", |case| case.books.accepted.push(case.books.accepted[0].clone())),
     ("S2", |case| {
         let committed = case.evidence.runs.iter_mut().rfind(|write| write.item["commitment"]["M"].is_object());
         committed.expect("a plan was committed").item["commitment"]["M"]["plan"]["M"]["digest"] =
@@ -36,6 +37,16 @@ const LIES: [Lie; 12] = [
     ("S5", |case| {
         let sent = &mut case.evidence.sent[0];
         sent.at = sent.placing.deadline + SignedDuration::from_secs(60);
+    }),
+    ("S5", |case| {
+        let sent = &mut case.evidence.sent[0];
+        sent.placing.deadline += SignedDuration::from_secs(1);
+    }),
+    ("S5", |case| {
+        // Within the window, and past the validity that its plan has.
+        let sent = &mut case.evidence.sent[0];
+        sent.placing.signed_at += SignedDuration::from_hours(1);
+        sent.placing.deadline += SignedDuration::from_hours(1);
     }),
     ("S6", |case| {
         let takes = |step: &str| step.starts_with("store: take the lock");
@@ -54,9 +65,22 @@ const LIES: [Lie; 12] = [
         // Whether or not there was a dry run: one that placed an order.
         case.evidence.dry_runs.entry(0).or_default().push("venue: place".to_owned());
     }),
-    ("S10", |case| "OTHERUSDT".clone_into(&mut case.accepted[0].placing.instrument)),
+    ("S10", |case| "OTHERUSDT".clone_into(&mut case.evidence.sent[0].placing.instrument)),
+    ("S10", |case| case.evidence.sent[0].placing.quantity = quantity("0.01")),
+    ("S10", |case| refuse_the_first(case, Refusal::NoCash)),
+    ("S10", |case| refuse_the_first(case, Refusal::NoHolding)),
+    ("S1", |case| refuse_the_first(case, Refusal::DuplicateId)),
+    ("nothing invented", |case| {
+        let filled = case.items.iter().find(|item| kind(item) == "order" && item["state"]["S"] == "filled");
+        let id = filled.expect("an order was filled")["sk"]["S"].clone();
+        case.books.accepted.retain(|order| id != order.placing.client_order_id);
+    }),
+    ("nothing invented", |case| item_of_the_first(case)["state"] = json!({ "S": "rejected" })),
+    ("every step", |case| {
+        case.evidence.steps.insert("store: write what nobody knows".to_owned());
+    }),
     ("no order lost", |case| {
-        let id = case.accepted[0].placing.client_order_id.clone();
+        let id = case.books.accepted[0].placing.client_order_id.clone();
         case.items.retain(|item| item["sk"]["S"] != id || kind(item) != "order");
     }),
     ("every run ends", |case| {
@@ -65,19 +89,24 @@ const LIES: [Lie; 12] = [
     }),
 ];
 
+fn refuse_the_first(case: &mut Case, why: Refusal) {
+    let placing = case.books.accepted[0].placing.clone();
+    case.books.refused.push(Refused { placing, why });
+}
+
 fn item_of_the_first(case: &mut Case) -> &mut Value {
-    let id = case.accepted[0].placing.client_order_id.clone();
+    let id = case.books.accepted[0].placing.client_order_id.clone();
     let of_id = |item: &&mut Value| item["sk"]["S"] == id && kind(item) == "order";
     case.items.iter_mut().find(of_id).expect("what was accepted is stored")
 }
 
 /// The lies that were not seen, of how many.
-pub(super) fn unseen(evidence: &Evidence, items: &[Value], accepted: &[Accepted]) -> (Vec<&'static str>, usize) {
-    let judged = |case: &Case| judge(&case.evidence, &case.items, &case.accepted).violations;
+pub(super) fn unseen(evidence: &Evidence, items: &[Value], books: &Books) -> (Vec<&'static str>, usize) {
+    let judged = |case: &Case| judge(&case.evidence, &case.items, &case.books).violations;
     let count = |violations: &[(&str, String)], property: &str| {
         violations.iter().filter(|(broken, _)| broken.starts_with(property)).count()
     };
-    let sound = Case { evidence: evidence.clone(), items: items.to_vec(), accepted: accepted.to_vec() };
+    let sound = Case { evidence: evidence.clone(), items: items.to_vec(), books: books.clone() };
     let truth = judged(&sound);
     let unseen = LIES.iter().filter(|(property, lie)| {
         let mut case = sound.clone();

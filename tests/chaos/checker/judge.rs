@@ -2,29 +2,33 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use index_rebalancer::model::{Money, Order, Quantity, Side};
+use index_rebalancer::adapters::rehearsal::venue::Placing;
+use index_rebalancer::model::{Order, Quantity};
 use index_rebalancer::planning::RebalancePlan;
 use index_rebalancer::ports::venue::Duplicates;
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::evidence::{Evidence, Sent, Write, number};
-use super::{NAMED_STEPS, Verdict};
-use crate::plans::rate;
+use super::{NAMED_STEPS, NOT_AIMED_AT, Verdict};
 use crate::steps::{kind, text};
 use crate::venue_class::VenueClass;
-use crate::venue_server::Accepted;
+use crate::venue_server::{Books, Refusal, Refused};
+use crate::worker::PATIENCE;
 
 const S1: &str = "S1 at most one accepted order per key";
 const S2: &str = "S2 one plan digest per run";
 const S3: &str = "S3 one payload digest per order";
 const S4: &str = "S4 nothing sent without its attempt stored before";
-const S5: &str = "S5 nothing sent or accepted past its attempt's deadline";
+const S5: &str = "S5 nothing sent past its attempt's deadline, nor a deadline past its window";
 const S6: &str = "S6 one unsettled run per venue account";
 const S7: &str = "S7 states move along the table";
 const S8: &str = "S8 not placed means that nothing was accepted";
 const S9: &str = "S9 a dry run writes and sends nothing";
-const S10: &str = "S10 sent as planned, bought with cash that was there";
+const S10: &str = "S10 sent as planned, and covered by what was there";
 const LOST: &str = "no order lost: the store ends with what the venue did";
+const INVENTED: &str = "nothing invented: the venue did what the store says of it";
+const STEPS: &str = "every step is one at which workers are killed, or excused";
 const ENDS: &str = "every run ends, or an alarm says that a person must look";
 
 /// From the worker's look at the clock to the wire. What the machine kept the driver waiting within a second of it is
@@ -36,18 +40,21 @@ fn tolerance(evidence: &Evidence, sent: &Sent) -> i64 {
     TOLERANCE_MS + near.map(|(_, milliseconds)| *milliseconds).max().unwrap_or(0)
 }
 
-pub(super) fn judge(evidence: &Evidence, items: &[Value], accepted: &[Accepted]) -> Verdict {
+pub(super) fn judge(evidence: &Evidence, items: &[Value], books: &Books) -> Verdict {
     let mut verdict = Verdict::default();
     count(evidence, &mut verdict);
     let store = Store::of(items);
-    accepted_once(evidence, accepted, &mut verdict);
+    every_step_is_known(evidence, &mut verdict);
+    accepted_once(evidence, books, &mut verdict);
     one_digest(evidence, &mut verdict);
-    journal_first(evidence, accepted, &mut verdict);
+    journal_first(evidence, &mut verdict);
+    in_time(evidence, &store, &mut verdict);
     one_unsettled(evidence, &mut verdict);
     along_the_table(evidence, &mut verdict);
     nothing_written(evidence, &mut verdict);
-    as_planned(&store, accepted, &mut verdict);
-    nothing_lost(&store, accepted, &mut verdict);
+    as_planned(evidence, &store, books, &mut verdict);
+    nothing_lost(&store, books, &mut verdict);
+    nothing_invented(&store, books, &mut verdict);
     every_run_ends(evidence, &store, &mut verdict);
     verdict
 }
@@ -81,6 +88,14 @@ impl<'a> Store<'a> {
             locks: of_kind("lock").collect(),
             runs,
         }
+    }
+}
+
+impl Store<'_> {
+    /// By client order id.
+    fn planned(&self) -> BTreeMap<String, &Order> {
+        let orders = self.plans.values().flat_map(|plan| &plan.orders);
+        orders.map(|order| (order.key.simple().to_string(), order)).collect()
     }
 }
 
@@ -129,15 +144,28 @@ fn is_release(write: &Write) -> bool {
     write.step.starts_with("store: release the lock")
 }
 
-fn accepted_once(evidence: &Evidence, accepted: &[Accepted], verdict: &mut Verdict) {
+fn every_step_is_known(evidence: &Evidence, verdict: &mut Verdict) {
+    for step in &evidence.steps {
+        let is_aimed_at = NAMED_STEPS.contains(&step.as_str());
+        let is_excused = NOT_AIMED_AT.iter().any(|(name, _)| name == step);
+        verdict.rule(STEPS, is_aimed_at != is_excused, || step.clone());
+    }
+}
+
+fn accepted_once(evidence: &Evidence, books: &Books, verdict: &mut Verdict) {
     let mut per_key: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    for order in accepted {
+    for order in &books.accepted {
         *per_key.entry((&order.placing.account, &order.placing.client_order_id)).or_default() += 1;
     }
     for ((account, id), count) in per_key {
         verdict.rule(S1, count == 1, || format!("{account} {id}: accepted {count} times"));
     }
-    verdict.accepted = accepted.len();
+    verdict.accepted = books.accepted.len();
+    for Refused { placing, why } in &books.refused {
+        *verdict.refused.entry(why.clone()).or_default() += 1;
+        let once = *why != Refusal::DuplicateId;
+        verdict.rule(S1, once, || format!("{} {}: sent again while open", placing.account, placing.client_order_id));
+    }
     // At most one send where a repeat could be taken; and one for each attempt anywhere.
     let mut sends: BTreeMap<(&str, &str), BTreeMap<String, usize>> = BTreeMap::new();
     for sent in &evidence.sent {
@@ -168,7 +196,7 @@ fn one_digest(evidence: &Evidence, verdict: &mut Verdict) {
     }
 }
 
-fn journal_first(evidence: &Evidence, accepted: &[Accepted], verdict: &mut Verdict) {
+fn journal_first(evidence: &Evidence, verdict: &mut Verdict) {
     let mut written: BTreeMap<&str, Vec<&Write>> = BTreeMap::new();
     for write in &evidence.orders {
         written.entry(write.text("sk")).or_default().push(write);
@@ -187,16 +215,22 @@ fn journal_first(evidence: &Evidence, accepted: &[Accepted], verdict: &mut Verdi
                 && attempt(write, "deadline").as_ref() == Some(&deadline)
         });
         verdict.rule(S4, journalled && stored, || format!("{} {id} at {}", sent.placing.account, sent.at));
-        let late = i64::try_from(sent.at.duration_since(sent.placing.deadline).as_millis()).unwrap_or(i64::MAX);
-        verdict.latest_ms = verdict.latest_ms.max(late);
-        verdict.rule(S5, late <= tolerance(evidence, sent), || {
-            format!("{} {id} left {late} ms late", sent.placing.account)
-        });
     }
-    for order in accepted.iter().filter(|order| class_of(&order.placing.account).bounds_late_requests) {
-        verdict.rule(S5, order.arrived_at <= order.placing.deadline, || {
-            format!("{} accepted at {}", order.placing.client_order_id, order.arrived_at)
-        });
+}
+
+/// By its attempt's deadline, which no attempt may put off: at most the send window after it was signed, and within the
+/// validity of its plan.
+fn in_time(evidence: &Evidence, store: &Store<'_>, verdict: &mut Verdict) {
+    let planned = store.planned();
+    let window = SignedDuration::from_millis(i64::try_from(PATIENCE.send_window_ms).expect("a short time"));
+    for sent in &evidence.sent {
+        let Placing { account, client_order_id: id, signed_at, deadline, .. } = &sent.placing;
+        let late = i64::try_from(sent.at.duration_since(*deadline).as_millis()).unwrap_or(i64::MAX);
+        verdict.latest_ms = verdict.latest_ms.max(late);
+        verdict.rule(S5, late <= tolerance(evidence, sent), || format!("{account} {id} left {late} ms late"));
+        let valid_until = planned.get(id).map(|order| order.valid_until);
+        let bounded = deadline.duration_since(*signed_at) <= window && valid_until.is_some_and(|end| *deadline <= end);
+        verdict.rule(S5, bounded, || format!("{account} {id}: {signed_at} to {deadline}, valid until {valid_until:?}"));
     }
 }
 
@@ -274,14 +308,10 @@ fn nothing_written(evidence: &Evidence, verdict: &mut Verdict) {
     }
 }
 
-fn as_planned(store: &Store<'_>, accepted: &[Accepted], verdict: &mut Verdict) {
-    let planned: BTreeMap<String, &Order> = store
-        .plans
-        .values()
-        .flat_map(|plan| plan.orders.iter().map(|order| (order.key.simple().to_string(), order)))
-        .collect();
-    for order in accepted {
-        let placing = &order.placing;
+/// The venue takes no order that its account cannot pay for, so what is not covered shows as a refusal.
+fn as_planned(evidence: &Evidence, store: &Store<'_>, books: &Books, verdict: &mut Verdict) {
+    let planned = store.planned();
+    for Sent { placing, .. } in &evidence.sent {
         let planned = planned.get(&placing.client_order_id).is_some_and(|planned| {
             planned.venue_account.as_str() == placing.account
                 && planned.instrument.as_str() == placing.instrument
@@ -290,15 +320,15 @@ fn as_planned(store: &Store<'_>, accepted: &[Accepted], verdict: &mut Verdict) {
                 && planned.limit_price == placing.limit_price
         });
         verdict.rule(S10, planned, || format!("{} {} is in no plan", placing.account, placing.client_order_id));
-        let most = placing.limit_price.value_of(placing.quantity);
-        let covered = placing.side == Side::Sell || order.cash_before >= most + most.times(rate("0.001"));
-        verdict.rule(S10, covered, || format!("{} bought with {}", placing.client_order_id, order.cash_before));
-        verdict.rule(S10, order.cash_before >= Money::ZERO, || format!("{} is overdrawn", placing.account));
+    }
+    for Refused { placing, why } in &books.refused {
+        let covered = matches!(why, Refusal::DuplicateId | Refusal::Late);
+        verdict.rule(S10, covered, || format!("{} {}: {why:?}", placing.account, placing.client_order_id));
     }
 }
 
-fn nothing_lost(store: &Store<'_>, accepted: &[Accepted], verdict: &mut Verdict) {
-    for order in accepted {
+fn nothing_lost(store: &Store<'_>, books: &Books, verdict: &mut Verdict) {
+    for order in &books.accepted {
         let id = &order.placing.client_order_id;
         let item = store.orders.get(id);
         verdict.rule(LOST, item.is_some(), || format!("{} {id} is not in the store", order.placing.account));
@@ -312,8 +342,21 @@ fn nothing_lost(store: &Store<'_>, accepted: &[Accepted], verdict: &mut Verdict)
             verdict.rule(LOST, same, || format!("{id}: {state} with {stored:?}, venue {:?}", order.order));
         }
     }
-    for item in store.orders.values() {
-        *verdict.orders.entry(text(item, "state").unwrap_or("").to_owned()).or_default() += 1;
+}
+
+/// What was accepted or refused by the store's word was so by the venue's.
+fn nothing_invented(store: &Store<'_>, books: &Books, verdict: &mut Verdict) {
+    let accepted: BTreeSet<&str> = books.accepted.iter().map(|order| order.placing.client_order_id.as_str()).collect();
+    let refused: BTreeSet<&str> = books.refused.iter().map(|order| order.placing.client_order_id.as_str()).collect();
+    for (id, item) in &store.orders {
+        let state = text(item, "state").unwrap_or("");
+        *verdict.orders.entry(state.to_owned()).or_default() += 1;
+        let is_so = match state {
+            "acknowledged" | "partially_filled" | "filled" | "cancelled" => accepted.contains(id.as_str()),
+            "rejected" => refused.contains(id.as_str()) && !accepted.contains(id.as_str()),
+            _ => continue,
+        };
+        verdict.rule(INVENTED, is_so, || format!("{id} is {state}"));
     }
 }
 

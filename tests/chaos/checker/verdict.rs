@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::venue_server::Refusal;
+
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
     /// Property and sentence.
@@ -25,6 +27,8 @@ pub(crate) struct Verdict {
     pub(crate) orders: BTreeMap<String, usize>,
     pub(crate) sent: usize,
     pub(crate) accepted: usize,
+    /// Requests that the venue refused, by reason.
+    pub(crate) refused: BTreeMap<Refusal, usize>,
     pub(crate) latest_ms: i64,
     pub(crate) longest_stall_ms: i64,
     /// How many lies about the evidence were tried on the checker.
@@ -53,6 +57,7 @@ impl fmt::Display for Verdict {
         }
         writeln!(f, "runs {}: {:?}, alarmed {}", self.runs, self.ended, self.alarmed)?;
         writeln!(f, "order items {:?}; sent {}, accepted by the venue {}", self.orders, self.sent, self.accepted)?;
+        writeln!(f, "refused by the venue {:?}", self.refused)?;
         let (late, stall) = (self.latest_ms, self.longest_stall_ms);
         writeln!(f, "longest after its deadline that an order left its worker: {late} ms (longest stall: {stall} ms)")?;
         for (property, count) in &self.judged {
