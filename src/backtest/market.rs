@@ -102,13 +102,11 @@ pub(super) fn planning_input(
 fn candidates(history: &History, day: Day, policy: &Policy, ledger: &Ledger) -> BTreeSet<AssetIndex> {
     let mut found: BTreeSet<AssetIndex> = match history.snapshot(day) {
         Some(snapshot) => snapshot.members.clone(),
-        None if history.has_snapshots() => BTreeSet::new(),
+        None if history.has_snapshots(day) => BTreeSet::new(),
         None => (0..history.assets().len()).collect(),
     };
-    for migration in history.migrations().iter().filter(|migration| migration.on <= history.date(day)) {
-        if let Some(gone) = history.find(&migration.from) {
-            let _ = found.remove(&gone);
-        }
+    for exchanged in history.exchanged(day) {
+        let _ = found.remove(&exchanged);
     }
     found.extend(ledger.holdings.keys().copied());
     let legs = policy.regime.iter().flat_map(|regime| &regime.stable_legs);

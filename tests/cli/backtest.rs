@@ -154,7 +154,7 @@ fn what_cannot_be_tried_is_refused_with_the_remedy() {
     );
     refused(3, &arguments("no-such-file.csv", &[]), "no-such-file.csv cannot be read");
     refused(3, &arguments("README.md", &[]), "no known history file has this header");
-    refused(3, &arguments(&data, &["--benchmark", "dogecoin"]), "no source has this asset");
+    refused(3, &arguments(&data, &["--benchmark", "dogecoin"]), "no source has a price of this asset");
     refused(3, &arguments(&data, &["--vary", "ranking.mebmers=1,2"]), "mebmers");
     refused(2, &arguments(&data, &["--vary", "ranking.members"]), "ranking.members=20,30");
     let (missing, taken) = (folder.path().join("no/such.json"), folder.path().join("taken"));

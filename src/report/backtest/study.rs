@@ -39,7 +39,7 @@ impl StudyReport {
             policy: PolicyReport::of(made),
             from: made.settings.from,
             to: made.settings.to,
-            conventions: Conventions::of(made),
+            conventions: Conventions::of(made, |path| parameters.iter().any(|it| it.path == path)),
             parameters,
             windows,
             results,
@@ -52,14 +52,15 @@ impl StudyReport {
 }
 
 /// For each window but the first: the combination with the highest Sharpe ratio on the window before, the first of
-/// several alike, and its result on this one.
+/// several alike, and its result on this one. Where none has a Sharpe ratio, none is the best.
 fn walk_forward(windows: usize, results: &[StudyResult]) -> Vec<Option<WalkForward>> {
     let combination = |place: usize| results.get(place * windows..(place + 1) * windows);
     let chosen = |window: usize| {
         let before = window.checked_sub(1)?;
         let sharpe = |place: usize| Some(combination(place)?.get(before)?.summary.performance.sharpe);
         let places = (0..).map_while(|place| sharpe(place).map(|sharpe| (place, sharpe)));
-        let (best, _) = places.reduce(|best, next| if next.1 > best.1 { next } else { best })?;
+        let known = places.filter_map(|(place, sharpe)| sharpe.map(|sharpe| (place, sharpe)));
+        let (best, _) = known.reduce(|best, next| if next.1 > best.1 { next } else { best })?;
         let values = combination(best)?.get(window)?.values.clone();
         Some(WalkForward { chosen: values, result: u32::try_from(best * windows + window).ok()? })
     };
