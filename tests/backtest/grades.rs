@@ -45,7 +45,7 @@ fn every_record_counts_from_its_own_day_on() {
     let history =
         closes_and(&answer(&[(1, "Bitcoin", "BTC", "2023-01-08", 30), (1, "Bitcoin", "BTC", "2023-01-02", 80)]), on);
     let grades = [1, 2, 7, 8, 10].map(|day| trader(&history, "btc", date(2023, 1, day)));
-    assert_eq!(grades.map(|grade| grade.unwrap_or_default()), ["", "80", "80", "30", "30"]);
+    assert_eq!(grades.map(Option::unwrap_or_default), ["", "80", "80", "30", "30"]);
 }
 
 #[test]

@@ -120,6 +120,8 @@ fn windows_too_short_for_a_sharpe_ratio_have_no_best_and_a_varied_fee_is_nobodys
     };
     let study = told(&whole, "costs.fee");
     assert_eq!(study.walk_forward, [None, None], "nothing is the best of what has no ratio");
+    let [notice] = study.notices.as_slice() else { panic!("one notice: {:?}", study.notices) };
+    assert!(notice.starts_with("1 of 2 windows have none before them with a Sharpe ratio"), "{notice}");
     assert_eq!((study.conventions.fee, study.conventions.half_spread), (None, Some(calm.costs.half_spread)));
     let mut charged = whole.clone();
     charged.charged.fee = Some(index_rebalancer::model::Rate::ZERO);

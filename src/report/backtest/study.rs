@@ -35,6 +35,14 @@ impl StudyReport {
     pub fn of(made: &Made<'_>, parameters: Vec<Parameter>, windows: Vec<Window>, results: Vec<StudyResult>) -> Self {
         let walk_forward =
             if parameters.is_empty() || windows.len() < 2 { Vec::new() } else { walk_forward(windows.len(), &results) };
+        let mut notices = made.history.notices.clone();
+        let without = walk_forward.iter().skip(1).filter(|step| step.is_none()).count();
+        if without > 0 {
+            notices.push(format!(
+                "{without} of {} windows have none before them with a Sharpe ratio, which takes 30 daily returns: ask for fewer windows",
+                windows.len()
+            ));
+        }
         Self {
             policy: PolicyReport::of(made),
             from: made.settings.from,
@@ -46,7 +54,7 @@ impl StudyReport {
             walk_forward,
             definitions: definitions(),
             dropped: made.history.dropped.iter().map(Dropped::of).collect(),
-            notices: made.history.notices.clone(),
+            notices,
         }
     }
 }
