@@ -68,6 +68,15 @@ fn without_snapshots_tokens_join_by_symbol() {
 }
 
 #[test]
+fn an_answer_without_symbols_joins_closes_that_go_by_names() {
+    let closes = "2023-01-01,Bitcoin,20000,1\n2023-01-02,Bitcoin,20000,1\n";
+    let nameless = answer(&[(1, "Bitcoin", "BTC", "2023-01-02", 80)]).replace("\"TOKEN_SYMBOL\": \"BTC\", ", "");
+    let files = files(&[("closes.csv", PRICES, closes), ("grades.json", "", &nameless)]);
+    let history = history(&files, date(2023, 1, 3), &[]);
+    assert_eq!(trader(&history, "bitcoin", date(2023, 1, 2)).as_deref(), Some("80"));
+}
+
+#[test]
 fn a_token_that_comes_later_does_not_take_an_assets_grades_over() {
     let records = [(1, "Bitcoin", "BTC", "2023-01-02", 80), (9, "Bitcoin Fake", "BTC", "2023-01-03", 1)];
     let history = closes_and(&answer(&records), date(2023, 1, 3));

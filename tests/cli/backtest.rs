@@ -92,7 +92,7 @@ fn a_study_has_its_tables_and_tells_no_fee_of_its_own() {
     write_market(folder.path());
     let data = folder.path().display().to_string();
     let tables = tempfile::tempdir().expect("a folder");
-    let more = ["--windows", "2", "--vary", "costs.fee=0,0.001", "--csv", path(tables.path())];
+    let more = ["--windows", "2", "--vary", "costs.fee=0,0.001", "--csv", path(&tables)];
     let json = bench.json(0, &arguments(&data, &more));
     assert!(json["conventions"]["fee"].is_null() && json["conventions"]["half_spread"] == "0");
     let lines = |name: &str| {

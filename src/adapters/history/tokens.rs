@@ -133,7 +133,7 @@ impl Owners {
         let mut called: BTreeMap<AssetId, BTreeSet<u64>> = BTreeMap::new();
         for row in rows {
             let by_name = row.token.slug.as_ref().and_then(|slug| coins.named(slug));
-            let by_symbol = row.token.symbol.as_ref().and_then(|symbol| coins.called(symbol));
+            let by_symbol = coins.called(&row.token);
             let (group, id) = if by_name.is_some() { (&mut named, by_name) } else { (&mut called, by_symbol) };
             if let Some(id) = id {
                 let _ = group.entry(id).or_default().insert(row.record.token_id);
@@ -187,13 +187,17 @@ impl Coins<'_> {
         coins.iter().find(|coin| is_of(slug, &coin.id)).map(|coin| coin.id.clone())
     }
 
-    /// The only coin of the newest snapshot that has the symbol, or without snapshots what has it lately.
-    fn called(&self, symbol: &str) -> Option<AssetId> {
+    /// The only coin of the newest snapshot that has the symbol, or without snapshots what has it lately. An answer
+    /// without symbols says no more than a name, which closes may go by.
+    fn called(&self, token: &Token) -> Option<AssetId> {
+        let symbol = token.symbol.as_ref();
         let Some((_, coins)) = self.listings.range(..=self.day).next_back() else {
+            let Some(symbol) = symbol else { return AssetId::new(token.slug.as_ref()?).ok() };
             let owners = self.symbols.get(symbol)?;
             return owners.iter().rfind(|(from, _)| *from <= self.day).map(|(_, id)| id.clone());
         };
-        let mut called = coins.iter().filter(|coin| coin.symbol == symbol);
+        let symbol = symbol?;
+        let mut called = coins.iter().filter(|coin| coin.symbol == *symbol);
         called.next().filter(|_| called.next().is_none()).map(|coin| coin.id.clone())
     }
 }
