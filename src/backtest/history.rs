@@ -95,7 +95,7 @@ impl<T> Default for Column<T> {
 
 impl<T: Copy> Column<T> {
     /// The first value of a day stands.
-    fn set(&mut self, day: Day, value: T) -> bool {
+    fn set(&mut self, day: Day, value: T) {
         if self.values.is_empty() {
             self.start = day;
         }
@@ -108,12 +108,8 @@ impl<T: Copy> Column<T> {
         if self.values.len() <= place {
             self.values.resize(place + 1, None);
         }
-        match self.values.get_mut(place) {
-            Some(slot @ None) => {
-                *slot = Some(value);
-                true
-            }
-            _ => false,
+        if let Some(slot @ None) = self.values.get_mut(place) {
+            *slot = Some(value);
         }
     }
 
@@ -426,27 +422,23 @@ impl HistoryBuilder {
         self.assets.entry(id.clone()).or_insert_with(|| AssetHistory::new(id.clone()))
     }
 
-    /// Closes of one asset, each with volume and market cap where there are any. Answers how many were new.
+    /// Closes of one asset, each with volume and market cap where there are any. What a source does not say of a day, one
+    /// after it may: of a close from a venue, another one's market cap.
     pub fn closes(
         &mut self,
         id: &AssetId,
         closes: impl IntoIterator<Item = (Day, Price, Option<Money>, Option<Money>)>,
-    ) -> usize {
+    ) {
         let asset = self.asset(id);
-        let mut taken = 0;
         for (day, close, volume, cap) in closes {
-            if !asset.closes.set(day, close) {
-                continue;
-            }
-            taken += 1;
+            asset.closes.set(day, close);
             if let Some(volume) = volume {
-                let _ = asset.volumes.set(day, volume);
+                asset.volumes.set(day, volume);
             }
             if let Some(cap) = cap {
-                let _ = asset.market_caps.set(day, cap);
+                asset.market_caps.set(day, cap);
             }
         }
-        taken
     }
 
     /// What it is called from a day on.

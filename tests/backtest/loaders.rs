@@ -9,8 +9,8 @@ use index_rebalancer::preparation::Migration;
 use jiff::civil::{Date, date};
 
 use crate::market::{
-    FROM, Files, MONTHS, PRICES, SNAPSHOTS, closes, files, history, id, left_out, listed, loaded, ran, settings,
-    with_steady_coins,
+    FROM, Files, MONTHS, PRICES, SNAPSHOTS, WITH_CAPS, closes, files, history, id, left_out, listed, loaded, ran,
+    settings, with_steady_coins,
 };
 use crate::shared::shared_data;
 
@@ -30,6 +30,20 @@ fn spikes_zeros_duplicates_and_gaps_are_left_out_and_counted() {
         (DropReason::NoId, 1),
     ];
     assert_eq!(left_out(&history), expected);
+}
+
+#[test]
+fn what_the_first_file_does_not_say_of_a_day_another_may() {
+    let first = "2023-01-01,A,10,\n2023-01-02,A,10,7\n";
+    let second = "2023-01-01,A,11,500,3\n2023-01-02,A,11,600,4\n";
+    let both = files(&[("a.csv", PRICES, first), ("b.csv", WITH_CAPS, second)]);
+    let history = history(&both, date(2023, 1, 2), &[]);
+    assert_eq!(closes(&history, "a"), ["10", "10"], "the first file's closes stand");
+    let asset = history.asset(history.find(&id("a")).expect("it is there")).expect("it is there");
+    let day = history.day(date(2023, 1, 2)).expect("a day");
+    let close = asset.close(day).expect("a close");
+    assert_eq!(asset.market_cap(day, close).map(|cap| cap.to_string()).as_deref(), Some("600"));
+    assert_eq!(asset.average_daily_volume(day).map(|mean| mean.to_string()).as_deref(), Some("5"), "of 3 and 7");
 }
 
 #[test]

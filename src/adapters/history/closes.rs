@@ -49,7 +49,7 @@ pub(super) fn join(files: &mut [PriceFile], listings: &Listings, builder: &mut H
     for (day, listed) in listings {
         for coin in listed {
             if let Some(price) = coin.price {
-                let _ = builder.closes(&coin.id, [(*day, price, None, None)]);
+                builder.closes(&coin.id, [(*day, price, None, None)]);
             }
         }
     }
@@ -133,7 +133,7 @@ fn alone(files: &[PriceFile], joined: &mut Joined, tallies: &mut [Tally], builde
         };
         for (part, id) in parts.iter().zip(ids) {
             builder.label(&id, part.first.day, Label { symbol: symbol.clone(), name: symbol.clone() });
-            let _ = builder.closes(&id, part.closes.iter().map(parts_of));
+            builder.closes(&id, part.closes.iter().map(parts_of));
             joined.symbols.entry(symbol.clone()).or_default().push((part.first.day, id.clone()));
             if let Some(assets) = joined.assets.get_mut(part.file) {
                 let _ = assets.insert(id);
@@ -213,7 +213,7 @@ fn beside_snapshots(
         let closes = segment.closes.get(start..end).unwrap_or_default();
         match &owner {
             Some(id) if !closes.is_empty() => {
-                let _ = builder.closes(id, closes.iter().map(parts_of));
+                builder.closes(id, closes.iter().map(parts_of));
                 let _ = owners.insert(id.clone());
             }
             Some(_) => {}

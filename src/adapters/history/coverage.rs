@@ -121,14 +121,15 @@ fn without_hole(history: &History, file: &Closes, from: Day, to: Day) -> Result<
         let lost: Vec<&AssetId> = file.assets.iter().filter(is_lost).collect();
         let Some(one) = lost.first() else { continue };
         let (begin, end) = (history.date(before), history.date(before + CLOSE_DAYS));
-        let (until, begin_after) = if after == usize::MAX {
-            ("its last day".to_owned(), String::new())
+        let (what, begin_after) = if after == usize::MAX {
+            (format!("it ends on {begin}"), String::new())
         } else {
-            (history.date(after).to_string(), format!(", begin on {}", history.date(after)))
+            let after = history.date(after);
+            (format!("it has nothing between {begin} and {after}"), format!(", begin on {after}"))
         };
+        let count = lost.len();
         let problem = format!(
-            "it has nothing after {begin} until {until}, and {} of its assets are in no other source then ({one}): they would count as dead",
-            lost.len()
+            "{what}, and {count} of its assets are in no other source then ({one} is one): they would count as dead"
         );
         let remedy = format!("end on {end} or before{begin_after}, or name a file with the days between");
         return Err(BadInput::new(&file.name, "date", &begin.to_string(), problem, remedy));
