@@ -260,6 +260,19 @@ fn column(page: &str, table: &str, title: &str) -> Vec<String> {
 }
 
 #[test]
+fn weights_over_time_are_told_at_month_ends_and_their_means_are_the_reports() {
+    let report = backtest_sample::backtest("plain");
+    let page = backtest_page(&report);
+    let table = page.split_once(" id=\"weights-over-time-table\"").expect("a table").1;
+    let table = table.split_once("</table>").expect("its end").0;
+    let days = table.split("scope=\"row\"").skip(1).filter_map(|row| row.split_once("</th>")?.0.rsplit('>').next());
+    let days: Vec<jiff::civil::Date> = days.map(|day| day.parse().expect("a day")).collect();
+    assert!(days.len() > 20 && days.iter().rev().skip(1).all(|day| day.day() == day.days_in_month()), "{days:?}");
+    let means = column(&page, "assets-table", "Mean weight");
+    assert!(means.contains(&"0.4".to_owned()) && means.len() == report.assets.len(), "{means:?}");
+}
+
+#[test]
 fn the_page_has_the_figures_of_the_report() {
     let report = report();
     let page = run_page(&report, None);

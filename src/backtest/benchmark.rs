@@ -25,16 +25,18 @@ impl Basket {
         !self.units.is_empty()
     }
 
-    pub(super) fn value(&self, history: &History, day: Day) -> Decimal {
-        let value = |(asset, units): (&AssetIndex, &Decimal)| {
-            last_price(history, *asset, day).map_or(Decimal::ZERO, |(_, price)| price.get() * units)
-        };
-        self.cash + self.units.iter().map(value).sum::<Decimal>()
+    /// Absent where it cannot be held as a number.
+    pub(super) fn value(&self, history: &History, day: Day) -> Option<Decimal> {
+        self.units.iter().try_fold(self.cash, |sum, (asset, units)| {
+            let price = last_price(history, *asset, day).map_or(Decimal::ZERO, |(_, price)| price.get());
+            sum.checked_add(price.checked_mul(*units)?)
+        })
     }
 
     /// Turns everything into these parts of its value; what has no price is left out, and its part stays in cash.
     pub(super) fn turn_into(&mut self, shares: &BTreeMap<AssetIndex, Decimal>, history: &History, day: Day) {
-        let value = self.value(history, day);
+        // A value beyond every number ends the backtest at the close.
+        let Some(value) = self.value(history, day) else { return };
         let mut rest = value;
         let mut units = BTreeMap::new();
         for (asset, share) in shares {

@@ -18,7 +18,7 @@ pub enum DropReason {
     Spike,
     /// A close far from the one before, which the next one confirmed: the level counts from that next one on.
     HeldBack,
-    /// A confirmed close so far from the one before that it is another coin or another unit under the name.
+    /// Closes so far from those before under their symbol that they are another coin or another unit.
     UnitBreak,
     /// A row whose supply broke together with its price or symbol: another coin or another unit under the name.
     NewIdentity,
@@ -26,10 +26,18 @@ pub enum DropReason {
     Gap,
     /// A row that cannot be read.
     BadRow,
+    /// A row of a snapshot whose price cannot be read.
+    BadPrice,
     /// A row whose asset cannot be told.
     NoId,
     /// Closes whose symbol is in the snapshots at another price: another coin, or a multiple of it.
     OtherCoin,
+    /// Closes of a time whose snapshot does not list their symbol, or before the first snapshot.
+    Unlisted,
+    /// Grades of what no source has a price of.
+    Unpriced,
+    /// Grades of several tokens that have one coin's name or symbol.
+    AmbiguousToken,
 }
 
 impl DropReason {
@@ -39,20 +47,28 @@ impl DropReason {
         match self {
             Self::DuplicateRow => "the same asset twice on one day: the first row counts",
             Self::ZeroClose => "a close of 0, which the source rounded away: the day has no close",
-            Self::Spike => "a close beyond three times or a third of the one before, gone the next day: left out",
+            Self::Spike => {
+                "a close beyond three times or a third of the one before, which the next one did not confirm: left out"
+            }
             Self::HeldBack => {
                 "a close beyond three times or a third of the one before, confirmed by the next: counts from the next day on"
             }
             Self::UnitBreak => {
-                "a confirmed change beyond twenty times or a twentieth: another coin or unit, kept under an id of its own"
+                "closes too far from those before under their symbol: another coin or unit, kept under an id of its own"
             }
             Self::NewIdentity => {
                 "another supply at another price or symbol: another coin or unit, kept under an id of its own"
             }
             Self::Gap => "days without a row: nothing was filled in",
             Self::BadRow => "a row that cannot be read: left out",
+            Self::BadPrice => "a price that cannot be read: the coin is listed without one",
             Self::NoId => "a row whose asset cannot be told: left out",
             Self::OtherCoin => "closes under a symbol that the snapshots give another price: left out",
+            Self::Unlisted => "closes that no coin of the newest snapshot of their time has: left out",
+            Self::Unpriced => "grades of what no source has a price of: not used",
+            Self::AmbiguousToken => {
+                "grades of several tokens with one coin's name or symbol: whose they are cannot be told"
+            }
         }
     }
 }

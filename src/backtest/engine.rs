@@ -19,6 +19,8 @@ use crate::preparation::{BadInput, PreparationError, migration};
 const LONGEST_WAIT: usize = 3;
 /// Days between two samples of weights, at least, where fills are frequent.
 const SAMPLE_DAYS: usize = 7;
+/// Why an order of an earlier run did not fill.
+pub const OVERTAKEN: &str = "the next run came before it could fill";
 
 /// What happened, day by day.
 #[derive(Debug, Clone, Default)]
@@ -141,12 +143,13 @@ pub fn run(
     mut on_plan: impl FnMut(Date, &RebalancePlan),
 ) -> Result<Backtest, PreparationError> {
     let (first, last) = period(history, settings)?;
-    let mut engine = Engine::new(policy, history, settings)?;
+    let mut engine = Engine::new(policy, history, settings, first)?;
     let mut due = true;
     for day in first..=last {
         engine.migrate(day)?;
-        let filled = engine.fill_pending(day);
+        // What is gone can be neither bought nor sold on that day.
         engine.pay_out_gone(day);
+        let filled = engine.fill_pending(day);
         due |= settings.schedule.includes(history.date(day));
         let mut traded = filled;
         if due {
@@ -155,7 +158,7 @@ pub fn run(
                 traded |= engine.fill_pending(day);
             }
         }
-        engine.close_day(day, traded, day == last);
+        engine.close_day(day, traded, day == last)?;
     }
     Ok(engine.finish())
 }
@@ -176,10 +179,15 @@ fn period(history: &History, settings: &Settings) -> Result<(Day, Day), BadInput
 }
 
 impl<'a> Engine<'a> {
-    fn new(policy: &'a Policy, history: &'a History, settings: &'a Settings) -> Result<Self, PreparationError> {
+    fn new(
+        policy: &'a Policy,
+        history: &'a History,
+        settings: &'a Settings,
+        first: Day,
+    ) -> Result<Self, PreparationError> {
         let costs = settings.charged.costs(&policy.costs);
         let opening = settings.opening_cash;
-        let bitcoin = bitcoin(history, settings)?;
+        let bitcoin = bitcoin(history, settings, first)?;
         Ok(Self {
             policy,
             history,
@@ -213,7 +221,7 @@ impl<'a> Engine<'a> {
             };
             migration::apply(migration, &mut nothing_held, &mut self.state, &mut notices)?;
             let Some((from, to)) = history.find(&migration.from).zip(history.find(&migration.to)) else { continue };
-            self.pending.retain(|pending| pending.wanted.asset != from);
+            self.give_up(|asset| asset == from, "its asset was exchanged before it could fill");
             for basket in self.bitcoin.iter_mut().map(|(_, basket)| basket).chain([&mut self.index]) {
                 basket.exchange(from, to, migration.ratio.get());
             }
@@ -260,6 +268,19 @@ impl<'a> Engine<'a> {
         traded
     }
 
+    /// Takes back the orders for some assets and notes why.
+    fn give_up(&mut self, whose: impl Fn(AssetIndex) -> bool, why: &str) {
+        let (given_up, kept) =
+            std::mem::take(&mut self.pending).into_iter().partition(|pending| whose(pending.wanted.asset));
+        self.pending = kept;
+        let given_up: Vec<Pending> = given_up;
+        for pending in given_up {
+            if let Some(order) = self.order(&pending) {
+                why.clone_into(&mut order.note);
+            }
+        }
+    }
+
     fn order(&mut self, pending: &Pending) -> Option<&mut OrderRecord> {
         self.result.runs.get_mut(pending.run)?.orders.get_mut(pending.order)
     }
@@ -283,10 +304,10 @@ impl<'a> Engine<'a> {
         for basket in self.bitcoin.iter_mut().map(|(_, basket)| basket).chain([&mut self.index]) {
             basket.pay_out_gone(history, day, price);
         }
+        self.give_up(|asset| history.is_gone(asset, day), "its asset was gone before it could fill");
         let gone: Vec<AssetIndex> =
             self.ledger.holdings.keys().copied().filter(|asset| history.is_gone(*asset, day)).collect();
         for asset in gone {
-            self.pending.retain(|pending| pending.wanted.asset != asset);
             let held = self.ledger.held(asset);
             let before = last_price(history, asset, day).map_or(Money::ZERO, |(_, price)| price.value_of(held));
             let paid = self.ledger.pay_out(asset, price(asset));
@@ -309,6 +330,11 @@ impl<'a> Engine<'a> {
     /// Plans on this day's close. Whether there is a plan.
     fn plan(&mut self, day: Day, on_plan: &mut impl FnMut(Date, &RebalancePlan)) -> Result<bool, PreparationError> {
         let (history, date) = (self.history, self.history.date(day));
+        let _ = told(self.ledger.closing(history, day).map(|closing| closing.value), date)?;
+        if let Some(why) = self.without_price(day) {
+            self.result.runs.push(Run::refused(date, RunOutcome::Guarded, why));
+            return Ok(false);
+        }
         let input = planning_input(history, day, self.policy, &self.identity, &self.ledger, &self.state);
         let input = match input {
             Ok(input) => input,
@@ -336,13 +362,21 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Why a run would not know what the portfolio is worth: something is held that has no price, and is not gone.
+    fn without_price(&self, day: Day) -> Option<String> {
+        let history = self.history;
+        let is_unknown =
+            |asset: &&AssetIndex| history.price(**asset, day).is_none() && !history.awaits_exchange(**asset, day);
+        let asset = *self.ledger.holdings.keys().find(is_unknown)?;
+        let since = last_price(history, asset, day)
+            .map_or_else(String::new, |(from, _)| format!(" since {}", history.date(from)));
+        let label = history.asset(asset)?.label(day);
+        Some(format!("{} is held, is not gone and has no price{since}", label.symbol))
+    }
+
     fn take(&mut self, day: Day, input: &PlanningInput, plan: RebalancePlan) {
         // What an earlier run wanted and did not get is the new plan's business.
-        for pending in std::mem::take(&mut self.pending) {
-            if let Some(order) = self.order(&pending) {
-                "the next run came before it could fill".clone_into(&mut order.note);
-            }
-        }
+        self.give_up(|_| true, OVERTAKEN);
         let shares = uncapped_shares(self.history, input, &plan);
         if !shares.is_empty() {
             self.index.turn_into(&shares, self.history, day);
@@ -364,53 +398,39 @@ impl<'a> Engine<'a> {
         self.state = plan.next_state;
     }
 
-    fn close_day(&mut self, day: Day, traded: bool, is_last: bool) {
+    fn close_day(&mut self, day: Day, traded: bool, is_last: bool) -> Result<(), BadInput> {
         let (history, date) = (self.history, self.history.date(day));
-        let (value, stale) = self.ledger.close_day(history, day);
+        let closing = self.ledger.closing(history, day).ok_or_else(|| beyond(date))?;
+        self.ledger.count_day(&closing, date);
         if let Some((asset, basket)) = &mut self.bitcoin {
             if !basket.is_invested() {
                 basket.turn_into(&BTreeMap::from([(*asset, Decimal::ONE)]), history, day);
             }
-            self.result.bitcoin.push(basket.value(history, day));
+            self.result.bitcoin.push(told(basket.value(history, day), date)?);
         }
-        self.result.uncapped.push(self.index.value(history, day));
+        self.result.uncapped.push(told(self.index.value(history, day), date)?);
         self.result.dates.push(date);
-        self.result.value.push(value);
+        self.result.value.push(told(Some(closing.value), date)?);
         self.result.cash.push(self.ledger.cash);
-        self.result.stale_prices.push(stale);
+        self.result.stale_prices.push(closing.stale);
         let rested = self.sampled_on.is_none_or(|before| day - before >= SAMPLE_DAYS);
         let after_fills = traded && rested;
         if after_fills {
             self.sampled_on = Some(day);
         }
-        if after_fills || date.day() == 1 || is_last {
-            self.sample(day, value);
+        if after_fills || date.day() == date.days_in_month() || is_last {
+            let part = |amount: Decimal| amount.checked_div(closing.value).unwrap_or_default();
+            let weights = closing.holdings.iter().map(|(asset, worth)| (*asset, part(*worth))).collect();
+            self.result.weights.push(WeightSample { date, cash: part(self.ledger.cash), weights });
         }
-    }
-
-    fn sample(&mut self, day: Day, value: Decimal) {
-        let part = |amount: Decimal| amount.checked_div(value).unwrap_or_default();
-        let weight = |(asset, quantity): (&AssetIndex, &crate::model::Quantity)| {
-            let (_, price) = last_price(self.history, *asset, day)?;
-            Some((*asset, part(price.get() * quantity.get())))
-        };
-        let weights = self.ledger.holdings.iter().filter_map(weight).collect();
-        let date = self.history.date(day);
-        self.result.weights.push(WeightSample { date, cash: part(self.ledger.cash), weights });
+        if is_last {
+            self.result.final_holdings = closing.holdings;
+        }
+        Ok(())
     }
 
     fn finish(mut self) -> Backtest {
-        for pending in std::mem::take(&mut self.pending) {
-            if let Some(order) = self.order(&pending) {
-                "the period ended before it could fill".clone_into(&mut order.note);
-            }
-        }
-        let last = self.result.dates.last().and_then(|date| self.history.day(*date)).unwrap_or_default();
-        let value = |(asset, quantity): (&AssetIndex, &crate::model::Quantity)| {
-            let (_, price) = last_price(self.history, *asset, last)?;
-            Some((*asset, price.get() * quantity.get()))
-        };
-        self.result.final_holdings = self.ledger.holdings.iter().filter_map(value).collect();
+        self.give_up(|_| true, "the period ended before it could fill");
         self.result.earnings = self.ledger.earnings;
         self.result
     }
@@ -428,15 +448,32 @@ fn delisting_price(history: &History, settings: &Settings, asset: AssetIndex, da
     bound * settings.delisting_recovery.get()
 }
 
-fn bitcoin(history: &History, settings: &Settings) -> Result<Option<AssetIndex>, BadInput> {
+/// A daily value, which must be told as money.
+fn told(value: Option<Decimal>, date: Date) -> Result<Decimal, BadInput> {
+    value.filter(|value| Money::new(*value).is_ok()).ok_or_else(|| beyond(date))
+}
+
+fn beyond(date: Date) -> BadInput {
+    let problem = "the portfolio or a benchmark is worth more on that day than money can be here, 1e18";
+    let remedy = "begin with less, or look for a wrong close of one of its assets before that day";
+    BadInput::new("backtest", "value", &date.to_string(), problem, remedy)
+}
+
+/// What the portfolio is measured against: what was asked for, or of the usual ids the one that has a price first.
+fn bitcoin(history: &History, settings: &Settings, first: Day) -> Result<Option<AssetIndex>, BadInput> {
+    let priced_from = |index: AssetIndex| {
+        let priced_later = history.asset(index)?.first_close_after(first);
+        if history.price(index, first).is_some() { Some(first) } else { priced_later }
+    };
     if let Some(asked) = &settings.bitcoin {
-        return history.find(asked).map(Some).ok_or_else(|| {
-            let problem = "no source has this asset";
+        return history.find(asked).filter(|index| priced_from(*index).is_some()).map(Some).ok_or_else(|| {
+            let problem = "no source has a price of this asset";
             BadInput::new("backtest", "benchmark", asked.as_str(), problem, "give the id of an asset of the data")
         });
     }
-    let named = |id: &str| AssetId::new(id).ok().and_then(|id| history.find(&id));
-    Ok(named("bitcoin").or_else(|| named("btc")))
+    let named = ["bitcoin", "btc"].into_iter().filter_map(|id| AssetId::new(id).ok().and_then(|id| history.find(&id)));
+    let priced = named.filter_map(|index| priced_from(index).map(|from| (from, index)));
+    Ok(priced.min_by_key(|(from, _)| *from).map(|(_, index)| index))
 }
 
 impl Run {

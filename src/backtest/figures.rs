@@ -13,7 +13,7 @@ use crate::model::Decimal;
 const LEAST_DAYS: usize = 30;
 
 /// What the figures mean, each by its path in the report.
-pub const DEFINITIONS: [(&str, &str); 14] = [
+pub const DEFINITIONS: [(&str, &str); 15] = [
     ("summary.performance.total_return", "last value over first value, less 1"),
     (
         "summary.performance.annual_return",
@@ -51,6 +51,7 @@ pub const DEFINITIONS: [(&str, &str); 14] = [
     ),
     ("benchmarks.comparison.beta", "covariance of daily returns over the variance of the benchmark's"),
     ("benchmarks.comparison.correlation", "of daily returns (Pearson)"),
+    ("assets.mean_weight", "mean of the weights at every day's close, 0 on days without it"),
     ("monthly.return", "value on the month's last day over value on the last day of the month before, less 1"),
 ];
 
@@ -141,16 +142,18 @@ pub fn performance(dates: &[Date], values: &[Decimal]) -> Performance {
 #[must_use]
 pub fn comparison(values: &[Decimal], benchmark: &[Decimal]) -> Comparison {
     let (own, other) = (returns(values), returns(benchmark));
-    let differences: Vec<Decimal> = own.iter().zip(&other).map(|(own, other)| own - other).collect();
+    let differences: Option<Vec<Decimal>> =
+        own.iter().zip(&other).map(|(own, other)| own.checked_sub(*other)).collect();
+    let differences = differences.unwrap_or_default();
     let apart = deviation(&differences);
-    let excess = annual(&own, values).zip(annual(&other, benchmark)).map(|(own, other)| own - other);
+    let excess = annual(&own, values).zip(annual(&other, benchmark)).and_then(|(own, other)| own.checked_sub(other));
     let (spread, other_spread) = (deviation(&own), deviation(&other));
     let covariance = covariance(&own, &other);
-    let beta = covariance.zip(other_spread).and_then(|(both, other)| both.checked_div(other * other));
-    let scale = spread.zip(other_spread).map(|(own, other)| own * other);
+    let beta = covariance.zip(other_spread).and_then(|(both, other)| both.checked_div(other.checked_mul(other)?));
+    let scale = spread.zip(other_spread).and_then(|(own, other)| own.checked_mul(other));
     Comparison {
         annual_excess_return: excess.map(Ratio::new),
-        tracking_error: apart.map(|it| Ratio::new(it * root_of_year())),
+        tracking_error: apart.and_then(|it| it.checked_mul(root_of_year())).map(Ratio::new),
         information_ratio: annualised(mean(&differences), apart),
         beta: beta.map(Ratio::new),
         correlation: covariance.zip(scale).and_then(|(both, scale)| both.checked_div(scale)).map(Ratio::new),
@@ -180,12 +183,17 @@ fn annualised(mean: Option<Decimal>, deviation: Option<Decimal>) -> Option<Ratio
 }
 
 fn mean(values: &[Decimal]) -> Option<Decimal> {
-    values.iter().sum::<Decimal>().checked_div(Decimal::from(values.len()))
+    sum(values.iter().copied().map(Some))?.checked_div(Decimal::from(values.len()))
 }
 
 /// Sample standard deviation; absent below [`LEAST_DAYS`].
 fn deviation(values: &[Decimal]) -> Option<Decimal> {
     covariance(values, values)?.sqrt()
+}
+
+/// Absent where a part or the whole is beyond every number.
+fn sum(mut values: impl Iterator<Item = Option<Decimal>>) -> Option<Decimal> {
+    values.try_fold(Decimal::ZERO, |sum, value| sum.checked_add(value?))
 }
 
 fn covariance(left: &[Decimal], right: &[Decimal]) -> Option<Decimal> {
@@ -194,8 +202,11 @@ fn covariance(left: &[Decimal], right: &[Decimal]) -> Option<Decimal> {
         return None;
     }
     let (mean_left, mean_right) = (mean(left.get(..count)?)?, mean(right.get(..count)?)?);
-    let sum: Decimal = left.iter().zip(right).map(|(l, r)| (l - mean_left) * (r - mean_right)).sum();
-    sum.checked_div(Decimal::from(count - 1))
+    let products = left.iter().zip(right).map(|(left, right)| {
+        let (left, right) = (left.checked_sub(mean_left)?, right.checked_sub(mean_right)?);
+        left.checked_mul(right)
+    });
+    sum(products)?.checked_div(Decimal::from(count - 1))
 }
 
 /// Root mean square of the negative returns, over all days.
@@ -203,8 +214,8 @@ fn downside(returns: &[Decimal]) -> Option<Decimal> {
     if returns.len() < LEAST_DAYS {
         return None;
     }
-    let squares: Decimal = returns.iter().filter(|it| **it < Decimal::ZERO).map(|it| it * it).sum();
-    squares.checked_div(Decimal::from(returns.len()))?.sqrt()
+    let squares = returns.iter().filter(|it| **it < Decimal::ZERO).map(|it| it.checked_mul(*it));
+    sum(squares)?.checked_div(Decimal::from(returns.len()))?.sqrt()
 }
 
 fn deepest(dates: &[Date], values: &[Decimal]) -> Drawdown {
@@ -273,6 +284,45 @@ mod tests {
         assert_eq!(figures.sharpe, Some(Ratio::default()));
         let short = performance(&dates(3), &decimals(&[1, 2, 3]));
         assert_eq!((short.sharpe, short.annual_return), (None, None), "nothing is annualised from two days");
+    }
+
+    /// 40 days that go up by a tenth and down by a twentieth, in turn.
+    fn rising() -> Vec<Decimal> {
+        let steps = (0..40).map(|day| if day % 2 == 0 { Decimal::new(11, 1) } else { Decimal::new(95, 2) });
+        let values = steps.scan(Decimal::ONE, |value, step| {
+            *value *= step;
+            Some(*value)
+        });
+        std::iter::once(Decimal::ONE).chain(values).collect()
+    }
+
+    #[test]
+    fn ratios_of_a_rising_series_are_those_by_hand() {
+        let values = rising();
+        let figures = performance(&dates(values.len()), &values);
+        let shown = |ratio: Option<Ratio>| ratio.map(|it| it.get().round_dp(6).to_string()).unwrap_or_default();
+        // Mean 0.025; each day 0.075 from it: 0.025 / sqrt(40 * 0.075^2 / 39) * sqrt(365).
+        assert_eq!(shown(figures.sharpe), "6.288216");
+        // 0.025 / sqrt(20 * 0.05^2 / 40) * sqrt(365).
+        assert_eq!(shown(figures.sortino), "13.509256");
+        let beside = comparison(&values, &zigzag());
+        // The differences are 0 and 0.05 in turn: sqrt(40 * 0.025^2 / 39) * sqrt(365), and 0.025 over it by the year.
+        assert_eq!(shown(beside.tracking_error), "0.483709");
+        assert_eq!(shown(beside.information_ratio), "18.864649");
+        // Days of 0.075 beside days of 0.1, always on the same side.
+        assert_eq!((shown(beside.beta), shown(beside.correlation)), ("0.75".to_owned(), "1".to_owned()));
+    }
+
+    #[test]
+    fn what_is_beyond_every_number_is_absent() {
+        let spike = |day: usize| if day == 20 { Decimal::from(900_000_000) } else { Decimal::new(1, 9) };
+        let values: Vec<Decimal> = (0..41).map(spike).collect();
+        let figures = performance(&dates(41), &values);
+        assert_eq!((figures.annual_volatility, figures.sharpe), (None, None), "its square has 36 digits");
+        let beside = comparison(&values, &zigzag());
+        assert_eq!((beside.tracking_error, beside.information_ratio, beside.correlation), (None, None, None));
+        let twice = comparison(&values, &values);
+        assert_eq!((twice.tracking_error, twice.beta), (Some(Ratio::default()), None));
     }
 
     #[test]

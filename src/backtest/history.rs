@@ -22,6 +22,8 @@ const VOLUME_DAYS: usize = 30;
 /// than [`SNAPSHOT_DAYS`].
 pub const CLOSE_DAYS: usize = 10;
 pub const SNAPSHOT_DAYS: usize = 45;
+/// Days for which a holding waits for the asset that it is exchanged into.
+const EXCHANGE_DAYS: i32 = 45;
 
 /// A day, counted from the first one of the history.
 pub type Day = usize;
@@ -93,7 +95,7 @@ impl<T> Default for Column<T> {
 
 impl<T: Copy> Column<T> {
     /// The first value of a day stands.
-    fn set(&mut self, day: Day, value: T) -> bool {
+    fn set(&mut self, day: Day, value: T) {
         if self.values.is_empty() {
             self.start = day;
         }
@@ -106,12 +108,8 @@ impl<T: Copy> Column<T> {
         if self.values.len() <= place {
             self.values.resize(place + 1, None);
         }
-        match self.values.get_mut(place) {
-            Some(slot @ None) => {
-                *slot = Some(value);
-                true
-            }
-            _ => false,
+        if let Some(slot @ None) = self.values.get_mut(place) {
+            *slot = Some(value);
         }
     }
 
@@ -158,6 +156,13 @@ impl AssetHistory {
         self.closes.newest(day, day.saturating_sub(age))
     }
 
+    /// The first day after `day` with a close.
+    #[must_use]
+    pub fn first_close_after(&self, day: Day) -> Option<Day> {
+        let (_, last) = self.priced()?;
+        (day + 1..=last).find(|day| self.close(*day).is_some())
+    }
+
     /// The first and the last day with a close.
     #[must_use]
     pub fn priced(&self) -> Option<(Day, Day)> {
@@ -194,11 +199,11 @@ impl AssetHistory {
         by_supply.and_then(|cap| Money::new(cap).ok()).or(figures.market_cap)
     }
 
-    /// Quote currency a day: the newest snapshot's, or the mean of the volumes of the last 30 days.
+    /// Quote currency a day: the newest snapshot's, or the mean of the volumes of the last 30 days where it says none.
     #[must_use]
     pub fn average_daily_volume(&self, day: Day) -> Option<Money> {
-        if let Some((_, figures)) = self.listed(day) {
-            return figures.volume;
+        if let Some(volume) = self.listed(day).and_then(|(_, figures)| figures.volume) {
+            return Some(volume);
         }
         let days = (day + 1).saturating_sub(VOLUME_DAYS)..=day;
         let (count, sum) = days
@@ -288,15 +293,32 @@ impl History {
         self.snapshots.get(..end)?.last().filter(|snapshot| day - snapshot.day <= SNAPSHOT_DAYS)
     }
 
-    /// Whether memberships come from snapshots; without any, whatever has a price may be a member.
+    /// Every snapshot, oldest first.
     #[must_use]
-    pub fn has_snapshots(&self) -> bool {
-        !self.snapshots.is_empty()
+    pub fn snapshots(&self) -> &[Snapshot] {
+        &self.snapshots
     }
 
+    /// Whether memberships come from snapshots on a day; before any, whatever has a price may be a member.
+    #[must_use]
+    pub fn has_snapshots(&self, day: Day) -> bool {
+        self.snapshots.first().is_some_and(|first| first.day <= day)
+    }
+
+    /// In the order in which they happen.
     #[must_use]
     pub fn migrations(&self) -> &[Migration] {
         &self.migrations
+    }
+
+    /// What was exchanged into something that is known by a day. A migration into what no source has yet says nothing
+    /// of what may be held: it may be for other data, where the ids are others, or mistyped.
+    pub fn exchanged(&self, day: Day) -> impl Iterator<Item = AssetIndex> {
+        let is_known = move |id: &AssetId| {
+            self.find(id).and_then(|index| self.asset(index)?.first_seen()).is_some_and(|first| first <= day)
+        };
+        let done = self.migrations.iter().filter(move |it| it.on <= self.date(day) && is_known(&it.to));
+        done.filter_map(|it| self.find(&it.from))
     }
 
     /// The price that an asset has as of a day, and the day that it is from: the newest close of the last days, or one
@@ -315,13 +337,24 @@ impl History {
         }
     }
 
-    /// Whether no source knows an asset any more. What is being exchanged into another asset is not gone.
+    /// Whether no source knows an asset any more. What a snapshot lists without a price is not gone, nor is anything
+    /// while there is no snapshot to leave it out, nor what waits to be exchanged into another asset.
     #[must_use]
     pub fn is_gone(&self, index: AssetIndex, day: Day) -> bool {
-        let is_exchanged = |asset: &AssetHistory| {
-            self.migrations.iter().any(|migration| migration.from == asset.id && migration.on <= self.date(day))
+        let may_be_listed = match self.snapshot(day) {
+            Some(snapshot) => snapshot.members.contains(&index),
+            None => self.has_snapshots(day),
         };
-        self.price(index, day).is_none() && !self.asset(index).is_some_and(is_exchanged)
+        self.price(index, day).is_none() && !may_be_listed && !self.awaits_exchange(index, day)
+    }
+
+    /// Whether an asset was exchanged of late: the other one may be listed with the next snapshot only.
+    #[must_use]
+    pub fn awaits_exchange(&self, index: AssetIndex, day: Day) -> bool {
+        let date = self.date(day);
+        let is_recent = |on: Date| on <= date && (date - on).get_days() <= EXCHANGE_DAYS;
+        let Some(asset) = self.asset(index) else { return false };
+        self.migrations.iter().any(|migration| migration.from == asset.id && is_recent(migration.on))
     }
 
     /// Whether the newest snapshot does not list an asset that one before it did.
@@ -389,27 +422,23 @@ impl HistoryBuilder {
         self.assets.entry(id.clone()).or_insert_with(|| AssetHistory::new(id.clone()))
     }
 
-    /// Closes of one asset, each with volume and market cap where there are any. Answers how many were new.
+    /// Closes of one asset, each with volume and market cap where there are any. What a source does not say of a day, one
+    /// after it may: of a close from a venue, another one's market cap.
     pub fn closes(
         &mut self,
         id: &AssetId,
         closes: impl IntoIterator<Item = (Day, Price, Option<Money>, Option<Money>)>,
-    ) -> usize {
+    ) {
         let asset = self.asset(id);
-        let mut taken = 0;
         for (day, close, volume, cap) in closes {
-            if !asset.closes.set(day, close) {
-                continue;
-            }
-            taken += 1;
+            asset.closes.set(day, close);
             if let Some(volume) = volume {
-                let _ = asset.volumes.set(day, volume);
+                asset.volumes.set(day, volume);
             }
             if let Some(cap) = cap {
-                let _ = asset.market_caps.set(day, cap);
+                asset.market_caps.set(day, cap);
             }
         }
-        taken
     }
 
     /// What it is called from a day on.
@@ -450,9 +479,21 @@ impl HistoryBuilder {
         entries.insert(place, (day, merged));
     }
 
+    /// Migrations in the order in which they happen.
     pub fn migrations(&mut self, migrations: Vec<Migration>) {
-        self.history.migrations.extend(migrations);
-        self.history.migrations.sort_by(|left, right| (left.on, &left.from).cmp(&(right.on, &right.from)));
+        self.history.migrations = migrations;
+    }
+
+    /// Whether anything is known of an asset.
+    #[must_use]
+    pub fn has(&self, id: &AssetId) -> bool {
+        self.assets.contains_key(id)
+    }
+
+    /// Whether an asset has a close on any day.
+    #[must_use]
+    pub fn has_price(&self, id: &AssetId) -> bool {
+        self.assets.get(id).is_some_and(|asset| !asset.closes.values.is_empty())
     }
 
     pub fn dropped(&mut self, dropped: impl IntoIterator<Item = DroppedRows>) {

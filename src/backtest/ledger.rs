@@ -39,6 +39,8 @@ pub struct Earnings {
     pub days_held: u32,
     pub first_held: Option<Date>,
     pub last_held: Option<Date>,
+    /// The sum of its weights at the close of each day.
+    pub weight_days: Decimal,
     pub bought: Money,
     pub sold: Money,
     pub costs: Money,
@@ -52,6 +54,16 @@ pub(super) struct Wanted {
     pub(super) quantity: Quantity,
     pub(super) price: Price,
     pub(super) average_daily_volume: Option<Money>,
+}
+
+/// The books at the close of a day.
+#[derive(Debug, Clone)]
+pub(super) struct Closing {
+    pub(super) value: Decimal,
+    /// Holdings whose price is of an older day.
+    pub(super) stale: u32,
+    /// What each holding is worth.
+    pub(super) holdings: BTreeMap<AssetIndex, Decimal>,
 }
 
 /// The portfolio's books.
@@ -196,23 +208,29 @@ impl Ledger {
         units
     }
 
-    /// Cash plus holdings at the day's prices, and how many of these are of an older day. Counts the day for what is
-    /// held.
-    pub(super) fn close_day(&mut self, history: &History, day: Day) -> (Decimal, u32) {
-        let date = history.date(day);
-        let mut value = self.cash;
-        let mut stale = 0;
+    /// Cash plus holdings at the day's prices, and how many of these are of an older day; absent where that cannot be
+    /// held as a number.
+    pub(super) fn closing(&self, history: &History, day: Day) -> Option<Closing> {
+        let mut closing = Closing { value: self.cash, stale: 0, holdings: BTreeMap::new() };
         for (asset, quantity) in &self.holdings {
-            if let Some((from, price)) = last_price(history, *asset, day) {
-                value += price.get() * quantity.get();
-                stale += u32::from(from < day);
-            }
+            let Some((from, price)) = last_price(history, *asset, day) else { continue };
+            let worth = price.get().checked_mul(quantity.get())?;
+            closing.value = closing.value.checked_add(worth)?;
+            closing.stale += u32::from(from < day);
+            let _ = closing.holdings.insert(*asset, worth);
+        }
+        Some(closing)
+    }
+
+    /// Counts a day for what is held at its close.
+    pub(super) fn count_day(&mut self, closing: &Closing, date: Date) {
+        for (asset, worth) in &closing.holdings {
             let earnings = self.earnings.entry(*asset).or_default();
             earnings.days_held += 1;
             earnings.first_held = earnings.first_held.or(Some(date));
             earnings.last_held = Some(date);
+            earnings.weight_days += worth.checked_div(closing.value).unwrap_or_default();
         }
-        (value, stale)
     }
 }
 

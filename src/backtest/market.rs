@@ -62,19 +62,21 @@ pub(super) fn planning_input(
 ) -> Result<PlanningInput, PreparationError> {
     let as_of = history.known_at(day)?;
     let mut assets = BTreeMap::new();
+    let mut priced: Vec<&AssetHistory> = Vec::new();
     for index in candidates(history, day, policy, ledger) {
         let Some(asset) = history.asset(index) else { continue };
         if let Some(record) = record(history, asset, index, day)? {
             let _ = assets.insert(asset.id.clone(), record);
+            priced.push(asset);
         }
     }
     let mut state = state.clone();
-    state.last_prices = day.checked_sub(1).map(|before| last_prices(history, before, &assets)).unwrap_or_default();
+    state.last_prices = day.checked_sub(1).map(|before| last_prices(&priced, before)).unwrap_or_default();
     // What is being exchanged has no price and cannot be traded: it is not on the account until it is.
-    let priced = ledger.holdings.iter().filter(|(index, _)| history.price(**index, day).is_some());
-    let holdings = priced.filter_map(|(index, quantity)| {
+    let holdings = ledger.holdings.iter().filter_map(|(index, quantity)| {
         let holding = Holding { free: *quantity, locked: Quantity::ZERO };
-        history.asset(*index).map(|asset| (asset.id.clone(), holding))
+        let asset = history.asset(*index).filter(|asset| assets.contains_key(&asset.id))?;
+        Some((asset.id.clone(), holding))
     });
     let account = AccountSnapshot {
         observed_at: as_of,
@@ -82,7 +84,7 @@ pub(super) fn planning_input(
         cash_locked: Money::ZERO,
         holdings: holdings.collect(),
     };
-    let closes = policy.history_days().and_then(|days| closes(history, day, days, &assets));
+    let closes = policy.history_days().and_then(|days| closes(history, day, days, &priced));
     guards::enforce(PlanningInput {
         schema: INPUT_SCHEMA,
         run: identity.run(as_of),
@@ -102,13 +104,11 @@ pub(super) fn planning_input(
 fn candidates(history: &History, day: Day, policy: &Policy, ledger: &Ledger) -> BTreeSet<AssetIndex> {
     let mut found: BTreeSet<AssetIndex> = match history.snapshot(day) {
         Some(snapshot) => snapshot.members.clone(),
-        None if history.has_snapshots() => BTreeSet::new(),
+        None if history.has_snapshots(day) => BTreeSet::new(),
         None => (0..history.assets().len()).collect(),
     };
-    for migration in history.migrations().iter().filter(|migration| migration.on <= history.date(day)) {
-        if let Some(gone) = history.find(&migration.from) {
-            let _ = found.remove(&gone);
-        }
+    for exchanged in history.exchanged(day) {
+        let _ = found.remove(&exchanged);
     }
     found.extend(ledger.holdings.keys().copied());
     let legs = policy.regime.iter().flat_map(|regime| &regime.stable_legs);
@@ -152,17 +152,17 @@ fn listing(id: &AssetId) -> Result<Listing, BadInput> {
 }
 
 /// The closes of so many days up to this one.
-fn closes(history: &History, day: Day, days: u32, assets: &BTreeMap<AssetId, AssetRecord>) -> Option<PriceHistory> {
+fn closes(history: &History, day: Day, days: u32, priced: &[&AssetHistory]) -> Option<PriceHistory> {
     let first = (day + 1).saturating_sub(usize::try_from(days).unwrap_or(usize::MAX));
     let of = |asset: &AssetHistory| -> BTreeMap<Date, Price> {
         (first..=day).filter_map(|day| Some((history.date(day), asset.close(day)?))).collect()
     };
-    let known = assets.keys().filter_map(|id| Some((id.clone(), of(history.asset(history.find(id)?)?))));
+    let known = priced.iter().map(|asset| (asset.id.clone(), of(asset)));
     model::history::cut(known, history.date(day), days)
 }
 
 /// What a run on the day before would have seen: the guard on jumps compares with it, however rare runs are.
-fn last_prices(history: &History, before: Day, assets: &BTreeMap<AssetId, AssetRecord>) -> BTreeMap<AssetId, Price> {
-    let price = |id: &AssetId| history.asset(history.find(id)?)?.last_close(before, JUMP_DAYS);
-    assets.keys().filter_map(|id| price(id).map(|(_, price)| (id.clone(), price))).collect()
+fn last_prices(priced: &[&AssetHistory], before: Day) -> BTreeMap<AssetId, Price> {
+    let price = |asset: &AssetHistory| asset.last_close(before, JUMP_DAYS).map(|(_, price)| price);
+    priced.iter().filter_map(|asset| Some((asset.id.clone(), price(asset)?))).collect()
 }

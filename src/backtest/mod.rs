@@ -1,7 +1,7 @@
 //! A policy on the past: the planner that trades, [`plan()`](crate::planning::plan()), over dated inputs.
 //!
 //! ```text
-//! adapters::history ─▶ History ─▶ for each day: migrate ─▶ fill ─▶ pay out what is gone ─▶ plan ─▶ value
+//! adapters::history ─▶ History ─▶ for each day: migrate ─▶ pay out what is gone ─▶ fill ─▶ plan ─▶ value
 //! ```
 //!
 //! Pure over a [`History`] in memory: no clock, file or network. A run of day `t` reads what is dated `t` or before

@@ -1,44 +1,24 @@
 //! What loaders take, what they leave out and why, who is who, and what happens to what dies.
 
 use index_rebalancer::adapters::history::{Period, Source, load};
+use index_rebalancer::backtest::Schedule;
 use index_rebalancer::backtest::dropped::DropReason;
 use index_rebalancer::backtest::engine::EventKind;
-use index_rebalancer::backtest::{History, Schedule};
-use index_rebalancer::model::{AssetId, Decimal};
+use index_rebalancer::model::Decimal;
 use index_rebalancer::preparation::Migration;
 use jiff::civil::{Date, date};
 
-use crate::market::{FROM, Files, history, loaded, ran, settings};
+use crate::market::{
+    FROM, Files, MONTHS, PRICES, SNAPSHOTS, WITH_CAPS, closes, files, history, id, left_out, listed, loaded, ran,
+    settings, with_steady_coins,
+};
 use crate::shared::shared_data;
-
-const PRICES: &str = "date,symbol,close_usd,volume_usd\n";
-const SNAPSHOTS: &str =
-    "date,rank,symbol,name,price_usd,market_cap_usd,circulating_supply,volume_24h_usd,pct_24h,pct_7d\n";
-
-fn files(parts: &[(&str, &str, &str)]) -> Files {
-    parts.iter().map(|(name, header, rows)| ((*name).to_owned(), format!("{header}{rows}"))).collect()
-}
-
-fn id(text: &str) -> AssetId {
-    AssetId::new(text).expect(text)
-}
-
-fn closes(history: &History, asset: &str) -> Vec<String> {
-    let asset = history.asset(history.find(&id(asset)).expect(asset)).expect(asset);
-    let close = |day| asset.close(day).map_or_else(|| "-".to_owned(), |close| close.to_string());
-    let first = history.day(FROM).expect("the first day");
-    (first..history.dates().len()).map(close).collect()
-}
-
-fn left_out(history: &History) -> Vec<(DropReason, u32)> {
-    history.dropped.iter().map(|rows| (rows.reason, rows.rows)).collect()
-}
 
 #[test]
 fn spikes_zeros_duplicates_and_gaps_are_left_out_and_counted() {
     let rows = "2023-01-01,A,10,1\n2023-01-01,A,11,1\n2023-01-02,A,0,1\n2023-01-03,A,90,1\n2023-01-04,A,10,1\n\
                 2023-01-06,A,40,1\n2023-01-07,A,41,1\n2023-01-07,B,x,1\n2023-01-08,,1,1\n2023-01-08,A\n";
-    let history = history(&files(&[("prices.csv", PRICES, rows)]), date(2023, 1, 8), Vec::new());
+    let history = history(&files(&[("prices.csv", PRICES, rows)]), date(2023, 1, 8), &[]);
     assert_eq!(closes(&history, "a"), ["10", "-", "-", "10", "-", "-", "41", "-"]);
     let expected = [
         (DropReason::DuplicateRow, 1),
@@ -53,12 +33,25 @@ fn spikes_zeros_duplicates_and_gaps_are_left_out_and_counted() {
 }
 
 #[test]
+fn what_the_first_file_does_not_say_of_a_day_another_may() {
+    let first = "2023-01-01,A,10,\n2023-01-02,A,10,7\n";
+    let second = "2023-01-01,A,11,500,3\n2023-01-02,A,11,600,4\n";
+    let both = files(&[("a.csv", PRICES, first), ("b.csv", WITH_CAPS, second)]);
+    let history = history(&both, date(2023, 1, 2), &[]);
+    assert_eq!(closes(&history, "a"), ["10", "10"], "the first file's closes stand");
+    let asset = history.asset(history.find(&id("a")).expect("it is there")).expect("it is there");
+    let day = history.day(date(2023, 1, 2)).expect("a day");
+    let close = asset.close(day).expect("a close");
+    assert_eq!(asset.market_cap(day, close).map(|cap| cap.to_string()).as_deref(), Some("600"));
+    assert_eq!(asset.average_daily_volume(day).map(|mean| mean.to_string()).as_deref(), Some("5"), "of 3 and 7");
+}
+
+#[test]
 fn a_period_that_the_prices_do_not_cover_is_refused() {
     let closes = files(&[("prices.csv", PRICES, "2023-01-03,A,10,1\n2023-01-05,A,10,1\n2023-01-04,B,10,1\n")]);
     let monthly = files(&[("snapshots.csv", SNAPSHOTS, &listed("2023-01-03", "LUNA", "Terra", "80", "340000"))]);
     let told = |files: &Files, from: i8, to: Date| {
-        loaded(files, date(2023, 1, from), to, Vec::new())
-            .map_or_else(|error| error.to_string(), |_| "taken".to_owned())
+        loaded(files, date(2023, 1, from), to, &[]).map_or_else(|error| error.to_string(), |_| "taken".to_owned())
     };
     // Closes tell of ten days more, a snapshot of a month.
     for (files, last, after) in [(&closes, date(2023, 1, 15), "01-15"), (&monthly, date(2023, 2, 3), "02-03")] {
@@ -79,12 +72,12 @@ fn a_result_among_the_data_is_named_as_such() {
         ["{\n  \"schema\": \"rebalance/backtest/1\",\n  \"runs\": []\n}", "{\"schema\":\"rebalance/backtest-study/1\""]
     {
         let mixed = files(&[closes, ("result.json", "", result)]);
-        let told = loaded(&mixed, FROM, FROM, Vec::new()).expect_err("no source").to_string();
+        let told = loaded(&mixed, FROM, FROM, &[]).expect_err("no source").to_string();
         assert!(told.starts_with("result.json: schema") && told.contains("a backtest's result"), "{told}");
         assert!(told.contains("move it out of the folder"), "{told}");
     }
     let other = files(&[closes, ("answer.json", "", "{\"success\": true}")]);
-    let told = loaded(&other, FROM, FROM, Vec::new()).expect_err("no answer either").to_string();
+    let told = loaded(&other, FROM, FROM, &[]).expect_err("no answer either").to_string();
     assert!(!told.contains("backtest's result"), "{told}");
 }
 
@@ -106,7 +99,7 @@ fn a_file_that_cannot_be_read_to_its_end_is_refused() {
     ] {
         let source = Source { name: "broken.csv".to_owned(), asset: None, bytes: Box::new(Failing(rows)) };
         let period = Period { from: FROM, to: date(2023, 1, 2), lookback_days: 0 };
-        let told = load(vec![source], &period, Vec::new()).expect_err("it broke off").to_string();
+        let told = load(vec![source], &period, &[]).expect_err("it broke off").to_string();
         assert!(told.contains("broken.csv") && told.contains("the disk is gone"), "{told}");
     }
 }
@@ -114,26 +107,10 @@ fn a_file_that_cannot_be_read_to_its_end_is_refused() {
 #[test]
 fn a_confirmed_change_of_unit_begins_another_asset() {
     let rows = "2023-01-01,LEND,0.5,1\n2023-01-02,LEND,51,1\n2023-01-03,LEND,52,1\n2023-01-04,LEND,50,1\n";
-    let history = history(&files(&[("prices.csv", PRICES, rows)]), date(2023, 1, 4), Vec::new());
+    let history = history(&files(&[("prices.csv", PRICES, rows)]), date(2023, 1, 4), &[]);
     assert_eq!(closes(&history, "lend"), ["0.5", "-", "-", "-"]);
     assert_eq!(closes(&history, "lend-202301"), ["-", "-", "52", "50"]);
 }
-
-/// One row of a snapshot.
-fn listed(date: &str, symbol: &str, name: &str, price: &str, supply: &str) -> String {
-    let cap = price.parse::<Decimal>().expect(price) * supply.parse::<Decimal>().expect(supply);
-    format!("{date},1,{symbol},{name},{price},{cap},{supply},5000000,0,0\n")
-}
-
-/// A market of two steady coins and one that is asked about.
-fn with_steady_coins(dates: &[&str], rows: &str) -> String {
-    let steady = |date: &&str| {
-        listed(date, "BTC", "Bitcoin", "20000", "1000") + &listed(date, "ETH", "Ethereum", "1000", "10000")
-    };
-    dates.iter().map(steady).collect::<String>() + rows
-}
-
-const MONTHS: [&str; 4] = ["2023-01-01", "2023-02-01", "2023-03-01", "2023-04-01"];
 
 #[test]
 fn a_reused_ticker_is_another_coin_and_a_new_name_is_not() {
@@ -154,7 +131,7 @@ fn a_reused_ticker_is_another_coin_and_a_new_name_is_not() {
         listed("2023-02-01", "DUO", "Second", "0.21", "7900000"),
     ];
     let text = with_steady_coins(&MONTHS, &rows.concat());
-    let history = history(&files(&[("snapshots.csv", SNAPSHOTS, &text)]), date(2023, 4, 1), Vec::new());
+    let history = history(&files(&[("snapshots.csv", SNAPSHOTS, &text)]), date(2023, 4, 1), &[]);
     let found = |name: &str| history.find(&id(name)).is_some();
     assert!(found("terra") && found("terra-202303"), "another supply at another price: another coin");
     assert!(found("binance-coin") && !found("bnb"), "the same symbol, price and supply: the same coin");
@@ -173,7 +150,7 @@ fn closes_follow_the_coin_that_has_the_symbol_and_the_price() {
     let prices = "2023-01-01,LUNA1,80.5,1\n2023-01-02,LUNA1,81,1\n2023-03-01,LUNA2,2.51,1\n2023-03-02,LUNA2,2.6,1\n\
                   2023-01-01,BTC,19000,1\n2023-01-01,ETH,1,1\n";
     let files = files(&[("prices.csv", PRICES, prices), ("snapshots.csv", SNAPSHOTS, &text)]);
-    let history = history(&files, date(2023, 4, 1), Vec::new());
+    let history = history(&files, date(2023, 4, 1), &[]);
     assert_eq!(closes(&history, "terra")[..3], ["80.5", "81", "-"]);
     assert_eq!(closes(&history, "terra-202303")[59..61], ["2.51", "2.6"]);
     assert_eq!(closes(&history, "bitcoin")[0], "19000", "the file's close comes before the snapshot's price");
@@ -188,7 +165,7 @@ fn a_coin_that_dies_is_written_down_and_paid_out() {
     let text = with_steady_coins(&MONTHS[..2], &rows.concat());
     let prices = "2023-01-02,LUNA,80,1\n";
     let files = files(&[("prices.csv", PRICES, prices), ("snapshots.csv", SNAPSHOTS, &text)]);
-    let history = history(&files, date(2023, 2, 3), Vec::new());
+    let history = history(&files, date(2023, 2, 3), &[]);
     let happened = ran(&history, &settings(date(2023, 2, 3), Schedule::Monthly));
     let held = happened.weights.iter().any(|sample| !sample.weights.is_empty());
     let [event] = happened.events.as_slice() else { panic!("one event: {:?}", happened.events) };
@@ -221,7 +198,7 @@ fn a_stated_migration_carries_the_holding_over() {
         on: date(2023, 1, 20),
     };
     let to = date(2023, 2, 3);
-    let history = history(&files(&[("snapshots.csv", SNAPSHOTS, &text)]), to, vec![migration]);
+    let history = history(&files(&[("snapshots.csv", SNAPSHOTS, &text)]), to, &[migration]);
     let happened = ran(&history, &settings(to, Schedule::Monthly));
     let kinds: Vec<(EventKind, Date)> = happened.events.iter().map(|event| (event.kind, event.date)).collect();
     assert_eq!(kinds, [(EventKind::Migration, date(2023, 2, 1))], "{:?}", happened.events);
@@ -237,7 +214,7 @@ fn only_the_period_is_held() {
     let figures = |from: Date, to: Date| {
         let period = index_rebalancer::adapters::history::Period { from, to, lookback_days: 0 };
         let sources = index_rebalancer::adapters::history::open(&[prices.display().to_string()]).expect("the file");
-        index_rebalancer::adapters::history::load(sources, &period, Vec::new()).expect("a history").figures()
+        index_rebalancer::adapters::history::load(sources, &period, &[]).expect("a history").figures()
     };
     let (year, all) = (figures(date(2023, 1, 1), date(2023, 12, 31)), figures(date(2020, 1, 1), date(2024, 12, 31)));
     assert!(year * 3 < all, "a year holds {year} figures, five hold {all}");
@@ -253,7 +230,7 @@ fn the_traps_of_the_shared_files_are_found() {
         lookback_days: 0,
     };
     let sources = index_rebalancer::adapters::history::open(&[prices.display().to_string()]).expect("the file");
-    let history = index_rebalancer::adapters::history::load(sources, &period, Vec::new()).expect("a history");
+    let history = index_rebalancer::adapters::history::load(sources, &period, &[]).expect("a history");
     let named = |reason: DropReason| {
         let rows = history.dropped.iter().find(|rows| rows.reason == reason).expect("it is left out");
         (rows.rows, rows.names.clone())

@@ -13,6 +13,11 @@ mod shared;
 #[path = "../common/split_mix.rs"]
 mod split_mix;
 
+mod books;
+mod crashes;
+mod grades;
+mod holes;
+mod identity;
 mod loaders;
 mod look_ahead;
 mod market;

@@ -37,7 +37,7 @@ fn conforms(document: &Document) -> Value {
 #[test]
 fn documents_keep_to_their_schema() {
     let to = date(2023, 2, 28);
-    let (history, settings, policy) = (history(&market(), to, Vec::new()), settings(to, Schedule::Weekly), three());
+    let (history, settings, policy) = (history(&market(), to, &[]), settings(to, Schedule::Weekly), three());
     let made = Made { policy_file: "three.toml", policy: &policy, history: &history, settings: &settings };
     let report = BacktestReport::of(&made, &ran(&history, &settings));
     assert_eq!(report.events.len(), 1, "END ends");
@@ -65,7 +65,7 @@ fn documents_keep_to_their_schema() {
 #[test]
 fn a_study_names_the_best_of_the_window_before() {
     let to = date(2023, 2, 28);
-    let (history, whole) = (history(&market(), to, Vec::new()), settings(to, Schedule::Weekly));
+    let (history, whole) = (history(&market(), to, &[]), settings(to, Schedule::Weekly));
     let mut calm = three();
     calm.objective.grade_tilt = index_rebalancer::model::Rate::ZERO;
     let mut idle = calm.clone();
@@ -94,4 +94,47 @@ fn a_study_names_the_best_of_the_window_before() {
     let told = conforms(&Document::BacktestStudy(Box::new(StudyReport::of(&made, vec![parameter], windows, results))));
     assert!(told["walk_forward"][0].is_null());
     assert_eq!(told["walk_forward"][1]["result"], best);
+}
+
+#[test]
+fn windows_too_short_for_a_sharpe_ratio_have_no_best_and_a_varied_fee_is_nobodys() {
+    let to = date(2023, 1, 20);
+    let (history, whole) = (history(&market(), to, &[]), settings(to, Schedule::Weekly));
+    let mut calm = three();
+    calm.objective.grade_tilt = index_rebalancer::model::Rate::ZERO;
+    let settings =
+        [Settings { to: date(2023, 1, 10), ..whole.clone() }, Settings { from: date(2023, 1, 11), ..whole.clone() }];
+    let of = |window: usize, value: &str| {
+        let happened = ran(&history, &settings[window]);
+        let number = u32::try_from(window).expect("small");
+        StudyResult::of(vec![value.to_owned()], number, &calm, &happened)
+    };
+    let results = vec![of(0, "0.001"), of(1, "0.001"), of(0, "0.002"), of(1, "0.002")];
+    assert!(results.iter().all(|result| result.summary.performance.sharpe.is_none()));
+    let windows: Vec<Window> = settings.iter().map(|it| Window { from: it.from, to: it.to }).collect();
+    let parameter =
+        |path: &str| Parameter { path: path.to_owned(), values: vec!["0.001".to_owned(), "0.002".to_owned()] };
+    let told = |whole: &Settings, path: &str| {
+        let made = Made { policy_file: "three.toml", policy: &calm, history: &history, settings: whole };
+        StudyReport::of(&made, vec![parameter(path)], windows.clone(), results.clone())
+    };
+    let study = told(&whole, "costs.fee");
+    assert_eq!(study.walk_forward, [None, None], "nothing is the best of what has no ratio");
+    let [notice] = study.notices.as_slice() else { panic!("one notice: {:?}", study.notices) };
+    assert!(notice.starts_with("1 of 2 windows have none before them with a Sharpe ratio"), "{notice}");
+    assert_eq!((study.conventions.fee, study.conventions.half_spread), (None, Some(calm.costs.half_spread)));
+    let mut charged = whole.clone();
+    charged.charged.fee = Some(index_rebalancer::model::Rate::ZERO);
+    assert_eq!(told(&charged, "costs.fee").conventions.fee, charged.charged.fee, "what is charged is the same for all");
+    assert_eq!(told(&whole, "ranking.members").conventions.fee, Some(calm.costs.fee));
+    let lines =
+        |text: Result<String, ::csv::Error>| text.expect("a table").lines().map(str::to_owned).collect::<Vec<_>>();
+    let table = lines(csv::results(&study));
+    assert_eq!(table.len(), 5);
+    assert!(
+        table[0].starts_with("costs.fee,from,to,final_value,total_return")
+            && table[4].starts_with("0.002,2023-01-11,2023-01-20,")
+    );
+    assert_eq!(lines(csv::walk_forward(&study)).len(), 1, "no step");
+    let _ = conforms(&Document::BacktestStudy(Box::new(study)));
 }

@@ -21,6 +21,10 @@ fn fixture(name: &str) -> std::path::PathBuf {
 }
 
 fn history(shared: &Path) -> History {
+    history_from(shared, FROM)
+}
+
+fn history_from(shared: &Path, from: Date) -> History {
     let files = [
         "snapshots/cmc_top200_monthly_2020_2023.csv",
         "prices/binance_spot_daily_2017_2021.csv",
@@ -28,9 +32,9 @@ fn history(shared: &Path) -> History {
         "prices/bybit_perp_daily_2020-11_2025-04.csv",
     ];
     let files = files.map(|file| shared.join(file).display().to_string());
-    let period = Period { from: FROM, to: TO, lookback_days: LEAST_LOOKBACK_DAYS };
+    let period = Period { from, to: TO, lookback_days: LEAST_LOOKBACK_DAYS };
     let stated = migrations(&fixture("migrations.toml")).expect("migrations");
-    load(open(&files).expect("files"), &period, stated).expect("a history")
+    load(open(&files).expect("files"), &period, &stated).expect("a history")
 }
 
 fn ran(name: &str, history: &History) -> Backtest {
@@ -86,4 +90,46 @@ fn a_moonshot_index_lives_through_its_many_deaths() {
     assert!(refused * 4 < happened.runs.len(), "{refused} of {} runs without a plan", happened.runs.len());
     assert!(died > 5, "small coins die, and here {died} did");
     assert!(happened.value.iter().all(|value| *value > index_rebalancer::model::Decimal::ZERO));
+}
+
+#[test]
+fn ids_are_the_same_wherever_the_period_begins() {
+    let Some(shared) = shared_data("ids_are_the_same_wherever_the_period_begins") else { return };
+    let (from, history) = (date(2021, 2, 1), history_from(&shared, date(2021, 2, 1)));
+    let policy = policy::load(&fixture("blue-chip.toml")).expect("a policy");
+    let settings = Settings { from, ..settings(TO, Schedule::Monthly) };
+    let happened = run(&policy, &history, &settings, |_, _| {}).expect("it runs");
+    // LEND and ERD were exchanged in 2020: who is there in 2021 is the coin that came of it, and no migration strikes it.
+    for coin in ["aave-aave", "elrond-egld"] {
+        assert!(!days_in_the_index(&happened, coin).is_empty(), "{coin}");
+    }
+    assert!(history.find(&AssetId::new("aave").expect("an id")).is_none());
+}
+
+#[test]
+fn weekly_and_monthly_snapshots_together_are_refused() {
+    let Some(shared) = shared_data("weekly_and_monthly_snapshots_together_are_refused") else { return };
+    let names = ["cmc_top10_weekly_2013_2020.csv", "cmc_top200_monthly_2020_2023.csv"];
+    let files = names.map(|name| shared.join("snapshots").join(name).display().to_string());
+    let period = |from: Date, to: Date| Period { from, to, lookback_days: 0 };
+    let told = load(open(&files).expect("files"), &period(FROM, date(2020, 12, 31)), &[]).expect_err("two lists");
+    assert!(told.to_string().contains("a coin that is in one file only would come and go"), "{told}");
+    let later = load(open(&files).expect("files"), &period(date(2021, 6, 1), date(2021, 12, 31)), &[]);
+    let members = later.expect("the weekly file has ended").snapshots().iter().map(|it| it.members.len()).min();
+    assert!(members > Some(190), "{members:?}");
+}
+
+#[test]
+fn market_caps_alone_and_closes_are_enough() {
+    let Some(shared) = shared_data("market_caps_alone_and_closes_are_enough") else { return };
+    let names = ["snapshots/cmc_monthly_mcap_only_2013_2019.csv", "prices/cmc_daily_with_mcap_2013_2021-07.csv"];
+    let files = names.map(|name| shared.join(name).display().to_string());
+    let (from, to) = (date(2018, 1, 7), date(2018, 12, 31));
+    let period = Period { from, to, lookback_days: LEAST_LOOKBACK_DAYS };
+    let history = load(open(&files).expect("files"), &period, &[]).expect("a history");
+    let policy = policy::load(&fixture("blue-chip.toml")).expect("a policy");
+    let happened = run(&policy, &history, &Settings { from, ..settings(to, Schedule::Monthly) }, |_, _| {});
+    let happened = happened.expect("it runs");
+    let days = days_in_the_index(&happened, "btc");
+    assert!(days.len() >= 12, "{days:?}: {:?}", happened.runs.iter().map(|run| &run.why).collect::<Vec<_>>());
 }

@@ -85,6 +85,69 @@ fn windows_and_grids_are_one_study() {
     assert!(text.contains("4 combinations, 2 windows") && text.contains("Walking forward"), "{text}");
 }
 
+#[test]
+fn a_study_has_its_tables_and_tells_no_fee_of_its_own() {
+    let bench = Bench::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    write_market(folder.path());
+    let data = folder.path().display().to_string();
+    let tables = tempfile::tempdir().expect("a folder");
+    let more = ["--windows", "2", "--vary", "costs.fee=0,0.001", "--csv", path(&tables)];
+    let json = bench.json(0, &arguments(&data, &more));
+    assert!(json["conventions"]["fee"].is_null() && json["conventions"]["half_spread"] == "0");
+    let lines = |name: &str| {
+        let text = fs::read_to_string(tables.path().join(name)).expect(name);
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let results = lines("results.csv");
+    assert!(results[0].starts_with("costs.fee,from,to,final_value,"), "{results:?}");
+    let last = json["results"][3]["summary"]["final_value"].as_str().expect("a value");
+    assert!(
+        results.len() == 5 && results[4].starts_with(&format!("0.001,2024-02-15,2024-03-31,{last},")),
+        "{results:?}"
+    );
+    assert_eq!(lines("walk_forward.csv").len(), 2, "the second window has one");
+}
+
+#[test]
+fn a_study_loads_the_days_that_any_of_its_policies_reads() {
+    let bench = Bench::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut closes = "date,symbol,close_usd,volume_usd\n".to_owned();
+    let (first, fall, rise) =
+        (jiff::civil::date(2023, 2, 1), jiff::civil::date(2023, 7, 1), jiff::civil::date(2024, 2, 1));
+    for day in first.series(jiff::Span::new().days(1)).take_while(|day| *day <= jiff::civil::date(2024, 3, 31)) {
+        let xrp = if day < fall {
+            10
+        } else if day < rise {
+            5
+        } else {
+            6
+        };
+        for (symbol, close) in [("BTC", 40_000), ("ETH", 2_000), ("XRP", xrp)] {
+            writeln!(closes, "{day},{symbol},{close},1000000").expect("text grows");
+        }
+    }
+    write_market(folder.path());
+    fs::write(folder.path().join("closes.csv"), closes).expect("the folder can be written");
+    let policies = tempfile::tempdir().expect("a folder");
+    let policy = policies.path().join("stopped.toml");
+    let stop = "[eligibility]\ntrailing_stop = { fall = \"0.3\", window_days = 250, cool_down_days = 1 }\n";
+    let text = fs::read_to_string(POLICY).expect("a policy").replace("[eligibility]\n", stop);
+    fs::write(&policy, text).expect("the folder can be written");
+    let data = folder.path().display().to_string();
+    let ending = |values: &str| {
+        let vary = format!("eligibility.trailing_stop.window_days={values}");
+        let varied = ["backtest", path(&policy), "--data", &data, "--vary", &vary];
+        let json = bench.json(0, &[&varied[..], &PERIOD].concat());
+        let results = json["results"].as_array().expect("results").clone();
+        results.iter().map(|it| it["summary"]["final_value"].as_str().expect("money").to_owned()).collect::<Vec<_>>()
+    };
+    let (both, long) = (ending("250,20"), ending("250"));
+    assert_ne!(both[0], both[1], "the fall of July is in the longer window, so XRP is out and does not gain");
+    assert_eq!(both[0], long[0], "and so it is whatever else is tried");
+}
+
 /// Closes of a hundred coins on each of the last `days` days of 2024.
 fn write_history(folder: &Path, days: i32) -> PathBuf {
     let mut closes = "date,symbol,close_usd,volume_usd\n".to_owned();
@@ -154,7 +217,7 @@ fn what_cannot_be_tried_is_refused_with_the_remedy() {
     );
     refused(3, &arguments("no-such-file.csv", &[]), "no-such-file.csv cannot be read");
     refused(3, &arguments("README.md", &[]), "no known history file has this header");
-    refused(3, &arguments(&data, &["--benchmark", "dogecoin"]), "no source has this asset");
+    refused(3, &arguments(&data, &["--benchmark", "dogecoin"]), "no source has a price of this asset");
     refused(3, &arguments(&data, &["--vary", "ranking.mebmers=1,2"]), "mebmers");
     refused(2, &arguments(&data, &["--vary", "ranking.members"]), "ranking.members=20,30");
     let (missing, taken) = (folder.path().join("no/such.json"), folder.path().join("taken"));

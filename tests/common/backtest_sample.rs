@@ -131,11 +131,12 @@ pub(crate) fn backtest(text: &str) -> BacktestReport {
     let dates: Vec<Date> = (0..DAYS).map(|at| first + i64::try_from(at).expect("few days").days()).collect();
     let levels: Vec<Decimal> = (0..DAYS).map(|at| level(at, 0)).collect();
     let value: Vec<String> = levels.iter().map(|it| money(*it)).collect();
-    let of_weights: Vec<&Date> = dates.iter().filter(|date| date.day() == 1 || date.day() == 2).collect();
+    let of_weights: Vec<&Date> =
+        dates.iter().filter(|date| date.day() == date.days_in_month() || date.day() == 2).collect();
     let assets: Vec<Value> = (0..ASSETS)
         .map(|at| json!({
             "asset": format!("coin-{at}"), "symbol": text, "name": text, "days_held": 700 - at, "first_held": "2020-01-16",
-            "last_held": "2022-02-01", "bought": "1000", "sold": "400", "costs": "1.5",
+            "last_held": "2022-02-01", "mean_weight": if at == 0 { "0.4" } else { "0.05" }, "bought": "1000", "sold": "400", "costs": "1.5",
             "profit": if at % 3 == 1 { "-1234.5" } else { "5678.25" }, "final_value": "700",
         }))
         .collect();

@@ -42,21 +42,32 @@ pub enum Endpoint {
 /// is not 1, 0 or -1, or two records of one token and date differ.
 pub fn read(place: &str, bytes: &[u8], endpoint: Endpoint) -> Result<Grades, BadInput> {
     let json = json::parse(place, bytes, MAX_ANSWER_SIZE)?;
-    let root = Node::root(place, &json);
     let mut newest: BTreeMap<u64, Record> = BTreeMap::new();
-    let mut seen: BTreeMap<(u64, Timestamp), Record> = BTreeMap::new();
-    for node in records(&root)? {
-        let record = Record::read(&node, endpoint)?;
-        if let Some(other) = seen.insert((record.token_id, record.at), record).filter(|other| *other != record) {
-            let problem = format!("TOKEN_ID {} has two different records of {}", other.token_id, other.at);
-            return Err(node.bad(problem, "fetch the grades again; one record for each token and date is expected"));
-        }
+    for record in read_each(&Node::root(place, &json), endpoint)? {
         let kept = newest.entry(record.token_id).or_insert(record);
         if record.at > kept.at {
             *kept = record;
         }
     }
     Ok(collect(newest.into_values()))
+}
+
+/// Every record of an answer, in its order.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_each(root: &Node<'_>, endpoint: Endpoint) -> Result<Vec<Record>, BadInput> {
+    let mut read = Vec::new();
+    let mut seen: BTreeMap<(u64, Timestamp), Record> = BTreeMap::new();
+    for node in records(root)? {
+        let record = Record::read(&node, endpoint)?;
+        if let Some(other) = seen.insert((record.token_id, record.at), record).filter(|other| *other != record) {
+            let problem = format!("TOKEN_ID {} has two different records of {}", other.token_id, other.at);
+            return Err(node.bad(problem, "fetch the grades again; one record for each token and date is expected"));
+        }
+        read.push(record);
+    }
+    Ok(read)
 }
 
 /// The records of a sound envelope.
@@ -76,13 +87,14 @@ fn records<'a>(root: &Node<'a>) -> Result<impl Iterator<Item = Node<'a>> + use<'
     data.items()
 }
 
+/// What an answer says of one token at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Record {
-    token_id: u64,
-    at: Timestamp,
-    trader: Option<Grade>,
-    investor: Option<Grade>,
-    signal: Option<Signal>,
+pub(crate) struct Record {
+    pub(crate) token_id: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) trader: Option<Grade>,
+    pub(crate) investor: Option<Grade>,
+    pub(crate) signal: Option<Signal>,
 }
 
 impl Record {

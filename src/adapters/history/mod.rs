@@ -13,27 +13,32 @@
 //! from its own day on: a ticker that passes to another coin takes no history with it.
 //!
 //! Rows are read one by one, and only those of the period are kept: memory is bounded by the period that is asked
-//! for, not by the file. Every decision about a row reads that row and earlier ones, never later ones. What is left
-//! out is counted by reason.
+//! for, not by the file. The one exception are snapshots, whose earlier rows tell who is who and are let go then. Every
+//! decision about a row reads that row and earlier ones, never later ones. What is left out is counted by reason; what
+//! would be taken for the death of coins is refused (`coverage`).
 
+mod closes;
+mod coverage;
 mod grades;
 mod identity;
 mod prices;
 mod rows;
 mod snapshots;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use self::rows::{Kind, Rows};
-use crate::backtest::history::{AssetHistory, CLOSE_DAYS, Day, History, HistoryBuilder};
+use crate::backtest::history::{Day, History, HistoryBuilder};
 use crate::model::AssetId;
 use crate::preparation::reading::read_file;
-use crate::preparation::{BadInput, Migration, PreparationError, toml_text};
+use crate::preparation::{BadInput, Migration, PreparationError, migration, toml_text};
 
 /// What to load.
 #[derive(Debug, Clone)]
@@ -64,8 +69,9 @@ impl std::fmt::Debug for Source {
 #[derive(Debug, Default)]
 struct Collected {
     prices: Vec<prices::PriceFile>,
-    snapshots: Vec<snapshots::SnapshotRow>,
+    snapshots: Vec<snapshots::SnapshotFile>,
     grades: Vec<grades::GradeRow>,
+    tokens: Vec<tokens::TokenRow>,
 }
 
 /// Opens files, and the files of folders by name.
@@ -139,52 +145,46 @@ pub fn migrations(path: &Path) -> Result<Vec<Migration>, PreparationError> {
 ///
 /// # Errors
 /// When a source cannot be read, or no known file has its header, or the prices do not cover the period.
-pub fn load(sources: Vec<Source>, period: &Period, migrations: Vec<Migration>) -> Result<History, PreparationError> {
+pub fn load(sources: Vec<Source>, period: &Period, migrations: &[Migration]) -> Result<History, PreparationError> {
     let lookback = jiff::Span::new().days(period.lookback_days.max(LEAST_LOOKBACK_DAYS));
     let first = period.from.checked_sub(lookback).map_err(|error| {
         BadInput::new("backtest", "from", &period.from.to_string(), error.to_string(), "begin later")
     })?;
     let mut builder = HistoryBuilder::new(History::new(first, period.to)?);
+    // Those after the period as well: that a unit changes tells what a fall shortly before is.
+    let in_order = migration::in_force(migrations, Timestamp::MAX)?;
+    builder.migrations(in_order.into_iter().cloned().collect());
     let mut collected = Collected::default();
     for source in sources {
         builder.source(source.name.clone());
         read(source, &mut builder, &mut collected)?;
     }
-    builder.migrations(migrations);
-    let listings = identity::identify(std::mem::take(&mut collected.snapshots), &mut builder);
-    let symbols = identity::join(collected.prices, &listings, &mut builder);
-    grades::join(collected.grades, &listings, &symbols, &mut builder);
+    let Collected { mut prices, snapshots, grades, tokens } = collected;
+    snapshots::apart(&snapshots, &builder)?;
+    let has_snapshots = !snapshots.is_empty();
+    let rows = snapshots.into_iter().flat_map(|file| file.rows).collect();
+    let listings = identity::identify(rows, &mut builder);
+    let joined = closes::join(&mut prices, &listings, &mut builder);
+    grades::join(grades, &mut builder);
+    tokens::join(tokens, &listings, &joined.symbols, &mut builder);
+    note_migrations(&mut builder, period.to);
     let history = builder.finish();
-    covered(&history, period)?;
+    let closes = prices.into_iter().zip(joined.assets).map(|(file, assets)| coverage::Closes::of(file, assets));
+    coverage::check(&history, period, has_snapshots, closes.collect())?;
     Ok(history)
 }
 
-/// Days that a period may go on after the last price: where members come from snapshots, until the next one is due.
-const AFTER_SNAPSHOT: usize = 31;
-
-/// A day before every price has nothing to plan with, and some days after the last one every coin would count as dead.
-fn covered(history: &History, period: &Period) -> Result<(), BadInput> {
-    let refuse = |field: &str, value: String, problem: String, remedy: String| {
-        Err(BadInput::new("backtest", field, &value, problem, remedy))
-    };
-    let priced: Vec<(Day, Day)> = history.assets().iter().filter_map(AssetHistory::priced).collect();
-    let Some((first, last)) = priced.iter().map(|it| it.0).min().zip(priced.iter().map(|it| it.1).max()) else {
-        let problem = format!("no source has a price from {} to {}", history.date(0), period.to);
-        let value = format!("{} to {}", period.from, period.to);
-        return refuse("data", value, problem, "name other files or another period".to_owned());
-    };
-    let last = last + if history.has_snapshots() { AFTER_SNAPSHOT } else { CLOSE_DAYS };
-    if history.day(period.from).is_some_and(|from| from < first) {
-        let begin = history.date(first);
-        let problem = format!("no source has a price before {begin}");
-        return refuse("from", period.from.to_string(), problem, format!("begin on {begin} or name earlier files"));
+/// A migration into what no source has never happens, and who wrote it must know.
+fn note_migrations(builder: &mut HistoryBuilder, last: Date) {
+    let stated = builder.history().migrations().iter().filter(|it| it.on <= last);
+    let without =
+        stated.filter(|it| builder.has(&it.from) && !builder.has(&it.to)).map(|Migration { from, to, on, .. }| {
+            format!("no source has {to}, so the migration of {from} into it on {on} is not applied")
+        });
+    let notices: Vec<String> = without.collect();
+    for notice in notices {
+        builder.notice(notice);
     }
-    if history.day(period.to).is_some_and(|to| to > last) {
-        let end = history.date(last);
-        let problem = format!("no source has a price so late: after {end} everything would count as dead");
-        return refuse("to", period.to.to_string(), problem, format!("end on {end} or before, or name later files"));
-    }
-    Ok(())
 }
 
 fn read(source: Source, builder: &mut HistoryBuilder, collected: &mut Collected) -> Result<(), PreparationError> {
@@ -193,18 +193,18 @@ fn read(source: Source, builder: &mut HistoryBuilder, collected: &mut Collected)
         let mut text = Vec::new();
         let read = bytes.read_to_end(&mut text);
         read.map_err(|error| PreparationError::Unreadable { path: name.clone(), problem: error.to_string() })?;
-        collected.grades.extend(grades::json(&name, &text, builder)?);
+        collected.tokens.extend(tokens::read(&name, &text, builder)?);
         return Ok(());
     }
     let mut rows = Rows::begin(name, bytes)?;
     match rows.kind(asset.as_ref())? {
         Kind::Prices => collected.prices.push(prices::read(&mut rows, builder)),
-        Kind::Snapshots => collected.snapshots.extend(snapshots::read(&mut rows, builder)),
+        Kind::Snapshots => collected.snapshots.push(snapshots::read(&mut rows, builder)?),
         Kind::Grades => collected.grades.extend(grades::table(&mut rows, builder)?),
         Kind::GradesOf(asset) => collected.grades.extend(grades::of_one(&mut rows, &asset, builder)?),
     }
     rows.end()
 }
 
-/// Ids by symbol, for what joins after prices.
-type Symbols = BTreeMap<String, AssetId>;
+/// Ids by symbol, each from its first close on, for what joins after prices.
+type Symbols = BTreeMap<String, Vec<(Day, AssetId)>>;

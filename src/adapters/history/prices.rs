@@ -1,6 +1,6 @@
 //! Daily closes by symbol: duplicates, zeros, spikes and breaks of unit are found here, each from what came before it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
@@ -10,10 +10,10 @@ use crate::backtest::history::{Day, History, HistoryBuilder};
 use crate::model::{Decimal, Money, Price};
 
 /// A close beyond this many times the one before, or below that part of it, waits for the next one to confirm it.
-const SPIKE: Decimal = Decimal::from_parts(3, 0, 0, false, 0);
-/// A confirmed change beyond this is another coin or another unit. The largest true one-day moves of listed coins
-/// known here stay below ten.
-const UNIT_BREAK: Decimal = Decimal::from_parts(20, 0, 0, false, 0);
+pub(super) const SPIKE: Decimal = Decimal::from_parts(3, 0, 0, false, 0);
+/// A confirmed rise beyond this is another coin or another unit: no listed coin known here rose tenfold in a day. A fall
+/// beyond it may be either, for coins do lose nearly all in a day or two.
+pub(super) const UNIT_BREAK: Decimal = Decimal::from_parts(20, 0, 0, false, 0);
 
 /// One close.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(super) struct Close {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Segment {
     pub(super) closes: Vec<Close>,
+    /// Whether it begins far below the end of the segment before: a crash, or a smaller unit.
+    pub(super) fell: bool,
 }
 
 /// A file's closes by symbol; more than one segment where the unit broke.
@@ -35,6 +37,8 @@ pub(super) struct Segment {
 pub(super) struct PriceFile {
     pub(super) name: String,
     pub(super) symbols: BTreeMap<String, Vec<Segment>>,
+    /// The days with a close of anything.
+    pub(super) days: BTreeSet<Day>,
 }
 
 const COLUMNS: [&str; 5] = ["date", "symbol", "close_usd", "volume_usd", "market_cap_usd"];
@@ -86,12 +90,13 @@ pub(super) fn read(rows: &mut Rows, builder: &mut HistoryBuilder) -> PriceFile {
         }
     }
     let mut symbols = BTreeMap::new();
+    let days = raw.values().flatten().map(|close| close.day).collect();
     for (symbol, closes) in raw {
         let segments = sound(history, &symbol, closes, &mut tally);
         let _ = symbols.insert(symbol, segments);
     }
     builder.dropped(tally.into_rows());
-    PriceFile { name: rows.name.clone(), symbols }
+    PriceFile { name: rows.name.clone(), symbols, days }
 }
 
 /// The closes that can be used, by unit.
@@ -118,7 +123,9 @@ fn sound(history: &History, symbol: &str, mut closes: Vec<Close>, tally: &mut Ta
     let at = |close: Close| Some(history.date(close.day));
     for close in closes {
         let near_last = last.is_none_or(|last| !apart(last.price, close.price, SPIKE));
-        let confirms = held.is_some_and(|held| !apart(held.price, close.price, SPIKE));
+        // A fall upon a fall is one too, however deep: who held had no day to sell at the price before.
+        let falls_on = |held: Close| last.is_some_and(|last| held.price < last.price) && close.price < held.price;
+        let confirms = held.is_some_and(|held| !apart(held.price, close.price, SPIKE) || falls_on(held));
         if !near_last && !confirms {
             if let Some(unconfirmed) = held.replace(close) {
                 tally.add(DropReason::Spike, symbol, at(unconfirmed), 1);
@@ -128,10 +135,9 @@ fn sound(history: &History, symbol: &str, mut closes: Vec<Close>, tally: &mut Ta
         if let Some(waiting) = held.take() {
             let reason = if near_last { DropReason::Spike } else { DropReason::HeldBack };
             tally.add(reason, symbol, at(waiting), 1);
-            let broke = !near_last && last.is_some_and(|last| apart(last.price, close.price, UNIT_BREAK));
-            if broke {
-                tally.add(DropReason::UnitBreak, symbol, at(close), 1);
-                segments.push(Segment::default());
+            let before = last.filter(|last| !near_last && apart(last.price, close.price, UNIT_BREAK));
+            if let Some(before) = before {
+                segments.push(Segment { fell: close.price < before.price, ..Segment::default() });
             }
         }
         last = Some(close);

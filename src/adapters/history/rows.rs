@@ -29,6 +29,8 @@ pub(super) struct Rows {
     reader: csv::Reader<Box<dyn Read>>,
     record: StringRecord,
     columns: Vec<Option<usize>>,
+    /// The line of the row that was read last, counted from 1.
+    pub(super) line: u64,
     /// Why reading ended before the end.
     broken: Option<String>,
 }
@@ -44,7 +46,7 @@ impl Rows {
     pub(super) fn begin(name: String, bytes: Box<dyn Read>) -> Result<Self, BadInput> {
         let mut reader = csv::ReaderBuilder::new().buffer_capacity(1 << 16).from_reader(bytes);
         let header = reader.headers().map_err(|error| unreadable(&name, &error))?.clone();
-        Ok(Self { name, header, reader, record: StringRecord::new(), columns: Vec::new(), broken: None })
+        Ok(Self { name, header, reader, record: StringRecord::new(), columns: Vec::new(), line: 1, broken: None })
     }
 
     fn has(&self, column: &str) -> bool {
@@ -93,7 +95,10 @@ impl Rows {
         if self.broken.is_some() {
             return None;
         }
-        match self.reader.read_record(&mut self.record) {
+        let read = self.reader.read_record(&mut self.record);
+        let place = read.as_ref().map_or_else(csv::Error::position, |_| self.record.position());
+        self.line = place.map_or(self.line, csv::Position::line);
+        match read {
             Ok(true) => Some(Ok(Row { record: &self.record, columns: &self.columns })),
             Ok(false) => None,
             Err(error) => Some(Err(match error.kind() {

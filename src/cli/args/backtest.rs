@@ -64,8 +64,9 @@ pub struct Backtest {
     /// Write the JSON document to this file besides
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Write days, months, orders and weights as CSV files into this folder besides
-    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["windows", "vary"])]
+    /// Write days, months, orders and weights as CSV files into this folder besides; of windows and combinations their
+    /// results
+    #[arg(long, value_name = "FOLDER")]
     pub csv: Option<PathBuf>,
 }
 

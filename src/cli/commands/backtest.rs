@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use jiff::civil::Date;
+
 use crate::adapters::history;
 use crate::backtest::study::{self, Job};
 use crate::backtest::{Charged, FeeBasis, FillAt, History, Schedule, Settings, run};
@@ -28,11 +30,15 @@ pub(in crate::cli) fn backtest(asked: &Backtest, output: &Output) -> Result<u8, 
         made(folder)?;
     }
     let document = if asked.windows.is_some() || !asked.vary.is_empty() {
-        Document::BacktestStudy(Box::new(study(asked, output)?))
+        let report = study(asked, output)?;
+        if let Some(folder) = &asked.csv {
+            write_tables(folder, csv::STUDY_TABLES.map(|(name, table)| (name, table(&report))))?;
+        }
+        Document::BacktestStudy(Box::new(report))
     } else {
         let report = single(asked, output)?;
         if let Some(folder) = &asked.csv {
-            write_tables(folder, &report)?;
+            write_tables(folder, csv::TABLES.map(|(name, table)| (name, table(&report))))?;
         }
         Document::Backtest(Box::new(report))
     };
@@ -51,9 +57,13 @@ pub(in crate::cli) fn backtest(asked: &Backtest, output: &Output) -> Result<u8, 
 fn single(asked: &Backtest, output: &Output) -> Result<BacktestReport, Failure> {
     let policy = policy::load(&asked.policy)?;
     let settings = settings(asked);
-    let _progress = Progress::start(!output.is_json(), format!("backtest of {}", policy.name));
-    let history = load(asked, &policy)?;
-    let happened = run(&policy, &history, &settings, |_, _| {})?;
+    let reading = Progress::start(!output.is_json(), format!("reading the data of {}", policy.name));
+    let history = load(asked, std::slice::from_ref(&policy))?;
+    drop(reading);
+    let days = |date: Date| usize::try_from((date - asked.from).get_days()).unwrap_or(0);
+    let progress = Count::start(!output.is_json(), days(asked.to), format!("days of {}", policy.name));
+    let happened = run(&policy, &history, &settings, |date, _| progress.at(days(date)))?;
+    drop(progress);
     let file = asked.policy.display().to_string();
     let made = Made { policy_file: &file, policy: &policy, history: &history, settings: &settings };
     Ok(BacktestReport::of(&made, &happened))
@@ -72,9 +82,7 @@ fn study(asked: &Backtest, output: &Output) -> Result<StudyReport, Failure> {
     });
     let policies: Vec<Policy> = policies.collect::<Result<_, _>>()?;
     let base = policy::varied(&file, &bytes, &[])?;
-    // Ages are counted from the first sighting: the strictest policy decides what is loaded.
-    let strictest = policies.iter().max_by_key(|policy| policy.eligibility.min_age_days).unwrap_or(&base);
-    let history = load(asked, strictest)?;
+    let history = load(asked, &policies)?;
     let whole = settings(asked);
     let windows = study::windows(asked.from, asked.to, asked.windows.unwrap_or(1)).map_err(PreparationError::from)?;
     let settings: Vec<Settings> =
@@ -128,13 +136,14 @@ fn settings(asked: &Backtest) -> Settings {
     }
 }
 
-fn load(asked: &Backtest, policy: &Policy) -> Result<History, Failure> {
+fn load(asked: &Backtest, policies: &[Policy]) -> Result<History, Failure> {
     let migrations = asked.migrations.as_deref().map_or_else(|| Ok(Vec::new()), history::migrations)?;
     // Ages are counted from the first sighting, so the days that the policy asks for must be loaded.
-    let read = policy.eligibility.min_age_days.unwrap_or(0).max(policy.history_days().unwrap_or(0));
+    let needed = |policy: &Policy| policy.eligibility.min_age_days.unwrap_or(0).max(policy.history_days().unwrap_or(0));
+    let read = policies.iter().map(needed).max().unwrap_or(0);
     let lookback_days = read.saturating_add(history::LEAST_LOOKBACK_DAYS);
     let period = history::Period { from: asked.from, to: asked.to, lookback_days };
-    Ok(history::load(history::open(&asked.data)?, &period, migrations)?)
+    Ok(history::load(history::open(&asked.data)?, &period, &migrations)?)
 }
 
 /// Known before the work rather than after it.
@@ -154,9 +163,12 @@ fn made(folder: &Path) -> Result<(), Failure> {
         .map_err(|error| Failure::unexpected(format!("{} cannot be made: {error}", folder.display())))
 }
 
-fn write_tables(folder: &Path, report: &BacktestReport) -> Result<(), Failure> {
-    for (name, table) in csv::TABLES {
-        let text = table(report).map_err(|error| Failure::unexpected(format!("no CSV: {error}")))?;
+fn write_tables<E: std::fmt::Display>(
+    folder: &Path,
+    tables: impl IntoIterator<Item = (&'static str, Result<String, E>)>,
+) -> Result<(), Failure> {
+    for (name, text) in tables {
+        let text = text.map_err(|error| Failure::unexpected(format!("no CSV: {error}")))?;
         write(&folder.join(format!("{name}.csv")), &text)?;
     }
     Ok(())

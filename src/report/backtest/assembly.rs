@@ -1,9 +1,6 @@
 //! How the report is made from what happened.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
-
-use jiff::civil::Date;
 
 use super::{
     AssetReport, BacktestReport, Benchmark, BenchmarkId, Conventions, Daily, Definition, Dropped, Event,
@@ -11,7 +8,7 @@ use super::{
     WeightsOverTime,
 };
 use crate::backtest::dropped::DroppedRows;
-use crate::backtest::engine::{self, Run, WeightSample};
+use crate::backtest::engine::{self, OVERTAKEN, Run, WeightSample};
 use crate::backtest::figures::{DEFINITIONS, comparison, drawdowns, performance};
 use crate::backtest::history::{AssetIndex, Label};
 use crate::backtest::settings::DAYS_IN_YEAR;
@@ -44,7 +41,7 @@ impl BacktestReport {
             policy: PolicyReport::of(made),
             from: settings.from,
             to: settings.to,
-            conventions: Conventions::of(made),
+            conventions: Conventions::of(made, |_| false),
             summary: Summary::of(happened),
             definitions: definitions(),
             daily: Daily::of(happened),
@@ -93,7 +90,8 @@ impl PolicyReport {
 }
 
 impl Conventions {
-    pub(super) fn of(made: &Made<'_>) -> Self {
+    /// `varies`: whether a field of the policy is varied, so that no one value is that of all.
+    pub(super) fn of(made: &Made<'_>, varies: impl Fn(&str) -> bool) -> Self {
         let Made { policy, history, settings, .. } = *made;
         let costs = settings.charged.costs(&policy.costs);
         let mut sentences = vec![
@@ -101,10 +99,10 @@ impl Conventions {
             fill_sentence(settings.fill).to_owned(),
             fee_sentence(settings.fee_basis).to_owned(),
         ];
-        sentences.push(if history.has_snapshots() {
-            "Members are chosen from the newest snapshot of that day or before; closes are joined to it by symbol and price.".to_owned()
-        } else {
+        sentences.push(if history.snapshots().is_empty() {
             "No snapshots were given: whatever has a close may be a member, which leaves out coins that died before the files were made.".to_owned()
+        } else {
+            "Members are chosen from the newest snapshot of that day or before; closes are joined to it by symbol and price.".to_owned()
         });
         sentences.push(format!(
             "What no source knows any more is paid out at {} % of its last price, or of what would have kept it in the snapshot if that is less.",
@@ -114,8 +112,9 @@ impl Conventions {
             schedule: settings.schedule,
             fill: settings.fill,
             fee_basis: settings.fee_basis,
-            fee: costs.fee,
-            half_spread: costs.half_spread,
+            fee: Some(costs.fee).filter(|_| settings.charged.fee.is_some() || !varies("costs.fee")),
+            half_spread: Some(costs.half_spread)
+                .filter(|_| settings.charged.half_spread.is_some() || !varies("costs.half_spread")),
             impact: !costs.impact.is_empty(),
             opening_cash: settings.opening_cash,
             days_in_year: DAYS_IN_YEAR,
@@ -191,7 +190,8 @@ impl Summary {
 
 fn turnover_per_year(happened: &Backtest, traded: Money) -> Option<Ratio> {
     let days = Decimal::from(happened.value.len());
-    let mean = happened.value.iter().sum::<Decimal>().checked_div(days)?;
+    let sum = happened.value.iter().try_fold(Decimal::ZERO, |sum, value| sum.checked_add(*value))?;
+    let mean = sum.checked_div(days)?;
     let years = days.checked_div(Decimal::from(DAYS_IN_YEAR))?;
     (traded.get() / Decimal::TWO).checked_div(mean)?.checked_div(years).map(Ratio::new)
 }
@@ -281,12 +281,9 @@ fn label(history: &History, asset: AssetIndex) -> Label {
 }
 
 fn weights(history: &History, happened: &Backtest) -> WeightsOverTime {
-    let mut sums: BTreeMap<AssetIndex, Decimal> = BTreeMap::new();
-    for (asset, part) in happened.weights.iter().flat_map(|sample| &sample.weights) {
-        *sums.entry(*asset).or_default() += part;
-    }
-    let mut order: Vec<(AssetIndex, Decimal)> = sums.into_iter().collect();
-    order.sort_by_key(|(asset, sum)| (Reverse(*sum), *asset));
+    let mut order: Vec<(AssetIndex, Decimal)> =
+        happened.earnings.iter().map(|(asset, earned)| (*asset, earned.weight_days)).collect();
+    order.sort_by_key(|(asset, weight_days)| (Reverse(*weight_days), *asset));
     let of = |sample: &WeightSample, asset: AssetIndex| weight(sample.weights.get(&asset).copied().unwrap_or_default());
     let assets = order.into_iter().filter_map(|(asset, _)| {
         Some(WeightSeries {
@@ -307,14 +304,15 @@ fn assets(history: &History, happened: &Backtest) -> Vec<AssetReport> {
         let Label { symbol, name } = label(history, *asset);
         let rest = happened.final_holdings.get(asset).copied().unwrap_or_default();
         let profit = rest + earned.sold.get() - earned.bought.get() - earned.costs.get();
-        let day = |date: Option<Date>| date.unwrap_or(Date::ZERO);
+        let days = Decimal::from(happened.dates.len());
         Some(AssetReport {
             asset: history.asset(*asset)?.id.clone(),
             symbol,
             name,
             days_held: earned.days_held,
-            first_held: day(earned.first_held),
-            last_held: day(earned.last_held),
+            first_held: earned.first_held?,
+            last_held: earned.last_held?,
+            mean_weight: weight(earned.weight_days.checked_div(days)?),
             bought: money(earned.bought.get()),
             sold: money(earned.sold.get()),
             costs: money(earned.costs.get()),
@@ -322,8 +320,7 @@ fn assets(history: &History, happened: &Backtest) -> Vec<AssetReport> {
             final_value: money(rest),
         })
     };
-    let mut assets: Vec<AssetReport> =
-        happened.earnings.iter().filter(|(_, earned)| earned.first_held.is_some()).filter_map(told).collect();
+    let mut assets: Vec<AssetReport> = happened.earnings.iter().filter_map(told).collect();
     assets.sort_by(|left, right| right.days_held.cmp(&left.days_held).then_with(|| left.asset.cmp(&right.asset)));
     assets
 }
@@ -420,8 +417,23 @@ fn notices(history: &History, happened: &Backtest, benchmarks: &[Benchmark]) -> 
             "no source has bitcoin, so nothing is measured against it; name an asset with --benchmark".to_owned(),
         );
     }
+    if let Some(notice) = unfilled(happened) {
+        notices.push(notice);
+    }
     if happened.runs.iter().all(|run| run.run_id.is_none()) {
         notices.push("no run had a plan: the money stayed in cash throughout".to_owned());
     }
     notices
+}
+
+/// Where most orders are overtaken by the next run, the schedule asks for more closes than there are.
+fn unfilled(happened: &Backtest) -> Option<String> {
+    let orders = || happened.runs.iter().flat_map(|run| &run.orders);
+    let overtaken = orders().filter(|order| order.note == OVERTAKEN).count();
+    (overtaken * 2 > orders().count()).then(|| {
+        format!(
+            "{overtaken} of {} orders did not fill before the next run, for their assets have closes on few days: run less often, or name files of daily closes",
+            orders().count()
+        )
+    })
 }

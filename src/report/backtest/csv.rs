@@ -1,6 +1,7 @@
-//! A backtest for a spreadsheet: one table each for days, months, orders and weights. Exact decimals, ISO dates.
+//! A backtest for a spreadsheet: one table each for days, months, orders and weights; a study: its results and steps.
+//! Exact decimals, ISO dates.
 
-use super::BacktestReport;
+use super::{BacktestReport, Ratio, StudyReport, StudyResult};
 use crate::report::csv::{cell, finish};
 
 /// Writes one table.
@@ -8,6 +9,12 @@ pub type Table = fn(&BacktestReport) -> Result<String, csv::Error>;
 
 /// The tables: what each is called, and how it is written.
 pub const TABLES: [(&str, Table); 4] = [("days", days), ("months", months), ("orders", orders), ("weights", weights)];
+
+/// Writes one table of a study.
+pub type StudyTable = fn(&StudyReport) -> Result<String, csv::Error>;
+
+/// The tables of a study.
+pub const STUDY_TABLES: [(&str, StudyTable); 2] = [("results", results), ("walk_forward", walk_forward)];
 
 /// One line for each day: value, cash, drawdown, then the value of each benchmark.
 ///
@@ -119,6 +126,75 @@ pub fn weights(report: &BacktestReport) -> Result<String, csv::Error> {
         }
         let cash = report.weights.cash.get(place).map(ToString::to_string).unwrap_or_default();
         writer.write_record([&date.to_string(), "", "cash", &cash])?;
+    }
+    finish(writer)
+}
+
+/// Columns of a study's results, after the fields that were varied.
+pub const RESULT_COLUMNS: [&str; 13] = [
+    "from",
+    "to",
+    "final_value",
+    "total_return",
+    "annual_return",
+    "annual_volatility",
+    "sharpe",
+    "sortino",
+    "max_drawdown",
+    "turnover_per_year",
+    "costs",
+    "runs",
+    "refused_runs",
+];
+
+/// One line for each combination on each window. A figure that is not defined is an empty field.
+///
+/// # Errors
+/// As [`days`].
+pub fn results(study: &StudyReport) -> Result<String, csv::Error> {
+    table(study, study.results.iter().map(|result| (result, &result.values)))
+}
+
+/// One line for each window that has a best combination of the window before: what that did on it.
+///
+/// # Errors
+/// As [`days`].
+pub fn walk_forward(study: &StudyReport) -> Result<String, csv::Error> {
+    let steps = study.walk_forward.iter().flatten().filter_map(|step| {
+        let result = study.results.get(usize::try_from(step.result).ok()?)?;
+        Some((result, &step.chosen))
+    });
+    table(study, steps)
+}
+
+fn table<'a>(
+    study: &StudyReport,
+    lines: impl Iterator<Item = (&'a StudyResult, &'a Vec<String>)>,
+) -> Result<String, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let parameters = study.parameters.iter().map(|it| cell(&it.path));
+    writer.write_record(parameters.chain(RESULT_COLUMNS.map(str::to_owned)))?;
+    let shown = |ratio: Option<Ratio>| ratio.map(|it| it.get().to_string()).unwrap_or_default();
+    for (result, values) in lines {
+        let window = usize::try_from(result.window).ok().and_then(|place| study.windows.get(place));
+        let day = |of: fn(&super::Window) -> jiff::civil::Date| window.map(|it| of(it).to_string()).unwrap_or_default();
+        let (summary, performance) = (&result.summary, &result.summary.performance);
+        let figures = [
+            day(|window| window.from),
+            day(|window| window.to),
+            summary.final_value.to_string(),
+            shown(Some(performance.total_return)),
+            shown(performance.annual_return),
+            shown(performance.annual_volatility),
+            shown(performance.sharpe),
+            shown(performance.sortino),
+            shown(Some(performance.max_drawdown.depth)),
+            shown(summary.turnover_per_year),
+            summary.costs.to_string(),
+            summary.runs.to_string(),
+            summary.refused_runs.to_string(),
+        ];
+        writer.write_record(values.iter().map(|value| cell(value)).chain(figures))?;
     }
     finish(writer)
 }

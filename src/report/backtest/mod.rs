@@ -71,9 +71,9 @@ pub struct Conventions {
     pub schedule: Schedule,
     pub fill: FillAt,
     pub fee_basis: FeeBasis,
-    /// Charged on each fill, as fractions of its notional.
-    pub fee: Rate,
-    pub half_spread: Rate,
+    /// Charged on each fill, as fractions of its notional. Absent in a study that varies it.
+    pub fee: Option<Rate>,
+    pub half_spread: Option<Rate>,
     /// Whether impact is charged by the policy's table.
     pub impact: bool,
     pub opening_cash: Money,
@@ -168,15 +168,15 @@ pub struct Month {
     pub benchmark_returns: Vec<Ratio>,
 }
 
-/// Weights at the close: after fills (but not within seven days of the sample before), on the first of each month and
-/// on the last day.
+/// Weights at the close: after fills (but not within seven days of such a sample before), on the last day of each month
+/// and of the period.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WeightsOverTime {
     #[schemars(with = "Vec<Day>")]
     pub dates: Vec<Date>,
     /// Beside `dates`.
     pub cash: Vec<Weight>,
-    /// By mean weight falling, then id.
+    /// Every asset that was held, by mean weight over all days falling, then id.
     pub assets: Vec<WeightSeries>,
 }
 
@@ -198,6 +198,8 @@ pub struct AssetReport {
     pub first_held: Date,
     #[schemars(with = "Day")]
     pub last_held: Date,
+    /// Over every day of the period, those without it among them.
+    pub mean_weight: Weight,
     pub bought: Money,
     pub sold: Money,
     pub costs: Money,
@@ -321,7 +323,7 @@ pub struct StudyReport {
     /// One for each combination and window, by combination and then by window.
     pub results: Vec<StudyResult>,
     /// Beside `windows`, where there are both a grid and several windows: the combination that was best on the window
-    /// before, and what it did on this one. The first has none.
+    /// before, and what it did on this one. The first has none, nor has one after a window too short for a Sharpe ratio.
     pub walk_forward: Vec<Option<WalkForward>>,
     pub definitions: Vec<Definition>,
     pub dropped: Vec<Dropped>,

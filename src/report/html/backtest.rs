@@ -38,7 +38,7 @@ pub fn backtest_page(report: &BacktestReport) -> String {
         Some(Section::new(
             "weights",
             "Weights over time",
-            "after what filled",
+            "at the end of each month and after what filled",
             html! { (weights.place()) (weights_over_time::table(report)) },
         )),
         assets(report),

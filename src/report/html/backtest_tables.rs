@@ -10,7 +10,7 @@ use crate::model::Money;
 use crate::report::backtest::{BacktestReport, Dropped, RunOfBacktest, RunOutcome};
 use crate::report::run::count;
 use crate::report::wording::Tone;
-use crate::report::wording::backtest::{event_words, mean_weight, outcome_words};
+use crate::report::wording::backtest::{event_words, outcome_words};
 
 /// Every asset that was ever held, by what it gained or lost.
 pub(super) fn assets(report: &BacktestReport) -> Option<Section> {
@@ -40,7 +40,7 @@ pub(super) fn assets(report: &BacktestReport) -> Option<Section> {
             html! { data value=(it.days_held) { (it.days_held) } },
             html! { time datetime=(it.first_held) { (it.first_held) } },
             html! { time datetime=(it.last_held) { (it.last_held) } },
-            html! { @if let Some(mean) = mean_weight(report, &it.asset) { (weight(mean)) } },
+            weight(it.mean_weight),
             html! { span class=(tone) { (money(it.profit)) } },
             money(it.costs),
             html! { @if !it.final_value.is_zero() { (money(it.final_value)) } },

@@ -50,7 +50,7 @@ pub(super) fn chart(report: &BacktestReport) -> Chart {
     chart
 }
 
-/// The same at the last day of each month for which weights are told.
+/// The same at the last day of each month, and of the period.
 pub(super) fn table(report: &BacktestReport) -> Markup {
     let bands = bands(report);
     let last_of_month = |(at, date): &(usize, &Date)| {

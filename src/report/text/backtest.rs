@@ -10,8 +10,8 @@ use crate::model::{Decimal, Money};
 use crate::report::backtest::BacktestReport;
 use crate::report::run::count;
 use crate::report::wording::backtest::{
-    COMPARED, MONTHS, comparisons, costs, event_words, fall, fall_tone, gone, mean_weight, of_months, runs, short,
-    signed, value as value_sentence,
+    COMPARED, MONTHS, comparisons, costs, event_words, fall, fall_tone, gone, of_months, runs, short, signed,
+    value as value_sentence,
 };
 
 const LABEL: usize = 13;
@@ -171,14 +171,13 @@ fn assets(report: &BacktestReport, canvas: &Canvas) -> String {
     ]);
     for asset in assets.iter().take(shown) {
         let tone = if asset.profit < Money::ZERO { Tone::Sell } else { Tone::Buy };
-        let mean = mean_weight(report, &asset.asset);
         grid.row([
             Line::plain(canvas.clean(&asset.symbol)),
             Line::plain(canvas.clean(&asset.name)),
             Line::plain(asset.days_held.to_string()),
             Line::plain(asset.first_held.to_string()),
             Line::plain(asset.last_held.to_string()),
-            Line::plain(mean.map_or_else(String::new, number::percent)),
+            Line::plain(number::percent(asset.mean_weight)),
             Line::new(tone, number::money(asset.profit)),
             Line::plain(number::money(asset.costs)),
         ]);

@@ -72,7 +72,8 @@ fn line(study: &StudyReport, result: &StudyResult, tone: Tone, canvas: &Canvas) 
 }
 
 fn walk_forward(study: &StudyReport, canvas: &Canvas) -> String {
-    if study.walk_forward.is_empty() {
+    let steps = steps(study);
+    if steps.is_empty() {
         return String::new();
     }
     let mut grid = Grid::new([
@@ -81,7 +82,7 @@ fn walk_forward(study: &StudyReport, canvas: &Canvas) -> String {
         Column::right("return"),
         Column::right("Sharpe"),
     ]);
-    for step in steps(study) {
+    for step in steps {
         grid.row([
             Line::plain(window(step.window)),
             Line::plain(canvas.clean(&step.chosen.join(", "))),

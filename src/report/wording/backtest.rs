@@ -1,7 +1,7 @@
 //! Sentences and figures about a backtest.
 
 use super::{Tone, number};
-use crate::model::{AssetId, Decimal, Money, Weight};
+use crate::model::{Decimal, Money};
 use crate::report::backtest::{
     BacktestReport, Benchmark, BenchmarkId, Drawdown, EventKind, Month, Performance, Ratio, RunOutcome, Schedule,
     Summary,
@@ -164,14 +164,6 @@ pub fn of_months(months: &[Month]) -> Option<Ratio> {
 pub(super) fn compounded(mut returns: impl Iterator<Item = Ratio>) -> Option<Ratio> {
     let whole = returns.try_fold(Decimal::ONE, |before, it| before.checked_mul(Decimal::ONE + it.get()))?;
     Some(Ratio::new(whole - Decimal::ONE))
-}
-
-/// An asset's mean weight over the days on which weights are told.
-#[must_use]
-pub fn mean_weight(report: &BacktestReport, asset: &AssetId) -> Option<Weight> {
-    let series = report.weights.assets.iter().find(|series| series.asset == *asset)?;
-    let sum: Weight = series.weights.iter().copied().sum();
-    Weight::new(sum.get().checked_div(Decimal::from(series.weights.len()))?).ok()
 }
 
 /// How often the planner runs.

@@ -1,0 +1,168 @@
+//! Fills, pay-outs, benchmarks and samples: what the books say adds up, and every order that did not fill says why.
+
+use index_rebalancer::backtest::engine::EventKind;
+use index_rebalancer::backtest::{Backtest, Charged, FillAt, History, Schedule, Settings, run};
+use index_rebalancer::model::{Decimal, Money, Quantity};
+use index_rebalancer::preparation::Migration;
+use index_rebalancer::report::backtest::{BacktestReport, Made};
+use jiff::civil::{Date, date};
+
+use crate::market::{
+    MONTHS, SNAPSHOTS, WITH_CAPS, daily, files, history, id, listed, ran, settings, steady, three, with_steady_coins,
+};
+
+fn two_steady(days: std::ops::Range<i64>) -> String {
+    steady("BTC", days.clone(), "20000", 9_000_000) + &steady("ETH", days, "1000", 8_000_000)
+}
+
+fn of_closes(rows: &str, to: Date, migrations: &[Migration]) -> History {
+    history(&files(&[("closes.csv", WITH_CAPS, rows)]), to, migrations)
+}
+
+fn report(history: &History, settings: &Settings, happened: &Backtest) -> BacktestReport {
+    let policy = three();
+    BacktestReport::of(&Made { policy_file: "three.toml", policy: &policy, history, settings }, happened)
+}
+
+/// Every asset's profit, to the last digit that is told.
+fn assert_adds_up(report: &BacktestReport) {
+    let profits: Decimal = report.assets.iter().map(|asset| asset.profit.get()).sum();
+    let whole = report.summary.final_value.get() - report.conventions.opening_cash.get();
+    assert!((profits - whole).abs() < Decimal::new(1, 6), "profits of {profits} beside {whole} in all");
+}
+
+/// END has its last close eight days before the period: it is priced for three days, and then gone.
+fn with_an_end() -> String {
+    two_steady(-9..20) + &steady("END", -9..-7, "10", 7_000_000)
+}
+
+fn notes(happened: &Backtest, symbol: &str) -> Vec<String> {
+    let orders = happened.runs.iter().flat_map(|run| &run.orders);
+    orders.filter(|order| order.symbol == symbol).map(|order| order.note.clone()).collect()
+}
+
+#[test]
+fn what_is_gone_is_not_bought() {
+    let to = date(2023, 1, 20);
+    let history = of_closes(&with_an_end(), to, &[]);
+    let settings = settings(to, Schedule::Once);
+    let happened = ran(&history, &settings);
+    assert_eq!(notes(&happened, "END"), ["its asset was gone before it could fill"]);
+    assert!(happened.events.is_empty(), "nothing of it was held: {:?}", happened.events);
+    assert_adds_up(&report(&history, &settings, &happened));
+}
+
+#[test]
+fn profits_add_up_over_a_death_and_an_exchange() {
+    let rows = two_steady(-9..60) + &steady("END", -9..9, "10", 7_000_000);
+    let to = date(2023, 2, 28);
+    let history = of_closes(&rows, to, &[]);
+    let settings = settings(to, Schedule::Weekly);
+    let happened = ran(&history, &settings);
+    assert_eq!(happened.events.iter().map(|event| event.kind).collect::<Vec<_>>(), [EventKind::Delisting]);
+    let told = report(&history, &settings, &happened);
+    assert!(told.assets.iter().any(|asset| asset.symbol == "END"));
+    assert_adds_up(&told);
+}
+
+#[test]
+fn an_order_for_what_is_exchanged_says_so() {
+    let rows = two_steady(-9..20) + &steady("OLD", -9..1, "10", 7_000_000) + &steady("NEW", 1..20, "10", 10);
+    let on = date(2023, 1, 2);
+    let stated = [Migration { from: id("old"), to: id("new"), ratio: Quantity::parse("1").expect("a ratio"), on }];
+    let to = date(2023, 1, 5);
+    let happened = ran(&of_closes(&rows, to, &stated), &settings(to, Schedule::Once));
+    assert_eq!(notes(&happened, "OLD"), ["its asset was exchanged before it could fill"]);
+}
+
+#[test]
+fn the_benchmark_is_the_one_that_has_a_price() {
+    let rows = daily("BTC", -9..40, |day| (20_000 + day * 100).to_string(), 9_000_000)
+        + &steady("ETH", -9..40, "1000", 8_000_000);
+    // A coin by the usual name that has a price later only.
+    let rows = rows + &steady("BITCOIN", 20..40, "1", 1_000);
+    let to = date(2023, 2, 5);
+    let history = of_closes(&rows, to, &[]);
+    let happened = ran(&history, &settings(to, Schedule::Once));
+    let (first, last) = (happened.bitcoin[0], happened.bitcoin[happened.bitcoin.len() - 1]);
+    assert_eq!((last / first).round_dp(6), (Decimal::from(23_500) / Decimal::from(20_000)).round_dp(6));
+    // Listed, but priced by nothing.
+    let nameless = "2023-01-01,3,GHO,Ghost,,5000000,1000000,5000000,0,0\n";
+    let text = with_steady_coins(&MONTHS[..1], nameless);
+    let listed_only = crate::market::history(&files(&[("snapshots.csv", SNAPSHOTS, &text)]), date(2023, 1, 5), &[]);
+    let asked = Settings { bitcoin: Some(id("ghost")), ..settings(date(2023, 1, 5), Schedule::Once) };
+    let told = run(&three(), &listed_only, &asked, |_, _| {}).expect_err("it has no price").to_string();
+    assert!(told.contains("benchmark = \"ghost\"") && told.contains("no source has a price of this asset"), "{told}");
+}
+
+#[test]
+fn a_value_beyond_money_ends_the_backtest() {
+    // Closes that rise fourteenfold are confirmed and no break of unit.
+    let steps =
+        |day: i64| (0..day.clamp(0, 15)).fold(Decimal::new(1, 9), |close, _| close * Decimal::from(14)).to_string();
+    let climbing = daily("BTC", -9..40, |day| steps(day / 2), 9_000_000) + &two_steady(-9..40).replace("BTC", "XRP");
+    let to = date(2023, 2, 8);
+    let rich = Settings { opening_cash: Money::parse("100000000").expect("money"), ..settings(to, Schedule::Once) };
+    let mut policy = three();
+    policy.objective.grade_tilt = index_rebalancer::model::Rate::ZERO;
+    let told = run(&policy, &of_closes(&climbing, to, &[]), &rich, |_, _| {}).expect_err("too much").to_string();
+    assert!(told.contains("backtest: value = \"2023-") && told.contains("than money can be here"), "{told}");
+}
+
+#[test]
+fn weights_are_told_at_month_ends_and_their_mean_is_over_all_days() {
+    let to = date(2023, 3, 10);
+    let history = of_closes(&two_steady(-9..69), to, &[]);
+    let settings = Settings { fill: FillAt::SameClose, ..settings(to, Schedule::Once) };
+    let happened = ran(&history, &settings);
+    let told = report(&history, &settings, &happened);
+    let first = date(2023, 1, 1);
+    assert_eq!(told.weights.dates, [first, date(2023, 1, 31), date(2023, 2, 28), to]);
+    let btc = told.assets.iter().find(|asset| asset.symbol == "BTC").expect("it is held");
+    let series = told.weights.assets.iter().find(|series| series.symbol == "BTC").expect("it is told");
+    assert!(btc.mean_weight > index_rebalancer::model::Weight::ZERO);
+    assert!(series.weights.iter().all(|weight| *weight == btc.mean_weight), "it never moved: {series:?}");
+    // Held half of the time, its mean is half of its weight.
+    let later = report(&history, &settings, &halved(happened));
+    let mean = later.assets.iter().find(|asset| asset.symbol == "BTC").expect("it is held").mean_weight.get();
+    assert_eq!((mean * Decimal::TWO).round_dp(6), btc.mean_weight.get().round_dp(6));
+}
+
+/// The same, with as many days again on which nothing was held.
+fn halved(mut happened: Backtest) -> Backtest {
+    let days = happened.dates.len();
+    let last = happened.dates[days - 1];
+    for day in 1..=i64::try_from(days).expect("small") {
+        happened.dates.push(last.checked_add(jiff::Span::new().days(day)).expect("a day"));
+    }
+    happened
+}
+
+#[test]
+fn a_run_a_day_over_monthly_prices_says_that_orders_are_overtaken() {
+    let rows = MONTHS.map(|month| listed(month, "XRP", "XRP", "0.4", "9000000")).concat();
+    let to = date(2023, 2, 20);
+    let history = history(&files(&[("snapshots.csv", SNAPSHOTS, &with_steady_coins(&MONTHS, &rows))]), to, &[]);
+    let notices = |schedule: Schedule| {
+        let settings = settings(to, schedule);
+        report(&history, &settings, &ran(&history, &settings)).notices
+    };
+    let told = notices(Schedule::Daily);
+    assert!(told.iter().any(|notice| notice.contains("did not fill before the next run")), "{told:?}");
+    assert!(notices(Schedule::Monthly).is_empty());
+}
+
+#[test]
+fn turnover_is_half_of_what_was_traded_over_the_mean_value_by_the_year() {
+    let to = date(2023, 3, 14);
+    let history = of_closes(&two_steady(-9..73), to, &[]);
+    let zero = Some(index_rebalancer::model::Rate::ZERO);
+    let charged = Charged { fee: zero, half_spread: zero, impact: false };
+    let settings = Settings { fill: FillAt::SameClose, charged, ..settings(to, Schedule::Once) };
+    let summary = report(&history, &settings, &ran(&history, &settings)).summary;
+    // 73 days are a fifth of a year, and the value stays at 100,000.
+    assert_eq!((summary.days, summary.final_value.to_string().as_str()), (73, "100000"));
+    let expected = summary.traded.get() / Decimal::from(40_000);
+    assert!(expected > Decimal::TWO, "nearly all was bought: {expected}");
+    assert_eq!(summary.turnover_per_year.map(|it| it.get().round_dp(9)), Some(expected.round_dp(9)));
+}

@@ -1,0 +1,126 @@
+//! A hole in the files is no death: it is refused with its days, or what is listed keeps its price and the run waits.
+
+use index_rebalancer::backtest::Schedule;
+use index_rebalancer::backtest::dropped::DropReason;
+use index_rebalancer::backtest::engine::RunOutcome;
+use jiff::civil::{Date, date};
+
+use crate::market::{
+    FROM, Files, MONTHS, SNAPSHOTS, WITH_CAPS, files, history, left_out, listed, loaded, ran, settings, steady,
+    with_steady_coins,
+};
+
+fn told(files: &Files, from: Date, to: Date) -> String {
+    loaded(files, from, to, &[]).map_or_else(|error| error.to_string(), |_| "taken".to_owned())
+}
+
+fn snapshots(text: &str) -> Files {
+    files(&[("snapshots.csv", SNAPSHOTS, text)])
+}
+
+#[test]
+fn a_month_without_a_snapshot_is_refused() {
+    let months = ["2023-01-01", "2023-03-01", "2023-04-01"];
+    let holed = snapshots(&with_steady_coins(&months, ""));
+    let said = told(&holed, FROM, date(2023, 4, 2));
+    assert!(said.contains("no snapshot between 2023-01-01 and 2023-03-01"), "{said}");
+    assert!(said.contains("begin on 2023-03-01"), "{said}");
+    assert_eq!(told(&holed, date(2023, 3, 1), date(2023, 4, 2)), "taken", "a hole before the period is none of it");
+    assert_eq!(told(&snapshots(&with_steady_coins(&MONTHS, "")), FROM, date(2023, 4, 2)), "taken");
+}
+
+#[test]
+fn snapshots_that_begin_later_are_refused() {
+    let closes = steady("BTC", 0..60, "20000", 9_000_000) + &steady("ETH", 0..60, "1000", 8_000_000);
+    let late = with_steady_coins(&MONTHS[1..2], "");
+    let both = files(&[("closes.csv", WITH_CAPS, &closes), ("snapshots.csv", SNAPSHOTS, &late)]);
+    let said = told(&both, FROM, date(2023, 2, 10));
+    assert!(said.contains("from = \"2023-01-01\"") && said.contains("begin on 2023-02-01"), "{said}");
+    assert_eq!(told(&both, date(2023, 2, 1), date(2023, 2, 10)), "taken");
+    // Snapshots of other years are no reason to take whatever has a price for a member.
+    let old = files(&[
+        ("closes.csv", WITH_CAPS, &closes),
+        ("snapshots.csv", SNAPSHOTS, &with_steady_coins(&["2020-01-01"], "")),
+    ]);
+    let said = told(&old, FROM, date(2023, 2, 10));
+    assert!(said.contains("no snapshot of the 45 days before it") && said.contains("closes alone"), "{said}");
+}
+
+#[test]
+fn files_of_snapshots_must_not_overlap() {
+    let weekly = with_steady_coins(&["2023-01-01", "2023-01-08", "2023-02-05"], "");
+    let monthly = with_steady_coins(&MONTHS[1..3], "");
+    let both = files(&[("monthly.csv", SNAPSHOTS, &monthly), ("weekly.csv", SNAPSHOTS, &weekly)]);
+    let said = told(&both, FROM, date(2023, 3, 2));
+    assert!(
+        said.starts_with("monthly.csv: date = \"2023-02-01\"") && said.contains("weekly.csv end on 2023-02-05"),
+        "{said}"
+    );
+    assert!(said.contains("name one of the two"), "{said}");
+    let year_by_year = files(&[
+        ("2022.csv", SNAPSHOTS, &with_steady_coins(&["2022-12-01"], "")),
+        ("2023.csv", SNAPSHOTS, &with_steady_coins(&MONTHS[..2], "")),
+    ]);
+    assert_eq!(told(&year_by_year, FROM, date(2023, 2, 2)), "taken");
+}
+
+#[test]
+fn a_hole_in_all_closes_is_refused() {
+    let with_hole = |days: i64| {
+        let of =
+            |symbol: &str| steady(symbol, 0..20, "10", 9_000_000) + &steady(symbol, 20 + days..60, "10", 9_000_000);
+        files(&[("closes.csv", WITH_CAPS, &(of("BTC") + &of("ETH")))])
+    };
+    assert_eq!(told(&with_hole(10), FROM, date(2023, 2, 28)), "taken", "ten days are bridged");
+    let said = told(&with_hole(11), FROM, date(2023, 2, 28));
+    assert!(said.starts_with("closes.csv: date = \"2023-01-20\""), "{said}");
+    assert!(said.contains("nothing between 2023-01-20 and 2023-02-01, and 2 of its assets"), "{said}");
+    assert!(said.contains("end on 2023-01-30 or before, begin on 2023-02-01"), "{said}");
+}
+
+#[test]
+fn a_file_that_ends_while_others_go_on_is_refused_unless_they_have_its_assets() {
+    let other = steady("BTC", 0..60, "20000", 9_000_000) + &steady("XRP", 0..60, "1", 9_000_000);
+    let ends = steady("BTC", 0..20, "20000", 9_000_000) + &steady("ETH", 0..20, "1000", 9_000_000);
+    let to = date(2023, 2, 28);
+    let said = told(&files(&[("ends.csv", WITH_CAPS, &ends), ("other.csv", WITH_CAPS, &other)]), FROM, to);
+    assert!(said.starts_with("ends.csv: date = \"2023-01-20\""), "{said}");
+    assert!(
+        said.contains("it ends on 2023-01-20, and 1 of its assets are in no other source then (eth is one)"),
+        "{said}"
+    );
+    let with_eth = other.clone() + &steady("ETH", 15..60, "1000", 9_000_000);
+    assert_eq!(told(&files(&[("ends.csv", WITH_CAPS, &ends), ("other.csv", WITH_CAPS, &with_eth)]), FROM, to), "taken");
+    // A coin in a file of its own ends with it, as long as others go on.
+    let alone = steady("ETH", 0..20, "1000", 9_000_000);
+    assert_eq!(told(&files(&[("eth.csv", WITH_CAPS, &alone), ("other.csv", WITH_CAPS, &other)]), FROM, to), "taken");
+}
+
+#[test]
+fn a_coin_listed_without_a_readable_price_is_not_gone() {
+    let bad = "2023-02-01,1,BAD,Bad,n/a,90000000,1000000,5000000,0,0\n";
+    let rows = listed("2023-01-01", "BAD", "Bad", "90", "1000000")
+        + bad
+        + &listed("2023-03-01", "BAD", "Bad", "95", "1000000");
+    let to = date(2023, 3, 2);
+    let history = history(&snapshots(&with_steady_coins(&MONTHS[..3], &rows)), to, &[]);
+    assert_eq!(left_out(&history), [(DropReason::BadPrice, 1)]);
+    let happened = ran(&history, &settings(to, Schedule::Monthly));
+    assert!(happened.events.is_empty(), "{:?}", happened.events);
+    let waited: Vec<Date> =
+        happened.runs.iter().filter(|run| run.outcome == RunOutcome::Guarded).map(|run| run.date).collect();
+    assert_eq!((waited.first(), waited.len()), (Some(&date(2023, 2, 1)), 28), "every day until it has a price again");
+    let why = &happened.runs.iter().find(|run| run.outcome == RunOutcome::Guarded).expect("one").why;
+    assert_eq!(why, "BAD is held, is not gone and has no price since 2023-01-01");
+    assert!(happened.runs.last().is_some_and(|run| run.run_id.is_some() && run.date == date(2023, 3, 1)));
+}
+
+#[test]
+fn a_row_of_a_snapshot_that_cannot_be_read_is_refused_by_its_line() {
+    let good = with_steady_coins(&MONTHS[..1], "");
+    let said = told(&snapshots(&(good.clone() + "2023-01-01,3,BAD,Bad,1\n")), FROM, FROM);
+    assert!(said.starts_with("snapshots.csv: line 4: another number of fields"), "{said}");
+    assert!(said.contains("counts as gone; correct the line"), "{said}");
+    let said = told(&snapshots(&(good + "01/01/2023,3,BAD,Bad,1,1,1,1,0,0\n")), FROM, FROM);
+    assert!(said.starts_with("snapshots.csv: line 4: date = \"01/01/2023\": its date is not a day"), "{said}");
+}
