@@ -14,7 +14,7 @@ use super::{Case, certificate, check, violations};
 
 const NAME: &[&str] = &["optimality"];
 
-fn on_target(multipliers: &[(&str, &str)]) -> Sample {
+pub(super) fn on_target(multipliers: &[(&str, &str)]) -> Sample {
     let mut sample = Sample::clean();
     for position in &mut sample.plan.positions {
         position.reference_weight = position.weight_after;
@@ -23,7 +23,7 @@ fn on_target(multipliers: &[(&str, &str)]) -> Sample {
     sample
 }
 
-fn set(sample: &mut Sample, multipliers: &[(&str, &str)]) {
+pub(super) fn set(sample: &mut Sample, multipliers: &[(&str, &str)]) {
     let multiplier = |(limit, price): &(&str, &str)| Multiplier {
         limit: (*limit).to_owned(),
         price: DualPrice::parse(price).expect(price),
@@ -31,7 +31,7 @@ fn set(sample: &mut Sample, multipliers: &[(&str, &str)]) {
     sample.plan.multipliers = Some(multipliers.iter().map(multiplier).collect());
 }
 
-fn proved(sample: &Sample) -> Optimality {
+pub(super) fn proved(sample: &Sample) -> Optimality {
     certificate(sample).optimality.expect("it has multipliers")
 }
 
@@ -131,7 +131,8 @@ fn a_sale_that_was_not_made_counts_with_its_slope() {
     // All 9,000 are too much: no more than the largest order, 8,000, may go.
     assert_eq!(too_much("0", |_| {}), dec("2098.4"));
     // Nor what is locked.
-    let locked = |s: &mut Sample| (s.holding("solana").free, s.holding("solana").locked) = (quantity("50"), quantity("40"));
+    let locked =
+        |s: &mut Sample| (s.holding("solana").free, s.holding("solana").locked) = (quantity("50"), quantity("40"));
     assert_eq!(too_much("0", locked), dec("1799"));
 }
 
@@ -178,7 +179,7 @@ fn what_is_no_multiplier_proves_nothing() {
     }
 }
 
-fn claim(sample: &mut Sample, change: impl FnOnce(&mut Optimality)) {
+pub(super) fn claim(sample: &mut Sample, change: impl FnOnce(&mut Optimality)) {
     let mut claimed = proved(sample);
     change(&mut claimed);
     sample.plan.certificate.optimality = Some(claimed);

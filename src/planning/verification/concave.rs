@@ -160,7 +160,8 @@ fn climb(
         Ok(())
     };
     ahead.each(|kink| place(kink) <= start, |kink| change(-kink.bend.low()))?;
-    behind.each(|kink| place(kink) > start, |kink| change(kink.bend.high()))?;
+    let is_passed_on_the_way = |kink: &Kink| place(kink) > start;
+    behind.each(is_passed_on_the_way, |kink| change(kink.bend.high()))?;
     if slope.high() <= Decimal::ZERO {
         return Ok(Decimal::ZERO);
     }
@@ -170,13 +171,10 @@ fn climb(
     }
     let mut passed: Vec<(Decimal, Decimal)> = Vec::new();
     passed.extend(ahead.near.iter().map(|kink| (place(kink), kink.bend.low())));
-    behind.each(
-        |kink| place(kink) > start,
-        |kink| {
-            passed.push((place(kink), kink.bend.high()));
-            Ok(())
-        },
-    )?;
+    behind.each(is_passed_on_the_way, |kink| {
+        passed.push((place(kink), kink.bend.high()));
+        Ok(())
+    })?;
     passed.sort_unstable();
     let mut passed = passed.into_iter().peekable();
     let (mut gained, mut from, mut number) = (Enclosure::ZERO, start, 0);
