@@ -3,10 +3,10 @@
 //! Gaps by hand, in USDT.
 
 use index_rebalancer::model::policy::{BandKind, OnBreach};
-use index_rebalancer::model::{Decimal, Grade, Rate};
+use index_rebalancer::model::{Decimal, Grade, Listing, Rate, Tick};
 
 use super::optimality::{on_target, proved, set};
-use super::sample::{Sample, dec, id, money, weight};
+use super::sample::{Sample, dec, id, money, quantity, weight};
 use super::tail_risk::{closes, remember, stop};
 
 /// Nothing is traded, and everything but solana, 9,000 at a cost of 0.002, is where it should be.
@@ -155,4 +155,58 @@ fn nothing_is_thinkable_where_nothing_may_be_bought() {
     };
     assert_eq!(gap("solana", "0.1", few), stays, "of late it has no close");
     assert_eq!(gap("usd-coin", "0.17", few), bought, "nor has the leg, which needs none");
+}
+
+/// Solana is a point short of its reference, 1,000 at 2 − 0.002, and more where that is said.
+#[test]
+fn no_more_is_thinkable_than_one_run_may_buy() {
+    fn listing(s: &mut Sample) -> &mut Listing {
+        s.asset("solana").listing.as_mut().unwrap()
+    }
+    let short = |change: fn(&mut Sample)| {
+        gap("0.1", "1", |s| {
+            s.input.policy.eligibility.min_average_daily_volume = None;
+            change(s);
+        })
+    };
+    // No more than 500 of it.
+    let five = |s: &mut Sample| listing(s).max_quantity = Some(quantity("5"));
+    let at_most_five = |change: fn(&mut Sample)| {
+        gap("0.1", "1", |s| {
+            five(s);
+            change(s);
+        })
+    };
+    let (all, half, none) = (dec("199.8"), dec("99.9"), dec("0"));
+    assert_eq!(short(|_| {}), all);
+    assert_eq!(at_most_five(|_| {}), half);
+    assert_eq!(at_most_five(|s| listing(s).lot_size = quantity("0.3")), dec("95.904"), "16 lots");
+    assert_eq!(at_most_five(|s| listing(s).min_quantity = quantity("5")), half);
+    assert_eq!(at_most_five(|s| listing(s).min_quantity = quantity("5.001")), none);
+    assert_eq!(at_most_five(|s| listing(s).min_notional = money("500")), half);
+    assert_eq!(at_most_five(|s| listing(s).min_notional = money("500.01")), none);
+    assert_eq!(at_most_five(|s| s.input.policy.orders.min_trade = money("500")), half);
+    assert_eq!(at_most_five(|s| s.input.policy.orders.min_trade = money("500.01")), none);
+    // 5 % of a volume of 10,000: 100 at a cost of 0.002 and 400 at 0.0035.
+    assert_eq!(short(|s| s.asset("solana").average_daily_volume = Some(money("10000"))), dec("99.84"));
+    assert_eq!(short(|s| s.asset("solana").average_daily_volume = None), none, "no trade without a known volume");
+    let without_volume = |s: &mut Sample| {
+        s.input.policy.limits.participation = None;
+        s.asset("solana").average_daily_volume = None;
+    };
+    assert_eq!(short(without_volume), dec("199.65"), "all of it at the last rate");
+    // A buy's limit price is no higher than 101, and must be 100 to be filled.
+    assert_eq!(short(|s| listing(s).tick_size = Tick::parse("50").unwrap()), all);
+    assert_eq!(
+        short(|s| listing(s).tick_size = Tick::parse("7").unwrap()),
+        none,
+        "98 is too low, and 105 beyond the collar"
+    );
+    // With everything that the account is worth: of 300,000 that are meant, 66,000 until three fourths are missing, at 3 −
+    // 0.002, and 34,000 at 2.75 − 0.002.
+    let everything = gap("3", "1", |s| {
+        s.input.policy.limits.max_weight = None;
+        s.input.policy.orders.max_order_notional = money("1000000");
+    });
+    assert_eq!(everything, dec("29130"));
 }
