@@ -5,6 +5,7 @@
 //! does not pay, and saves its cost of 0.2 %, until tracking steepens at 110 % of the reference, 3,500 further on: 7.
 //! The same for dogwif, to the last coin: all its cost of 13.75. Everything else is where it should be at any price.
 
+use index_rebalancer::model::policy::Soft;
 use index_rebalancer::model::{BasisPoints, DualPrice, Flow, Worth};
 use index_rebalancer::planning::RebalancePlan;
 use index_rebalancer::planning::plan::{Multiplier, Optimality};
@@ -73,6 +74,24 @@ fn any_multipliers_bound() {
     sample.input.flow = Flow::Withdraw(money("1000"));
     sample.restate();
     assert_eq!(proved(&sample).gap_bp.get(), dec("1.923301"));
+}
+
+/// What a limit gave way by is its bound for everybody; lots that the plan uses are used up.
+#[test]
+fn a_limit_that_gave_way_has_left_what_was_given_beyond_need() {
+    let given = |amount: &str| {
+        let mut sample = on_target(&[("idle_cash", "1"), ("cash_buffer", "0.001")]);
+        let limit = sample.input.policy.limits.cash_buffer.as_mut().unwrap();
+        (limit.bound, limit.soft) = (weight("0.15"), Some(Soft { priority: 3, hard_bound: None }));
+        sample.relax("cash_buffer", 3, "0.15", amount);
+        sample.restate();
+        proved(&sample).gap_bp.get()
+    };
+    // 12,962.25 of the 15,000 are there, and 12.27075 are thinkable at this price, as ever. Beyond that: nothing, 7.25 more
+    // than was needed, and 17.75 less, which a sale of solana that is too small to be made explains.
+    assert_eq!(given("0.0203775"), dec("1.227076"));
+    assert_eq!(given("0.02045"), dec("1.227801"));
+    assert_eq!(given("0.0202"), dec("1.227076"));
 }
 
 /// 1,000 short of its reference weight, ethereum or the stable leg gains 2 for each unit, tracking and idle cash, less cost.
