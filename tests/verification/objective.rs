@@ -2,8 +2,8 @@
 //!
 //! Gaps by hand, in USDT.
 
-use index_rebalancer::model::policy::{BandKind, OnBreach};
-use index_rebalancer::model::{Decimal, Grade, Listing, Rate, Tick};
+use index_rebalancer::model::policy::{BandKind, CategoryLimit, OnBreach};
+use index_rebalancer::model::{CategoryId, Decimal, Grade, Listing, Rate, Tick};
 
 use super::optimality::{on_target, proved, set};
 use super::sample::{Sample, dec, id, money, quantity, weight};
@@ -66,6 +66,21 @@ fn tracking_pulls_to_the_bands_edge() {
     // the edge: 1.5 − 0.002 for each.
     let above = gap("0.06", "0", |s| band(s, BandKind::Absolute, Some("0.02")));
     assert_eq!(above, dec("1149.8"));
+}
+
+/// Solana is where it should be, and the price of a limit drives it past every step: away from the reference a unit costs
+/// 2, and 0.002; with 1 of idle cash and 2 of its category, 0.998 are left of it.
+#[test]
+fn every_step_on_the_way_is_taken_once() {
+    let mut sample = at_rest("0.09", "1");
+    let category = CategoryId::new("alone").unwrap();
+    sample.asset("solana").categories.insert(category.clone());
+    let limits = &mut sample.input.policy.limits;
+    limits.categories.push(CategoryLimit { category, min_weight: Some(weight("0.09")), max_weight: None, soft: None });
+    set(&mut sample, &[("idle_cash", "1"), ("category_min(alone)", "2")]);
+    sample.restate();
+    // 900 at 0.998, 1,350 at 0.748, 2,250 at 0.498 and as many at 0.248; and the blur of a slack of nothing.
+    assert_eq!(proved(&sample).gap_bp.get(), dec("358.650001"));
 }
 
 /// The reference itself is what counts where anything is new.
