@@ -90,6 +90,14 @@ const BOUNDED: &[Bounded] = &[
         at_least: false,
     },
     Bounded {
+        limit: "risk",
+        set: |s, bound| super::tail_risk::measure(s, Some(bound)),
+        left: "0.0436",
+        // As what may be lost of it: 4 of a lot of bitcoin, 0.04 of one of ethereum, 3.2 of solana and 4 of polkadot.
+        allowance: "0.0001124001",
+        at_least: false,
+    },
+    Bounded {
         limit: "turnover",
         set: |s, bound| s.input.policy.limits.turnover.as_mut().unwrap().bound = weight(bound),
         left: "0.085",

@@ -14,11 +14,13 @@
 mod sample;
 
 mod limits;
+mod objective;
 mod optimality;
 mod orders;
 mod permission;
 mod relaxations;
 mod statement;
+mod tail_risk;
 mod wholes;
 
 use std::collections::BTreeSet;

@@ -8,7 +8,7 @@ use index_rebalancer::model::{
 use index_rebalancer::planning::plan::{ReasonCode, Role};
 
 use super::sample::{Sample, dec, id, money, quantity, weight};
-use super::{Case, check};
+use super::{Case, check, violations};
 
 #[test]
 fn the_venue_must_trade_what_is_ordered() {
@@ -122,6 +122,14 @@ fn the_regime_is_the_policys() {
         Case("no regime table, no share", |s| without_regime(s, "0"), &[]),
         Case("no regime table, a share", |s| without_regime(s, "0.2"), &["regime"]),
     ]);
+    let mut sample = Sample::clean();
+    sample.plan.regime.bearish = true;
+    let found = violations(&sample);
+    let called = "the plan calls the market bearish; by the signals of its constituents it is bullish";
+    assert_eq!(found[0].sentence, called);
+    bearish(&mut sample, "0.2", false);
+    let found = violations(&sample);
+    assert_eq!(found[0].sentence, "the plan's stable share is 0.2; the policy's while bearish is 0.25");
 }
 
 /// Bullish at 0.6, bearish at 0.4; polkadot, bitcoin and the others are constituents.

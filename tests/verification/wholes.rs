@@ -84,6 +84,14 @@ fn holdings_are_counted() {
             HOLDINGS,
         ),
         Case(
+            "nothing is no holding, though nobody could sell it",
+            |s| {
+                s.asset("polkadot").listing = None;
+                most(s, 5);
+            },
+            &[],
+        ),
+        Case(
             "dust is no holding",
             |s| {
                 // 0.1 of solana is worth 10, and the venue takes 0.2 and more.

@@ -160,7 +160,8 @@ fn climb(
         Ok(())
     };
     ahead.each(|kink| place(kink) <= start, |kink| change(-kink.bend.low()))?;
-    behind.each(|kink| place(kink) > start, |kink| change(kink.bend.high()))?;
+    let is_passed_on_the_way = |kink: &Kink| place(kink) > start;
+    behind.each(is_passed_on_the_way, |kink| change(kink.bend.high()))?;
     if slope.high() <= Decimal::ZERO {
         return Ok(Decimal::ZERO);
     }
@@ -170,13 +171,10 @@ fn climb(
     }
     let mut passed: Vec<(Decimal, Decimal)> = Vec::new();
     passed.extend(ahead.near.iter().map(|kink| (place(kink), kink.bend.low())));
-    behind.each(
-        |kink| place(kink) > start,
-        |kink| {
-            passed.push((place(kink), kink.bend.high()));
-            Ok(())
-        },
-    )?;
+    behind.each(is_passed_on_the_way, |kink| {
+        passed.push((place(kink), kink.bend.high()));
+        Ok(())
+    })?;
     passed.sort_unstable();
     let mut passed = passed.into_iter().peekable();
     let (mut gained, mut from, mut number) = (Enclosure::ZERO, start, 0);
@@ -293,18 +291,18 @@ mod tests {
         let side = |rising, kinks: [(&str, &str); 1]| {
             Bends::of(kinks.map(kink).to_vec()).with(steps(rising)).expect("in range")
         };
-        let stepped = Concave { slope: exact("1"), above: side(true, [("0", "1")]), below: side(false, [("0", "1")]) };
-        let (above, below) = ([("0", "1"), ("2.5", "1"), ("4", "1")], [("0", "1"), ("-1", "1"), ("-2", "1")]);
-        let plain = Concave {
-            slope: exact("1"),
-            above: Bends::of(above.map(kink).to_vec()),
-            below: Bends::of(below.map(kink).to_vec()),
-        };
-        for x in (-60..=60).map(|tenths| Enclosure::exact(Decimal::new(tenths, 1))) {
-            assert_eq!(stepped.value(x), plain.value(x), "at {x:?}");
-            for (least, most) in [("-7", "7"), ("-1.5", "3")] {
-                let regret = |it: &Concave| it.regret(x, || Ok(dec(least)), || Ok(dec(most)));
-                assert_eq!(regret(&stepped), regret(&plain), "at {x:?}");
+        // The steeper ones lead past every bend of a side.
+        for slope in ["1", "4", "-4"].map(exact) {
+            let stepped = Concave { slope, above: side(true, [("0", "1")]), below: side(false, [("0", "1")]) };
+            let (above, below) = ([("0", "1"), ("2.5", "1"), ("4", "1")], [("0", "1"), ("-1", "1"), ("-2", "1")]);
+            let [above, below] = [above, below].map(|bends| Bends::of(bends.map(kink).to_vec()));
+            let plain = Concave { slope, above, below };
+            for x in (-60..=60).map(|tenths| Enclosure::exact(Decimal::new(tenths, 1))) {
+                assert_eq!(stepped.value(x), plain.value(x), "at {x:?}");
+                for (least, most) in [("-7", "7"), ("-1.5", "3")] {
+                    let regret = |it: &Concave| it.regret(x, || Ok(dec(least)), || Ok(dec(most)));
+                    assert_eq!(regret(&stepped), regret(&plain), "at {x:?}");
+                }
             }
         }
     }

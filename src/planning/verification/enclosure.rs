@@ -61,9 +61,9 @@ impl Enclosure {
         }
         if !other.is_exact() {
             product = product.hull(Self::product(self.low, other.high)?);
-        }
-        if !self.is_exact() && !other.is_exact() {
-            product = product.hull(Self::product(self.high, other.high)?);
+            if !self.is_exact() {
+                product = product.hull(Self::product(self.high, other.high)?);
+            }
         }
         Ok(product)
     }

@@ -152,8 +152,10 @@ impl<'a> Objective<'a> {
             BandKind::FiveTwentyFive if reference >= Decimal::new(2, 1) => Decimal::new(5, 2),
             BandKind::FiveTwentyFive => part(QUARTER)?,
         };
-        let edge = if weight > reference { reference.checked_add(width) } else { reference.checked_sub(width) };
-        if gap <= width { Ok(None) } else { edge.map(Some).ok_or(OutOfRange) }
+        let least = reference.checked_sub(width).ok_or(OutOfRange)?;
+        let most = reference.checked_add(width).ok_or(OutOfRange)?;
+        let nearest = weight.max(least).min(most);
+        Ok((nearest != weight).then_some(nearest))
     }
 
     /// Where the rate of cost rises: fee, half spread and the first piece's impact from the first unit on.
@@ -235,4 +237,19 @@ fn mean_score(input: &PlanningInput, books: &Books<'_>) -> Result<Enclosure, Out
         count += Decimal::ONE;
     }
     if count.is_zero() { Ok(Enclosure::ZERO) } else { total.over(Enclosure::exact(count)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fourteen_digits_are_left_of_an_amount() {
+        let of = |whole: &str| decimals(whole.parse().expect(whole));
+        for (whole, places) in [("0", 14), ("9.99", 14), ("10", 13), ("100000", 9), ("10000000000000", 1)] {
+            assert_eq!(of(whole), places, "{whole}");
+        }
+        assert_eq!(of("100000000000000"), 0);
+        assert_eq!(of("1000000000000000"), 0, "there are no fewer decimals than none");
+    }
 }

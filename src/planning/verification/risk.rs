@@ -15,7 +15,7 @@ use super::enclosure::Enclosure;
 use super::scenarios;
 use crate::model::policy::RiskLimit;
 use crate::model::{AssetId, Decimal, PlanningInput};
-use crate::planning::plan::{Role, Tail};
+use crate::planning::plan::Tail;
 
 /// Every scenario, and what each asset of the books returned in it.
 pub(super) struct Risk<'a> {
@@ -32,7 +32,8 @@ impl<'a> Risk<'a> {
         let Some(rule) = input.policy.limits.risk.as_ref().filter(|_| books.has_value()) else { return Ok(None) };
         let days = scenarios::days(input, rule);
         let mut returns = BTreeMap::new();
-        for (asset, _) in books.lines.iter().filter(|(_, line)| counts(line)) {
+        // What is unmanaged has no price here.
+        for (asset, _) in books.lines.iter().filter(|(_, line)| !line.price.is_zero()) {
             returns.insert(*asset, scenarios::returns(input, rule, asset, &days)?);
         }
         let tail = rule.tail().checked_mul(Decimal::from(days.len())).ok_or(OutOfRange)?;
@@ -95,12 +96,9 @@ impl<'a> Risk<'a> {
         }
         let mut ends: Vec<Decimal> = losses.iter().map(|loss| loss.high()).collect();
         ends.sort_unstable_by(|left, right| right.cmp(left));
-        let mut first = self.tail;
-        let edge = ends.iter().find(|_| {
-            first -= Decimal::ONE;
-            first < Decimal::ZERO
-        });
-        let edge = Enclosure::exact(edge.or(ends.last()).copied().unwrap_or_default());
+        // The first that does not count in full.
+        let place = usize::try_from(self.tail.trunc()).unwrap_or(usize::MAX);
+        let edge = Enclosure::exact(ends.get(place).or(ends.last()).copied().unwrap_or_default());
         let mut beyond = Enclosure::ZERO;
         for end in ends {
             beyond = beyond.plus(Enclosure::exact(end).minus(edge)?.excess())?;
@@ -137,8 +135,4 @@ impl<'a> Risk<'a> {
         }
         Ok(Ok(slopes))
     }
-}
-
-fn counts(line: &Line<'_>) -> bool {
-    !line.price.is_zero() && !matches!(line.role(), Some(Role::Unmanaged))
 }

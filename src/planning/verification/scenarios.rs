@@ -35,12 +35,12 @@ fn last_day(input: &PlanningInput) -> Option<Date> {
     history.days().checked_sub(1).map(|last| history.day(last))
 }
 
-/// Whether an asset has too few closes for a rule of the policy that reads them; never for stable legs.
+/// Whether an asset has too few closes for a rule of the policy that reads them. Of stable legs nobody asks it.
 pub(super) fn too_few(input: &PlanningInput, asset: &AssetId) -> bool {
     let policy = &input.policy;
     let (risk, sized) = (policy.limits.risk.as_ref(), policy.reference_weights.inverse_volatility.as_ref());
     let reads = risk.is_some() || sized.is_some() || policy.eligibility.trailing_stop.is_some();
-    if !reads || is_stable_leg(input, asset) {
+    if !reads {
         return false;
     }
     let Some(last) = last_day(input) else { return true };
