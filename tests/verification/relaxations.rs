@@ -349,6 +349,16 @@ fn turnover_gives_way_only_to_a_limit_that_outranks_it() {
             &[],
         ),
         Case("not for one of lower rank", |s| tight_turnover(s, "0.38", soft(4, None), soft(3, None)), TURNOVER),
+        Case(
+            "for one of lower rank that is beyond its hard bound, which is as hard as any",
+            |s| tight_turnover(s, "0.38", soft(4, Some("0.39")), soft(3, None)),
+            &[],
+        ),
+        Case(
+            "not where it is at its hard bound",
+            |s| tight_turnover(s, "0.38", soft(4, Some("0.4")), soft(3, None)),
+            TURNOVER,
+        ),
         Case("not for a cap that holds anyway", |s| tight_turnover(s, "0.4", None, soft(3, None)), TURNOVER),
         Case("never beyond its hard bound", |s| tight_turnover(s, "0.38", None, soft(3, Some("0.0599"))), TURNOVER),
         Case("never when hard", |s| tight_turnover(s, "0.38", None, None), TURNOVER),
