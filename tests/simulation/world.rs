@@ -321,11 +321,9 @@ impl World {
         let mut waiting = self.waiting.borrow_mut();
         let planned = self.faults.get(&number).copied();
         if fault != planned {
+            let struck = waiting.iter().position(|waits| Some(*waits) == fault);
+            struck.map(|place| waiting.remove(place));
             waiting.extend(planned);
-            waiting.retain({
-                let mut struck = fault;
-                move |waits| Some(*waits) != struck || struck.take().is_none()
-            });
         }
         steps.push(Step { number, at_ms: self.now_ms(), worker, call, kind, fault });
         fault

@@ -37,7 +37,9 @@ pub(super) fn join(files: &mut [PriceFile], listings: &Listings, builder: &mut H
             if !listings.is_empty() {
                 for segment in segments.iter() {
                     let owners = beside_snapshots(symbol, segment, listings, tally, builder);
-                    joined.assets.get_mut(place).map(|assets| assets.extend(owners)).unwrap_or_default();
+                    if let Some(assets) = joined.assets.get_mut(place) {
+                        assets.extend(owners);
+                    }
                 }
             }
         }

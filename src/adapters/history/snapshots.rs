@@ -59,7 +59,8 @@ pub(super) fn read(rows: &mut Rows, builder: &mut HistoryBuilder) -> Result<Snap
         }
         let symbol = row.field(1);
         let name = if row.field(2).is_empty() { symbol } else { row.field(2) };
-        let reason = match row.price(3) {
+        let price = row.price(3);
+        let reason = match &price {
             Ok(price) => price.is_none().then_some(DropReason::ZeroClose),
             // A file of market caps only has no prices to be wrong.
             Err(_) => (!row.field(3).is_empty()).then_some(DropReason::BadPrice),
@@ -71,7 +72,7 @@ pub(super) fn read(rows: &mut Rows, builder: &mut HistoryBuilder) -> Result<Snap
             date,
             symbol: symbol.to_owned(),
             name: name.to_owned(),
-            price: row.price(3).ok().flatten(),
+            price: price.ok().flatten(),
             market_cap: row.known_money(4),
             volume: row.known_money(5),
             supply: row.amount(6).ok().flatten().filter(|supply| !supply.is_zero()),
