@@ -3,6 +3,8 @@
     python peers.py FOLDER              # every program there, by the peers that it names, timed
     python peers.py FOLDER NAME PEER    # the whole process: reads that program, solves it once, prints the objective
 
+A search that is stopped before its end has no objective: null, or None of a process.
+
 FOLDER holds NAME.json (counts, the gap that whole quantities may have, who is asked) and NAME.bin: by column rewards, lower
 ends, upper ends and 1 for whole numbers; by row lower and upper bounds; then the matrix by rows: places of rows, columns,
 coefficients; all little-endian, counts and places as 64-bit integers. What a peer needs is imported where it is needed: a
@@ -20,6 +22,8 @@ import numpy
 REPEATS = 3
 # What takes longer is steady: once is enough.
 LONG_SECONDS = 0.5
+# With whole numbers a search may take hours: it is stopped after so long, and what it took counts.
+MOST_SECONDS = 20.0
 # With more columns HiGHS's other ways take a hundred times as long as its dual simplex method.
 MANY_COLUMNS = 10_000
 
@@ -60,8 +64,10 @@ class ByScipy:
         self.matrix = matrix
         if it.gap:
             # SciPy takes a relative gap alone: the same in terms of what comes out.
-            self.options = {"mip_rel_gap": 0.01}
-            self.options = {"mip_rel_gap": it.gap / abs(self.solve())}
+            self.options = {"mip_rel_gap": 0.01, "time_limit": MOST_SECONDS}
+            roughly = self.solve()
+            if roughly is not None:
+                self.options["mip_rel_gap"] = it.gap / abs(roughly)
 
     def solve(self):
         from scipy.optimize import Bounds, LinearConstraint, linprog, milp
@@ -75,6 +81,8 @@ class ByScipy:
             some = {"A_eq": equal, "b_eq": sums} if len(sums) else {}
             found = linprog(-it.rewards, A_ub=at_most, b_ub=most, bounds=self.bounds, method="highs",
                             options={"presolve": False}, **some)
+        if it.gap and found.status == 1:
+            return None
         assert found.status == 0, found.message
         return -found.fun
 
@@ -87,7 +95,7 @@ class ByCvxpy:
 
         matrix = matrix_of(it).tocsc()
         self.it, self.solver = it, solver
-        self.options = {"mip_rel_gap": 0.0, "mip_abs_gap": it.gap} if it.gap else {}
+        self.options = {"mip_rel_gap": 0.0, "mip_abs_gap": it.gap, "time_limit": MOST_SECONDS} if it.gap else {}
         self.rewards, self.uppers, self.parts = [], [], []
         gain, limits, used = 0, [], 0
         free = it.lower == -numpy.inf
@@ -121,7 +129,8 @@ class ByCvxpy:
         for parameters, values in ((self.rewards, it.rewards), (self.uppers, it.upper), (self.sums, it.row_upper)):
             for parameter, at in parameters:
                 parameter.value = values[at]
-        return self.problem.solve(solver=self.solver, **self.options)
+        objective = self.problem.solve(solver=self.solver, **self.options)
+        return None if it.gap and self.problem.status != "optimal" else objective
 
 
 class ByPortfolio:
@@ -166,7 +175,7 @@ class ByHighspy:
         if it.gap:
             kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
             program.integrality_ = [kinds[int(whole)] for whole in it.whole]
-            options.update(presolve="on", mip_rel_gap=0.0, mip_abs_gap=it.gap)
+            options.update(presolve="on", mip_rel_gap=0.0, mip_abs_gap=it.gap, time_limit=MOST_SECONDS)
         self.program, self.options = program, options
 
     def solve(self):
@@ -177,6 +186,8 @@ class ByHighspy:
             solver.setOptionValue(option, value)
         solver.passModel(self.program)
         solver.run()
+        if solver.getModelStatus() == highspy.HighsModelStatus.kTimeLimit:
+            return None
         return solver.getInfo().objective_function_value
 
 
@@ -200,7 +211,7 @@ def timed(solve):
         start = time.process_time()
         value = solve()
         times.append(time.process_time() - start)
-    return sorted(times)[len(times) // 2], float(value)
+    return sorted(times)[len(times) // 2], None if value is None else float(value)
 
 
 def tell(name, peer, seconds, value):

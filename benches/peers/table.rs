@@ -47,6 +47,9 @@ pub(crate) fn print(instances: &Instances) {
     for (name, instance) in instances.iter().filter(|(_, it)| !it.wrong.is_empty()) {
         println!("another objective, {name}: {}", instance.wrong.join(", "));
     }
+    for (name, instance) in instances.iter().filter(|(_, it)| !it.stopped.is_empty()) {
+        println!("stopped before its end, {name}: {}", instance.stopped.join(", "));
+    }
     let linear = || instances.values().filter(|it| is_linear(it.kind));
     if linear().map(|it| it.size).collect::<BTreeSet<u32>>().len() > 1 {
         println!(
