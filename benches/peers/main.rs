@@ -57,7 +57,7 @@ struct Group {
     asked: fn(u32) -> [u64; 4],
 }
 
-/// Everybody is asked less often where each takes longer, so that all of it takes about half an hour.
+/// Everybody is asked less often where each takes longer, so that all of it takes about an hour.
 const GROUPS: [Group; 3] = [
     Group {
         kinds: Kind::GROUPS[0],
