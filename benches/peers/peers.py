@@ -130,7 +130,7 @@ class ByCvxpy:
             for parameter, at in parameters:
                 parameter.value = values[at]
         objective = self.problem.solve(solver=self.solver, **self.options)
-        return None if it.gap and self.problem.status != "optimal" else objective
+        return None if self.problem.status == "user_limit" else objective
 
 
 class ByPortfolio:

@@ -321,8 +321,9 @@ impl World {
         let mut waiting = self.waiting.borrow_mut();
         let planned = self.faults.get(&number).copied();
         if fault != planned {
-            let struck = waiting.iter().position(|waits| Some(*waits) == fault);
-            struck.map(|place| waiting.remove(place));
+            if let Some(struck) = waiting.iter().position(|waits| Some(*waits) == fault) {
+                waiting.remove(struck);
+            }
             waiting.extend(planned);
         }
         steps.push(Step { number, at_ms: self.now_ms(), worker, call, kind, fault });
