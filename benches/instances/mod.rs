@@ -35,8 +35,10 @@ pub(crate) enum Kind {
     FewHoldings,
     /// Nothing, or half of what a member weighs on average and more.
     LeastWeight,
-    /// A lot is worth a third of what a member weighs on average.
+    /// A lot is worth a fifth to a half of what a member weighs on average.
     WholeLots,
+    /// Each is worth a third: what is traded moves cash by whole lots, whatever it is.
+    EqualLots,
 }
 
 impl Kind {
@@ -44,7 +46,7 @@ impl Kind {
     pub(crate) const GROUPS: [&'static [Self]; 3] = [
         &[Self::Binds, Self::Slack, Self::Bands, Self::Categories, Self::Ties],
         &[Self::Tail(250), Self::Tail(1_000)],
-        &[Self::LeastOrders, Self::FewHoldings, Self::LeastWeight, Self::WholeLots],
+        &[Self::LeastOrders, Self::FewHoldings, Self::LeastWeight, Self::WholeLots, Self::EqualLots],
     ];
 
     /// How many daily scenarios it has.
@@ -67,6 +69,7 @@ impl fmt::Display for Kind {
             Self::FewHoldings => "few-holdings",
             Self::LeastWeight => "least-weight",
             Self::WholeLots => "whole-lots",
+            Self::EqualLots => "equal-lots",
         })
     }
 }
@@ -156,11 +159,13 @@ impl Members {
         for index in 0..size {
             let price = u64::from(numbers.next(900_000) + 1000);
             let ten_thousandths = 10_u64.pow(4);
-            // A twentieth of a lot's worth, so that lots are found from a round number of units.
-            let lot = match kind {
-                Kind::WholeLots => u64::from(WORTH / 3 / size) * ten_thousandths * ten_thousandths / price,
-                _ => 1,
+            // In units of the fourth decimal.
+            let lot_worth = match kind {
+                Kind::WholeLots => Some(WORTH / size / 5 + numbers.next(3 * WORTH / size / 10)),
+                Kind::EqualLots => Some(WORTH / size / 3),
+                _ => None,
             };
+            let lot = lot_worth.map_or(1, |worth| u64::from(worth) * ten_thousandths * ten_thousandths / price);
             let worth = u64::from(numbers.next(2 * WORTH) / size);
             // In units of the fourth decimal.
             let held = worth * ten_thousandths * ten_thousandths / price / lot * lot;

@@ -46,7 +46,7 @@ risk = {{ beta = "0.95", window_days = {days}, min_days = {days}, bound = "0.09"
         Kind::LeastOrders => Asked { min_trade: WORTH / 5 / members, ..whole(String::new()) },
         Kind::FewHoldings => whole(format!("max_holdings = {}", members - members / 5)),
         Kind::LeastWeight => whole(format!("min_weight = \"{}\"", per_member(500_000))),
-        Kind::WholeLots => whole(String::new()),
+        Kind::WholeLots | Kind::EqualLots => whole(String::new()),
     }
 }
 

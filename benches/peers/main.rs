@@ -15,7 +15,7 @@
 //! thread. A peer is given the same program in its own numbers ([`stated`]), in the form that suits it best and built outside the
 //! time where it allows that; as a process it reads them from a file and is spared everything else. Objective values are
 //! compared: to 1e-7 without whole quantities, otherwise to the gap that everybody is asked for. Who is further off does
-//! not count and is named. A peer's search for whole quantities is stopped after 20 seconds; it is named, and counts as if it
+//! not count and is named. A peer's search for whole quantities is stopped after 10 seconds; it is named, and counts as if it
 //! had come to its end then.
 //!
 //! `BENCH_SIZES` and `BENCH_KINDS`, each a list with commas, run a part, and `BENCH_INSTANCES` so many of each row at most. A goal that is missed makes the exit code 1.

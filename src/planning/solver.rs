@@ -8,6 +8,7 @@
 //! planning reads no clock. A solve that did not end would be ended by whoever started the process, before anything is
 //! committed or sent; an answer that the backend had cut short would be refused as not proved.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use rust_decimal::prelude::FromPrimitive;
@@ -166,8 +167,9 @@ pub(super) fn multipliers(search: &FewRows, decimals: u32) -> Vec<Decimal> {
 pub(super) struct Points(Choices);
 
 impl Points {
-    pub(super) fn new(bounds: &[Decimal]) -> Self {
-        Self(Choices::new(bounds.iter().copied().map(float).collect()))
+    /// `ties` are the rows that say of a line that it stands for a sum over others.
+    pub(super) fn new(bounds: &[Decimal], ties: Range<usize>) -> Self {
+        Self(Choices::new(bounds.iter().copied().map(float).collect()).with_ties(ties))
     }
 
     /// One more point of a line; its place.

@@ -23,7 +23,7 @@ impl Draws {
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
-/// Up to four assets, of which a lot is worth some percent of the account.
+/// Up to four assets, of which a lot is worth some percent of the account; of half of the accounts each is worth the same.
 fn drawn(draws: &mut Draws) -> PlanningInput {
     let count = 3 + u32::try_from(draws.below(2)).expect("small");
     let per_cent = |count: u64| Weight::new(Decimal::new(i64::try_from(count).expect("small"), 2)).expect("a weight");
@@ -54,6 +54,10 @@ fn drawn(draws: &mut Draws) -> PlanningInput {
         (listing.lot_size, listing.min_quantity) = (Quantity::parse("1").expect("1"), Quantity::parse("1").expect("1"));
         let free = Quantity::new(Decimal::from(draws.below(4))).expect("few");
         input.account.holdings.insert(id(name), Holding { free, locked: Quantity::ZERO });
+    }
+    if draws.below(2) == 0 {
+        let price = input.assets.values().next().expect("an asset").price;
+        input.assets.values_mut().for_each(|record| record.price = price);
     }
     input
 }

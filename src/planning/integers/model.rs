@@ -12,6 +12,7 @@ use super::super::solver::{
     AtMostRow, Basis, BoxedColumn, Ending, Mixture, Points, Settled, SolverFault, bound_of, parts_of,
 };
 use super::ranges::{Range, is_one_trade, nearest_above, nearest_below, pinned, points, ranges};
+use super::tally::{Tally, in_lots};
 use super::whole_limits::{Presence, WholeLimits};
 
 /// The program of one run.
@@ -24,7 +25,10 @@ pub(super) struct Model<'a> {
     limits: Vec<AtMostRow>,
     /// By column: what a unit of it uses of each row of `points`.
     uses: Vec<Vec<(usize, Decimal)>>,
+    /// Those of the portfolio, then the one that stands for their tally.
     lines: Vec<Course>,
+    /// How many are of the portfolio.
+    traded: usize,
     /// The two points of each line that gives room.
     elastic: Vec<[usize; 2]>,
     points: Points,
@@ -55,8 +59,19 @@ struct Course {
     /// Its quantity is sought in whole lots, not rounded to them where that is close enough.
     whole_lots: bool,
     lot: Decimal,
+    tied: Option<Tied>,
     /// Places by trade, and by what the range says of it.
     found: BTreeMap<(Decimal, Presence, bool), usize>,
+}
+
+/// A line in a tally, or the one that stands for it: two rows say that all of it together is what that one trades.
+#[derive(Debug, Clone, Copy)]
+struct Tied {
+    rows: [usize; 2],
+    /// What is one lot.
+    step: Decimal,
+    /// What it counts.
+    by: Decimal,
 }
 
 /// What a line may do at one node, and the points that its mixtures need.
@@ -163,6 +178,11 @@ impl<'a> Model<'a> {
         };
         let turnover = places.iter().position(gave_way);
         let limits = rows.get(..own).unwrap_or_default().to_vec();
+        let traded = lines.len();
+        let ties = bounds.len()..bounds.len() + 2;
+        let tallied = tally(&mut lines, &mut all_ranges, [ties.start, ties.start + 1]);
+        let ties = if tallied { ties } else { 0..0 };
+        bounds.extend(ties.clone().map(|_| Decimal::ZERO));
         let mut model = Self {
             program,
             columns,
@@ -170,8 +190,9 @@ impl<'a> Model<'a> {
             limits,
             uses,
             lines,
+            traded,
             elastic: Vec::new(),
-            points: Points::new(&bounds),
+            points: Points::new(&bounds, ties),
             spots: Vec::new(),
             penalty: program.prohibitive(),
             holdings,
@@ -224,8 +245,14 @@ impl<'a> Model<'a> {
         narrowed.get(&line).or_else(|| Some(&self.lines.get(line)?.open))
     }
 
+    /// How many there are of the portfolio.
     pub(super) fn lines(&self) -> usize {
-        self.lines.len()
+        self.traded
+    }
+
+    /// Whether a line is none of the portfolio's, but stands for their tally.
+    pub(super) fn is_tally(&self, line: usize) -> bool {
+        line == self.traded
     }
 
     /// Whether any line trades amounts that are rounded once they are chosen.
@@ -262,15 +289,19 @@ impl<'a> Model<'a> {
             reward += self.all.get(column).map_or(Decimal::ZERO, |it| it.reward) * amount;
             uses.extend(self.uses.get(column).into_iter().flatten().map(|(row, by)| (*row, *by * amount)));
         }
-        let counted = match range.leaves {
+        let holds = match range.leaves {
             Presence::Absent => [None, None],
             Presence::Leaving => [None, self.held],
             Presence::Held => [self.holdings, self.held],
         };
-        uses.extend(counted.into_iter().flatten().map(|row| (row, Decimal::ONE)));
+        uses.extend(holds.into_iter().flatten().map(|row| (row, Decimal::ONE)));
         if !trade.is_zero() {
             // What gave way did so for parts of lots: each order may pass it by its own rounding.
             uses.extend(self.turnover.map(|row| (row, -course.lot / Decimal::TWO)));
+        }
+        if let Some(Tied { rows: [above, below], step, by }) = course.tied {
+            let counts = in_lots(trade, step) * by;
+            uses.extend([(above, counts), (below, -counts)]);
         }
         let place = self.points.add(line, reward, uses.into_iter());
         self.spots.push(Some(Spot { line, trade, leaves: range.leaves }));
@@ -337,7 +368,8 @@ impl<'a> Model<'a> {
     /// The best choice near a relaxation: every torn line at the nearest trades that its ranges allow.
     pub(super) fn settled(&mut self, relaxed: &Relaxed, narrowed: &Narrowings) -> Option<Settled> {
         let mut options = Vec::new();
-        for torn in &relaxed.torn {
+        let traded = self.traded;
+        for torn in relaxed.torn.iter().filter(|torn| torn.line < traded) {
             let ranges = self.open(narrowed, torn.line)?.ranges.clone();
             let near = [nearest_below(&ranges, torn.trade), nearest_above(&ranges, torn.trade)];
             let mut places: Vec<usize> =
@@ -352,7 +384,7 @@ impl<'a> Model<'a> {
     pub(super) fn improved(&mut self, mut settled: Settled, most: u32) -> Settled {
         for _ in 0..most {
             let mut moves = Vec::new();
-            for line in 0..self.lines.len() {
+            for line in 0..self.traded {
                 let Some(at) = settled.points.get(line).copied() else { continue };
                 let (Some(spot), Some(course)) = (self.spot(at), self.lines.get(line)) else { continue };
                 let ranges = course.open.ranges.clone();
@@ -454,6 +486,7 @@ impl Course {
             most_sold: Decimal::ZERO,
             whole_lots,
             lot,
+            tied: None,
             found: BTreeMap::new(),
         }
     }
@@ -467,6 +500,25 @@ impl Course {
         *most += column.upper;
         self.kinks.push(if column.side == Side::Buy { *most } else { -*most });
     }
+}
+
+/// Counts lots of the same worth together, where there are enough, under these rows. Whether there are.
+fn tally(lines: &mut Vec<Course>, all_ranges: &mut Vec<Vec<Range>>, rows: [usize; 2]) -> bool {
+    let step = |ranges: &[Range]| ranges.iter().map(|range| range.step).max().unwrap_or_default();
+    let whole = lines.iter().zip(&*all_ranges).filter(|(course, _)| course.whole_lots);
+    let Some(tally) = Tally::of(whole.map(|(_, ranges)| step(ranges)).collect()) else { return false };
+    let (unit, mut counted) = (tally.unit(), Vec::new());
+    for (course, ranges) in lines.iter_mut().zip(&*all_ranges) {
+        let step = step(ranges);
+        if course.whole_lots && tally.counts(step) {
+            course.tied = Some(Tied { rows, step, by: unit });
+            counted.push((ranges.as_slice(), step));
+        }
+    }
+    let range = tally.range(counted.into_iter());
+    all_ranges.push(vec![range]);
+    lines.push(Course { tied: Some(Tied { rows, step: unit, by: -unit }), ..Course::new(true, Decimal::ZERO) });
+    true
 }
 
 impl AtMostRow {

@@ -1,7 +1,7 @@
 //! Branch and bound: from the node with the best bound down to a choice, and again; so many nodes at most.
 //!
 //! Every rule for ties is fixed: of nodes with one bound the deeper, then the older comes first; of torn lines the one whose
-//! branches are expected to lose most is branched on, then the first by id.
+//! branches are expected to lose most is branched on, then the first by id; before them all the [`tally`](super::tally).
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -349,13 +349,18 @@ impl<'a> Search<'a> {
         self.losses.get(&line).and_then(mean).unwrap_or(Decimal::ONE)
     }
 
-    /// Apart at the torn line whose branches are expected to lose most.
+    /// Apart at the tally, where it is torn: what is decided of all lines together leaves little to tell apart. Else at the torn
+    /// line whose branches are expected to lose most.
     fn torn_apart(&self, node: &Node, relaxed: &Relaxed) -> Option<Split> {
+        let apart = |torn: &Torn| apart(&self.model.open(&node.narrowed, torn.line)?.ranges, torn);
+        let tally = relaxed.torn.iter().find(|torn| self.model.is_tally(torn.line));
+        if let Some(split) = tally.and_then(apart) {
+            return Some(split);
+        }
         let mut chosen: Option<(Decimal, Split)> = None;
         let matter = relaxed.torn.iter().any(|torn| torn.matters);
         for torn in relaxed.torn.iter().filter(|torn| torn.matters || !matter) {
-            let Some(open) = self.model.open(&node.narrowed, torn.line) else { continue };
-            let Some(split) = apart(&open.ranges, torn) else { continue };
+            let Some(split) = apart(torn) else { continue };
             let [below, above] = split.distances;
             let least = SOLVED;
             let score = (self.loss(torn.line, 0) * below).max(least) * (self.loss(torn.line, 1) * above).max(least);

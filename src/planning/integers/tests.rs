@@ -2,13 +2,13 @@
 
 use crate::model::policy::{CategoryLimit, IntegerPolicy, Limit};
 use crate::model::{
-    AssetId, CategoryId, Decimal, Holding, ListingStatus, Money, PlanningInput, Policy, Price, Quantity, Rate, Side,
-    Weight,
+    AssetId, CategoryId, Decimal, Holding, InstrumentId, ListingStatus, Money, PlanningInput, Policy, Price, Quantity,
+    Rate, Side, Weight,
 };
 use crate::planning::error::BestOrders;
 use crate::planning::plan::{IntegerSearch, ReasonCode, RebalancePlan};
 use crate::planning::program::{Allocation, Program, Sides};
-use crate::planning::sample::{dec, id, input, policy};
+use crate::planning::sample::{asset, dec, id, input, policy};
 use crate::planning::{PlanError, plan, survey};
 
 fn weight(text: &str) -> Weight {
@@ -306,6 +306,28 @@ fn a_small_account_is_planned_in_whole_lots() {
     let coarse = IntegerPolicy { whole_lots_above: Some(weight("0.2")), ..IntegerPolicy::default() };
     let coarse = planned(&small_account(Some(coarse)));
     assert_eq!(coarse.solver.integers.map(|it| it.whole_lots), Some(2), "of 380 and 210");
+}
+
+/// Forty lines, each of which may take one lot more or less to spend the last of the cash: together they cannot, and that is
+/// told first.
+#[test]
+fn lots_of_the_same_worth_are_told_apart_by_their_number() {
+    let forty = policy(|it| {
+        (it.ranking.members, it.ranking.enter_rank, it.ranking.exit_rank) = (40, 40, 40);
+        it.integers = Some(IntegerPolicy { max_gap: Some(Weight::ZERO), ..IntegerPolicy::default() });
+    });
+    let mut input = input(forty, &[], &[], "10000");
+    for number in 1..=40 {
+        let mut record = asset(&(100_000 / number).to_string());
+        record.price = Price::parse("47").expect("a price");
+        let listing = record.listing.as_mut().expect("listed");
+        listing.instrument = InstrumentId::new(&format!("A{number}")).expect("an instrument");
+        (listing.lot_size, listing.min_quantity) = (Quantity::parse("1").expect("1"), Quantity::parse("1").expect("1"));
+        input.assets.insert(id(&format!("a{number}")), record);
+    }
+    let found = planned(&input);
+    let found = search(&found);
+    assert!(found.complete && found.nodes <= 5, "{found:?}");
 }
 
 /// A lot is 1 %, and 30 of them are the cap: 29 would leave room for costs, at the price of a lot.

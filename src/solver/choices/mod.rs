@@ -7,11 +7,16 @@
 //! [`simplex`] finds it, [`settle`] the choices near it.
 //!
 //! Lines named elastic take any part of their second point, and by that give rows more room at a price.
+//!
+//! Rows named ties say of a line that it stands for a sum over others. A relaxation keeps them like any row, so that a search
+//! may branch on the sum; a choice of the others keeps them by itself, and nobody asks it for more.
 
 mod settle;
 mod simplex;
 #[cfg(test)]
 mod tests;
+
+use std::ops::Range;
 
 pub use settle::Settled;
 pub use simplex::{Basis, Mixture};
@@ -31,6 +36,7 @@ pub struct Choices {
     /// By point, then row.
     uses: Vec<f64>,
     elastic: Vec<Elastic>,
+    ties: Range<usize>,
 }
 
 /// A line whose first point is nothing, and whose second gives room in rows.
@@ -45,6 +51,12 @@ impl Choices {
     #[must_use]
     pub fn new(bounds: Vec<f64>) -> Self {
         Self { bounds, ..Self::default() }
+    }
+
+    /// These rows say of a line that it stands for a sum over others.
+    #[must_use]
+    pub fn with_ties(self, ties: Range<usize>) -> Self {
+        Self { ties, ..self }
     }
 
     /// How many points there are.

@@ -13,7 +13,7 @@ const BETTER: f64 = 1e-9;
 /// One point for each line, that keep the rows together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settled {
-    /// By line; of elastic lines any.
+    /// By line; of elastic lines, and of those that stand for a sum, any.
     pub points: Vec<usize>,
     /// What they are worth, with what elastic lines cost.
     pub objective: f64,
@@ -142,7 +142,7 @@ impl Choices {
     /// next; absent where that is not enough.
     fn cost_of(&self, used: impl Fn(usize) -> f64, met: f64) -> Option<f64> {
         let mut given: Vec<f64> = Vec::new();
-        for (row, bound) in self.bounds.iter().enumerate() {
+        for (row, bound) in self.bounds.iter().enumerate().filter(|(row, _)| !self.ties.contains(row)) {
             let mut over = used(row) - bound;
             if over <= 0.0 {
                 continue;
