@@ -40,7 +40,7 @@ impl Tally {
             }
         }
         let (least, greatest) = (most.first()?, most.last()?);
-        (most.len() >= LEAST_LINES).then(|| Self { steps: *least..=*greatest })
+        (most.len() >= LEAST_LINES).then_some(Self { steps: *least..=*greatest })
     }
 
     /// What one lot of any of the lines counts, as a weight.
