@@ -159,15 +159,14 @@ impl Members {
         for index in 0..size {
             let price = u64::from(numbers.next(900_000) + 1000);
             let ten_thousandths = 10_u64.pow(4);
-            // In units of the fourth decimal.
             let lot_worth = match kind {
                 Kind::WholeLots => Some(WORTH / size / 5 + numbers.next(3 * WORTH / size / 10)),
                 Kind::EqualLots => Some(WORTH / size / 3),
                 _ => None,
             };
+            // In units of the fourth decimal, as what is held.
             let lot = lot_worth.map_or(1, |worth| u64::from(worth) * ten_thousandths * ten_thousandths / price);
             let worth = u64::from(numbers.next(2 * WORTH) / size);
-            // In units of the fourth decimal.
             let held = worth * ten_thousandths * ten_thousandths / price / lot * lot;
             let cap = 1_000_000_000 / u64::from(index + 1) + u64::from(numbers.next(1_000_000));
             let category = ["layer-1", "defi", "meme", "other"];
