@@ -202,9 +202,17 @@ impl Points {
         self.0.settled(points, options)
     }
 
-    pub(super) fn better(&self, from: &Settled, moves: &[usize]) -> Option<Settled> {
-        self.0.better(from, moves)
+    pub(super) fn better(&self, from: &Settled, moves: &[usize], prices: &Prices) -> Option<Settled> {
+        self.0.better(from, moves, &prices.0)
     }
+}
+
+/// By row, what a unit of it is worth; a row beyond them is worth nothing.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Prices(Vec<f64>);
+
+pub(super) fn prices_of(mixture: &Mixture) -> Prices {
+    Prices(mixture.prices.clone())
 }
 
 /// What no choice is worth more than; absent where there is none.

@@ -10,8 +10,8 @@
 //! A line with a choice takes a mixture `Σ λ = 1, λ ≥ 0` of the points at which its ranges begin and end or its slope
 //! changes, and each point counts with its own objective, its own use of every limit, and as one holding or none. That is
 //! the convex hull of what the line may do, jumps included: no constant stands for "large". Between lines there are but
-//! the limits' rows, so no more lines are torn between two points than there are rows, and the bound is close. Where lots are of
-//! the same worth it is not, and [`tally`] mends that.
+//! the limits' rows, so no more lines are torn between two points than there are rows, and the bound is close. Where lots, least
+//! weights or least orders are much alike it is not, and [`tally`] mends that.
 
 #[cfg(test)]
 mod brute_force;

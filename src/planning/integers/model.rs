@@ -9,10 +9,10 @@ use super::super::constraints::RowKind;
 use super::super::portfolio::Portfolio;
 use super::super::program::{Allocation, Column, Program};
 use super::super::solver::{
-    AtMostRow, Basis, BoxedColumn, Ending, Mixture, Points, Settled, SolverFault, bound_of, parts_of,
+    AtMostRow, Basis, BoxedColumn, Ending, Mixture, Points, Prices, Settled, SolverFault, bound_of, parts_of, prices_of,
 };
-use super::ranges::{Range, is_one_trade, nearest_above, nearest_below, pinned, points, ranges};
-use super::tally::{Tally, in_lots};
+use super::ranges::{Range, SLIGHT, is_one_trade, nearest_above, nearest_below, pinned, points, ranges};
+use super::tally::{Count, Countable, Tally};
 use super::whole_limits::{Presence, WholeLimits};
 
 /// The program of one run.
@@ -25,10 +25,10 @@ pub(super) struct Model<'a> {
     limits: Vec<AtMostRow>,
     /// By column: what a unit of it uses of each row of `points`.
     uses: Vec<Vec<(usize, Decimal)>>,
-    /// Those of the portfolio, then the one that stands for their tally.
+    /// Those of the portfolio, then perhaps the one that stands for their tally.
     lines: Vec<Course>,
-    /// How many are of the portfolio.
-    traded: usize,
+    /// The line that stands for the tally.
+    tally: Option<usize>,
     /// The two points of each line that gives room.
     elastic: Vec<[usize; 2]>,
     points: Points,
@@ -68,9 +68,8 @@ struct Course {
 #[derive(Debug, Clone, Copy)]
 struct Tied {
     rows: [usize; 2],
-    /// What is one lot.
-    step: Decimal,
-    /// What it counts.
+    count: Count,
+    /// What one counts in these rows.
     by: Decimal,
 }
 
@@ -107,7 +106,7 @@ pub(super) struct Torn {
     pub(super) trade: Decimal,
     /// The lowest trade of its points.
     pub(super) lowest: Decimal,
-    /// It is in whole lots, or between ranges.
+    /// It is in whole lots, or between ranges, and no tally.
     pub(super) matters: bool,
 }
 
@@ -118,6 +117,10 @@ impl Relaxed {
 
     pub(super) fn basis(&self) -> Basis {
         self.mixture.basis.clone()
+    }
+
+    pub(super) fn prices(&self) -> Prices {
+        prices_of(&self.mixture)
     }
 }
 
@@ -178,10 +181,8 @@ impl<'a> Model<'a> {
         };
         let turnover = places.iter().position(gave_way);
         let limits = rows.get(..own).unwrap_or_default().to_vec();
-        let traded = lines.len();
-        let ties = bounds.len()..bounds.len() + 2;
-        let tallied = tally(&mut lines, &mut all_ranges, [ties.start, ties.start + 1]);
-        let ties = if tallied { ties } else { 0..0 };
+        let tally = tie(&mut lines, &mut all_ranges, whole, bounds.len());
+        let ties = if tally.is_some() { bounds.len()..bounds.len() + 2 } else { 0..0 };
         bounds.extend(ties.clone().map(|_| Decimal::ZERO));
         let mut model = Self {
             program,
@@ -190,7 +191,7 @@ impl<'a> Model<'a> {
             limits,
             uses,
             lines,
-            traded,
+            tally,
             elastic: Vec::new(),
             points: Points::new(&bounds, ties),
             spots: Vec::new(),
@@ -247,12 +248,12 @@ impl<'a> Model<'a> {
 
     /// How many there are of the portfolio.
     pub(super) fn lines(&self) -> usize {
-        self.traded
+        self.tally.unwrap_or(self.lines.len())
     }
 
     /// Whether a line is none of the portfolio's, but stands for their tally.
     pub(super) fn is_tally(&self, line: usize) -> bool {
-        line == self.traded
+        self.tally == Some(line)
     }
 
     /// Whether any line trades amounts that are rounded once they are chosen.
@@ -299,8 +300,8 @@ impl<'a> Model<'a> {
             // What gave way did so for parts of lots: each order may pass it by its own rounding.
             uses.extend(self.turnover.map(|row| (row, -course.lot / Decimal::TWO)));
         }
-        if let Some(Tied { rows: [above, below], step, by }) = course.tied {
-            let counts = in_lots(trade, step) * by;
+        if let Some(Tied { rows: [above, below], count, by }) = course.tied {
+            let counts = count.of(trade) * by;
             uses.extend([(above, counts), (below, -counts)]);
         }
         let place = self.points.add(line, reward, uses.into_iter());
@@ -360,7 +361,8 @@ impl<'a> Model<'a> {
             let holds = |range: &Range| range.low <= lowest && highest <= range.high;
             let one = self.open(narrowed, line).is_some_and(|open| open.ranges.iter().any(holds));
             let mixed = shares.iter().any(|(spot, _)| spot.leaves != key.leaves);
-            torn.push(Torn { line, trade, lowest, matters: whole_lots || !one || mixed });
+            let matters = !self.is_tally(line) && (whole_lots || !one || mixed);
+            torn.push(Torn { line, trade, lowest, matters });
         }
         torn
     }
@@ -368,8 +370,10 @@ impl<'a> Model<'a> {
     /// The best choice near a relaxation: every torn line at the nearest trades that its ranges allow.
     pub(super) fn settled(&mut self, relaxed: &Relaxed, narrowed: &Narrowings) -> Option<Settled> {
         let mut options = Vec::new();
-        let traded = self.traded;
-        for torn in relaxed.torn.iter().filter(|torn| torn.line < traded) {
+        for torn in &relaxed.torn {
+            if self.is_tally(torn.line) {
+                continue;
+            }
             let ranges = self.open(narrowed, torn.line)?.ranges.clone();
             let near = [nearest_below(&ranges, torn.trade), nearest_above(&ranges, torn.trade)];
             let mut places: Vec<usize> =
@@ -380,25 +384,28 @@ impl<'a> Model<'a> {
         self.points.settled(relaxed.mixture.keys(), &options)
     }
 
-    /// The same or better, by moves of one or two lines to what is next to their trades, as long as that gains.
-    pub(super) fn improved(&mut self, mut settled: Settled, most: u32) -> Settled {
+    /// The same or better, by moves of one or two lines to the next points or lots, as long as that gains; at the prices of a relaxation most of them are seen not to.
+    pub(super) fn improved(&mut self, mut settled: Settled, most: u32, prices: &Prices) -> Settled {
         for _ in 0..most {
             let mut moves = Vec::new();
-            for line in 0..self.traded {
+            for line in 0..self.lines() {
                 let Some(at) = settled.points.get(line).copied() else { continue };
                 let (Some(spot), Some(course)) = (self.spot(at), self.lines.get(line)) else { continue };
-                let ranges = course.open.ranges.clone();
-                let mut next: Vec<(Range, Decimal)> = Vec::new();
-                for range in &ranges {
-                    next.extend(range.next_to(spot.trade).map(|trade| (range.clone(), trade)));
+                let open = Rc::clone(&course.open);
+                let mut next = open.points.clone();
+                for range in open.ranges.iter().filter(|range| range.step > SLIGHT) {
+                    next.extend(range.lots_beside(spot.trade).map(|trade| self.place(line, range, trade)));
                 }
-                let below = next.iter().filter(|(_, trade)| *trade < spot.trade).max_by_key(|(_, trade)| *trade);
-                let above = next.iter().filter(|(_, trade)| *trade > spot.trade).min_by_key(|(_, trade)| *trade);
-                for (range, trade) in [below, above].into_iter().flatten() {
-                    moves.push(self.place(line, range, *trade));
-                }
+                let next: Vec<(Decimal, usize)> =
+                    next.into_iter().filter_map(|point| Some((self.spot(point)?.trade, point))).collect();
+                let trades = || next.iter().map(|(trade, _)| *trade);
+                let below = trades().filter(|trade| *trade < spot.trade).max();
+                let above = trades().filter(|trade| *trade > spot.trade).min();
+                // One trade may have two points: a holding that leaves, and one that stays.
+                let nearest = next.iter().filter(|(trade, _)| [below, above].contains(&Some(*trade)));
+                moves.extend(nearest.map(|(_, point)| *point));
             }
-            match self.points.better(&settled, &moves) {
+            match self.points.better(&settled, &moves, prices) {
                 Some(better) => settled = better,
                 None => break,
             }
@@ -502,23 +509,22 @@ impl Course {
     }
 }
 
-/// Counts lots of the same worth together, where there are enough, under these rows. Whether there are.
-fn tally(lines: &mut Vec<Course>, all_ranges: &mut Vec<Vec<Range>>, rows: [usize; 2]) -> bool {
-    let step = |ranges: &[Range]| ranges.iter().map(|range| range.step).max().unwrap_or_default();
-    let whole = lines.iter().zip(&*all_ranges).filter(|(course, _)| course.whole_lots);
-    let Some(tally) = Tally::of(whole.map(|(_, ranges)| step(ranges)).collect()) else { return false };
-    let (unit, mut counted) = (tally.unit(), Vec::new());
-    for (course, ranges) in lines.iter_mut().zip(&*all_ranges) {
-        let step = step(ranges);
-        if course.whole_lots && tally.counts(step) {
-            course.tied = Some(Tied { rows, step, by: unit });
-            counted.push((ranges.as_slice(), step));
-        }
+/// Ties what is counted together to a line that stands for it, by two rows from this one on. The line, where there is one.
+fn tie(lines: &mut Vec<Course>, all_ranges: &mut Vec<Vec<Range>>, whole: &WholeLimits, row: usize) -> Option<usize> {
+    let all = lines.iter().zip(&*all_ranges).enumerate();
+    let countable = all.map(|(line, (course, ranges))| Countable {
+        ranges,
+        whole_lots: course.whole_lots,
+        held_from: whole.held_from(line),
+    });
+    let Tally { counts, unit, range } = Tally::of(&countable.collect::<Vec<Countable<'_>>>())?;
+    let tied = |count, by| Some(Tied { rows: [row, row + 1], count, by });
+    for (course, count) in lines.iter_mut().zip(counts) {
+        course.tied = count.and_then(|count| tied(count, unit));
     }
-    let range = tally.range(counted.into_iter());
     all_ranges.push(vec![range]);
-    lines.push(Course { tied: Some(Tied { rows, step: unit, by: -unit }), ..Course::new(true, Decimal::ZERO) });
-    true
+    lines.push(Course { tied: tied(Count::Lots(unit), -unit), ..Course::new(true, Decimal::ZERO) });
+    Some(lines.len() - 1)
 }
 
 impl AtMostRow {

@@ -50,18 +50,18 @@ impl Range {
         (Some(below).filter(|below| *below < trade - NOISE), Some(above).filter(|above| *above > trade + NOISE))
     }
 
-    /// What else may be traded next to a trade, wherever that is.
-    pub(super) fn next_to(&self, trade: Decimal) -> impl Iterator<Item = Decimal> {
-        let inside = self.reaches(trade);
-        let steps =
-            [trade - self.step, trade + self.step].map(|next| Some(next).filter(|next| inside && self.reaches(*next)));
-        let ends = [self.low, self.high].map(|end| Some(end).filter(|_| !inside || self.step.is_zero()));
-        steps.into_iter().chain(ends).flatten().filter(move |next| *next != trade)
+    /// A lot less than a trade in it, and one more.
+    pub(super) fn lots_beside(&self, trade: Decimal) -> impl Iterator<Item = Decimal> {
+        let within = move |next: &Decimal| self.reaches(trade) && self.reaches(*next) && *next != trade;
+        [trade - self.step, trade + self.step].into_iter().filter(within)
     }
 }
 
 /// A quotient's last digit, and a mixture's.
-const NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 13);
+pub(super) const NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 13);
+
+/// Lots, and gaps between ranges, of no more than this are next to nothing: a tenth of a basis point.
+pub(super) const SLIGHT: Decimal = Decimal::from_parts(1, 0, 0, false, 5);
 
 /// What a weight of an order may be from the trade that it stands for.
 const ORDER_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);

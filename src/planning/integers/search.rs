@@ -10,7 +10,7 @@ use std::rc::Rc;
 use crate::model::Decimal;
 
 use super::super::program::Allocation;
-use super::super::solver::{Basis, Settled, objective_of};
+use super::super::solver::{Basis, Prices, Settled, objective_of};
 use super::model::{Model, Narrowings, Relaxed, Torn};
 use super::ranges::{Range, is_one_trade, split};
 
@@ -128,6 +128,8 @@ pub(super) struct Search<'a> {
     best: Option<Decimal>,
     /// The best that a choice was worth before judgement.
     chosen: Option<Decimal>,
+    /// What a unit of each row is worth where nothing is branched on.
+    prices: Prices,
     /// The best bound of what was closed without looking further.
     closed: Option<Decimal>,
     /// Rounds of tail risk at one node, at most.
@@ -158,6 +160,7 @@ impl<'a> Search<'a> {
             losses: BTreeMap::new(),
             best,
             chosen: best,
+            prices: Prices::default(),
             closed: None,
             planes: PLANES,
             refused: BTreeSet::new(),
@@ -274,6 +277,9 @@ impl<'a> Search<'a> {
             // Weak duality: whatever the search for it came to.
             bound = relaxed.bound.map_or(bound, |it| it.min(bound));
             self.learn(node, bound);
+            if node.depth == 0 {
+                self.prices = relaxed.prices();
+            }
             if !self.promises(bound) {
                 self.leave(bound);
                 return None;
@@ -304,7 +310,7 @@ impl<'a> Search<'a> {
         if !first && !self.would_gain(settled, solves) {
             return Judged::Unasked;
         }
-        let better = self.model.improved(settled.clone(), MOVES);
+        let better = self.model.improved(settled.clone(), MOVES, &self.prices);
         let improved = objective_of(&better) > objective_of(settled) + SOLVED;
         if improved && !self.model.cut_choice(&better) {
             self.judge(&better);

@@ -308,26 +308,99 @@ fn a_small_account_is_planned_in_whole_lots() {
     assert_eq!(coarse.solver.integers.map(|it| it.whole_lots), Some(2), "of 380 and 210");
 }
 
-/// Forty lines, each of which may take one lot more or less to spend the last of the cash: together they cannot, and that is
-/// told first.
-#[test]
-fn lots_of_the_same_worth_are_told_apart_by_their_number() {
+/// Forty members of 10000 in cash, searched until nothing is left.
+fn forty(edit: impl FnOnce(&mut Policy)) -> PlanningInput {
     let forty = policy(|it| {
         (it.ranking.members, it.ranking.enter_rank, it.ranking.exit_rank) = (40, 40, 40);
         it.integers = Some(IntegerPolicy { max_gap: Some(Weight::ZERO), ..IntegerPolicy::default() });
+        edit(it);
     });
     let mut input = input(forty, &[], &[], "10000");
     for number in 1..=40 {
         let mut record = asset(&(100_000 / number).to_string());
-        record.price = Price::parse("47").expect("a price");
         let listing = record.listing.as_mut().expect("listed");
         listing.instrument = InstrumentId::new(&format!("A{number}")).expect("an instrument");
-        (listing.lot_size, listing.min_quantity) = (Quantity::parse("1").expect("1"), Quantity::parse("1").expect("1"));
         input.assets.insert(id(&format!("a{number}")), record);
+    }
+    input
+}
+
+/// Each of forty may take one lot more or less to spend the last of the cash: together they cannot, and that is told first.
+#[test]
+fn lots_of_the_same_worth_are_told_apart_by_their_number() {
+    let mut input = forty(|_| ());
+    for record in input.assets.values_mut() {
+        record.price = Price::parse("47").expect("a price");
+        let listing = record.listing.as_mut().expect("listed");
+        (listing.lot_size, listing.min_quantity) = (Quantity::parse("1").expect("1"), Quantity::parse("1").expect("1"));
     }
     let found = planned(&input);
     let found = search(&found);
     assert!(found.complete && found.nodes <= 5, "{found:?}");
+}
+
+/// The same of those that weigh as little as they may.
+#[test]
+fn holdings_of_the_least_weight_are_told_apart_by_their_number() {
+    let mut input = forty(|it| it.limits.min_weight = Some(weight("0.021")));
+    hold(&mut input, "140");
+    let found = planned(&input);
+    let found = search(&found);
+    assert!(found.complete && found.nodes <= 5, "{found:?}");
+}
+
+/// So much of each of forty, paid for out of the cash.
+fn hold(input: &mut PlanningInput, units: &str) {
+    let free = Quantity::parse(units).expect(units);
+    for (asset, record) in &input.assets {
+        let worth = record.price.value_of(free);
+        input.account.cash_free = Money::new(input.account.cash_free.get() - worth.get()).expect("cash");
+        input.account.holdings.insert(asset.clone(), Holding { free, locked: Quantity::ZERO });
+    }
+}
+
+/// The same of orders that are as small as they may be.
+#[test]
+fn the_least_orders_are_told_apart_by_their_number() {
+    let found = planned(&forty(|it| it.orders.min_trade = Money::parse("190").expect("money")));
+    let found = search(&found);
+    assert!(found.complete && found.nodes <= 5, "{found:?}");
+}
+
+/// Where some of forty trade and some do not, their number stands between its ends: lots of 5 basis points, which are left to
+/// rounding, are told apart all the same where rounding breaks a limit.
+#[test]
+fn a_number_that_is_whole_keeps_no_line_from_being_told_apart() {
+    let mut input = forty(|it| it.orders.min_trade = Money::parse("190").expect("money"));
+    for record in input.assets.values_mut() {
+        record.price = Price::parse("5").expect("a price");
+        let listing = record.listing.as_mut().expect("listed");
+        (listing.lot_size, listing.min_quantity) = (Quantity::parse("1").expect("1"), Quantity::parse("1").expect("1"));
+    }
+    hold(&mut input, "20");
+    let found = planned(&input);
+    assert!(search(&found).complete && found.orders.len() < 40, "{:?}", search(&found));
+}
+
+#[test]
+fn a_holding_begins_at_the_least_weight_or_at_what_a_run_can_reach() {
+    let with = |least: Option<&str>| {
+        let policy = six(|it| {
+            it.limits.min_weight = least.map(weight);
+            it.limits.max_holdings = Some(6);
+            it.limits.participation = Some(rate("0.01"));
+        });
+        let mut input = input(policy, &CAPS, &[("a", "5000"), ("b", "100")], "4900");
+        input.assets.get_mut(&id("b")).expect("b").average_daily_volume = Some(Money::parse("2000").expect("money"));
+        let survey = survey(&input).expect("a survey");
+        ["a", "b", "c"].map(|asset| {
+            let line = survey.portfolio.lines.iter().position(|line| *line.asset == id(asset)).expect(asset);
+            survey.limits.whole.held_from(line).map(|trade| trade.round_dp(9).normalize())
+        })
+    };
+    assert_eq!(with(None), [None; 3]);
+    let expected = [dec("-0.47"), dec("0.002"), dec("0.03")];
+    assert_eq!(with(Some("0.03")), expected.map(Some), "held, of which 20 may be bought, and new");
 }
 
 /// A lot is 1 %, and 30 of them are the cap: 29 would leave room for costs, at the price of a lot.

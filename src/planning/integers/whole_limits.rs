@@ -147,6 +147,12 @@ impl WholeLimits {
         self.lines.get(index)?.as_ref()
     }
 
+    /// The trade from which on the constituent at this index weighs enough, where the policy asks for a least weight.
+    pub(super) fn held_from(&self, index: usize) -> Option<Decimal> {
+        let line = self.line(index).filter(|_| self.min_weight)?;
+        Some(line.high - line.weight)
+    }
+
     pub(crate) fn asks_for_min_weight(&self) -> bool {
         self.min_weight
     }

@@ -2,7 +2,7 @@
 //! away.
 
 use super::super::dense::{add, at};
-use super::{Choices, MET, NEARLY_MET};
+use super::{Choices, MET, NEARLY_MET, dot};
 
 /// Ways to set torn lines that are tried, at most.
 const WAYS: usize = 4096;
@@ -21,6 +21,16 @@ pub struct Settled {
     pub(super) used: Vec<f64>,
     /// Without what elastic lines cost.
     reward: f64,
+}
+
+/// One line to another of its points, or nothing moved at all.
+struct Move {
+    to: Option<usize>,
+    line: usize,
+    gain: f64,
+    /// What is left of the gain once the use of rows is paid for.
+    leaves: f64,
+    uses: Vec<f64>,
 }
 
 impl Choices {
@@ -67,40 +77,53 @@ impl Choices {
 
     /// The same points after the best one or two of these moves, each to a point of another line; absent where none is any
     /// better.
+    ///
+    /// At any prices of the rows no two moves come to more than the reward so far, what each leaves of its gain once its use of
+    /// rows is paid for, and what is left of rows and elastic lines is worth. At a relaxation's prices that rules out nearly all.
     #[must_use]
-    pub fn better(&self, from: &Settled, moves: &[usize]) -> Option<Settled> {
-        let mut single: Vec<(usize, f64, Vec<f64>)> = Vec::with_capacity(moves.len());
-        for to in moves {
-            let at = from.points.get(self.line_of(*to)).copied().unwrap_or(*to);
-            let mut uses = self.uses_of(*to).to_vec();
-            add(&mut uses, self.uses_of(at), -1.0);
-            single.push((*to, self.reward_of(*to) - self.reward_of(at), uses));
-        }
-        let none = vec![0.0; self.bounds.len()];
+    pub fn better(&self, from: &Settled, moves: &[usize], prices: &[f64]) -> Option<Settled> {
+        // A choice keeps ties whatever it is.
+        let price = |row: usize| if self.ties.contains(&row) { 0.0 } else { at(prices, row).max(0.0) };
+        let prices: Vec<f64> = (0..self.bounds.len()).map(price).collect();
+        let rooms = self.bounds.iter().zip(&from.used).map(|(bound, used)| bound + MET - used).collect::<Vec<f64>>();
+        let sold = self.elastic.iter().map(|elastic| self.left(elastic.full, &prices).max(0.0)).sum::<f64>();
+        let most = from.reward + dot(&rooms, &prices) + sold;
+        let mut single: Vec<Move> = moves.iter().map(|to| self.move_to(*to, from, &prices)).collect();
+        single.sort_by(|one, other| other.leaves.total_cmp(&one.leaves));
+        let none = Move { to: None, line: usize::MAX, gain: 0.0, leaves: 0.0, uses: vec![0.0; self.bounds.len()] };
         let mut best = (from.objective + BETTER, None);
-        for (index, (first, gain, uses)) in single.iter().enumerate() {
-            let alone = std::iter::once((None, 0.0, &none));
-            let others = single.iter().skip(index + 1).filter(|(to, ..)| self.line_of(*to) != self.line_of(*first));
-            for (second, more, others) in alone.chain(others.map(|(to, gain, uses)| (Some(*to), *gain, uses))) {
-                let reward = from.reward + gain + more;
-                // What elastic lines cost is never a gain.
-                if reward <= best.0 {
-                    continue;
+        for (index, first) in single.iter().enumerate() {
+            let others = single.iter().skip(index + 1).filter(|other| other.line != first.line);
+            for second in std::iter::once(&none).chain(others) {
+                // Of all others that follow none leaves any more.
+                if second.to.is_some() && most + first.leaves + second.leaves <= best.0 {
+                    break;
                 }
-                let used = |row: usize| at(&from.used, row) + at(uses, row) + at(others, row);
-                if let Some(cost) = self.cost_of(used, MET).filter(|cost| reward - cost > best.0) {
-                    best = (reward - cost, Some((*first, second)));
+                let reward = from.reward + first.gain + second.gain;
+                let used = |row: usize| at(&from.used, row) + at(&first.uses, row) + at(&second.uses, row);
+                // What elastic lines cost is never a gain.
+                let cost = if reward > best.0 { self.cost_of(used, MET) } else { None };
+                if let Some(cost) = cost.filter(|cost| reward - cost > best.0) {
+                    best = (reward - cost, Some([first.to, second.to]));
                 }
             }
         }
-        let (first, second) = best.1?;
         let mut next = from.clone();
-        for to in [Some(first), second].into_iter().flatten() {
+        for to in best.1?.into_iter().flatten() {
             let line = self.line_of(to);
             self.take_out(&mut next, line);
             self.put_in(&mut next, to);
         }
         self.finished(&mut next, MET).then_some(next)
+    }
+
+    fn move_to(&self, to: usize, from: &Settled, prices: &[f64]) -> Move {
+        let line = self.line_of(to);
+        let at = from.points.get(line).copied().unwrap_or(to);
+        let mut uses = self.uses_of(to).to_vec();
+        add(&mut uses, self.uses_of(at), -1.0);
+        let gain = self.reward_of(to) - self.reward_of(at);
+        Move { to: Some(to), line, gain, leaves: gain - dot(&uses, prices), uses }
     }
 
     /// Points with their sums, elastic lines left out.

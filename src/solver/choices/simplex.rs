@@ -64,6 +64,8 @@ pub struct Mixture {
     pub basis: Basis,
     /// Points besides the lines' keys, with their share.
     pub parts: Vec<(usize, f64)>,
+    /// By row, what a unit of it is worth.
+    pub prices: Vec<f64>,
 }
 
 impl Mixture {
@@ -94,7 +96,7 @@ impl Choices {
             _ => None,
         });
         let parts = parts.collect();
-        Mixture { ending, bound, parts, basis: Basis { members: walk.members, keys: walk.keys } }
+        Mixture { ending, bound, parts, basis: Basis { members: walk.members, keys: walk.keys }, prices: walk.prices }
     }
 }
 

@@ -150,7 +150,7 @@ fn settled_is_the_best_of_all_combinations() {
                 assert!((settled.objective - best).abs() <= 1e-7, "seed {seed}: {} and {best}", settled.objective);
                 let again = choices.at(settled.points.clone());
                 assert!(again.used.iter().zip(&settled.used).all(|(one, other)| (one - other).abs() < 1e-12));
-                assert_eq!(choices.better(&settled, &open[..lines].concat()), None, "seed {seed}");
+                assert_eq!(choices.better(&settled, &open[..lines].concat(), &[]), None, "seed {seed}");
             }
             (None, None) => none += 1,
             (settled, best) => panic!("seed {seed}: {settled:?} and {best:?}"),
@@ -169,16 +169,79 @@ fn better_is_better_and_keeps_the_rows() {
         let first: Vec<Vec<usize>> = open[..lines].iter().map(|points| vec![points[0]]).collect();
         let points: Vec<usize> = open.iter().map(|points| points[0]).collect();
         let Some(mut at) = choices.settled(&points, &first) else { continue };
-        while let Some(next) = choices.better(&at, &open[..lines].concat()) {
+        let all = open[..lines].concat();
+        let relaxed = choices.mix(&slices(&open), None, f64::NEG_INFINITY).prices;
+        let odd: Vec<f64> =
+            relaxed.iter().map(|price| (price + 0.1) * f64::from(u32::try_from(seed % 7).expect("small"))).collect();
+        while let Some(next) = choices.better(&at, &all, &relaxed) {
             assert!(next.objective > at.objective, "seed {seed}");
+            // Whatever the prices, what they pass over is no better.
+            for prices in [&[][..], &odd] {
+                let other = choices.better(&at, &all, prices).expect("as good");
+                assert!((other.objective - next.objective).abs() < 1e-12, "seed {seed}: {other:?}, {next:?}");
+            }
             let options: Vec<Vec<usize>> = next.points[..lines].iter().map(|point| vec![*point]).collect();
             let again: Settled = choices.settled(&next.points, &options).expect("it keeps the rows");
             assert!((again.objective - next.objective).abs() < 1e-12, "seed {seed}");
             at = next;
             moved += 1;
         }
+        assert_eq!(choices.better(&at, &all, &[]), None, "seed {seed}");
     }
     assert!(moved > 100, "{moved} moves");
+}
+
+/// The same program with one more line, which stands for the sum of the places of all others' points.
+fn with_sum(plain: &Choices, open: &[Vec<usize>]) -> (Choices, Vec<Vec<usize>>) {
+    let (rows, lines) = (plain.bounds.len(), plain.elastic.first().map_or(open.len(), |_| open.len() - 1));
+    let mut summed = Choices::new([&plain.bounds[..], &[0.0, 0.0]].concat()).with_ties(rows..rows + 2);
+    let counted = |count: f64| [(rows, count), (rows + 1, -count)];
+    let (mut all, mut most) = (Vec::new(), 0.0);
+    for (line, points) in open[..lines].iter().enumerate() {
+        let mut count = -1.0;
+        let point = |point: &usize| {
+            count += 1.0;
+            let uses = plain.uses_of(*point).iter().copied().enumerate().chain(counted(count));
+            summed.add_point(line, plain.reward_of(*point), uses)
+        };
+        all.push(points.iter().map(point).collect());
+        most += count;
+    }
+    all.push([0.0, most].map(|count| summed.add_point(lines, 0.0, counted(-count).into_iter())).to_vec());
+    for elastic in &plain.elastic {
+        let uses = plain.uses_of(elastic.full).iter().copied().enumerate();
+        let (empty, full) = summed.add_elastic(lines + 1, plain.reward_of(elastic.full), uses);
+        all.push(vec![empty, full]);
+    }
+    (summed, all)
+}
+
+/// Wherever the sum's own line stands, and whatever its rows are worth.
+#[test]
+fn a_sum_over_lines_changes_no_choice() {
+    let (mut settled, mut gained) = (0, 0);
+    for seed in 1..=400 {
+        let (plain, open) = drawn(&mut Draws(seed));
+        let (summed, all) = with_sum(&plain, &open);
+        let lines = plain.elastic.first().map_or(open.len(), |_| open.len() - 1);
+        let first = |open: &[Vec<usize>]| open.iter().map(|points| points[0]).collect::<Vec<usize>>();
+        let bounds = [(&plain, &open), (&summed, &all)];
+        let [bound, other] = bounds.map(|(choices, open)| agreed(choices, open, None, &format!("seed {seed}")).bound);
+        assert!(bound.is_infinite() == other.is_infinite(), "seed {seed}: {bound} and {other}");
+        assert!(bound.is_infinite() || (bound - other).abs() < 1e-9, "seed {seed}: {bound} and {other}");
+        let objective = |settled: Option<Settled>| settled.map(|it| (it.objective * 1e9).round());
+        let [one, other] = bounds.map(|(choices, open)| objective(choices.settled(&first(open), &open[..lines])));
+        assert_eq!(one, other, "seed {seed}");
+        settled += u32::from(one.is_some());
+        let options: Vec<Vec<usize>> = open[..lines].iter().map(|points| vec![points[0]]).collect();
+        let starts = bounds.map(|(choices, open)| choices.settled(&first(open), &options));
+        let [Some(start), Some(other)] = starts else { continue };
+        let moves = open[..lines].concat();
+        let better = objective(plain.better(&start, &moves, &[]));
+        assert_eq!(objective(summed.better(&other, &moves, &vec![1.0; summed.bounds.len()])), better, "seed {seed}");
+        gained += u32::from(better.is_some());
+    }
+    assert!(settled > 100 && gained > 50, "{settled} and {gained}");
 }
 
 /// Ten lines give the same row room, each a tenth at a price of its own: the first give all they have, then the next.
