@@ -37,7 +37,7 @@ mod raw;
 mod stated;
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -122,6 +122,12 @@ fn main() -> ExitCode {
                 eprintln!("{size} {kind}: measured here");
             }
         }
+    }
+    if instances.is_empty() && without_plan.is_empty() {
+        let sizes: BTreeSet<u32> = GROUPS.iter().flat_map(|group| group.sizes).copied().collect();
+        let kinds: Vec<String> = Kind::GROUPS.iter().copied().flatten().map(Kind::to_string).collect();
+        eprintln!("nothing is asked for: BENCH_SIZES is a list with commas of {sizes:?}, BENCH_KINDS one of {kinds:?}");
+        return ExitCode::FAILURE;
     }
     if let Some(python) = &python {
         by_peers(python, &folder, &mut instances);
