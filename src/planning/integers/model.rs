@@ -384,7 +384,8 @@ impl<'a> Model<'a> {
         self.points.settled(relaxed.mixture.keys(), &options)
     }
 
-    /// The same or better, by moves of one or two lines to the next points or lots, as long as that gains; at the prices of a relaxation most of them are seen not to.
+    /// The same or better, by moves of one or two lines to the next points or lots, as long as that gains; at the prices of a
+    /// relaxation most of them are seen not to.
     pub(super) fn improved(&mut self, mut settled: Settled, most: u32, prices: &Prices) -> Settled {
         for _ in 0..most {
             let mut moves = Vec::new();

@@ -85,9 +85,10 @@ impl Choices {
         // A choice keeps ties whatever it is.
         let price = |row: usize| if self.ties.contains(&row) { 0.0 } else { at(prices, row).max(0.0) };
         let prices: Vec<f64> = (0..self.bounds.len()).map(price).collect();
-        let rooms = self.bounds.iter().zip(&from.used).map(|(bound, used)| bound + MET - used).collect::<Vec<f64>>();
+        let rooms = self.bounds.iter().zip(&from.used).map(|(bound, used)| bound + MET - used);
+        let rooms: f64 = rooms.zip(&prices).map(|(room, price)| room * price).sum();
         let sold = self.elastic.iter().map(|elastic| self.left(elastic.full, &prices).max(0.0)).sum::<f64>();
-        let most = from.reward + dot(&rooms, &prices) + sold;
+        let most = from.reward + rooms + sold;
         let mut single: Vec<Move> = moves.iter().map(|to| self.move_to(*to, from, &prices)).collect();
         single.sort_by(|one, other| other.leaves.total_cmp(&one.leaves));
         let none = Move { to: None, line: usize::MAX, gain: 0.0, leaves: 0.0, uses: vec![0.0; self.bounds.len()] };
