@@ -25,6 +25,7 @@ use std::time::Instant;
 use index_rebalancer::adapters::history::{Period, load, open};
 use index_rebalancer::backtest::{Charged, FeeBasis, FillAt, History, Schedule, Settings, run};
 use index_rebalancer::model::{Money, Policy, Rate};
+use index_rebalancer::parallel::Crew;
 use index_rebalancer::preparation::policy;
 use jiff::civil::{Date, date};
 use rust_decimal::prelude::ToPrimitive;
@@ -125,7 +126,7 @@ fn ours(history: &History, schedule: Schedule) -> (f64, f64) {
         bitcoin: None,
     };
     let start = Instant::now();
-    let happened = run(&policy, history, &settings, |_, _| {}).expect("it runs");
+    let happened = run(&policy, history, &settings, Crew::of_all_cores(), |_, _| {}).expect("it runs");
     let seconds = start.elapsed().as_secs_f64();
     (seconds, happened.value[happened.value.len() - 1].to_f64().expect("finite"))
 }

@@ -1,25 +1,25 @@
-//! The same work for each of many jobs, on several threads: results in the order of the jobs, and never more jobs at
-//! once than is stated.
+//! Work on several threads with results in one order, and never more of it at once than is stated: the same work for each
+//! of many jobs, or turns at something that only one at a time may go on with.
 //!
-//! Workers take the jobs themselves. Whoever takes one first gives away its place in the order, and there are only so
-//! many places: one slow job holds up the taking of others before their results pile up behind it.
+//! Workers take the turns themselves. Whoever takes one first gives away its place in the order, and there are only so
+//! many places: one slow turn holds up the taking of others before their results pile up behind it.
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
 /// How many work, and on how much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Crew {
     pub workers: NonZeroUsize,
-    /// Jobs that are taken and whose results the sink has not yet dealt with; workers beyond it stand idle.
+    /// Turns that are taken and whose results the sink has not yet dealt with; workers beyond it stand idle.
     pub in_flight: NonZeroUsize,
 }
 
-/// Jobs in flight for each worker besides its own: the others go on while one has a job of several times their length.
+/// Turns in flight for each worker besides its own: the others go on while one has a turn of several times their length.
 const AHEAD: usize = 3;
 
 impl Crew {
@@ -35,26 +35,47 @@ impl Crew {
     }
 }
 
-/// Does the work for every job and hands each result to the sink, on this thread, in the order of the jobs. A result
-/// waits for none but those before it. When the sink breaks, no further job is taken, and what it broke with comes back
-/// once the jobs in flight are done.
+/// Does the work for every job and hands each result to the sink, as [`in_turns`] does.
 ///
 /// # Panics
-/// When a job's work does, with its panic, in its place in the order; results before it have reached the sink. When
-/// taking a job does, or the sink.
+/// As there; taking a job is part of its turn.
 pub fn in_order<J, R: Send, B>(
     jobs: impl Iterator<Item = J> + Send,
     crew: Crew,
     work: impl Fn(J) -> R + Sync,
+    sink: impl FnMut(R) -> ControlFlow<B>,
+) -> ControlFlow<B> {
+    let turn = |mut jobs: Turn<'_, _>| {
+        let job = Iterator::next(&mut *jobs)?;
+        drop(jobs);
+        Some(work(job))
+    };
+    in_turns(jobs.fuse(), crew, turn, sink)
+}
+
+/// What only one at a time goes on with; who drops it lets the next one go on.
+pub type Turn<'a, S> = MutexGuard<'a, S>;
+
+/// Takes turns at something until one answers nothing, and hands each result to the sink, on this thread, in the order of
+/// the turns. A result waits for none but those before it. When the sink breaks, no further turn is taken, and what it broke
+/// with comes back once those in flight are done.
+///
+/// # Panics
+/// When a turn does, with its panic, in its place in the order; results before it have reached the sink. When the sink
+/// does.
+pub fn in_turns<S: Send, R: Send, B>(
+    state: S,
+    crew: Crew,
+    turn: impl Fn(Turn<'_, S>) -> Option<R> + Sync,
     mut sink: impl FnMut(R) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
-    let jobs = Mutex::new(jobs.fuse());
+    let state = Mutex::new(state);
     // One place more is the sink's.
     let (places, order) = mpsc::sync_channel(crew.in_flight.get() - 1);
     thread::scope(|scope| {
         for _ in 0..crew.workers.get() {
-            let (jobs, places, work) = (&jobs, places.clone(), &work);
-            let _ = scope.spawn(move || take_turns(jobs, &places, work));
+            let (state, places, turn) = (&state, places.clone(), &turn);
+            let _ = scope.spawn(move || take_turns(state, &places, turn));
         }
         drop(places);
         // Dropped when the sink breaks or something panics: nobody finds a place then, and all go home.
@@ -65,20 +86,19 @@ pub fn in_order<J, R: Send, B>(
     })
 }
 
-/// Where one job's result will be; empty for good where there was no job left.
+/// Where one turn's result will be; empty for good where nothing was left to do.
 type Place<R> = Receiver<thread::Result<R>>;
 
-fn take_turns<J, R>(jobs: &Mutex<impl Iterator<Item = J>>, places: &SyncSender<Place<R>>, work: impl Fn(J) -> R) {
-    // Poisoned: taking a job panicked in another thread, which ends them all.
-    while let Ok(mut turn) = jobs.lock() {
+fn take_turns<S, R>(state: &Mutex<S>, places: &SyncSender<Place<R>>, turn: impl Fn(Turn<'_, S>) -> Option<R>) {
+    // Poisoned: somebody's turn panicked before it was over, which ends them all.
+    while let Ok(state) = state.lock() {
         let (tell, place) = mpsc::sync_channel(1);
         if places.send(place).is_err() {
             break;
         }
-        let Some(job) = turn.next() else { break };
-        drop(turn);
+        let Some(result) = catch_unwind(AssertUnwindSafe(|| turn(state))).transpose() else { break };
         // Nobody waits for it where the sink has broken; there is no place for another then.
-        let _ = tell.send(catch_unwind(AssertUnwindSafe(|| work(job))));
+        let _ = tell.send(result);
     }
 }
 
@@ -191,6 +211,52 @@ mod tests {
         }));
         let panic = panic.expect_err("it panics").downcast::<&str>().expect("the job's own panic");
         assert_eq!((*panic, told), ("five", (0..5).collect()));
+    }
+
+    /// Each turn is longer after its state is free than before.
+    #[test]
+    fn turns_are_taken_one_by_one_and_end_side_by_side() {
+        for crew in [crew(1, 1), crew(2, 8), crew(4, 5)] {
+            let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let mut told = Vec::new();
+            let turn = |mut state: Turn<'_, usize>| {
+                let before = *state;
+                thread::sleep(Duration::from_micros(200));
+                assert_eq!(*state, before, "nobody else goes on with it");
+                *state += 1;
+                drop(state);
+                let _ = most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(2));
+                let _ = now.fetch_sub(1, Ordering::SeqCst);
+                (before < 40).then_some(before)
+            };
+            let ended = in_turns(0, crew, turn, |result| {
+                told.push(result);
+                ControlFlow::<()>::Continue(())
+            });
+            assert_eq!((ended, told), (ControlFlow::Continue(()), (0..40).collect()), "{crew:?}");
+            assert_eq!(most.into_inner(), crew.workers.get(), "{crew:?}");
+        }
+    }
+
+    #[test]
+    fn a_turn_that_panics_before_it_is_over_ends_it_in_its_place() {
+        let mut told = Vec::new();
+        let turn = |mut state: Turn<'_, usize>| {
+            *state += 1;
+            if *state == 5 {
+                resume_unwind(Box::new("five"));
+            }
+            Some(*state)
+        };
+        let panic = catch_unwind(AssertUnwindSafe(|| {
+            in_turns(0, crew(3, 6), turn, |result| {
+                told.push(result);
+                ControlFlow::<()>::Continue(())
+            })
+        }));
+        let panic = panic.expect_err("it panics").downcast::<&str>().expect("the turn's own panic");
+        assert_eq!((*panic, told), ("five", (1..5).collect()));
     }
 
     #[test]

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::history::{AssetIndex, Day, History};
-use super::ledger::last_price;
+use super::ledger::{counted, last_price};
 use crate::model::{AssetId, Decimal, PlanningInput};
-use crate::planning::RebalancePlan;
-use crate::planning::plan::Role;
 use crate::planning::reference_weights::raw_weight;
 
 /// Units of assets and some cash.
@@ -41,9 +39,9 @@ impl Basket {
         let mut units = BTreeMap::new();
         for (asset, share) in shares {
             if let Some((_, price)) = history.price(*asset, day) {
-                let part = value * share;
-                rest -= part;
-                let _ = units.insert(*asset, part / price.get());
+                let bought = counted(value * share / price.get(), price);
+                rest -= bought * price.get();
+                let _ = units.insert(*asset, bought);
             }
         }
         *self = Self { cash: rest, units };
@@ -67,22 +65,16 @@ impl Basket {
     }
 }
 
-/// The plan's constituents by the policy's own method, without caps, limits, regime and cash.
-pub(super) fn uncapped_shares(
+/// A run's constituents by the policy's own method, without caps, limits, regime and cash.
+pub(super) fn uncapped_shares<'a>(
     history: &History,
     input: &PlanningInput,
-    plan: &RebalancePlan,
+    constituents: impl Iterator<Item = &'a AssetId>,
 ) -> BTreeMap<AssetIndex, Decimal> {
-    let members: Vec<&AssetId> = plan
-        .positions
-        .iter()
-        .filter(|position| position.role == Role::Constituent)
-        .map(|position| &position.asset)
-        .collect();
     let method = input.policy.reference_weights.method;
-    let raw: Vec<Decimal> = members.iter().map(|asset| raw_weight(input, asset, method)).collect();
-    let total: Decimal = raw.iter().sum();
-    let places = members.into_iter().zip(raw).filter_map(|(asset, raw)| {
+    let raw: Vec<(&AssetId, Decimal)> = constituents.map(|asset| (asset, raw_weight(input, asset, method))).collect();
+    let total: Decimal = raw.iter().map(|(_, raw)| raw).sum();
+    let places = raw.into_iter().filter_map(|(asset, raw)| {
         let share = raw.checked_div(total)?;
         history.find(asset).map(|place| (place, share))
     });

@@ -1,6 +1,11 @@
 //! The day loop: migrations, fills, delistings, the run of the planner, the value at the close.
+//!
+//! The next day hangs on what a run decides and not on its proof: who takes the turn of a run lets go of the books once it
+//! has decided, and makes its plan while another worker goes on. Plans come in the order of the days, and the first one that
+//! cannot be proved ends the backtest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{ControlFlow, RangeInclusive};
 
 use jiff::civil::Date;
 use uuid::Uuid;
@@ -11,8 +16,9 @@ use super::ledger::{Earnings, Fill, Ledger, Wanted, last_price};
 use super::market::{Identity, planning_input};
 use super::settings::{FillAt, Settings};
 use crate::model::{AssetId, Decimal, Money, Order, PlanningInput, Policy, PortfolioState, Price, Weight};
+use crate::parallel::{Crew, Turn, in_turns};
 use crate::planning::plan::{Outcome, Position, ReasonCode, Role};
-use crate::planning::{PlanError, RebalancePlan, plan};
+use crate::planning::{Intent, PlanError, RebalancePlan, plan_telling};
 use crate::preparation::{BadInput, PreparationError, migration};
 
 /// Days after which an order whose asset has no close fills at the last known one.
@@ -116,6 +122,11 @@ struct Pending {
 }
 
 struct Engine<'a> {
+    /// Days that are still to come.
+    days: RangeInclusive<Day>,
+    last: Day,
+    /// A run is due that the schedule asked for, today or on a day that could not have it.
+    due: bool,
     policy: &'a Policy,
     history: &'a History,
     settings: &'a Settings,
@@ -128,10 +139,23 @@ struct Engine<'a> {
     sampled_on: Option<Day>,
     /// Migrations that are done, by their place.
     migrated: BTreeSet<usize>,
+    /// Whether anything filled today.
+    traded: bool,
+    /// Of every run, what became of its orders.
+    fates: Vec<Vec<Fate>>,
+    /// Its runs come with their certificates.
     result: Backtest,
 }
 
-/// Runs a policy through a period. `on_plan` sees every plan with the day whose close it was made from.
+/// What became of an order.
+#[derive(Debug, Clone, Default)]
+struct Fate {
+    fill: Option<Fill>,
+    note: String,
+}
+
+/// Runs a policy through a period; more than two workers find nothing to do. `on_plan` sees every plan, in order, with the
+/// day whose close it was made from.
 ///
 /// # Errors
 /// When the period has no day in the history, or an input of the backtest itself is not sound. What ends a single run
@@ -140,27 +164,75 @@ pub fn run(
     policy: &Policy,
     history: &History,
     settings: &Settings,
+    crew: Crew,
     mut on_plan: impl FnMut(Date, &RebalancePlan),
 ) -> Result<Backtest, PreparationError> {
-    let (first, last) = period(history, settings)?;
-    let mut engine = Engine::new(policy, history, settings, first)?;
-    let mut due = true;
-    for day in first..=last {
-        engine.migrate(day)?;
-        // What is gone can be neither bought nor sold on that day.
-        engine.pay_out_gone(day);
-        let filled = engine.fill_pending(day);
-        due |= settings.schedule.includes(history.date(day));
-        let mut traded = filled;
-        if due {
-            due = !engine.plan(day, &mut on_plan)?;
-            if settings.fill == FillAt::SameClose {
-                traded |= engine.fill_pending(day);
+    let mut engine = Engine::new(policy, history, settings)?;
+    let mut runs = Vec::new();
+    let ended = in_turns(&mut engine, crew, next_run, |told| match told {
+        Ok((run, plan)) => {
+            if let Some(plan) = plan {
+                on_plan(run.date, &plan);
+            }
+            runs.push(run);
+            ControlFlow::Continue(())
+        }
+        Err(error) => ControlFlow::Break(error),
+    });
+    match ended {
+        ControlFlow::Continue(()) => Ok(engine.finish(runs)),
+        ControlFlow::Break(error) => Err(error),
+    }
+}
+
+/// A run's record, and its plan where there is one.
+type Told = Result<(Run, Option<RebalancePlan>), PreparationError>;
+
+/// Goes on to the next day with a run and closes it; nothing where there is none.
+fn next_run(mut engine: Turn<'_, &mut Engine<'_>>) -> Option<Told> {
+    let (day, due) = match engine.go_on()? {
+        Ok(found) => found,
+        Err(error) => return Some(Err(error)),
+    };
+    let date = engine.history.date(day);
+    let (refused, engine) = match due {
+        Due::Refused(run) => (run, engine),
+        Due::Possible(input) => {
+            let mut engine = Some(engine);
+            let mut closed = Ok(());
+            let plan = plan_telling(&input, |intent| {
+                // The turn is over once this day is.
+                if let Some(mut engine) = engine.take() {
+                    engine.take(day, &input, intent);
+                    closed = engine.end_day(day);
+                }
+            });
+            match (plan, engine) {
+                (Ok(plan), _) => {
+                    let told = closed.map(|()| (Run::of(date, &plan, &input.state), Some(plan)));
+                    return Some(told.map_err(PreparationError::from));
+                }
+                (Err(error @ (PlanError::Solver(_) | PlanError::Verification(_))), _) | (Err(error), None) => {
+                    return Some(Err(defect(date, &error).into()));
+                }
+                (Err(error), Some(engine)) => (Run::refused(date, RunOutcome::NoPlan, error.to_string()), engine),
             }
         }
-        engine.close_day(day, traded, day == last)?;
-    }
-    Ok(engine.finish())
+    };
+    let mut engine = engine;
+    let closed = engine.refuse(day);
+    Some(closed.map(|()| (refused, None)).map_err(PreparationError::from))
+}
+
+/// A run that is due.
+enum Due {
+    Possible(Box<PlanningInput>),
+    Refused(Run),
+}
+
+/// A defect of the planner is not a result of the policy.
+fn defect(date: Date, error: &PlanError) -> BadInput {
+    BadInput::new("backtest", "plan", &date.to_string(), error.to_string(), "report it")
 }
 
 fn period(history: &History, settings: &Settings) -> Result<(Day, Day), BadInput> {
@@ -179,16 +251,15 @@ fn period(history: &History, settings: &Settings) -> Result<(Day, Day), BadInput
 }
 
 impl<'a> Engine<'a> {
-    fn new(
-        policy: &'a Policy,
-        history: &'a History,
-        settings: &'a Settings,
-        first: Day,
-    ) -> Result<Self, PreparationError> {
+    fn new(policy: &'a Policy, history: &'a History, settings: &'a Settings) -> Result<Self, PreparationError> {
+        let (first, last) = period(history, settings)?;
         let costs = settings.charged.costs(&policy.costs);
         let opening = settings.opening_cash;
         let bitcoin = bitcoin(history, settings, first)?;
         Ok(Self {
+            days: first..=last,
+            last,
+            due: true,
             policy,
             history,
             settings,
@@ -200,8 +271,53 @@ impl<'a> Engine<'a> {
             index: Basket::of_cash(opening.get()),
             sampled_on: None,
             migrated: BTreeSet::new(),
+            traded: false,
+            fates: Vec::new(),
             result: Backtest::default(),
         })
+    }
+
+    /// Goes on to the next day on which a run is due, through the closes of all before it. Nothing is left after an error.
+    fn go_on(&mut self) -> Option<Result<(Day, Due), PreparationError>> {
+        loop {
+            let day = self.days.next()?;
+            let due = self.begin_day(day);
+            let due = due.and_then(|due| match due {
+                None => self.end_day(day).map(|()| None).map_err(PreparationError::from),
+                due => Ok(due),
+            });
+            match due {
+                Ok(None) => {}
+                Ok(Some(due)) => return Some(Ok((day, due))),
+                Err(error) => {
+                    self.stop();
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        self.days = RangeInclusive::new(1, 0);
+    }
+
+    /// A day up to its run, if one is due.
+    fn begin_day(&mut self, day: Day) -> Result<Option<Due>, PreparationError> {
+        self.migrate(day)?;
+        // What is gone can be neither bought nor sold on that day.
+        self.pay_out_gone(day);
+        self.traded = self.fill_pending(day);
+        self.due |= self.settings.schedule.includes(self.history.date(day));
+        if self.due { self.run_due(day).map(Some) } else { Ok(None) }
+    }
+
+    /// A day after its run, if there was one.
+    fn end_day(&mut self, day: Day) -> Result<(), BadInput> {
+        let closed = self.close_day(day);
+        if closed.is_err() {
+            self.stop();
+        }
+        closed
     }
 
     fn migrate(&mut self, day: Day) -> Result<(), PreparationError> {
@@ -256,14 +372,15 @@ impl<'a> Engine<'a> {
             let fill = self.ledger.fill(&pending.wanted, self.history.date(day));
             traded |= fill.is_some();
             let included = self.settings.fee_basis == super::FeeBasis::Included;
-            let Some(order) = self.order(&pending) else { continue };
-            let is_partial = fill.as_ref().is_some_and(|fill| fill.quantity < order.order.quantity);
-            order.note = match fill {
+            let is_partial = fill.as_ref().is_some_and(|fill| fill.quantity < pending.wanted.quantity);
+            let note = match fill {
                 None => "nothing was left to trade with".to_owned(),
                 Some(_) if is_partial && !included => join(remark, "cut to the cash or holding that was left"),
                 Some(_) => remark.to_owned(),
             };
-            order.fill = fill;
+            if let Some(fate) = self.fate(&pending) {
+                *fate = Fate { fill, note };
+            }
         }
         traded
     }
@@ -275,14 +392,14 @@ impl<'a> Engine<'a> {
         self.pending = kept;
         let given_up: Vec<Pending> = given_up;
         for pending in given_up {
-            if let Some(order) = self.order(&pending) {
-                why.clone_into(&mut order.note);
+            if let Some(fate) = self.fate(&pending) {
+                why.clone_into(&mut fate.note);
             }
         }
     }
 
-    fn order(&mut self, pending: &Pending) -> Option<&mut OrderRecord> {
-        self.result.runs.get_mut(pending.run)?.orders.get_mut(pending.order)
+    fn fate(&mut self, pending: &Pending) -> Option<&mut Fate> {
+        self.fates.get_mut(pending.run)?.get_mut(pending.order)
     }
 
     fn fill_price(&self, day: Day, pending: &Pending) -> Option<(Price, &'static str)> {
@@ -327,39 +444,27 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Plans on this day's close. Whether there is a plan.
-    fn plan(&mut self, day: Day, on_plan: &mut impl FnMut(Date, &RebalancePlan)) -> Result<bool, PreparationError> {
+    /// What a run on this day's close plans on, or why it cannot.
+    fn run_due(&mut self, day: Day) -> Result<Due, PreparationError> {
         let (history, date) = (self.history, self.history.date(day));
         let _ = told(self.ledger.closing(history, day).map(|closing| closing.value), date)?;
         if let Some(why) = self.without_price(day) {
-            self.result.runs.push(Run::refused(date, RunOutcome::Guarded, why));
-            return Ok(false);
+            return Ok(Due::Refused(Run::refused(date, RunOutcome::Guarded, why)));
         }
-        let input = planning_input(history, day, self.policy, &self.identity, &self.ledger, &self.state);
-        let input = match input {
-            Ok(input) => input,
+        match planning_input(history, day, self.policy, &self.identity, &self.ledger, &self.state) {
+            Ok(input) => Ok(Due::Possible(Box::new(input))),
             Err(PreparationError::Guarded(violations)) => {
                 let why = violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-                self.result.runs.push(Run::refused(date, RunOutcome::Guarded, why));
-                return Ok(false);
+                Ok(Due::Refused(Run::refused(date, RunOutcome::Guarded, why)))
             }
-            Err(error) => return Err(error),
-        };
-        match plan(&input) {
-            Ok(plan) => {
-                on_plan(date, &plan);
-                self.take(day, &input, plan);
-                Ok(true)
-            }
-            // A defect of the planner is not a result of the policy.
-            Err(error @ (PlanError::Solver(_) | PlanError::Verification(_))) => {
-                Err(BadInput::new("backtest", "plan", &date.to_string(), error.to_string(), "report it").into())
-            }
-            Err(error) => {
-                self.result.runs.push(Run::refused(date, RunOutcome::NoPlan, error.to_string()));
-                Ok(false)
-            }
+            Err(error) => Err(error),
         }
+    }
+
+    /// Ends a day whose run has no plan; another one is due on the next.
+    fn refuse(&mut self, day: Day) -> Result<(), BadInput> {
+        self.fates.push(Vec::new());
+        self.end_day(day)
     }
 
     /// Why a run would not know what the portfolio is worth: something is held that has no price, and is not gone.
@@ -374,31 +479,39 @@ impl<'a> Engine<'a> {
         Some(format!("{} is held, is not gone and has no price{since}", label.symbol))
     }
 
-    fn take(&mut self, day: Day, input: &PlanningInput, plan: RebalancePlan) {
+    /// Takes what a run decided for done.
+    fn take(&mut self, day: Day, input: &PlanningInput, intent: &Intent<'_>) {
+        self.due = false;
         // What an earlier run wanted and did not get is the new plan's business.
         self.give_up(|_| true, OVERTAKEN);
-        let shares = uncapped_shares(self.history, input, &plan);
+        let shares = uncapped_shares(self.history, input, intent.constituents());
         if !shares.is_empty() {
             self.index.turn_into(&shares, self.history, day);
         }
-        let run = self.result.runs.len();
-        for (place, order) in plan.orders.iter().enumerate() {
-            let Some(asset) = self.history.find(&order.asset) else { continue };
-            let record = input.assets.get(&order.asset);
+        let run = self.fates.len();
+        let mut orders = 0;
+        for trade in intent.trades() {
+            let Some(asset) = self.history.find(trade.asset) else { continue };
+            let record = input.assets.get(trade.asset);
             let wanted = Wanted {
                 asset,
-                side: order.side,
-                quantity: order.quantity,
-                price: order.reference_price,
+                side: trade.side,
+                quantity: trade.quantity,
+                price: trade.reference_price,
                 average_daily_volume: record.and_then(|record| record.average_daily_volume),
             };
-            self.pending.push(Pending { run, order: place, planned_on: day, wanted });
+            self.pending.push(Pending { run, order: orders, planned_on: day, wanted });
+            orders += 1;
         }
-        self.result.runs.push(Run::of(self.history.date(day), &plan, &self.state));
-        self.state = plan.next_state;
+        self.fates.push(vec![Fate::default(); orders]);
+        self.state = intent.next_state();
+        if self.settings.fill == FillAt::SameClose {
+            self.traded |= self.fill_pending(day);
+        }
     }
 
-    fn close_day(&mut self, day: Day, traded: bool, is_last: bool) -> Result<(), BadInput> {
+    fn close_day(&mut self, day: Day) -> Result<(), BadInput> {
+        let is_last = day == self.last;
         let (history, date) = (self.history, self.history.date(day));
         let closing = self.ledger.closing(history, day).ok_or_else(|| beyond(date))?;
         self.ledger.count_day(&closing, date);
@@ -414,25 +527,29 @@ impl<'a> Engine<'a> {
         self.result.cash.push(self.ledger.cash);
         self.result.stale_prices.push(closing.stale);
         let rested = self.sampled_on.is_none_or(|before| day - before >= SAMPLE_DAYS);
-        let after_fills = traded && rested;
+        let after_fills = self.traded && rested;
         if after_fills {
             self.sampled_on = Some(day);
         }
         if after_fills || date.day() == date.days_in_month() || is_last {
             let part = |amount: Decimal| amount.checked_div(closing.value).unwrap_or_default();
-            let weights = closing.holdings.iter().map(|(asset, worth)| (*asset, part(*worth))).collect();
+            let weights = closing.holdings.iter().map(|held| (held.asset, part(held.worth))).collect();
             self.result.weights.push(WeightSample { date, cash: part(self.ledger.cash), weights });
         }
         if is_last {
-            self.result.final_holdings = closing.holdings;
+            self.result.final_holdings = closing.holdings.iter().map(|held| (held.asset, held.worth)).collect();
         }
         Ok(())
     }
 
-    fn finish(mut self) -> Backtest {
+    fn finish(mut self, mut runs: Vec<Run>) -> Backtest {
         self.give_up(|_| true, "the period ended before it could fill");
-        self.result.earnings = self.ledger.earnings;
-        self.result
+        for (run, fates) in runs.iter_mut().zip(self.fates) {
+            for (order, fate) in run.orders.iter_mut().zip(fates) {
+                (order.fill, order.note) = (fate.fill, fate.note);
+            }
+        }
+        Backtest { runs, earnings: self.ledger.earnings(), ..self.result }
     }
 }
 

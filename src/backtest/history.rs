@@ -341,6 +341,10 @@ impl History {
     /// while there is no snapshot to leave it out, nor what waits to be exchanged into another asset.
     #[must_use]
     pub fn is_gone(&self, index: AssetIndex, day: Day) -> bool {
+        // Nearly always: whatever else is known, a close of that day is a price.
+        if self.asset(index).is_some_and(|asset| asset.close(day).is_some()) {
+            return false;
+        }
         let may_be_listed = match self.snapshot(day) {
             Some(snapshot) => snapshot.members.contains(&index),
             None => self.has_snapshots(day),

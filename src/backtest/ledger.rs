@@ -10,8 +10,21 @@ use crate::model::policy::Costs;
 use crate::model::{Decimal, Money, Price, Quantity, Rate, Side};
 use crate::planning::valuation::{cost_curve, cost_of};
 
-/// Decimals of a quantity that had to be cut: finer ones would be lost in products.
+/// Decimals of a quantity that has no price to be counted by.
 const QUANTITY_DECIMALS: u32 = 18;
+
+/// Decimals of what a quantity is counted in, in quote currency.
+const GRAIN_DECIMALS: u32 = 9;
+/// Significant digits of what a day's value is divided into.
+const SHARE_DIGITS: u32 = 15;
+
+/// Units of an asset in steps worth a billionth of a quote unit at most, rounded down. What a division leaves behind that is
+/// worth nothing, and has no place in a product with a price.
+pub(super) fn counted(units: Decimal, price: Price) -> Decimal {
+    let price = price.get();
+    let digits = price.mantissa().checked_ilog10().map_or(0, |digits| digits + 1);
+    units.trunc_with_scale((digits + GRAIN_DECIMALS).saturating_sub(price.scale()).min(Decimal::MAX_SCALE))
+}
 
 /// What an order got.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +75,23 @@ pub(super) struct Closing {
     pub(super) value: Decimal,
     /// Holdings whose price is of an older day.
     pub(super) stale: u32,
-    /// What each holding is worth.
-    pub(super) holdings: BTreeMap<AssetIndex, Decimal>,
+    pub(super) holdings: Vec<Priced>,
+}
+
+/// A holding at a price.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Priced {
+    pub(super) asset: AssetIndex,
+    pub(super) price: Price,
+    pub(super) worth: Decimal,
+}
+
+/// What an asset did so far.
+#[derive(Debug, Clone, Default)]
+struct Account {
+    earned: Earnings,
+    /// What one unit weighed at the closes since the quantity last changed, together.
+    unit_days: Decimal,
 }
 
 /// The portfolio's books.
@@ -71,7 +99,8 @@ pub(super) struct Closing {
 pub(super) struct Ledger {
     pub(super) cash: Decimal,
     pub(super) holdings: BTreeMap<AssetIndex, Quantity>,
-    pub(super) earnings: BTreeMap<AssetIndex, Earnings>,
+    /// By asset; absent where it was never traded.
+    accounts: Vec<Option<Account>>,
     costs: Costs,
     basis: FeeBasis,
 }
@@ -92,7 +121,7 @@ impl Shares {
 
 impl Ledger {
     pub(super) const fn new(cash: Money, costs: Costs, basis: FeeBasis) -> Self {
-        Self { cash: cash.get(), holdings: BTreeMap::new(), earnings: BTreeMap::new(), costs, basis }
+        Self { cash: cash.get(), holdings: BTreeMap::new(), accounts: Vec::new(), costs, basis }
     }
 
     pub(super) fn held(&self, asset: AssetIndex) -> Quantity {
@@ -133,6 +162,8 @@ impl Ledger {
         };
         let outlay = price.get() * traded * (Decimal::ONE + rate);
         let traded = if side == Side::Buy && outlay > self.cash { self.affordable(traded, outlay) } else { traded };
+        // Who sells all of it keeps no dust.
+        let traded = if traded == held.get() { traded } else { counted(traded, price) };
         let traded = Quantity::new(traded).ok().filter(|traded| !traded.is_zero())?;
         let notional = price.get() * traded.get();
         let money = |amount: Decimal| Money::new(amount).unwrap_or_default();
@@ -153,22 +184,24 @@ impl Ledger {
     fn affordable(&self, traded: Decimal, outlay: Decimal) -> Decimal {
         let part = self.cash.max(Decimal::ZERO) / outlay;
         let is_noise = Decimal::ONE - part < Decimal::new(1, 20);
-        if is_noise { traded } else { (traded * part).trunc_with_scale(QUANTITY_DECIMALS) }
+        if is_noise { traded } else { traded * part }
     }
 
     fn book(&mut self, asset: AssetIndex, side: Side, fill: &Fill, notional: Decimal, cost: Decimal) {
         let held = self.held(asset);
-        let earnings = self.earnings.entry(asset).or_default();
-        earnings.costs += fill.cost();
+        let earned = &mut self.account(asset).earned;
+        earned.costs += fill.cost();
+        match side {
+            Side::Buy => earned.bought += fill.notional,
+            Side::Sell => earned.sold += fill.notional,
+        }
         let after = match side {
             Side::Buy => {
                 self.cash -= notional + cost;
-                earnings.bought += fill.notional;
                 held + fill.quantity
             }
             Side::Sell => {
                 self.cash += notional - cost;
-                earnings.sold += fill.notional;
                 held - fill.quantity
             }
         };
@@ -179,7 +212,18 @@ impl Ledger {
         self.set(asset, after);
     }
 
+    fn account(&mut self, asset: AssetIndex) -> &mut Account {
+        if self.accounts.len() <= asset {
+            self.accounts.resize(asset + 1, None);
+        }
+        // Never out of range here; an account beside the books would be lost.
+        #[expect(clippy::indexing_slicing, reason = "there is an account for it now")]
+        self.accounts[asset].get_or_insert_default()
+    }
+
     fn set(&mut self, asset: AssetIndex, quantity: Quantity) {
+        let held = self.held(asset);
+        self.account(asset).settle_days(held);
         if quantity.is_zero() {
             let _ = self.holdings.remove(&asset);
         } else {
@@ -192,7 +236,7 @@ impl Ledger {
         let paid = Money::new(self.held(asset).get() * price).unwrap_or_default();
         self.cash += paid.get();
         self.set(asset, Quantity::ZERO);
-        self.earnings.entry(asset).or_default().sold += paid;
+        self.account(asset).earned.sold += paid;
         paid
     }
 
@@ -203,34 +247,55 @@ impl Ledger {
         self.set(from, Quantity::ZERO);
         let together = self.held(to) + units;
         self.set(to, together);
-        self.earnings.entry(from).or_default().sold += value;
-        self.earnings.entry(to).or_default().bought += value;
+        self.account(from).earned.sold += value;
+        self.account(to).earned.bought += value;
         units
     }
 
     /// Cash plus holdings at the day's prices, and how many of these are of an older day; absent where that cannot be
     /// held as a number.
     pub(super) fn closing(&self, history: &History, day: Day) -> Option<Closing> {
-        let mut closing = Closing { value: self.cash, stale: 0, holdings: BTreeMap::new() };
+        let mut closing = Closing { value: self.cash, stale: 0, holdings: Vec::with_capacity(self.holdings.len()) };
         for (asset, quantity) in &self.holdings {
             let Some((from, price)) = last_price(history, *asset, day) else { continue };
             let worth = price.get().checked_mul(quantity.get())?;
             closing.value = closing.value.checked_add(worth)?;
             closing.stale += u32::from(from < day);
-            let _ = closing.holdings.insert(*asset, worth);
+            closing.holdings.push(Priced { asset: *asset, price, worth });
         }
         Some(closing)
     }
 
     /// Counts a day for what is held at its close.
     pub(super) fn count_day(&mut self, closing: &Closing, date: Date) {
-        for (asset, worth) in &closing.holdings {
-            let earnings = self.earnings.entry(*asset).or_default();
-            earnings.days_held += 1;
-            earnings.first_held = earnings.first_held.or(Some(date));
-            earnings.last_held = Some(date);
-            earnings.weight_days += worth.checked_div(closing.value).unwrap_or_default();
+        let share = Decimal::ONE.checked_div(closing.value).and_then(|share| share.round_sf(SHARE_DIGITS));
+        let share = share.unwrap_or_default();
+        for Priced { asset, price, .. } in &closing.holdings {
+            let account = self.account(*asset);
+            // A share of next to nothing, at the highest prices, may be no number: that day says nothing.
+            let unit = price.get().checked_mul(share).and_then(|unit| unit.checked_add(account.unit_days));
+            account.unit_days = unit.unwrap_or(account.unit_days);
+            let earned = &mut account.earned;
+            earned.days_held += 1;
+            earned.first_held = earned.first_held.or(Some(date));
+            earned.last_held = Some(date);
         }
+    }
+
+    /// What each asset did that was ever traded.
+    pub(super) fn earnings(mut self) -> BTreeMap<AssetIndex, Earnings> {
+        for (asset, held) in std::mem::take(&mut self.holdings) {
+            self.account(asset).settle_days(held);
+        }
+        let accounts = self.accounts.into_iter().enumerate();
+        accounts.filter_map(|(asset, account)| Some((asset, account?.earned))).collect()
+    }
+}
+
+impl Account {
+    /// Weighs the days for which so much was held.
+    fn settle_days(&mut self, held: Quantity) {
+        self.earned.weight_days += std::mem::take(&mut self.unit_days) * held.get();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Several backtests under one question: windows of time, and every combination of some parameters, on all cores.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use jiff::civil::Date;
@@ -30,7 +31,10 @@ pub fn run_all<T: Send>(
     mut done: impl FnMut(usize),
 ) -> Result<Vec<T>, PreparationError> {
     let mut told = Vec::with_capacity(jobs.len());
-    let one = |job: &Job<'_>| run(job.policy, history, job.settings, |_, _| {}).map(|happened| tell(job, &happened));
+    let one = |job: &Job<'_>| {
+        run(job.policy, history, job.settings, Crew::of(NonZeroUsize::MIN), |_, _| {})
+            .map(|happened| tell(job, &happened))
+    };
     let ended = in_order(jobs.iter(), Crew::of_all_cores(), one, |result| match result {
         Ok(result) => {
             told.push(result);

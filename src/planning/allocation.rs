@@ -22,8 +22,6 @@ pub(crate) struct Decided {
     pub(crate) allocation: Allocation,
     pub(crate) rounded: Rounded,
     pub(crate) relaxed: Vec<RelaxedRow>,
-    /// By limit, where a program was solved: see [`Program::multipliers`].
-    pub(crate) multipliers: Option<Prices>,
     /// How whole quantities were found, where they were sought.
     pub(crate) integers: Option<IntegerSearch>,
     /// The reason of every asset when the whole run is idle.
@@ -41,7 +39,6 @@ impl Decided {
             allocation: Allocation::default(),
             rounded: Rounded::default(),
             relaxed: Vec::new(),
-            multipliers: None,
             integers: None,
             idle: Some((code, sentence)),
         }
@@ -256,12 +253,12 @@ const SHORTFALL_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 /// trades that would mend it are made as large as the least order. How far limits give way is settled by the first
 /// solution, which knows nothing of minimums: what a dropped trade leaves undone, at most a minimum each, is no reason
 /// to relax a limit.
-pub(crate) fn allocate(
-    input: &PlanningInput,
-    portfolio: &Portfolio<'_>,
-    limits: &Limits,
+pub(crate) fn allocate<'a>(
+    input: &'a PlanningInput,
+    portfolio: &'a Portfolio<'a>,
+    limits: &'a Limits,
     changes: Changes,
-) -> Result<Decided, PlanError> {
+) -> Result<(Decided, Solved<'a>), PlanError> {
     let program = Program::formulate(input, portfolio, limits, changes);
     let mut search = Search::start(input, portfolio, &program)?;
     search.bar_what_falls()?;
@@ -273,14 +270,28 @@ pub(crate) fn allocate(
     // No limit is brought nearer by trading, whether it holds or nothing can be done about it.
     let optional = idle.keeps_limits_as_well_as(&best);
     let best = if optional && idle.value >= best.value { idle } else { best };
-    let multipliers = Some(program.multipliers(&first, &best.shortfalls));
-    let Candidate { mut allocation, rounded, .. } = best;
+    let Candidate { mut allocation, rounded, shortfalls, .. } = best;
     allocation.programs = programs;
     let rounded = rounded.naming(dropped);
     let mut relaxed = program.relaxed(&allocation.given);
     let decided = decide(input, portfolio, changes, allocation, rounded, optional);
     relaxed.extend(limits.whole.breaches(&decided.rounded.weights(portfolio)).iter().map(Breach::relaxed));
-    Ok(Decided { relaxed, multipliers, integers, ..decided })
+    Ok((Decided { relaxed, integers, ..decided }, Solved { program, first, shortfalls }))
+}
+
+/// The program that was solved, from which the proof of what was decided is made.
+#[derive(Debug)]
+pub(crate) struct Solved<'a> {
+    program: Program<'a>,
+    first: Allocation,
+    shortfalls: Vec<Decimal>,
+}
+
+impl Solved<'_> {
+    /// By limit: see [`Program::multipliers`].
+    pub(crate) fn multipliers(&self) -> Prices {
+        self.program.multipliers(&self.first, &self.shortfalls)
+    }
 }
 
 /// The way from the first solution to the best rounded one.
@@ -482,7 +493,7 @@ fn decide(
     } else {
         Outcome::Rebalance
     };
-    Decided { outcome, allocation, rounded, relaxed: Vec::new(), multipliers: None, integers: None, idle: None }
+    Decided { outcome, allocation, rounded, relaxed: Vec::new(), integers: None, idle: None }
 }
 
 #[cfg(test)]

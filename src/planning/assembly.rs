@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::model::{
-    AssetId, AssetRecord, Decimal, DualPrice, Money, Order, PlanningInput, PortfolioState, Quantity, Side, Weight,
+    AssetId, AssetRecord, Decimal, DualPrice, Money, Order, PlanningInput, PortfolioState, Price, Quantity, Side,
+    Weight,
 };
 
 use super::Survey;
@@ -15,8 +16,10 @@ use super::allocation::Decided;
 use super::constraints::Limits;
 use super::explanation::{Decision, explain};
 use super::idempotency::{InputDigests, order_key, payload_digest, run_id};
+use super::optimality::Prices;
 use super::plan::{
-    CashLine, Certificate, Multiplier, PLAN_SCHEMA, Position, RebalancePlan, Relaxation, SolverRecord, Tail, TailDay,
+    CashLine, Certificate, Multiplier, PLAN_SCHEMA, Position, RebalancePlan, Relaxation, Role, SolverRecord, Tail,
+    TailDay,
 };
 use super::portfolio::{Line, Portfolio};
 use super::rounding::Trade;
@@ -33,12 +36,51 @@ struct Parts<'a> {
     decided: &'a Decided,
 }
 
+/// What a run decided, before its plan is put together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Intent<'a> {
+    pub(super) input: &'a PlanningInput,
+    pub(super) survey: &'a Survey<'a>,
+    pub(super) decided: &'a Decided,
+}
+
+/// What an order will say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Intended<'a> {
+    pub(crate) asset: &'a AssetId,
+    pub(crate) side: Side,
+    pub(crate) quantity: Quantity,
+    pub(crate) reference_price: Price,
+}
+
+impl<'a> Intent<'a> {
+    /// In the order of the plan's orders.
+    pub(crate) fn trades(&self) -> impl Iterator<Item = Intended<'a>> {
+        let intended = |(trade, line): (&Trade, &Line<'a>)| Intended {
+            asset: line.asset,
+            side: trade.side,
+            quantity: trade.quantity,
+            reference_price: line.price(),
+        };
+        in_order(&self.survey.portfolio, self.decided).into_iter().map(intended)
+    }
+
+    pub(crate) fn constituents(&self) -> impl Iterator<Item = &'a AssetId> {
+        self.survey.portfolio.lines.iter().filter(|line| line.role == Role::Constituent).map(|line| line.asset)
+    }
+
+    pub(crate) fn next_state(&self) -> PortfolioState {
+        next_state(self.input, self.survey)
+    }
+}
+
 /// Assembles the plan, without its certificate.
 pub(crate) fn assemble(
     input: &PlanningInput,
     digests: &InputDigests,
     survey: Survey<'_>,
     decided: &Decided,
+    prices: Option<&Prices>,
 ) -> RebalancePlan {
     let net_asset_value = survey.net_asset_value;
     let (portfolio, limits) = (&survey.portfolio, &survey.limits);
@@ -63,13 +105,13 @@ pub(crate) fn assemble(
         positions: positions(&parts),
         orders: orders(&parts, run_id, valid_until),
         relaxations: relaxations(decided),
-        multipliers: decided.multipliers.as_ref().map(|prices| multipliers(&prices.by_limit)),
-        tail: decided.multipliers.as_ref().and_then(|prices| tail(prices.tail.as_ref()?)),
+        multipliers: prices.map(|prices| multipliers(&prices.by_limit)),
+        tail: prices.and_then(|prices| tail(prices.tail.as_ref()?)),
         certificate: Certificate::default(),
         turnover: Weight::new(traded.fraction_of(net_asset_value).get() / Decimal::TWO).unwrap_or_default(),
         estimated_cost: decided.rounded.cost(),
         notices: notices(&parts, survey.universe.notices(input.policy.ranking.grade)),
-        next_state: next_state(input, digests, &survey),
+        next_state: next_state(input, &survey),
         exclusions: survey.universe.exclusions,
         regime: survey.regime.regime,
         policy_digest: digests.policy.clone(),
@@ -99,7 +141,7 @@ fn solver_record(input: &PlanningInput, decided: &Decided) -> SolverRecord {
 /// What the portfolio remembers once this plan has settled.
 ///
 /// What is not seen today is not forgotten: a price that preparation refused would else be nobody's jump tomorrow.
-fn next_state(input: &PlanningInput, digests: &InputDigests, survey: &Survey<'_>) -> PortfolioState {
+fn next_state(input: &PlanningInput, survey: &Survey<'_>) -> PortfolioState {
     let price = |(asset, record): (&AssetId, &AssetRecord)| (asset.clone(), record.price);
     let signal = |(asset, record): (&AssetId, &AssetRecord)| Some((asset.clone(), record.grades.signal?.value));
     let mut last_grades = input.state.last_grades.clone();
@@ -113,7 +155,7 @@ fn next_state(input: &PlanningInput, digests: &InputDigests, survey: &Survey<'_>
         members: survey.universe.member_set(),
         bearish: Some(survey.regime.regime.bearish),
         regime_observations: survey.regime.observations.clone(),
-        policy_digest: Some(digests.policy.clone()),
+        policy_digest: Some(survey.policy_digest.clone()),
         last_prices: overlaid(&input.state.last_prices, input.assets.iter().map(price)),
         last_signals: overlaid(&input.state.last_signals, input.assets.iter().filter_map(signal)),
     }
@@ -210,20 +252,22 @@ fn quantity_after(line: &Line<'_>, trade: Option<&Trade>) -> Quantity {
     }
 }
 
-fn orders(parts: &Parts<'_>, run_id: Uuid, valid_until: Timestamp) -> Vec<Order> {
-    let run = &parts.input.run;
-    let mut trades: Vec<(&Trade, &Line<'_>)> = parts
-        .decided
-        .rounded
-        .trades
-        .iter()
-        .filter_map(|trade| Some((trade, parts.portfolio.lines.get(trade.line)?)))
-        .collect();
-    let instrument = |line: &'_ Line<'_>| line.listing().map(|listing| listing.instrument.clone());
+/// The trades with their lines as their orders stand in the plan: sells first, each side by notional falling, then
+/// instrument.
+fn in_order<'a, 'b>(portfolio: &'a Portfolio<'b>, decided: &'a Decided) -> Vec<(&'a Trade, &'a Line<'b>)> {
+    let trades = decided.rounded.trades.iter();
+    let mut trades: Vec<_> = trades.filter_map(|trade| Some((trade, portfolio.lines.get(trade.line)?))).collect();
+    let instrument = |line: &'a Line<'b>| line.listing().map(|listing| &listing.instrument);
     trades.sort_by(|(left, of_left), (right, of_right)| {
         let by_size = left.side.cmp(&right.side).then_with(|| right.notional.cmp(&left.notional));
         by_size.then_with(|| instrument(of_left).cmp(&instrument(of_right)))
     });
+    trades
+}
+
+fn orders(parts: &Parts<'_>, run_id: Uuid, valid_until: Timestamp) -> Vec<Order> {
+    let run = &parts.input.run;
+    let trades = in_order(parts.portfolio, parts.decided);
     let order = |(priority, (trade, line)): (u32, (&Trade, &Line<'_>))| {
         let instrument = line.listing()?.instrument.clone();
         let mut order = Order {

@@ -52,6 +52,7 @@ use std::collections::BTreeSet;
 use crate::model::{AssetId, Decimal, Flow, Money, PlanningInput, Side};
 use crate::solver::Backend;
 
+pub(crate) use assembly::Intent;
 pub(crate) use valuation::MAX_NET_ASSET_VALUE;
 
 use allocation::Decided;
@@ -71,20 +72,29 @@ use universe::Universe;
 /// When nothing is eligible, the hard limits conflict, the orders are more than the policy allows, the solver fails, or
 /// the finished plan does not pass its own independent verification. No plan is returned then, and none of its orders exist.
 pub fn plan(input: &PlanningInput) -> Result<RebalancePlan, PlanError> {
+    plan_telling(input, |_| {})
+}
+
+/// The same, and tells what is decided as soon as it is, before it is proved: who plans day after day may go on with it
+/// while the plan is still being made. It is no plan, and nothing but simulation may follow from it.
+pub(crate) fn plan_telling(input: &PlanningInput, tell: impl FnOnce(&Intent<'_>)) -> Result<RebalancePlan, PlanError> {
     let survey = survey(input)?;
-    let digests = InputDigests { input: digest_of(input), policy: survey.policy_digest.clone() };
-    let decided = if survey.net_asset_value <= Money::ZERO {
-        Decided::idle(Outcome::NothingToTrade("the account holds nothing".to_owned()), ReasonCode::OnTarget)
+    let (decided, solved) = if survey.net_asset_value <= Money::ZERO {
+        (Decided::idle(Outcome::NothingToTrade("the account holds nothing".to_owned()), ReasonCode::OnTarget), None)
     } else if drift_band::in_band(input, &survey.portfolio, &survey.limits, survey.changes) {
-        Decided::idle(Outcome::InBand, ReasonCode::InBand)
+        (Decided::idle(Outcome::InBand, ReasonCode::InBand), None)
     } else {
-        allocation::allocate(input, &survey.portfolio, &survey.limits, survey.changes)?
+        let (decided, solved) = allocation::allocate(input, &survey.portfolio, &survey.limits, survey.changes)?;
+        (decided, Some(solved))
     };
-    let plan = assembly::assemble(input, &digests, survey, &decided);
-    let most = input.policy.orders.max_orders;
-    if u32::try_from(plan.orders.len()).is_ok_and(|orders| orders > most) {
-        return Err(PlanError::TooManyOrders { orders: plan.orders.len(), most });
+    let (orders, most) = (decided.rounded.trades.len(), input.policy.orders.max_orders);
+    if u32::try_from(orders).is_ok_and(|orders| orders > most) {
+        return Err(PlanError::TooManyOrders { orders, most });
     }
+    tell(&Intent { input, survey: &survey, decided: &decided });
+    let prices = solved.map(|solved| solved.multipliers());
+    let digests = InputDigests { input: digest_of(input), policy: survey.policy_digest.clone() };
+    let plan = assembly::assemble(input, &digests, survey, &decided, prices.as_ref());
     certified(input, &digests, plan)
 }
 

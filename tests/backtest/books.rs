@@ -3,6 +3,7 @@
 use index_rebalancer::backtest::engine::EventKind;
 use index_rebalancer::backtest::{Backtest, Charged, FillAt, History, Schedule, Settings, run};
 use index_rebalancer::model::{Decimal, Money, Quantity};
+use index_rebalancer::parallel::Crew;
 use index_rebalancer::preparation::Migration;
 use index_rebalancer::report::backtest::{BacktestReport, Made};
 use jiff::civil::{Date, date};
@@ -91,7 +92,8 @@ fn the_benchmark_is_the_one_that_has_a_price() {
     let text = with_steady_coins(&MONTHS[..1], nameless);
     let listed_only = crate::market::history(&files(&[("snapshots.csv", SNAPSHOTS, &text)]), date(2023, 1, 5), &[]);
     let asked = Settings { bitcoin: Some(id("ghost")), ..settings(date(2023, 1, 5), Schedule::Once) };
-    let told = run(&three(), &listed_only, &asked, |_, _| {}).expect_err("it has no price").to_string();
+    let told =
+        run(&three(), &listed_only, &asked, Crew::of_all_cores(), |_, _| {}).expect_err("it has no price").to_string();
     assert!(told.contains("benchmark = \"ghost\"") && told.contains("no source has a price of this asset"), "{told}");
 }
 
@@ -105,7 +107,9 @@ fn a_value_beyond_money_ends_the_backtest() {
     let rich = Settings { opening_cash: Money::parse("100000000").expect("money"), ..settings(to, Schedule::Once) };
     let mut policy = three();
     policy.objective.grade_tilt = index_rebalancer::model::Rate::ZERO;
-    let told = run(&policy, &of_closes(&climbing, to, &[]), &rich, |_, _| {}).expect_err("too much").to_string();
+    let told = run(&policy, &of_closes(&climbing, to, &[]), &rich, Crew::of_all_cores(), |_, _| {})
+        .expect_err("too much")
+        .to_string();
     assert!(told.contains("backtest: value = \"2023-") && told.contains("than money can be here"), "{told}");
 }
 

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use index_rebalancer::backtest::{Schedule, run};
 use index_rebalancer::model::policy::{InverseVolatility, RegimePolicy, RiskLimit, Soft, TrailingStop};
 use index_rebalancer::model::{Policy, Quantity, Rate, Weight};
+use index_rebalancer::parallel::Crew;
 use index_rebalancer::preparation::Migration;
 use jiff::civil::Date;
 
@@ -220,7 +221,7 @@ fn told(policy: &Policy, files: &Files, to: Date, schedule: Schedule) -> Told {
     };
     let history = history(&files, to, &[stated]);
     let mut told = Told::default();
-    let happened = run(policy, &history, &settings(to, schedule), |date, plan| {
+    let happened = run(policy, &history, &settings(to, schedule), Crew::of_all_cores(), |date, plan| {
         let _ = told.plans.insert(date, serde_json::to_vec(plan).expect("a plan is JSON"));
     })
     .expect("it runs");

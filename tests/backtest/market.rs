@@ -7,6 +7,7 @@ use index_rebalancer::adapters::history::{Period, Source, load};
 use index_rebalancer::backtest::dropped::DropReason;
 use index_rebalancer::backtest::{Backtest, Charged, FeeBasis, FillAt, History, Schedule, Settings, run};
 use index_rebalancer::model::{AssetId, Decimal, Money, Policy, Rate};
+use index_rebalancer::parallel::Crew;
 use index_rebalancer::preparation::{Migration, PreparationError, policy};
 use jiff::civil::{Date, date};
 
@@ -114,5 +115,5 @@ pub(crate) fn ran(history: &History, settings: &Settings) -> Backtest {
     // Without grades in the market nothing can be tilted by them.
     let mut policy = three();
     policy.objective.grade_tilt = Rate::ZERO;
-    run(&policy, history, settings, |_, _| {}).expect("it runs")
+    run(&policy, history, settings, Crew::of_all_cores(), |_, _| {}).expect("it runs")
 }

@@ -13,6 +13,7 @@ use index_rebalancer::backtest::figures::performance;
 use index_rebalancer::backtest::{Backtest, Charged, FeeBasis, FillAt, Schedule, Settings, run};
 use index_rebalancer::model::number::parse_market;
 use index_rebalancer::model::{Decimal, Money, Rate};
+use index_rebalancer::parallel::Crew;
 use index_rebalancer::preparation::policy;
 use jiff::civil::Date;
 use serde_json::Value;
@@ -73,7 +74,7 @@ fn backtest(case: &Value, prices: &str) -> Backtest {
         delisting_recovery: Rate::ZERO,
         bitcoin: None,
     };
-    run(&policy, &history, &settings, |_, _| {}).expect("it runs")
+    run(&policy, &history, &settings, Crew::of_all_cores(), |_, _| {}).expect("it runs")
 }
 
 /// Within a billionth, or within half of the last digit that is given.

@@ -7,6 +7,7 @@ use index_rebalancer::adapters::history::{LEAST_LOOKBACK_DAYS, Period, load, mig
 use index_rebalancer::backtest::engine::{EventKind, Run};
 use index_rebalancer::backtest::{Backtest, History, Schedule, Settings, run};
 use index_rebalancer::model::AssetId;
+use index_rebalancer::parallel::Crew;
 use index_rebalancer::preparation::policy;
 use jiff::civil::{Date, date};
 
@@ -40,7 +41,7 @@ fn history_from(shared: &Path, from: Date) -> History {
 fn ran(name: &str, history: &History) -> Backtest {
     let policy = policy::load(&fixture(name)).expect("a policy");
     let settings = Settings { from: FROM, ..settings(TO, Schedule::Monthly) };
-    run(&policy, history, &settings, |_, _| {}).expect("it runs")
+    run(&policy, history, &settings, Crew::of_all_cores(), |_, _| {}).expect("it runs")
 }
 
 /// The days of the plans after which the asset was a member.
@@ -98,7 +99,7 @@ fn ids_are_the_same_wherever_the_period_begins() {
     let (from, history) = (date(2021, 2, 1), history_from(&shared, date(2021, 2, 1)));
     let policy = policy::load(&fixture("blue-chip.toml")).expect("a policy");
     let settings = Settings { from, ..settings(TO, Schedule::Monthly) };
-    let happened = run(&policy, &history, &settings, |_, _| {}).expect("it runs");
+    let happened = run(&policy, &history, &settings, Crew::of_all_cores(), |_, _| {}).expect("it runs");
     // LEND and ERD were exchanged in 2020: who is there in 2021 is the coin that came of it, and no migration strikes it.
     for coin in ["aave-aave", "elrond-egld"] {
         assert!(!days_in_the_index(&happened, coin).is_empty(), "{coin}");
@@ -128,7 +129,8 @@ fn market_caps_alone_and_closes_are_enough() {
     let period = Period { from, to, lookback_days: LEAST_LOOKBACK_DAYS };
     let history = load(open(&files).expect("files"), &period, &[]).expect("a history");
     let policy = policy::load(&fixture("blue-chip.toml")).expect("a policy");
-    let happened = run(&policy, &history, &Settings { from, ..settings(to, Schedule::Monthly) }, |_, _| {});
+    let happened =
+        run(&policy, &history, &Settings { from, ..settings(to, Schedule::Monthly) }, Crew::of_all_cores(), |_, _| {});
     let happened = happened.expect("it runs");
     let days = days_in_the_index(&happened, "btc");
     assert!(days.len() >= 12, "{days:?}: {:?}", happened.runs.iter().map(|run| &run.why).collect::<Vec<_>>());

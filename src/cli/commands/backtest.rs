@@ -12,6 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::progress::{Count, Progress};
 use crate::model::Policy;
+use crate::parallel::Crew;
 use crate::preparation::reading::read_file;
 use crate::preparation::{PreparationError, policy};
 use crate::report::backtest::{BacktestReport, Made, Parameter, StudyReport, StudyResult, Window, csv};
@@ -62,7 +63,7 @@ fn single(asked: &Backtest, output: &Output) -> Result<BacktestReport, Failure> 
     drop(reading);
     let days = |date: Date| usize::try_from((date - asked.from).get_days()).unwrap_or(0);
     let progress = Count::start(!output.is_json(), days(asked.to), format!("days of {}", policy.name));
-    let happened = run(&policy, &history, &settings, |date, _| progress.at(days(date)))?;
+    let happened = run(&policy, &history, &settings, Crew::of_all_cores(), |date, _| progress.at(days(date)))?;
     drop(progress);
     let file = asked.policy.display().to_string();
     let made = Made { policy_file: &file, policy: &policy, history: &history, settings: &settings };
