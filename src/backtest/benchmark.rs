@@ -10,13 +10,15 @@ use crate::planning::reference_weights::raw_weight;
 /// Units of assets and some cash.
 #[derive(Debug, Clone)]
 pub(super) struct Basket {
-    cash: Decimal,
-    units: BTreeMap<AssetIndex, Decimal>,
+    pub(super) cash: Decimal,
+    pub(super) units: BTreeMap<AssetIndex, Decimal>,
+    /// Rises with every change.
+    pub(super) version: u32,
 }
 
 impl Basket {
     pub(super) const fn of_cash(cash: Decimal) -> Self {
-        Self { cash, units: BTreeMap::new() }
+        Self { cash, units: BTreeMap::new(), version: 0 }
     }
 
     pub(super) fn is_invested(&self) -> bool {
@@ -44,7 +46,7 @@ impl Basket {
                 let _ = units.insert(*asset, bought);
             }
         }
-        *self = Self { cash: rest, units };
+        *self = Self { cash: rest, units, version: self.version + 1 };
     }
 
     /// Pays out what is gone, as the portfolio does.
@@ -53,6 +55,7 @@ impl Basket {
         for asset in gone {
             if let Some(units) = self.units.remove(&asset) {
                 self.cash += units * price(asset);
+                self.version += 1;
             }
         }
     }
@@ -61,6 +64,7 @@ impl Basket {
     pub(super) fn exchange(&mut self, from: AssetIndex, to: AssetIndex, ratio: Decimal) {
         if let Some(units) = self.units.remove(&from) {
             *self.units.entry(to).or_default() += units * ratio;
+            self.version += 1;
         }
     }
 }

@@ -15,6 +15,7 @@ use super::history::{AssetIndex, Day, History};
 use super::ledger::{Earnings, Fill, Ledger, Wanted, last_price};
 use super::market::{Identity, planning_input};
 use super::settings::{FillAt, Settings};
+use super::valuation::{Books, Held, Stretch, Valued, told};
 use crate::model::{AssetId, Decimal, Money, Order, PlanningInput, Policy, PortfolioState, Price, Weight};
 use crate::parallel::{Crew, Turn, in_turns};
 use crate::planning::plan::{Outcome, Position, ReasonCode, Role};
@@ -143,8 +144,9 @@ struct Engine<'a> {
     traded: bool,
     /// Of every run, what became of its orders.
     fates: Vec<Vec<Fate>>,
-    /// Its runs come with their certificates.
-    result: Backtest,
+    events: Vec<Event>,
+    /// Closes that nobody has valued yet.
+    stretches: Vec<Stretch>,
 }
 
 /// What became of an order.
@@ -168,60 +170,118 @@ pub fn run(
     mut on_plan: impl FnMut(Date, &RebalancePlan),
 ) -> Result<Backtest, PreparationError> {
     let mut engine = Engine::new(policy, history, settings)?;
-    let mut runs = Vec::new();
+    let mut record = Record::default();
     let ended = in_turns(&mut engine, crew, next_run, |told| match told {
-        Ok((run, plan)) => {
-            if let Some(plan) = plan {
-                on_plan(run.date, &plan);
+        Ok(Told { valued, run }) => {
+            record.days(valued);
+            if let Some((run, plan)) = run {
+                if let Some(plan) = plan {
+                    on_plan(run.date, &plan);
+                }
+                record.result.runs.push(run);
             }
-            runs.push(run);
             ControlFlow::Continue(())
         }
         Err(error) => ControlFlow::Break(error),
     });
     match ended {
-        ControlFlow::Continue(()) => Ok(engine.finish(runs)),
+        ControlFlow::Continue(()) => Ok(engine.finish(record)),
         ControlFlow::Break(error) => Err(error),
     }
 }
 
-/// A run's record, and its plan where there is one.
-type Told = Result<(Run, Option<RebalancePlan>), PreparationError>;
+/// What comes of a turn: days up to one with a run, and the run.
+struct Told {
+    valued: Vec<Valued>,
+    run: Option<Planned>,
+}
 
-/// Goes on to the next day with a run and closes it; nothing where there is none.
-fn next_run(mut engine: Turn<'_, &mut Engine<'_>>) -> Option<Told> {
-    let (day, due) = match engine.go_on()? {
-        Ok(found) => found,
-        Err(error) => return Some(Err(error)),
-    };
-    let date = engine.history.date(day);
-    let (refused, engine) = match due {
-        Due::Refused(run) => (run, engine),
-        Due::Possible(input) => {
-            let mut engine = Some(engine);
-            let mut closed = Ok(());
-            let plan = plan_telling(&input, |intent| {
-                // The turn is over once this day is.
-                if let Some(mut engine) = engine.take() {
-                    engine.take(day, &input, intent);
-                    closed = engine.end_day(day);
-                }
-            });
-            match (plan, engine) {
-                (Ok(plan), _) => {
-                    let told = closed.map(|()| (Run::of(date, &plan, &input.state), Some(plan)));
-                    return Some(told.map_err(PreparationError::from));
-                }
-                (Err(error @ (PlanError::Solver(_) | PlanError::Verification(_))), _) | (Err(error), None) => {
-                    return Some(Err(defect(date, &error).into()));
-                }
-                (Err(error), Some(engine)) => (Run::refused(date, RunOutcome::NoPlan, error.to_string()), engine),
+/// A run's record, and its plan where there is one.
+type Planned = (Run, Option<RebalancePlan>);
+
+/// Goes on to the close of the next day with a run, or of the last day; nothing where no day is left.
+fn next_run(mut engine: Turn<'_, &mut Engine<'_>>) -> Option<Result<Told, PreparationError>> {
+    let history = engine.history;
+    let mut stretches = Vec::new();
+    let run = match engine.go_on() {
+        Ok(None) => {
+            stretches = std::mem::take(&mut engine.stretches);
+            drop(engine);
+            if stretches.is_empty() {
+                return None;
             }
+            Ok(None)
+        }
+        Ok(Some((day, due))) => planned(engine, day, due, &mut stretches).map(Some),
+        Err(error) => {
+            engine.close(&mut stretches);
+            Err(error)
         }
     };
-    let mut engine = engine;
-    let closed = engine.refuse(day);
-    Some(closed.map(|()| (refused, None)).map_err(PreparationError::from))
+    // Days come before what ended them.
+    let valued: Result<Vec<Valued>, BadInput> = stretches.iter().map(|stretch| stretch.valued(history)).collect();
+    Some(valued.map_err(PreparationError::from).and_then(|valued| Ok(Told { valued, run: run? })))
+}
+
+/// Plans a run that is due. The turn is over, and the stretches up to that day's close are known, once it is decided.
+fn planned(
+    mut engine: Turn<'_, &mut Engine<'_>>,
+    day: Day,
+    due: Due,
+    stretches: &mut Vec<Stretch>,
+) -> Result<Planned, PreparationError> {
+    let date = engine.history.date(day);
+    let input = match due {
+        Due::Possible(input) => input,
+        Due::Refused(run) => {
+            engine.refuse(day, stretches);
+            return Ok((run, None));
+        }
+    };
+    let mut engine = Some(engine);
+    let plan = plan_telling(&input, |intent| {
+        if let Some(mut engine) = engine.take() {
+            engine.take(day, &input, intent);
+            engine.end_day(day);
+            engine.close(stretches);
+        }
+    });
+    match (plan, engine) {
+        (Ok(plan), _) => Ok((Run::of(date, &plan, &input.state), Some(plan))),
+        (Err(error @ (PlanError::Solver(_) | PlanError::Verification(_))), _) | (Err(error), None) => {
+            Err(defect(date, &error).into())
+        }
+        (Err(error), Some(mut engine)) => {
+            engine.refuse(day, stretches);
+            Ok((Run::refused(date, RunOutcome::NoPlan, error.to_string()), None))
+        }
+    }
+}
+
+/// What the turns told, in their order.
+#[derive(Debug, Default)]
+struct Record {
+    result: Backtest,
+    held: BTreeMap<AssetIndex, Held>,
+}
+
+impl Record {
+    fn days(&mut self, valued: Vec<Valued>) {
+        for Valued { days, samples, held } in valued {
+            for day in days {
+                self.result.dates.push(day.date);
+                self.result.value.push(day.value);
+                self.result.cash.push(day.cash);
+                self.result.stale_prices.push(day.stale);
+                self.result.bitcoin.extend(day.bitcoin);
+                self.result.uncapped.push(day.uncapped);
+            }
+            self.result.weights.extend(samples);
+            for (asset, held) in held {
+                let _ = self.held.entry(asset).and_modify(|before| before.go_on(held)).or_insert(held);
+            }
+        }
+    }
 }
 
 /// A run that is due.
@@ -273,32 +333,29 @@ impl<'a> Engine<'a> {
             migrated: BTreeSet::new(),
             traded: false,
             fates: Vec::new(),
-            result: Backtest::default(),
+            events: Vec::new(),
+            stretches: Vec::new(),
         })
     }
 
     /// Goes on to the next day on which a run is due, through the closes of all before it. Nothing is left after an error.
-    fn go_on(&mut self) -> Option<Result<(Day, Due), PreparationError>> {
-        loop {
-            let day = self.days.next()?;
-            let due = self.begin_day(day);
-            let due = due.and_then(|due| match due {
-                None => self.end_day(day).map(|()| None).map_err(PreparationError::from),
-                due => Ok(due),
-            });
-            match due {
-                Ok(None) => {}
-                Ok(Some(due)) => return Some(Ok((day, due))),
+    fn go_on(&mut self) -> Result<Option<(Day, Due)>, PreparationError> {
+        while let Some(day) = self.days.next() {
+            match self.begin_day(day) {
+                Ok(Some(due)) => return Ok(Some((day, due))),
+                Ok(None) => self.end_day(day),
                 Err(error) => {
-                    self.stop();
-                    return Some(Err(error));
+                    self.days = RangeInclusive::new(1, 0);
+                    return Err(error);
                 }
             }
         }
+        Ok(None)
     }
 
-    fn stop(&mut self) {
-        self.days = RangeInclusive::new(1, 0);
+    /// Hands over the closes so far.
+    fn close(&mut self, stretches: &mut Vec<Stretch>) {
+        stretches.append(&mut self.stretches);
     }
 
     /// A day up to its run, if one is due.
@@ -309,15 +366,6 @@ impl<'a> Engine<'a> {
         self.traded = self.fill_pending(day);
         self.due |= self.settings.schedule.includes(self.history.date(day));
         if self.due { self.run_due(day).map(Some) } else { Ok(None) }
-    }
-
-    /// A day after its run, if there was one.
-    fn end_day(&mut self, day: Day) -> Result<(), BadInput> {
-        let closed = self.close_day(day);
-        if closed.is_err() {
-            self.stop();
-        }
-        closed
     }
 
     fn migrate(&mut self, day: Day) -> Result<(), PreparationError> {
@@ -356,7 +404,7 @@ impl<'a> Engine<'a> {
     fn event(&mut self, day: Day, kind: EventKind, asset: AssetIndex, value_change: Option<Money>, sentence: String) {
         let symbol = self.history.asset(asset).map(|it| it.label(day).symbol).unwrap_or_default();
         let date = self.history.date(day);
-        self.result.events.push(Event { date, kind, asset, symbol, value_change, sentence });
+        self.events.push(Event { date, kind, asset, symbol, value_change, sentence });
     }
 
     /// Fills what can be filled on this day, sells before buys. Whether anything was.
@@ -447,7 +495,7 @@ impl<'a> Engine<'a> {
     /// What a run on this day's close plans on, or why it cannot.
     fn run_due(&mut self, day: Day) -> Result<Due, PreparationError> {
         let (history, date) = (self.history, self.history.date(day));
-        let _ = told(self.ledger.closing(history, day).map(|closing| closing.value), date)?;
+        let _ = told(self.ledger.value(history, day), date)?;
         if let Some(why) = self.without_price(day) {
             return Ok(Due::Refused(Run::refused(date, RunOutcome::Guarded, why)));
         }
@@ -462,9 +510,10 @@ impl<'a> Engine<'a> {
     }
 
     /// Ends a day whose run has no plan; another one is due on the next.
-    fn refuse(&mut self, day: Day) -> Result<(), BadInput> {
+    fn refuse(&mut self, day: Day, stretches: &mut Vec<Stretch>) {
         self.fates.push(Vec::new());
-        self.end_day(day)
+        self.end_day(day);
+        self.close(stretches);
     }
 
     /// Why a run would not know what the portfolio is worth: something is held that has no price, and is not gone.
@@ -510,46 +559,42 @@ impl<'a> Engine<'a> {
         }
     }
 
-    fn close_day(&mut self, day: Day) -> Result<(), BadInput> {
-        let is_last = day == self.last;
+    /// A day after its run, if there was one.
+    fn end_day(&mut self, day: Day) {
         let (history, date) = (self.history, self.history.date(day));
-        let closing = self.ledger.closing(history, day).ok_or_else(|| beyond(date))?;
-        self.ledger.count_day(&closing, date);
-        if let Some((asset, basket)) = &mut self.bitcoin {
-            if !basket.is_invested() {
-                basket.turn_into(&BTreeMap::from([(*asset, Decimal::ONE)]), history, day);
-            }
-            self.result.bitcoin.push(told(basket.value(history, day), date)?);
+        if let Some((asset, basket)) = self.bitcoin.as_mut().filter(|(_, basket)| !basket.is_invested()) {
+            basket.turn_into(&BTreeMap::from([(*asset, Decimal::ONE)]), history, day);
         }
-        self.result.uncapped.push(told(self.index.value(history, day), date)?);
-        self.result.dates.push(date);
-        self.result.value.push(told(Some(closing.value), date)?);
-        self.result.cash.push(self.ledger.cash);
-        self.result.stale_prices.push(closing.stale);
         let rested = self.sampled_on.is_none_or(|before| day - before >= SAMPLE_DAYS);
         let after_fills = self.traded && rested;
         if after_fills {
             self.sampled_on = Some(day);
         }
-        if after_fills || date.day() == date.days_in_month() || is_last {
-            let part = |amount: Decimal| amount.checked_div(closing.value).unwrap_or_default();
-            let weights = closing.holdings.iter().map(|held| (held.asset, part(held.worth))).collect();
-            self.result.weights.push(WeightSample { date, cash: part(self.ledger.cash), weights });
-        }
-        if is_last {
-            self.result.final_holdings = closing.holdings.iter().map(|held| (held.asset, held.worth)).collect();
-        }
-        Ok(())
+        let sampled = after_fills || date.day() == date.days_in_month() || day == self.last;
+        let bitcoin = self.bitcoin.as_ref().map(|(_, basket)| basket);
+        let books = Books { ledger: &self.ledger, bitcoin, uncapped: &self.index };
+        books.close(day, sampled, &mut self.stretches);
     }
 
-    fn finish(mut self, mut runs: Vec<Run>) -> Backtest {
+    fn finish(mut self, record: Record) -> Backtest {
         self.give_up(|_| true, "the period ended before it could fill");
-        for (run, fates) in runs.iter_mut().zip(self.fates) {
+        let Record { mut result, held } = record;
+        for (run, fates) in result.runs.iter_mut().zip(self.fates) {
             for (order, fate) in run.orders.iter_mut().zip(fates) {
                 (order.fill, order.note) = (fate.fill, fate.note);
             }
         }
-        Backtest { runs, earnings: self.ledger.earnings(), ..self.result }
+        let worths = self.ledger.worths(self.history, self.last);
+        result.final_holdings = worths.map(|(asset, worth)| (asset, worth.unwrap_or_default())).collect();
+        result.earnings = self.ledger.earnings;
+        for (asset, held) in held {
+            let earned = result.earnings.entry(asset).or_default();
+            earned.days_held = held.days;
+            (earned.first_held, earned.last_held) = (Some(held.first), Some(held.last));
+            earned.weight_days = held.weight_days;
+        }
+        result.events = self.events;
+        result
     }
 }
 
@@ -563,17 +608,6 @@ fn delisting_price(history: &History, settings: &Settings, asset: AssetIndex, da
     let last = last_price(history, asset, day).map_or(Decimal::ZERO, |(_, price)| price.get());
     let bound = history.price_bound(asset, day).map_or(last, |bound| bound.get().min(last));
     bound * settings.delisting_recovery.get()
-}
-
-/// A daily value, which must be told as money.
-fn told(value: Option<Decimal>, date: Date) -> Result<Decimal, BadInput> {
-    value.filter(|value| Money::new(*value).is_ok()).ok_or_else(|| beyond(date))
-}
-
-fn beyond(date: Date) -> BadInput {
-    let problem = "the portfolio or a benchmark is worth more on that day than money can be here, 1e18";
-    let remedy = "begin with less, or look for a wrong close of one of its assets before that day";
-    BadInput::new("backtest", "value", &date.to_string(), problem, remedy)
 }
 
 /// What the portfolio is measured against: what was asked for, or of the usual ids the one that has a price first.

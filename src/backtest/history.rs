@@ -5,6 +5,7 @@
 //! reads nothing dated after it. A close of a day is known at the end of that day (UTC).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -154,6 +155,15 @@ impl AssetHistory {
     #[must_use]
     pub fn last_close(&self, day: Day, age: usize) -> Option<(Day, Price)> {
         self.closes.newest(day, day.saturating_sub(age))
+    }
+
+    /// On each of these days the newest close, however old.
+    pub(super) fn last_closes(&self, days: Range<Day>) -> impl Iterator<Item = Option<(Day, Price)>> {
+        let mut last = days.start.checked_sub(1).and_then(|before| self.last_close(before, usize::MAX));
+        days.map(move |day| {
+            last = self.close(day).map(|close| (day, close)).or(last);
+            last
+        })
     }
 
     /// The first day after `day` with a close.

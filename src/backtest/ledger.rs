@@ -15,8 +15,6 @@ const QUANTITY_DECIMALS: u32 = 18;
 
 /// Decimals of what a quantity is counted in, in quote currency.
 const GRAIN_DECIMALS: u32 = 9;
-/// Significant digits of what a day's value is divided into.
-const SHARE_DIGITS: u32 = 15;
 
 /// Units of an asset in steps worth a billionth of a quote unit at most, rounded down. What a division leaves behind that is
 /// worth nothing, and has no place in a product with a price.
@@ -69,38 +67,15 @@ pub(super) struct Wanted {
     pub(super) average_daily_volume: Option<Money>,
 }
 
-/// The books at the close of a day.
-#[derive(Debug, Clone)]
-pub(super) struct Closing {
-    pub(super) value: Decimal,
-    /// Holdings whose price is of an older day.
-    pub(super) stale: u32,
-    pub(super) holdings: Vec<Priced>,
-}
-
-/// A holding at a price.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Priced {
-    pub(super) asset: AssetIndex,
-    pub(super) price: Price,
-    pub(super) worth: Decimal,
-}
-
-/// What an asset did so far.
-#[derive(Debug, Clone, Default)]
-struct Account {
-    earned: Earnings,
-    /// What one unit weighed at the closes since the quantity last changed, together.
-    unit_days: Decimal,
-}
-
 /// The portfolio's books.
 #[derive(Debug, Clone)]
 pub(super) struct Ledger {
     pub(super) cash: Decimal,
     pub(super) holdings: BTreeMap<AssetIndex, Quantity>,
-    /// By asset; absent where it was never traded.
-    accounts: Vec<Option<Account>>,
+    /// Money alone: the days are counted where they are valued.
+    pub(super) earnings: BTreeMap<AssetIndex, Earnings>,
+    /// Rises with every change of cash and holdings.
+    pub(super) version: u32,
     costs: Costs,
     basis: FeeBasis,
 }
@@ -121,7 +96,7 @@ impl Shares {
 
 impl Ledger {
     pub(super) const fn new(cash: Money, costs: Costs, basis: FeeBasis) -> Self {
-        Self { cash: cash.get(), holdings: BTreeMap::new(), accounts: Vec::new(), costs, basis }
+        Self { cash: cash.get(), holdings: BTreeMap::new(), earnings: BTreeMap::new(), version: 0, costs, basis }
     }
 
     pub(super) fn held(&self, asset: AssetIndex) -> Quantity {
@@ -189,7 +164,7 @@ impl Ledger {
 
     fn book(&mut self, asset: AssetIndex, side: Side, fill: &Fill, notional: Decimal, cost: Decimal) {
         let held = self.held(asset);
-        let earned = &mut self.account(asset).earned;
+        let earned = self.earnings.entry(asset).or_default();
         earned.costs += fill.cost();
         match side {
             Side::Buy => earned.bought += fill.notional,
@@ -212,18 +187,8 @@ impl Ledger {
         self.set(asset, after);
     }
 
-    fn account(&mut self, asset: AssetIndex) -> &mut Account {
-        if self.accounts.len() <= asset {
-            self.accounts.resize(asset + 1, None);
-        }
-        // Never out of range here; an account beside the books would be lost.
-        #[expect(clippy::indexing_slicing, reason = "there is an account for it now")]
-        self.accounts[asset].get_or_insert_default()
-    }
-
     fn set(&mut self, asset: AssetIndex, quantity: Quantity) {
-        let held = self.held(asset);
-        self.account(asset).settle_days(held);
+        self.version += 1;
         if quantity.is_zero() {
             let _ = self.holdings.remove(&asset);
         } else {
@@ -236,7 +201,7 @@ impl Ledger {
         let paid = Money::new(self.held(asset).get() * price).unwrap_or_default();
         self.cash += paid.get();
         self.set(asset, Quantity::ZERO);
-        self.account(asset).earned.sold += paid;
+        self.earnings.entry(asset).or_default().sold += paid;
         paid
     }
 
@@ -247,55 +212,22 @@ impl Ledger {
         self.set(from, Quantity::ZERO);
         let together = self.held(to) + units;
         self.set(to, together);
-        self.account(from).earned.sold += value;
-        self.account(to).earned.bought += value;
+        self.earnings.entry(from).or_default().sold += value;
+        self.earnings.entry(to).or_default().bought += value;
         units
     }
 
-    /// Cash plus holdings at the day's prices, and how many of these are of an older day; absent where that cannot be
-    /// held as a number.
-    pub(super) fn closing(&self, history: &History, day: Day) -> Option<Closing> {
-        let mut closing = Closing { value: self.cash, stale: 0, holdings: Vec::with_capacity(self.holdings.len()) };
-        for (asset, quantity) in &self.holdings {
-            let Some((from, price)) = last_price(history, *asset, day) else { continue };
-            let worth = price.get().checked_mul(quantity.get())?;
-            closing.value = closing.value.checked_add(worth)?;
-            closing.stale += u32::from(from < day);
-            closing.holdings.push(Priced { asset: *asset, price, worth });
-        }
-        Some(closing)
+    /// What each holding is worth at the day's prices; absent where that cannot be held as a number.
+    pub(super) fn worths(&self, history: &History, day: Day) -> impl Iterator<Item = (AssetIndex, Option<Decimal>)> {
+        self.holdings.iter().filter_map(move |(asset, quantity)| {
+            let (_, price) = last_price(history, *asset, day)?;
+            Some((*asset, price.get().checked_mul(quantity.get())))
+        })
     }
 
-    /// Counts a day for what is held at its close.
-    pub(super) fn count_day(&mut self, closing: &Closing, date: Date) {
-        let share = Decimal::ONE.checked_div(closing.value).and_then(|share| share.round_sf(SHARE_DIGITS));
-        let share = share.unwrap_or_default();
-        for Priced { asset, price, .. } in &closing.holdings {
-            let account = self.account(*asset);
-            // A share of next to nothing, at the highest prices, may be no number: that day says nothing.
-            let unit = price.get().checked_mul(share).and_then(|unit| unit.checked_add(account.unit_days));
-            account.unit_days = unit.unwrap_or(account.unit_days);
-            let earned = &mut account.earned;
-            earned.days_held += 1;
-            earned.first_held = earned.first_held.or(Some(date));
-            earned.last_held = Some(date);
-        }
-    }
-
-    /// What each asset did that was ever traded.
-    pub(super) fn earnings(mut self) -> BTreeMap<AssetIndex, Earnings> {
-        for (asset, held) in std::mem::take(&mut self.holdings) {
-            self.account(asset).settle_days(held);
-        }
-        let accounts = self.accounts.into_iter().enumerate();
-        accounts.filter_map(|(asset, account)| Some((asset, account?.earned))).collect()
-    }
-}
-
-impl Account {
-    /// Weighs the days for which so much was held.
-    fn settle_days(&mut self, held: Quantity) {
-        self.earned.weight_days += std::mem::take(&mut self.unit_days) * held.get();
+    /// Cash plus holdings at the day's prices; absent where that cannot be held as a number.
+    pub(super) fn value(&self, history: &History, day: Day) -> Option<Decimal> {
+        self.worths(history, day).try_fold(self.cash, |sum, (_, worth)| sum.checked_add(worth?))
     }
 }
 

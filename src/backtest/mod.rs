@@ -16,6 +16,7 @@
 //! * `market`: the planner's input of one day.
 //! * [`ledger`]: cash, holdings, fills.
 //! * `benchmark`: bitcoin and the uncapped index.
+//! * `valuation`: what all of it is worth at the close of each day.
 //! * [`figures`]: return, risk, comparison.
 //! * [`study`]: windows of time and grids of parameters, on all cores.
 
@@ -30,6 +31,7 @@ pub mod study;
 
 mod benchmark;
 mod market;
+mod valuation;
 
 pub use engine::{Backtest, run};
 pub use history::{History, HistoryBuilder};
