@@ -8,17 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, RangeInclusive};
 
 use jiff::civil::Date;
-use uuid::Uuid;
 
 use super::benchmark::{Basket, uncapped_shares};
 use super::history::{AssetIndex, Day, History};
-use super::ledger::{Earnings, Fill, Ledger, Wanted, last_price};
+use super::ledger::{Ledger, Wanted, last_price};
 use super::market::{Identity, planning_input};
+use super::record::{Backtest, Ending, Event, EventKind, Fate, OVERTAKEN, Record, Run, RunOutcome};
 use super::settings::{FillAt, Settings};
-use super::valuation::{Books, Held, Stretch, Valued, told};
-use crate::model::{AssetId, Decimal, Money, Order, PlanningInput, Policy, PortfolioState, Price, Weight};
+use super::valuation::{Books, Stretch, Valued, told};
+use crate::model::{AssetId, Decimal, Money, PlanningInput, Policy, PortfolioState, Price};
 use crate::parallel::{Crew, Turn, in_turns};
-use crate::planning::plan::{Outcome, Position, ReasonCode, Role};
 use crate::planning::{Intent, PlanError, RebalancePlan, plan_telling};
 use crate::preparation::{BadInput, PreparationError, migration};
 
@@ -26,93 +25,6 @@ use crate::preparation::{BadInput, PreparationError, migration};
 const LONGEST_WAIT: usize = 3;
 /// Days between two samples of weights, at least, where fills are frequent.
 const SAMPLE_DAYS: usize = 7;
-/// Why an order of an earlier run did not fill.
-pub const OVERTAKEN: &str = "the next run came before it could fill";
-
-/// What happened, day by day.
-#[derive(Debug, Clone, Default)]
-pub struct Backtest {
-    pub dates: Vec<Date>,
-    pub value: Vec<Decimal>,
-    pub cash: Vec<Decimal>,
-    /// Holdings whose price on that day is an older one.
-    pub stale_prices: Vec<u32>,
-    /// Beside `dates`; empty where there is no such benchmark.
-    pub bitcoin: Vec<Decimal>,
-    pub uncapped: Vec<Decimal>,
-    pub runs: Vec<Run>,
-    pub weights: Vec<WeightSample>,
-    pub earnings: BTreeMap<AssetIndex, Earnings>,
-    pub final_holdings: BTreeMap<AssetIndex, Decimal>,
-    pub events: Vec<Event>,
-}
-
-/// One run of the planner.
-#[derive(Debug, Clone)]
-pub struct Run {
-    pub date: Date,
-    pub run_id: Option<Uuid>,
-    pub outcome: RunOutcome,
-    pub why: String,
-    pub net_asset_value: Option<Money>,
-    pub bearish: bool,
-    pub members: usize,
-    pub entered: Vec<AssetId>,
-    pub left: Vec<AssetId>,
-    pub relaxed: Vec<String>,
-    pub turnover: Weight,
-    pub estimated_cost: Money,
-    pub orders: Vec<OrderRecord>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunOutcome {
-    Rebalance,
-    InBand,
-    NothingToTrade,
-    Guarded,
-    NoPlan,
-}
-
-/// An order and what became of it.
-#[derive(Debug, Clone)]
-pub struct OrderRecord {
-    pub order: Order,
-    pub symbol: String,
-    pub reason: ReasonCode,
-    pub sentence: String,
-    pub fill: Option<Fill>,
-    pub note: String,
-}
-
-/// Weights at the close of a day.
-#[derive(Debug, Clone)]
-pub struct WeightSample {
-    pub date: Date,
-    pub cash: Decimal,
-    pub weights: BTreeMap<AssetIndex, Decimal>,
-}
-
-/// What happened to a holding outside of runs.
-#[derive(Debug, Clone)]
-pub struct Event {
-    pub date: Date,
-    pub kind: EventKind,
-    pub asset: AssetIndex,
-    pub symbol: String,
-    pub value_change: Option<Money>,
-    pub sentence: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EventKind {
-    /// It left every source, and what was held of it was written down and paid out.
-    Delisting,
-    /// It was exchanged into another asset.
-    Migration,
-}
-
 /// An order that has not filled: its place among the run's orders.
 #[derive(Debug, Clone)]
 struct Pending {
@@ -149,13 +61,6 @@ struct Engine<'a> {
     stretches: Vec<Stretch>,
 }
 
-/// What became of an order.
-#[derive(Debug, Clone, Default)]
-struct Fate {
-    fill: Option<Fill>,
-    note: String,
-}
-
 /// Runs a policy through a period; more than two workers find nothing to do. `on_plan` sees every plan, in order, with the
 /// day whose close it was made from.
 ///
@@ -178,7 +83,7 @@ pub fn run(
                 if let Some(plan) = plan {
                     on_plan(run.date, &plan);
                 }
-                record.result.runs.push(run);
+                record.run(run);
             }
             ControlFlow::Continue(())
         }
@@ -254,32 +159,6 @@ fn planned(
         (Err(error), Some(mut engine)) => {
             engine.refuse(day, stretches);
             Ok((Run::refused(date, RunOutcome::NoPlan, error.to_string()), None))
-        }
-    }
-}
-
-/// What the turns told, in their order.
-#[derive(Debug, Default)]
-struct Record {
-    result: Backtest,
-    held: BTreeMap<AssetIndex, Held>,
-}
-
-impl Record {
-    fn days(&mut self, valued: Vec<Valued>) {
-        for Valued { days, samples, held } in valued {
-            for day in days {
-                self.result.dates.push(day.date);
-                self.result.value.push(day.value);
-                self.result.cash.push(day.cash);
-                self.result.stale_prices.push(day.stale);
-                self.result.bitcoin.extend(day.bitcoin);
-                self.result.uncapped.push(day.uncapped);
-            }
-            self.result.weights.extend(samples);
-            for (asset, held) in held {
-                let _ = self.held.entry(asset).and_modify(|before| before.go_on(held)).or_insert(held);
-            }
         }
     }
 }
@@ -578,23 +457,10 @@ impl<'a> Engine<'a> {
 
     fn finish(mut self, record: Record) -> Backtest {
         self.give_up(|_| true, "the period ended before it could fill");
-        let Record { mut result, held } = record;
-        for (run, fates) in result.runs.iter_mut().zip(self.fates) {
-            for (order, fate) in run.orders.iter_mut().zip(fates) {
-                (order.fill, order.note) = (fate.fill, fate.note);
-            }
-        }
         let worths = self.ledger.worths(self.history, self.last);
-        result.final_holdings = worths.map(|(asset, worth)| (asset, worth.unwrap_or_default())).collect();
-        result.earnings = self.ledger.earnings;
-        for (asset, held) in held {
-            let earned = result.earnings.entry(asset).or_default();
-            earned.days_held = held.days;
-            (earned.first_held, earned.last_held) = (Some(held.first), Some(held.last));
-            earned.weight_days = held.weight_days;
-        }
-        result.events = self.events;
-        result
+        let final_holdings = worths.map(|(asset, worth)| (asset, worth.unwrap_or_default())).collect();
+        let earnings = self.ledger.earnings;
+        record.finish(Ending { fates: self.fates, events: self.events, earnings, final_holdings })
     }
 }
 
@@ -625,73 +491,4 @@ fn bitcoin(history: &History, settings: &Settings, first: Day) -> Result<Option<
     let named = ["bitcoin", "btc"].into_iter().filter_map(|id| AssetId::new(id).ok().and_then(|id| history.find(&id)));
     let priced = named.filter_map(|index| priced_from(index).map(|from| (from, index)));
     Ok(priced.min_by_key(|(from, _)| *from).map(|(_, index)| index))
-}
-
-impl Run {
-    fn refused(date: Date, outcome: RunOutcome, why: String) -> Self {
-        Self {
-            date,
-            run_id: None,
-            outcome,
-            why,
-            net_asset_value: None,
-            bearish: false,
-            members: 0,
-            entered: Vec::new(),
-            left: Vec::new(),
-            relaxed: Vec::new(),
-            turnover: Weight::ZERO,
-            estimated_cost: Money::ZERO,
-            orders: Vec::new(),
-        }
-    }
-
-    fn of(date: Date, plan: &RebalancePlan, before: &PortfolioState) -> Self {
-        let members = &plan.next_state.members;
-        let (outcome, why) = match &plan.outcome {
-            Outcome::Rebalance => (RunOutcome::Rebalance, String::new()),
-            Outcome::InBand => (RunOutcome::InBand, "every weight is inside its band".to_owned()),
-            Outcome::NothingToTrade(why) => (RunOutcome::NothingToTrade, why.clone()),
-        };
-        Self {
-            date,
-            run_id: Some(plan.run_id),
-            outcome,
-            why,
-            net_asset_value: Some(plan.net_asset_value),
-            bearish: plan.regime.bearish,
-            members: plan.positions.iter().filter(|position| position.role == Role::Constituent).count(),
-            entered: members.difference(&before.members).cloned().collect(),
-            left: before.members.difference(members).cloned().collect(),
-            relaxed: plan.relaxations.iter().map(|relaxation| relaxation.limit.clone()).collect(),
-            turnover: plan.turnover,
-            estimated_cost: plan.estimated_cost,
-            orders: order_records(plan),
-        }
-    }
-
-    /// Fees, spread and impact of what filled.
-    #[must_use]
-    pub fn cost(&self) -> Money {
-        self.orders.iter().filter_map(|order| order.fill.as_ref()).map(Fill::cost).sum()
-    }
-}
-
-fn order_records(plan: &RebalancePlan) -> Vec<OrderRecord> {
-    let positions: BTreeMap<&AssetId, &Position> =
-        plan.positions.iter().map(|position| (&position.asset, position)).collect();
-    plan.orders.iter().map(|order| OrderRecord::of(order, positions.get(&order.asset).copied())).collect()
-}
-
-impl OrderRecord {
-    fn of(order: &Order, position: Option<&Position>) -> Self {
-        Self {
-            order: order.clone(),
-            symbol: position.map(|position| position.symbol.clone()).unwrap_or_default(),
-            reason: position.map_or(ReasonCode::TopUp, |position| position.reason.code),
-            sentence: position.map(|position| position.reason.sentence.clone()).unwrap_or_default(),
-            fill: None,
-            note: String::new(),
-        }
-    }
 }

@@ -17,6 +17,7 @@
 //! * [`ledger`]: cash, holdings, fills.
 //! * `benchmark`: bitcoin and the uncapped index.
 //! * `valuation`: what all of it is worth at the close of each day.
+//! * [`record`]: what is told of days, runs and assets.
 //! * [`figures`]: return, risk, comparison.
 //! * [`study`]: windows of time and grids of parameters, on all cores.
 
@@ -26,6 +27,7 @@ pub mod figures;
 pub mod history;
 pub mod ledger;
 pub mod ratio;
+pub mod record;
 pub mod settings;
 pub mod study;
 
@@ -33,7 +35,8 @@ mod benchmark;
 mod market;
 mod valuation;
 
-pub use engine::{Backtest, run};
+pub use engine::run;
 pub use history::{History, HistoryBuilder};
 pub use ratio::Ratio;
+pub use record::Backtest;
 pub use settings::{Charged, FeeBasis, FillAt, Schedule, Settings};

@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 
 use jiff::civil::Date;
 
-use super::engine::{Backtest, run};
+use super::engine::run;
 use super::history::History;
+use super::record::Backtest;
 use super::settings::Settings;
 use crate::model::Policy;
 use crate::parallel::{Crew, in_order};

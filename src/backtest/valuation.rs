@@ -8,9 +8,9 @@ use std::ops::Range;
 use jiff::civil::Date;
 
 use super::benchmark::Basket;
-use super::engine::WeightSample;
 use super::history::{AssetIndex, Day, History};
 use super::ledger::{Ledger, last_price};
+use super::record::WeightSample;
 use crate::model::{Decimal, Money, Price, Quantity};
 use crate::preparation::BadInput;
 

@@ -1,8 +1,11 @@
 //! Fills, pay-outs, benchmarks and samples: what the books say adds up, and every order that did not fill says why.
 
-use index_rebalancer::backtest::engine::EventKind;
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+use index_rebalancer::backtest::record::EventKind;
 use index_rebalancer::backtest::{Backtest, Charged, FillAt, History, Schedule, Settings, run};
-use index_rebalancer::model::{Decimal, Money, Quantity};
+use index_rebalancer::model::{Decimal, Money, Quantity, Side};
 use index_rebalancer::parallel::Crew;
 use index_rebalancer::preparation::Migration;
 use index_rebalancer::report::backtest::{BacktestReport, Made};
@@ -169,4 +172,91 @@ fn turnover_is_half_of_what_was_traded_over_the_mean_value_by_the_year() {
     let expected = summary.traded.get() / Decimal::from(40_000);
     assert!(expected > Decimal::TWO, "nearly all was bought: {expected}");
     assert_eq!(summary.turnover_per_year.map(|it| it.get().round_dp(9)), Some(expected.round_dp(9)));
+}
+
+/// Closes that wander, with holes of up to four days.
+fn wandering(symbol: &str, seed: i64) -> String {
+    let rows = daily(symbol, -9..120, |day| (1_000 + (day * (seed + 7)) % 97 * seed).to_string(), 9_000_000);
+    let kept = |(place, _): &(usize, &str)| {
+        let day = i64::try_from(*place).expect("small") - 9;
+        day < 2 || (day + seed) % 11 >= 4
+    };
+    rows.lines().enumerate().filter(kept).map(|(_, row)| row.to_owned() + "\n").collect()
+}
+
+/// Cash, holdings and days from the fills and the closes alone, day by day.
+#[test]
+fn every_day_is_worth_what_fills_and_closes_say() {
+    let rows: String = [("BTC", 3), ("ETH", 5), ("XRP", 8)].map(|(symbol, seed)| wandering(symbol, seed)).concat();
+    let to = date(2023, 4, 20);
+    let history = of_closes(&rows, to, &[]);
+    for (schedule, fill) in [
+        (Schedule::Daily, FillAt::NextClose),
+        (Schedule::Weekly, FillAt::SameClose),
+        (Schedule::Once, FillAt::NextClose),
+    ] {
+        let settings = Settings { fill, ..settings(to, schedule) };
+        let happened = ran(&history, &settings);
+        assert!(happened.events.is_empty(), "{:?}", happened.events);
+        let orders = || happened.runs.iter().flat_map(|run| &run.orders);
+        let fills: Vec<_> = orders().filter_map(|order| Some((&order.order, order.fill.as_ref()?))).collect();
+        let mut cash = settings.opening_cash.get();
+        let mut held: BTreeMap<usize, Decimal> = BTreeMap::new();
+        let mut weights: BTreeMap<usize, (u32, Decimal)> = BTreeMap::new();
+        let first = history.day(settings.from).expect("it is loaded");
+        for (place, at) in happened.dates.iter().enumerate() {
+            for (order, fill) in fills.iter().filter(|(_, fill)| fill.date == *at) {
+                let sign = if order.side == Side::Buy { Decimal::ONE } else { -Decimal::ONE };
+                cash -= fill.notional.get() * sign + fill.cost().get();
+                *held.entry(history.find(&order.asset).expect("known")).or_default() += fill.quantity.get() * sign;
+            }
+            let worth = |(asset, units): (&usize, &Decimal)| {
+                let (from, price) = history.asset(*asset)?.last_close(first + place, usize::MAX)?;
+                Some((*asset, price.get() * units, from < first + place)).filter(|(_, worth, _)| !worth.is_zero())
+            };
+            let worths: Vec<(usize, Decimal, bool)> = held.iter().filter_map(worth).collect();
+            let value = cash + worths.iter().map(|(_, worth, _)| worth).sum::<Decimal>();
+            let near = |left: Decimal, right: Decimal| (left - right).abs() < Decimal::new(1, 9);
+            assert!(near(happened.value[place], value), "{at}: {} told, {value} reckoned", happened.value[place]);
+            assert!(near(happened.cash[place], cash), "{at}: {} told, {cash} reckoned", happened.cash[place]);
+            let stale = worths.iter().filter(|(_, _, old)| *old).count();
+            assert_eq!(happened.stale_prices[place] as usize, stale, "{at}");
+            for (asset, worth, _) in worths {
+                let (days, sum) = weights.entry(asset).or_default();
+                (*days, *sum) = (*days + 1, *sum + worth / value);
+            }
+        }
+        assert!(happened.stale_prices.iter().any(|stale| *stale > 0) && fills.len() > 2, "it has what is asked about");
+        assert_eq!(weights.len(), happened.earnings.len());
+        for (asset, (days, sum)) in weights {
+            let told = &happened.earnings[&asset];
+            assert_eq!(told.days_held, days);
+            assert!((told.weight_days - sum).abs() < Decimal::new(1, 10), "{} told, {sum} reckoned", told.weight_days);
+        }
+    }
+}
+
+#[test]
+fn any_number_of_workers_tells_the_same() {
+    let rows: String = [("BTC", 3), ("ETH", 5), ("XRP", 8)].map(|(symbol, seed)| wandering(symbol, seed)).concat();
+    let to = date(2023, 4, 20);
+    let history = of_closes(&rows, to, &[]);
+    let mut policy = three();
+    policy.objective.grade_tilt = index_rebalancer::model::Rate::ZERO;
+    let told = |workers: usize| {
+        let crew = Crew::of(NonZeroUsize::new(workers).expect("at least one"));
+        let mut plans = Vec::new();
+        let happened = run(&policy, &history, &settings(to, Schedule::Daily), crew, |date, plan| {
+            plans.push((date, plan.clone()));
+        });
+        let happened = happened.expect("it runs");
+        assert!(plans.iter().all(|(_, plan)| !plan.certificate.checks.is_empty()), "each is proved");
+        let dates: Vec<Date> = happened.runs.iter().filter(|run| run.run_id.is_some()).map(|run| run.date).collect();
+        assert_eq!(plans.iter().map(|(date, _)| *date).collect::<Vec<_>>(), dates, "in the order of the days");
+        format!("{happened:?} {plans:?}")
+    };
+    let alone = told(1);
+    for workers in [2, 5] {
+        assert_eq!(told(workers), alone, "{workers} workers");
+    }
 }

@@ -2,7 +2,7 @@
 
 use index_rebalancer::backtest::Schedule;
 use index_rebalancer::backtest::dropped::DropReason;
-use index_rebalancer::backtest::engine::RunOutcome;
+use index_rebalancer::backtest::record::RunOutcome;
 use jiff::civil::{Date, date};
 
 use crate::market::{

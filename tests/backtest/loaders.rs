@@ -3,7 +3,7 @@
 use index_rebalancer::adapters::history::{Period, Source, load};
 use index_rebalancer::backtest::Schedule;
 use index_rebalancer::backtest::dropped::DropReason;
-use index_rebalancer::backtest::engine::EventKind;
+use index_rebalancer::backtest::record::EventKind;
 use index_rebalancer::model::Decimal;
 use index_rebalancer::preparation::Migration;
 use jiff::civil::{Date, date};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use index_rebalancer::adapters::history::{LEAST_LOOKBACK_DAYS, Period, load, migrations, open};
-use index_rebalancer::backtest::engine::{EventKind, Run};
+use index_rebalancer::backtest::record::{EventKind, Run};
 use index_rebalancer::backtest::{Backtest, History, Schedule, Settings, run};
 use index_rebalancer::model::AssetId;
 use index_rebalancer::parallel::Crew;

@@ -8,9 +8,9 @@ use super::{
     WeightsOverTime,
 };
 use crate::backtest::dropped::DroppedRows;
-use crate::backtest::engine::{self, OVERTAKEN, Run, WeightSample};
 use crate::backtest::figures::{DEFINITIONS, comparison, drawdowns, performance};
 use crate::backtest::history::{AssetIndex, Label};
+use crate::backtest::record::{self, OVERTAKEN, Run, WeightSample};
 use crate::backtest::settings::DAYS_IN_YEAR;
 use crate::backtest::{Backtest, FeeBasis, FillAt, History, Schedule, Settings};
 use crate::model::{Decimal, Money, Policy, Weight};
@@ -331,11 +331,11 @@ impl RunOfBacktest {
             date: run.date,
             run_id: run.run_id,
             outcome: match run.outcome {
-                engine::RunOutcome::Rebalance => RunOutcome::Rebalance,
-                engine::RunOutcome::InBand => RunOutcome::InBand,
-                engine::RunOutcome::NothingToTrade => RunOutcome::NothingToTrade,
-                engine::RunOutcome::Guarded => RunOutcome::Guarded,
-                engine::RunOutcome::NoPlan => RunOutcome::NoPlan,
+                record::RunOutcome::Rebalance => RunOutcome::Rebalance,
+                record::RunOutcome::InBand => RunOutcome::InBand,
+                record::RunOutcome::NothingToTrade => RunOutcome::NothingToTrade,
+                record::RunOutcome::Guarded => RunOutcome::Guarded,
+                record::RunOutcome::NoPlan => RunOutcome::NoPlan,
             },
             why: run.why.clone(),
             net_asset_value: run.net_asset_value.map(|value| money(value.get())),
@@ -353,7 +353,7 @@ impl RunOfBacktest {
 }
 
 impl OrderOfBacktest {
-    fn of(record: &engine::OrderRecord) -> Self {
+    fn of(record: &record::OrderRecord) -> Self {
         let order = &record.order;
         let fill = record.fill.as_ref().map(|fill| FillOfBacktest {
             date: fill.date,
@@ -382,7 +382,7 @@ impl OrderOfBacktest {
 }
 
 impl Event {
-    fn of(history: &History, event: &engine::Event) -> Option<Self> {
+    fn of(history: &History, event: &record::Event) -> Option<Self> {
         Some(Self {
             date: event.date,
             kind: event.kind,

@@ -22,8 +22,8 @@ pub use assembly::Made;
 
 pub use crate::backtest::Ratio;
 pub use crate::backtest::dropped::DropReason;
-pub use crate::backtest::engine::EventKind;
 pub use crate::backtest::figures::{Comparison, Drawdown, Performance};
+pub use crate::backtest::record::EventKind;
 pub use crate::backtest::settings::{FeeBasis, FillAt, Schedule};
 
 /// One policy over one period.
