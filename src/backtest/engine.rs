@@ -109,17 +109,16 @@ fn next_run(mut engine: Turn<'_, &mut Engine<'_>>) -> Option<Result<Told, Prepar
     let history = engine.history;
     let mut stretches = Vec::new();
     let run = match engine.go_on() {
+        Ok(None) if engine.stretches.is_empty() => return None,
         Ok(None) => {
-            stretches = std::mem::take(&mut engine.stretches);
+            engine.hand_over(&mut stretches);
             drop(engine);
-            if stretches.is_empty() {
-                return None;
-            }
             Ok(None)
         }
         Ok(Some((day, due))) => planned(engine, day, due, &mut stretches).map(Some),
         Err(error) => {
-            engine.close(&mut stretches);
+            engine.hand_over(&mut stretches);
+            drop(engine);
             Err(error)
         }
     };
@@ -146,9 +145,9 @@ fn planned(
     let mut engine = Some(engine);
     let plan = plan_telling(&input, |intent| {
         if let Some(mut engine) = engine.take() {
-            engine.take(day, &input, intent);
+            engine.adopt(day, &input, intent);
             engine.end_day(day);
-            engine.close(stretches);
+            engine.hand_over(stretches);
         }
     });
     match (plan, engine) {
@@ -233,7 +232,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Hands over the closes so far.
-    fn close(&mut self, stretches: &mut Vec<Stretch>) {
+    fn hand_over(&mut self, stretches: &mut Vec<Stretch>) {
         stretches.append(&mut self.stretches);
     }
 
@@ -392,7 +391,7 @@ impl<'a> Engine<'a> {
     fn refuse(&mut self, day: Day, stretches: &mut Vec<Stretch>) {
         self.fates.push(Vec::new());
         self.end_day(day);
-        self.close(stretches);
+        self.hand_over(stretches);
     }
 
     /// Why a run would not know what the portfolio is worth: something is held that has no price, and is not gone.
@@ -408,7 +407,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Takes what a run decided for done.
-    fn take(&mut self, day: Day, input: &PlanningInput, intent: &Intent<'_>) {
+    fn adopt(&mut self, day: Day, input: &PlanningInput, intent: &Intent<'_>) {
         self.due = false;
         // What an earlier run wanted and did not get is the new plan's business.
         self.give_up(|_| true, OVERTAKEN);

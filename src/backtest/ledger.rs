@@ -17,11 +17,15 @@ const QUANTITY_DECIMALS: u32 = 18;
 const GRAIN_DECIMALS: u32 = 9;
 
 /// Units of an asset in steps worth a billionth of a quote unit at most, rounded down. What a division leaves behind that is
-/// worth nothing, and has no place in a product with a price.
+/// worth nothing has no place in a product with a price.
 pub(super) fn counted(units: Decimal, price: Price) -> Decimal {
-    let price = price.get();
-    let digits = price.mantissa().checked_ilog10().map_or(0, |digits| digits + 1);
-    units.trunc_with_scale((digits + GRAIN_DECIMALS).saturating_sub(price.scale()).min(Decimal::MAX_SCALE))
+    units.trunc_with_scale(decimals_beside(price.get(), GRAIN_DECIMALS))
+}
+
+/// So many decimals that a unit of the last one, of what costs the value, is worth less than one of these.
+pub(super) fn decimals_beside(value: Decimal, decimals: u32) -> u32 {
+    let digits = value.mantissa().unsigned_abs().checked_ilog10().map_or(0, |digits| digits + 1);
+    (digits + decimals).saturating_sub(value.scale()).min(Decimal::MAX_SCALE)
 }
 
 /// What an order got.
@@ -267,6 +271,34 @@ mod tests {
         assert_eq!((bought.quantity.to_string().as_str(), books.cash), ("40", Decimal::from(500)));
         let sold = books.fill(&wanted(Side::Sell, "15"), DATE).expect("it is held");
         assert_eq!((sold.quantity.to_string().as_str(), books.cash), ("20", Decimal::from(650)));
+    }
+
+    #[test]
+    fn quantities_are_counted_in_what_is_worth_a_billionth_at_most() {
+        let billionth = Decimal::new(1, GRAIN_DECIMALS);
+        let third = Decimal::ONE / Decimal::from(3);
+        for price in ["1000000000", "20000", "310.1234", "1", "0.5", "0.00012", "0.000000000000000001"] {
+            let price = Price::parse(price).expect(price);
+            let units = third * Decimal::from(1_000);
+            let kept = counted(units, price);
+            let lost = (units - kept) * price.get();
+            assert!(kept <= units && lost <= billionth, "{price}: {kept} of {units}");
+            let coarser = units.trunc_with_scale(kept.scale().saturating_sub(2));
+            assert!(
+                kept.scale() == 0 || (units - coarser) * price.get() > billionth,
+                "{price}: no finer than it must be"
+            );
+        }
+    }
+
+    /// What a fill of a share of the notional would leave of a whole holding is no holding.
+    #[test]
+    fn who_sells_all_of_it_keeps_no_dust() {
+        let mut books = ledger("0", FeeBasis::OnTop);
+        let odd = Decimal::ONE / Decimal::from(3);
+        let _ = books.holdings.insert(0, Quantity::new(odd).expect("a third"));
+        let sold = books.fill(&wanted(Side::Sell, "1"), DATE).expect("it is held");
+        assert_eq!((sold.quantity.get(), books.holdings.len()), (odd, 0));
     }
 
     #[test]

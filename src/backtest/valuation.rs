@@ -9,13 +9,13 @@ use jiff::civil::Date;
 
 use super::benchmark::Basket;
 use super::history::{AssetIndex, Day, History};
-use super::ledger::{Ledger, last_price};
+use super::ledger::{Ledger, decimals_beside, last_price};
 use super::record::WeightSample;
-use crate::model::{Decimal, Money, Price, Quantity};
+use crate::model::{Decimal, Money, Quantity};
 use crate::preparation::BadInput;
 
-/// Significant digits of what a unit of money weighs in a day's value: with a price it still is a number of 28.
-const SHARE_DIGITS: u32 = 15;
+/// Decimals of a day's value in what a unit of money weighs: with a price it still is a number of 28 digits.
+const SHARE_DECIMALS: u32 = 15;
 
 /// Days at whose closes the same is held.
 #[derive(Debug, Clone)]
@@ -146,7 +146,8 @@ impl Stretch {
     ) -> Vec<Option<Decimal>> {
         let mut values = vec![Some(cash); self.days.len()];
         for (asset, units) in units {
-            for (value, close) in values.iter_mut().zip(self.closes(history, asset)) {
+            let Some(asset) = history.asset(asset) else { continue };
+            for (value, close) in values.iter_mut().zip(asset.last_closes(self.days.clone())) {
                 if let Some((_, price)) = close {
                     *value = value.and_then(|sum| sum.checked_add(price.get().checked_mul(units)?));
                 }
@@ -155,36 +156,35 @@ impl Stretch {
         values
     }
 
-    fn closes<'a>(
-        &self,
-        history: &'a History,
-        asset: AssetIndex,
-    ) -> impl Iterator<Item = Option<(Day, Price)>> + use<'a> {
-        let days = self.days.clone();
-        history.asset(asset).into_iter().flat_map(move |asset| asset.last_closes(days.clone()))
-    }
-
-    /// The days of each holding, and on each day how many have an older price.
+    /// The days of each holding; on each day one more is stale where a price is older.
     fn weigh(&self, history: &History, days: &mut [DayValue]) -> Vec<(AssetIndex, Held)> {
-        let share = |day: &DayValue| Decimal::ONE.checked_div(day.value)?.round_sf(SHARE_DIGITS);
-        let shares: Vec<Decimal> = days.iter().map(|day| share(day).unwrap_or_default()).collect();
-        let mut all = Vec::with_capacity(self.holdings.len());
-        for (asset, quantity) in &self.holdings {
+        let shares = shares(days);
+        let holdings = self.holdings.iter().filter_map(|(asset, quantity)| {
             let mut unit_days = Decimal::ZERO;
-            let mut held: Option<Held> = None;
-            for ((day, share), close) in days.iter_mut().zip(&shares).zip(self.closes(history, *asset)) {
-                let Some((from, price)) = close else { continue };
-                day.stale += u32::from(history.date(from) < day.date);
+            let mut unpriced = 0;
+            for ((day, share), close) in
+                self.days.clone().zip(&shares).zip(history.asset(*asset)?.last_closes(self.days.clone()))
+            {
+                let Some((from, price)) = close else {
+                    unpriced += 1;
+                    continue;
+                };
+                if from < day
+                    && let Some(day) = days.get_mut(day - self.days.start)
+                {
+                    day.stale += 1;
+                }
                 // A share of next to nothing, at the highest prices, may be no number: that day says nothing.
                 let unit = price.get().checked_mul(*share).and_then(|unit| unit.checked_add(unit_days));
                 unit_days = unit.unwrap_or(unit_days);
-                let before = held.map_or((0, day.date), |held| (held.days, held.first));
-                held = Some(Held { days: before.0 + 1, first: before.1, last: day.date, weight_days: Decimal::ZERO });
             }
-            let weight_days = unit_days * quantity.get();
-            all.extend(held.map(|held| (*asset, Held { weight_days, ..held })));
-        }
-        all
+            // What has a price has one on every later day.
+            let priced = days.get(unpriced..)?;
+            let (first, last) = (priced.first()?.date, priced.last()?.date);
+            let days = u32::try_from(priced.len()).unwrap_or(u32::MAX);
+            Some((*asset, Held { days, first, last, weight_days: unit_days * quantity.get() }))
+        });
+        holdings.collect()
     }
 
     fn sample(&self, history: &History, day: Day, closed: &DayValue) -> Option<WeightSample> {
@@ -195,6 +195,13 @@ impl Stretch {
         });
         Some(WeightSample { date: closed.date, cash: part(self.cash), weights: weights.collect() })
     }
+}
+
+/// What a unit of money weighs on each day, all with the decimals that the first one needs: such sums are quick.
+fn shares(days: &[DayValue]) -> Vec<Decimal> {
+    let decimals = days.first().map_or(0, |day| decimals_beside(day.value, SHARE_DECIMALS));
+    let share = |day: &DayValue| Decimal::ONE.checked_div(day.value).unwrap_or_default().round_dp(decimals);
+    days.iter().map(share).collect()
 }
 
 /// A daily value, which must be told as money.
