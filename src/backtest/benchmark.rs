@@ -40,13 +40,17 @@ impl Basket {
         let mut rest = value;
         let mut units = BTreeMap::new();
         for (asset, share) in shares {
-            if let Some((_, price)) = history.price(*asset, day) {
-                let bought = counted(value * share / price.get(), price);
+            let Some((_, price)) = history.price(*asset, day) else { continue };
+            let part = value.checked_mul(*share).and_then(|part| part.checked_div(price.get()));
+            if let Some(part) = part {
+                let bought = counted(part, price);
                 rest -= bought * price.get();
                 let _ = units.insert(*asset, bought);
             }
         }
-        *self = Self { cash: rest, units, version: self.version + 1 };
+        if !(units.is_empty() && self.units.is_empty()) {
+            *self = Self { cash: rest, units, version: self.version + 1 };
+        }
     }
 
     /// Pays out what is gone, as the portfolio does.
@@ -54,7 +58,8 @@ impl Basket {
         let gone: Vec<AssetIndex> = self.units.keys().copied().filter(|asset| history.is_gone(*asset, day)).collect();
         for asset in gone {
             if let Some(units) = self.units.remove(&asset) {
-                self.cash += units * price(asset);
+                let paid = units.checked_mul(price(asset)).and_then(|paid| paid.checked_add(self.cash));
+                self.cash = paid.unwrap_or(BEYOND);
                 self.version += 1;
             }
         }
@@ -63,11 +68,15 @@ impl Basket {
     /// Units of one asset become units of another.
     pub(super) fn exchange(&mut self, from: AssetIndex, to: AssetIndex, ratio: Decimal) {
         if let Some(units) = self.units.remove(&from) {
-            *self.units.entry(to).or_default() += units * ratio;
+            let held = self.units.entry(to).or_default();
+            *held = units.checked_mul(ratio).and_then(|units| units.checked_add(*held)).unwrap_or(BEYOND);
             self.version += 1;
         }
     }
 }
+
+/// More than money can be, of which some is told at the close: that ends the backtest.
+const BEYOND: Decimal = Decimal::MAX;
 
 /// A run's constituents by the policy's own method, without caps, limits, regime and cash.
 pub(super) fn uncapped_shares<'a>(

@@ -11,7 +11,7 @@ use jiff::civil::Date;
 
 use super::benchmark::{Basket, uncapped_shares};
 use super::history::{AssetIndex, Day, History};
-use super::ledger::{Ledger, Wanted, last_price};
+use super::ledger::{Ledger, Wanted, counted, last_price};
 use super::market::{Identity, planning_input};
 use super::record::{Backtest, Ending, Event, EventKind, Fate, OVERTAKEN, Record, Run, RunOutcome};
 use super::settings::{FillAt, Settings};
@@ -61,7 +61,7 @@ struct Engine<'a> {
     stretches: Vec<Stretch>,
 }
 
-/// Runs a policy through a period; more than two workers find nothing to do. `on_plan` sees every plan, in order, with the
+/// Runs a policy through a period; more than two workers find little to do. `on_plan` sees every plan, in order, with the
 /// day whose close it was made from.
 ///
 /// # Errors
@@ -117,7 +117,7 @@ fn next_run(mut engine: Turn<'_, &mut Engine<'_>>) -> Option<Result<Told, Prepar
         }
         Ok(Some((day, due))) => planned(engine, day, due, &mut stretches).map(Some),
         Err(error) => {
-            engine.hand_over(&mut stretches);
+            engine.stop(&mut stretches);
             drop(engine);
             Err(error)
         }
@@ -152,7 +152,9 @@ fn planned(
     });
     match (plan, engine) {
         (Ok(plan), _) => Ok((Run::of(date, &plan, &input.state), Some(plan))),
-        (Err(error @ (PlanError::Solver(_) | PlanError::Verification(_))), _) | (Err(error), None) => {
+        (Err(error), None) => Err(defect(date, &error).into()),
+        (Err(error @ (PlanError::Solver(_) | PlanError::Verification(_))), Some(mut engine)) => {
+            engine.stop(stretches);
             Err(defect(date, &error).into())
         }
         (Err(error), Some(mut engine)) => {
@@ -216,19 +218,22 @@ impl<'a> Engine<'a> {
         })
     }
 
-    /// Goes on to the next day on which a run is due, through the closes of all before it. Nothing is left after an error.
+    /// Goes on to the next day on which a run is due, through the closes of all before it.
     fn go_on(&mut self) -> Result<Option<(Day, Due)>, PreparationError> {
         while let Some(day) = self.days.next() {
             match self.begin_day(day) {
                 Ok(Some(due)) => return Ok(Some((day, due))),
                 Ok(None) => self.end_day(day),
-                Err(error) => {
-                    self.days = RangeInclusive::new(1, 0);
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
             }
         }
         Ok(None)
+    }
+
+    /// Ends it all: no day is left, and the closes so far are handed over.
+    fn stop(&mut self, stretches: &mut Vec<Stretch>) {
+        self.days = RangeInclusive::new(1, 0);
+        self.hand_over(stretches);
     }
 
     /// Hands over the closes so far.
@@ -298,7 +303,8 @@ impl<'a> Engine<'a> {
             let fill = self.ledger.fill(&pending.wanted, self.history.date(day));
             traded |= fill.is_some();
             let included = self.settings.fee_basis == super::FeeBasis::Included;
-            let is_partial = fill.as_ref().is_some_and(|fill| fill.quantity < pending.wanted.quantity);
+            let asked = counted(pending.wanted.quantity.get(), price);
+            let is_partial = fill.as_ref().is_some_and(|fill| fill.quantity.get() < asked);
             let note = match fill {
                 None => "nothing was left to trade with".to_owned(),
                 Some(_) if is_partial && !included => join(remark, "cut to the cash or holding that was left"),
@@ -416,8 +422,9 @@ impl<'a> Engine<'a> {
             self.index.turn_into(&shares, self.history, day);
         }
         let run = self.fates.len();
-        let mut orders = 0;
-        for trade in intent.trades() {
+        let mut fates = Vec::new();
+        for (order, trade) in intent.trades().enumerate() {
+            fates.push(Fate::default());
             let Some(asset) = self.history.find(trade.asset) else { continue };
             let record = input.assets.get(trade.asset);
             let wanted = Wanted {
@@ -427,10 +434,9 @@ impl<'a> Engine<'a> {
                 price: trade.reference_price,
                 average_daily_volume: record.and_then(|record| record.average_daily_volume),
             };
-            self.pending.push(Pending { run, order: orders, planned_on: day, wanted });
-            orders += 1;
+            self.pending.push(Pending { run, order, planned_on: day, wanted });
         }
-        self.fates.push(vec![Fate::default(); orders]);
+        self.fates.push(fates);
         self.state = intent.next_state();
         if self.settings.fill == FillAt::SameClose {
             self.traded |= self.fill_pending(day);

@@ -142,7 +142,8 @@ impl Ledger {
         let outlay = price.get() * traded * (Decimal::ONE + rate);
         let traded = if side == Side::Buy && outlay > self.cash { self.affordable(traded, outlay) } else { traded };
         // Who sells all of it keeps no dust.
-        let traded = if traded == held.get() { traded } else { counted(traded, price) };
+        let is_whole = side == Side::Sell && traded == held.get();
+        let traded = if is_whole { traded } else { counted(traded, price) };
         let traded = Quantity::new(traded).ok().filter(|traded| !traded.is_zero())?;
         let notional = price.get() * traded.get();
         let money = |amount: Decimal| Money::new(amount).unwrap_or_default();

@@ -160,7 +160,7 @@ impl Record {
             (earned.first_held, earned.last_held) = (Some(held.first), Some(held.last));
             earned.weight_days = held.weight_days;
         }
-        Backtest { earnings, events, final_holdings, ..told }
+        Backtest { earnings, final_holdings, events, ..told }
     }
 }
 

@@ -132,8 +132,8 @@ impl Stretch {
             });
         }
         let held = self.weigh(history, &mut days);
-        let samples =
-            self.sampled.iter().filter_map(|day| self.sample(history, *day, days.get(day - self.days.start)?));
+        let sampled = self.sampled.iter().filter_map(|day| Some((*day, days.get(day - self.days.start)?)));
+        let samples = sampled.map(|(day, closed)| self.sample(history, day, closed));
         Ok(Valued { samples: samples.collect(), held, days })
     }
 
@@ -187,13 +187,13 @@ impl Stretch {
         holdings.collect()
     }
 
-    fn sample(&self, history: &History, day: Day, closed: &DayValue) -> Option<WeightSample> {
+    fn sample(&self, history: &History, day: Day, closed: &DayValue) -> WeightSample {
         let part = |amount: Decimal| amount.checked_div(closed.value).unwrap_or_default();
         let weights = self.holdings.iter().filter_map(|(asset, quantity)| {
             let (_, price) = last_price(history, *asset, day)?;
             Some((*asset, part(price.get() * quantity.get())))
         });
-        Some(WeightSample { date: closed.date, cash: part(self.cash), weights: weights.collect() })
+        WeightSample { date: closed.date, cash: part(self.cash), weights: weights.collect() }
     }
 }
 

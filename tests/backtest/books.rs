@@ -5,14 +5,15 @@ use std::num::NonZeroUsize;
 
 use index_rebalancer::backtest::record::EventKind;
 use index_rebalancer::backtest::{Backtest, Charged, FillAt, History, Schedule, Settings, run};
-use index_rebalancer::model::{Decimal, Money, Quantity, Side};
+use index_rebalancer::model::{Decimal, Money, Quantity, Rate, Side};
 use index_rebalancer::parallel::Crew;
 use index_rebalancer::preparation::Migration;
 use index_rebalancer::report::backtest::{BacktestReport, Made};
 use jiff::civil::{Date, date};
 
 use crate::market::{
-    MONTHS, SNAPSHOTS, WITH_CAPS, daily, files, history, id, listed, ran, settings, steady, three, with_steady_coins,
+    FROM, MONTHS, SNAPSHOTS, WITH_CAPS, daily, files, history, id, listed, ran, settings, steady, three,
+    with_steady_coins,
 };
 
 fn two_steady(days: std::ops::Range<i64>) -> String {
@@ -102,15 +103,11 @@ fn the_benchmark_is_the_one_that_has_a_price() {
 
 #[test]
 fn a_value_beyond_money_ends_the_backtest() {
-    // Closes that rise fourteenfold are confirmed and no break of unit.
-    let steps =
-        |day: i64| (0..day.clamp(0, 15)).fold(Decimal::new(1, 9), |close, _| close * Decimal::from(14)).to_string();
-    let climbing = daily("BTC", -9..40, |day| steps(day / 2), 9_000_000) + &two_steady(-9..40).replace("BTC", "XRP");
     let to = date(2023, 2, 8);
     let rich = Settings { opening_cash: Money::parse("100000000").expect("money"), ..settings(to, Schedule::Once) };
     let mut policy = three();
-    policy.objective.grade_tilt = index_rebalancer::model::Rate::ZERO;
-    let told = run(&policy, &of_closes(&climbing, to, &[]), &rich, Crew::of_all_cores(), |_, _| {})
+    policy.objective.grade_tilt = Rate::ZERO;
+    let told = run(&policy, &of_closes(&climbing(-9..40), to, &[]), &rich, Crew::of_all_cores(), |_, _| {})
         .expect_err("too much")
         .to_string();
     assert!(told.contains("backtest: value = \"2023-") && told.contains("than money can be here"), "{told}");
@@ -163,7 +160,7 @@ fn a_run_a_day_over_monthly_prices_says_that_orders_are_overtaken() {
 fn turnover_is_half_of_what_was_traded_over_the_mean_value_by_the_year() {
     let to = date(2023, 3, 14);
     let history = of_closes(&two_steady(-9..73), to, &[]);
-    let zero = Some(index_rebalancer::model::Rate::ZERO);
+    let zero = Some(Rate::ZERO);
     let charged = Charged { fee: zero, half_spread: zero, impact: false };
     let settings = Settings { fill: FillAt::SameClose, charged, ..settings(to, Schedule::Once) };
     let summary = report(&history, &settings, &ran(&history, &settings)).summary;
@@ -236,27 +233,66 @@ fn every_day_is_worth_what_fills_and_closes_say() {
     }
 }
 
+/// Closes of BTC that rise fourteenfold every other day: confirmed, and no break of unit.
+fn climbing(days: std::ops::Range<i64>) -> String {
+    let steps =
+        |day: i64| (0..day.clamp(0, 15)).fold(Decimal::new(1, 9), |close, _| close * Decimal::from(14)).to_string();
+    daily("BTC", days.clone(), |day| steps(day / 2), 9_000_000) + &two_steady(days).replace("BTC", "XRP")
+}
+
+/// The order of runs and days, deaths, and which error is told.
 #[test]
 fn any_number_of_workers_tells_the_same() {
-    let rows: String = [("BTC", 3), ("ETH", 5), ("XRP", 8)].map(|(symbol, seed)| wandering(symbol, seed)).concat();
-    let to = date(2023, 4, 20);
-    let history = of_closes(&rows, to, &[]);
+    let wandering: String = [("BTC", 3), ("ETH", 5), ("XRP", 8)].map(|(symbol, seed)| wandering(symbol, seed)).concat();
+    let dying = two_steady(-9..60) + &steady("END", -9..9, "10", 7_000_000);
     let mut policy = three();
-    policy.objective.grade_tilt = index_rebalancer::model::Rate::ZERO;
-    let told = |workers: usize| {
+    policy.objective.grade_tilt = Rate::ZERO;
+    let told = |history: &History, settings: &Settings, workers: usize| {
         let crew = Crew::of(NonZeroUsize::new(workers).expect("at least one"));
         let mut plans = Vec::new();
-        let happened = run(&policy, &history, &settings(to, Schedule::Daily), crew, |date, plan| {
-            plans.push((date, plan.clone()));
-        });
-        let happened = happened.expect("it runs");
+        let happened = run(&policy, history, settings, crew, |date, plan| plans.push((date, plan.clone())));
+        let happened = happened.map_err(|error| error.to_string());
         assert!(plans.iter().all(|(_, plan)| !plan.certificate.checks.is_empty()), "each is proved");
-        let dates: Vec<Date> = happened.runs.iter().filter(|run| run.run_id.is_some()).map(|run| run.date).collect();
-        assert_eq!(plans.iter().map(|(date, _)| *date).collect::<Vec<_>>(), dates, "in the order of the days");
-        format!("{happened:?} {plans:?}")
+        if let Ok(happened) = &happened {
+            let planned = happened.runs.iter().filter(|run| run.run_id.is_some()).map(|run| run.date);
+            let dates = plans.iter().map(|(date, _)| *date);
+            assert_eq!(dates.collect::<Vec<_>>(), planned.collect::<Vec<_>>(), "in the order of the days");
+        }
+        (format!("{happened:?}"), happened.is_ok().then(|| format!("{plans:?}")))
     };
-    let alone = told(1);
-    for workers in [2, 5] {
-        assert_eq!(told(workers), alone, "{workers} workers");
+    let rich =
+        |to| Settings { opening_cash: Money::parse("100000000").expect("money"), ..settings(to, Schedule::Once) };
+    let (early, late) = (date(2023, 2, 8), date(2023, 2, 28));
+    for (rows, settings, says) in [
+        (&wandering, settings(date(2023, 4, 20), Schedule::Daily), "Rebalance"),
+        (&dying, Settings { fill: FillAt::SameClose, ..settings(late, Schedule::Weekly) }, "Delisting"),
+        (&climbing(-9..40), rich(early), "2023-01-2"),
+        (&climbing(-9..40), Settings { schedule: Schedule::Daily, ..rich(early) }, "2023-01-2"),
+    ] {
+        let history = of_closes(rows, settings.to, &[]);
+        let alone = told(&history, &settings, 1);
+        assert!(alone.0.contains(says), "{says}: {}", &alone.0[..alone.0.len().min(500)]);
+        for workers in [2, 5] {
+            assert_eq!(told(&history, &settings, workers), alone, "{workers} workers");
+        }
     }
+}
+
+/// Nobody but the benchmark holds it.
+#[test]
+fn a_benchmark_that_dies_is_paid_out() {
+    let rows = two_steady(-9..60)
+        + &steady("XRP", -9..60, "1", 7_000_000)
+        + &daily("END", -9..9, |day| (if day < 0 { 10 } else { 20 }).to_string(), 1_000);
+    let to = date(2023, 2, 28);
+    let settings = Settings { bitcoin: Some(id("end")), ..settings(to, Schedule::Once) };
+    let history = of_closes(&rows, to, &[]);
+    let happened = ran(&history, &settings);
+    assert!(happened.events.is_empty(), "the portfolio holds none: {:?}", happened.events);
+    let lives = (0..happened.dates.len()).take_while(|day| happened.bitcoin[*day] == Decimal::from(100_000)).count();
+    let gone = history.find(&id("end")).and_then(|end| {
+        (0..happened.dates.len()).find(|place| history.is_gone(end, history.day(FROM).expect("loaded") + place))
+    });
+    assert_eq!(Some(lives), gone, "worth the same until it is gone: {:?}", happened.bitcoin);
+    assert!(happened.bitcoin[lives..].iter().all(|value| *value == Decimal::from(50_000)), "{:?}", happened.bitcoin);
 }
