@@ -132,8 +132,8 @@ impl Stretch {
             });
         }
         let held = self.weigh(history, &mut days);
-        let sampled = self.sampled.iter().filter_map(|day| Some((*day, days.get(day - self.days.start)?)));
-        let samples = sampled.map(|(day, closed)| self.sample(history, day, closed));
+        let kept = self.sampled.iter().filter_map(|day| Some((*day, days.get(day - self.days.start)?)));
+        let samples = kept.map(|(day, closed)| self.sample(history, day, closed));
         Ok(Valued { samples: samples.collect(), held, days })
     }
 
