@@ -25,6 +25,7 @@ use crate::preparation::{BadInput, PreparationError, migration};
 const LONGEST_WAIT: usize = 3;
 /// Days between two samples of weights, at least, where fills are frequent.
 const SAMPLE_DAYS: usize = 7;
+
 /// An order that has not filled: its place among the run's orders.
 #[derive(Debug, Clone)]
 struct Pending {
@@ -221,11 +222,10 @@ impl<'a> Engine<'a> {
     /// Goes on to the next day on which a run is due, through the closes of all before it.
     fn go_on(&mut self) -> Result<Option<(Day, Due)>, PreparationError> {
         while let Some(day) = self.days.next() {
-            match self.begin_day(day) {
-                Ok(Some(due)) => return Ok(Some((day, due))),
-                Ok(None) => self.end_day(day),
-                Err(error) => return Err(error),
+            if let Some(due) = self.begin_day(day)? {
+                return Ok(Some((day, due)));
             }
+            self.end_day(day);
         }
         Ok(None)
     }
