@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::history::{AssetIndex, Day, History};
-use super::ledger::{counted, last_price};
+use super::ledger::{counted, value};
 use crate::model::{AssetId, Decimal, PlanningInput};
 use crate::planning::reference_weights::raw_weight;
 
@@ -25,12 +25,9 @@ impl Basket {
         !self.units.is_empty()
     }
 
-    /// Absent where it cannot be held as a number.
+    /// See [`ledger::value()`](super::ledger::value).
     pub(super) fn value(&self, history: &History, day: Day) -> Option<Decimal> {
-        self.units.iter().try_fold(self.cash, |sum, (asset, units)| {
-            let price = last_price(history, *asset, day).map_or(Decimal::ZERO, |(_, price)| price.get());
-            sum.checked_add(price.checked_mul(*units)?)
-        })
+        value(self.cash, self.units.iter().map(|(asset, units)| (*asset, *units)), history, day)
     }
 
     /// Turns everything into these parts of its value; what has no price is left out, and its part stays in cash.

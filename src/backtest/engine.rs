@@ -19,7 +19,8 @@ use super::valuation::{Books, Stretch, Valued, told};
 use crate::model::{AssetId, Decimal, Money, PlanningInput, Policy, PortfolioState, Price};
 use crate::parallel::{Crew, Turn, in_turns};
 use crate::planning::{Intent, PlanError, RebalancePlan, plan_telling};
-use crate::preparation::{BadInput, PreparationError, migration};
+use crate::preparation::migration::{self, Migration};
+use crate::preparation::{BadInput, PreparationError};
 
 /// Days after which an order whose asset has no close fills at the last known one.
 const LONGEST_WAIT: usize = 3;
@@ -108,59 +109,53 @@ type Planned = (Run, Option<RebalancePlan>);
 /// Goes on to the close of the next day with a run, or of the last day; nothing where no day is left.
 fn next_run(mut engine: Turn<'_, &mut Engine<'_>>) -> Option<Result<Told, PreparationError>> {
     let history = engine.history;
-    let mut stretches = Vec::new();
-    let run = match engine.go_on() {
+    let (stretches, run) = match engine.go_on() {
         Ok(None) if engine.stretches.is_empty() => return None,
-        Ok(None) => {
-            engine.hand_over(&mut stretches);
-            drop(engine);
-            Ok(None)
+        Ok(None) => (over(engine, Engine::hand_over), Ok(None)),
+        Ok(Some((day, Due::Refused(run)))) => (over(engine, |engine| engine.refuse(day)), Ok(Some((run, None)))),
+        Ok(Some((day, Due::Possible(input)))) => {
+            let (stretches, planned) = planned(engine, day, &input);
+            (stretches, planned.map(Some))
         }
-        Ok(Some((day, due))) => planned(engine, day, due, &mut stretches).map(Some),
-        Err(error) => {
-            engine.stop(&mut stretches);
-            drop(engine);
-            Err(error)
-        }
+        Err(error) => (over(engine, Engine::stop), Err(error)),
     };
     // Days come before what ended them.
     let valued: Result<Vec<Valued>, BadInput> = stretches.iter().map(|stretch| stretch.valued(history)).collect();
     Some(valued.map_err(PreparationError::from).and_then(|valued| Ok(Told { valued, run: run? })))
 }
 
+/// The last of a turn.
+fn over<'a, R>(mut engine: Turn<'_, &mut Engine<'a>>, last: impl FnOnce(&mut Engine<'a>) -> R) -> R {
+    last(&mut engine)
+}
+
 /// Plans a run that is due. The turn is over, and the stretches up to that day's close are known, once it is decided.
 fn planned(
-    mut engine: Turn<'_, &mut Engine<'_>>,
+    engine: Turn<'_, &mut Engine<'_>>,
     day: Day,
-    due: Due,
-    stretches: &mut Vec<Stretch>,
-) -> Result<Planned, PreparationError> {
+    input: &PlanningInput,
+) -> (Vec<Stretch>, Result<Planned, PreparationError>) {
     let date = engine.history.date(day);
-    let input = match due {
-        Due::Possible(input) => input,
-        Due::Refused(run) => {
-            engine.refuse(day, stretches);
-            return Ok((run, None));
-        }
-    };
-    let mut engine = Some(engine);
-    let plan = plan_telling(&input, |intent| {
-        if let Some(mut engine) = engine.take() {
-            engine.adopt(day, &input, intent);
-            engine.end_day(day);
-            engine.hand_over(stretches);
+    let mut undecided = Some(engine);
+    let mut stretches = Vec::new();
+    let plan = plan_telling(input, |intent| {
+        if let Some(engine) = undecided.take() {
+            stretches = over(engine, |engine| {
+                engine.adopt(day, input, intent);
+                engine.end_day(day);
+                engine.hand_over()
+            });
         }
     });
-    match (plan, engine) {
-        (Ok(plan), _) => Ok((Run::of(date, &plan, &input.state), Some(plan))),
-        (Err(error), None) => Err(defect(date, &error).into()),
-        (Err(error @ (PlanError::Solver(_) | PlanError::Verification(_))), Some(mut engine)) => {
-            engine.stop(stretches);
-            Err(defect(date, &error).into())
+    match (plan, undecided) {
+        (Ok(plan), _) => (stretches, Ok((Run::of(date, &plan, &input.state), Some(plan)))),
+        (Err(error), None) => (stretches, Err(defect(date, &error).into())),
+        (Err(error), Some(engine)) if error.is_defect() => {
+            (over(engine, Engine::stop), Err(defect(date, &error).into()))
         }
-        (Err(error), Some(mut engine)) => {
-            engine.refuse(day, stretches);
-            Ok((Run::refused(date, RunOutcome::NoPlan, error.to_string()), None))
+        (Err(error), Some(engine)) => {
+            let run = Run::refused(date, RunOutcome::NoPlan, error.to_string());
+            (over(engine, |engine| engine.refuse(day)), Ok((run, None)))
         }
     }
 }
@@ -174,6 +169,12 @@ enum Due {
 /// A defect of the planner is not a result of the policy.
 fn defect(date: Date, error: &PlanError) -> BadInput {
     BadInput::new("backtest", "plan", &date.to_string(), error.to_string(), "report it")
+}
+
+fn too_many_units(migration: &Migration, date: Date) -> BadInput {
+    let problem = format!("on {date} more units of {} would come of it than can be counted here, 1e18", migration.to);
+    let remedy = "look for a wrong ratio, or begin with less";
+    BadInput::new("migration", "ratio", &migration.ratio.to_string(), problem, remedy)
 }
 
 fn period(history: &History, settings: &Settings) -> Result<(Day, Day), BadInput> {
@@ -231,14 +232,14 @@ impl<'a> Engine<'a> {
     }
 
     /// Ends it all: no day is left, and the closes so far are handed over.
-    fn stop(&mut self, stretches: &mut Vec<Stretch>) {
+    fn stop(&mut self) -> Vec<Stretch> {
         self.days = RangeInclusive::new(1, 0);
-        self.hand_over(stretches);
+        self.hand_over()
     }
 
     /// Hands over the closes so far.
-    fn hand_over(&mut self, stretches: &mut Vec<Stretch>) {
-        stretches.append(&mut self.stretches);
+    fn hand_over(&mut self) -> Vec<Stretch> {
+        std::mem::take(&mut self.stretches)
     }
 
     /// A day up to its run, if one is due.
@@ -277,7 +278,9 @@ impl<'a> Engine<'a> {
                 continue;
             }
             let value = last_price(history, from, day).map_or(Money::ZERO, |(_, price)| price.value_of(held));
-            let units = self.ledger.exchange(from, to, migration.ratio, value);
+            let Some(units) = self.ledger.exchange(from, to, migration.ratio, value) else {
+                return Err(too_many_units(migration, date).into());
+            };
             let sentence = format!("{held} {} became {units} {} at {}", migration.from, migration.to, migration.ratio);
             self.event(day, EventKind::Migration, from, None, sentence);
         }
@@ -394,10 +397,10 @@ impl<'a> Engine<'a> {
     }
 
     /// Ends a day whose run has no plan; another one is due on the next.
-    fn refuse(&mut self, day: Day, stretches: &mut Vec<Stretch>) {
+    fn refuse(&mut self, day: Day) -> Vec<Stretch> {
         self.fates.push(Vec::new());
         self.end_day(day);
-        self.hand_over(stretches);
+        self.hand_over()
     }
 
     /// Why a run would not know what the portfolio is worth: something is held that has no price, and is not gone.

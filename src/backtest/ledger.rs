@@ -210,30 +210,59 @@ impl Ledger {
         paid
     }
 
-    /// Exchanges a holding into another asset; `value` moves the earnings along. Answers the units that came of it.
-    pub(super) fn exchange(&mut self, from: AssetIndex, to: AssetIndex, ratio: Quantity, value: Money) -> Quantity {
-        let units = (self.held(from).get() * ratio.get()).trunc_with_scale(QUANTITY_DECIMALS);
-        let units = Quantity::new(units).unwrap_or_default();
+    /// Exchanges a holding into another asset; `value` moves the earnings along. Answers the units that came of it; nothing is
+    /// exchanged where there would be more than a quantity can be.
+    pub(super) fn exchange(
+        &mut self,
+        from: AssetIndex,
+        to: AssetIndex,
+        ratio: Quantity,
+        value: Money,
+    ) -> Option<Quantity> {
+        let units = self.held(from).get().checked_mul(ratio.get())?.trunc_with_scale(QUANTITY_DECIMALS);
+        let units = Quantity::new(units).ok()?;
+        let together = Quantity::new((self.held(to) + units).get()).ok()?;
         self.set(from, Quantity::ZERO);
-        let together = self.held(to) + units;
         self.set(to, together);
         self.earnings.entry(from).or_default().sold += value;
         self.earnings.entry(to).or_default().bought += value;
-        units
+        Some(units)
+    }
+
+    fn units(&self) -> impl Iterator<Item = (AssetIndex, Decimal)> {
+        self.holdings.iter().map(|(asset, quantity)| (*asset, quantity.get()))
     }
 
     /// What each holding is worth at the day's prices; absent where that cannot be held as a number.
     pub(super) fn worths(&self, history: &History, day: Day) -> impl Iterator<Item = (AssetIndex, Option<Decimal>)> {
-        self.holdings.iter().filter_map(move |(asset, quantity)| {
-            let (_, price) = last_price(history, *asset, day)?;
-            Some((*asset, price.get().checked_mul(quantity.get())))
-        })
+        worths(self.units(), history, day)
     }
 
-    /// Cash plus holdings at the day's prices; absent where that cannot be held as a number.
+    /// See [`value()`].
     pub(super) fn value(&self, history: &History, day: Day) -> Option<Decimal> {
-        self.worths(history, day).try_fold(self.cash, |sum, (_, worth)| sum.checked_add(worth?))
+        value(self.cash, self.units(), history, day)
     }
+}
+
+/// Cash plus units at the day's prices, of what has one; absent where that cannot be held as a number.
+pub(super) fn value(
+    cash: Decimal,
+    units: impl Iterator<Item = (AssetIndex, Decimal)>,
+    history: &History,
+    day: Day,
+) -> Option<Decimal> {
+    worths(units, history, day).try_fold(cash, |sum, (_, worth)| sum.checked_add(worth?))
+}
+
+fn worths(
+    units: impl Iterator<Item = (AssetIndex, Decimal)>,
+    history: &History,
+    day: Day,
+) -> impl Iterator<Item = (AssetIndex, Option<Decimal>)> {
+    units.filter_map(move |(asset, units)| {
+        let (_, price) = last_price(history, asset, day)?;
+        Some((asset, price.get().checked_mul(units)))
+    })
 }
 
 /// The price of a day, or else the last known one, however old.
@@ -300,6 +329,21 @@ mod tests {
         let _ = books.holdings.insert(0, Quantity::new(odd).expect("a third"));
         let sold = books.fill(&wanted(Side::Sell, "1"), DATE).expect("it is held");
         assert_eq!((sold.quantity.get(), books.holdings.len()), (odd, 0));
+    }
+
+    #[test]
+    fn an_exchange_beyond_what_can_be_counted_changes_nothing() {
+        let mut books = ledger("0", FeeBasis::OnTop);
+        let many = Quantity::MAX;
+        let _ = books.holdings.insert(0, Quantity::parse("2").expect("two"));
+        let _ = books.holdings.insert(1, many);
+        let before = books.clone();
+        for (to, ratio) in [(2, many), (1, Quantity::parse("0.5").expect("a half"))] {
+            assert_eq!(books.exchange(0, to, ratio, Money::ZERO), None, "{ratio} into {to}");
+            assert_eq!((&books.holdings, books.version), (&before.holdings, before.version));
+        }
+        let units = books.exchange(0, 2, Quantity::parse("0.5").expect("a half"), Money::ZERO).expect("one unit");
+        assert_eq!((units.to_string().as_str(), books.held(0), books.held(2)), ("1", Quantity::ZERO, units));
     }
 
     #[test]

@@ -43,6 +43,22 @@ pub enum PlanError {
     Verification(Vec<super::verification::Violation>),
 }
 
+impl PlanError {
+    /// Whether it is the planner's own fault: no other input or policy would be the remedy.
+    #[must_use]
+    pub const fn is_defect(&self) -> bool {
+        match self {
+            Self::Solver(_) | Self::Verification(_) => true,
+            Self::Unpriced(_)
+            | Self::NetAssetValueTooLarge
+            | Self::EmptyUniverse { .. }
+            | Self::Conflict(_)
+            | Self::TooManyOrders { .. }
+            | Self::NotProved { .. } => false,
+        }
+    }
+}
+
 /// What a search for whole quantities had when it ended without a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BestOrders {

@@ -81,6 +81,20 @@ fn an_order_for_what_is_exchanged_says_so() {
 }
 
 #[test]
+fn an_exchange_into_more_than_can_be_counted_ends_the_backtest() {
+    let rows = two_steady(-9..20) + &steady("OLD", -9..10, "10", 7_000_000) + &steady("NEW", 9..20, "10", 10);
+    let ratio = Quantity::parse("1000000000000000000").expect("a ratio");
+    let stated = [Migration { from: id("old"), to: id("new"), ratio, on: date(2023, 1, 11) }];
+    let to = date(2023, 1, 15);
+    let mut policy = three();
+    policy.objective.grade_tilt = Rate::ZERO;
+    let settings = settings(to, Schedule::Once);
+    let ended = run(&policy, &of_closes(&rows, to, &stated), &settings, Crew::of_all_cores(), |_, _| {});
+    let told = ended.expect_err("it held OLD").to_string();
+    assert!(told.contains("more units of new would come of it than can be counted here, 1e18"), "{told}");
+}
+
+#[test]
 fn the_benchmark_is_the_one_that_has_a_price() {
     let rows = daily("BTC", -9..40, |day| (20_000 + day * 100).to_string(), 9_000_000)
         + &steady("ETH", -9..40, "1000", 8_000_000);
