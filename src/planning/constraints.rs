@@ -109,6 +109,11 @@ pub(crate) enum RowKind {
 }
 
 impl RowKind {
+    /// Whether nothing may pass it, not even by a lot: then it always keeps its room for rounding.
+    pub(crate) const fn is_control(&self) -> bool {
+        matches!(self, Self::RunNotional)
+    }
+
     /// Limits that give way together, by the least total.
     pub(crate) fn family(&self) -> String {
         match self {

@@ -61,6 +61,25 @@ fn a_rebalance_larger_than_the_largest_run_is_made_over_several() {
     assert!(names_it("a") && names_it("b") && names_it("c"));
 }
 
+/// Sells are rounded up to whole lots; what no run may pass is not passed by that either.
+#[test]
+fn sells_are_not_rounded_up_past_the_largest_run() {
+    let holdings = [("a", "6000"), ("b", "3000"), ("c", "1000")];
+    for most in ["500", "1000", "2222", "4000", "5001"] {
+        let mut input = input(policy(|_| {}), &["600", "300", "100"], &holdings, "0");
+        input.policy.orders.max_run_notional = money(most);
+        input.flow = Flow::Withdraw(money("6000"));
+        for record in input.assets.values_mut() {
+            let listing = record.listing.as_mut().expect("listed");
+            listing.lot_size = Quantity::parse("7").expect("a lot");
+            listing.min_quantity = listing.lot_size;
+        }
+        let sold: Money = planned(&input).orders.iter().map(|order| order.notional).sum();
+        let missing = money(most) - sold;
+        assert!(missing >= Money::ZERO && missing <= money("21"), "{sold} of {most}: a lot of each is kept at most");
+    }
+}
+
 /// 2,800 must go for the cap, and as much is bought for it; 100 may be traded.
 #[test]
 fn a_hard_limit_that_the_largest_run_cannot_meet_is_a_conflict_in_money() {
