@@ -62,6 +62,15 @@ impl Policy {
             || !self.objective.grade_tilt.is_zero()
     }
 
+    /// Whether market caps rank, weigh or bar anybody. An unknown one is not 0: a member is held, not bought, and named.
+    #[must_use]
+    pub fn uses_market_caps(&self) -> bool {
+        self.ranking.by == RankBy::MarketCap
+            || self.reference_weights.method.uses_market_cap()
+            || self.eligibility.min_market_cap.is_some()
+            || self.eligibility.max_market_cap.is_some()
+    }
+
     #[must_use]
     pub fn solver_backend(&self) -> SolverBackend {
         self.solver.as_ref().map_or_else(SolverBackend::default, |solver| solver.backend)
@@ -211,6 +220,11 @@ impl WeightMethod {
     #[must_use]
     pub fn uses_grades(self) -> bool {
         matches!(self, Self::Grade | Self::MarketCapGrade)
+    }
+
+    #[must_use]
+    pub fn uses_market_cap(self) -> bool {
+        matches!(self, Self::MarketCap | Self::SqrtMarketCap | Self::MarketCapGrade)
     }
 }
 

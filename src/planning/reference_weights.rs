@@ -78,7 +78,7 @@ fn cash_target(input: &PlanningInput, net_asset_value: Money) -> Decimal {
     (buffer + raised).min(Decimal::ONE)
 }
 
-/// Constituents without the grade or the closes that the method weighs by: they keep the weight they have, up to their cap.
+/// Constituents without the grade, the market cap or the closes that the method weighs by: they keep the weight they have, up to their cap.
 fn pinned(
     input: &PlanningInput,
     universe: &Universe,
@@ -86,12 +86,21 @@ fn pinned(
 ) -> BTreeMap<AssetId, Decimal> {
     let rules = &input.policy.reference_weights;
     let graded = universe.grade_missing.iter().filter(|_| rules.method.uses_grades());
+    let capless = universe.figure_unknown.keys().filter(|asset| {
+        let cap = input.assets.get(*asset).and_then(|record| record.market_cap);
+        cap.is_none() && rules.method.uses_market_cap()
+    });
     let sized = universe.history_short.keys().filter(|_| rules.inverse_volatility.is_some());
     let weight = |asset: &AssetId| {
         let weight = current.get(asset).copied().unwrap_or_default();
         input.policy.limits.cap_of(asset).map_or(weight, |cap| weight.min(cap.get()))
     };
-    graded.chain(sized).filter(|asset| universe.is_member(asset)).map(|a| (a.clone(), weight(a))).collect()
+    graded
+        .chain(capless)
+        .chain(sized)
+        .filter(|asset| universe.is_member(asset))
+        .map(|a| (a.clone(), weight(a)))
+        .collect()
 }
 
 /// Scaled down, all by the same part, where they add up to more than there is to invest.

@@ -25,6 +25,8 @@ pub(crate) struct Universe {
     pub(crate) ranks: BTreeMap<AssetId, u32>,
     /// Members of the last run whose grade is missing now: held, not bought.
     pub(crate) grade_missing: BTreeSet<AssetId>,
+    /// Members of the last run of which a figure is unknown that the policy asks for, and which: held, not bought.
+    pub(crate) figure_unknown: BTreeMap<AssetId, String>,
     /// Members of the last run with too few daily closes for the policy's rules, and which: held, not bought.
     pub(crate) history_short: BTreeMap<AssetId, String>,
     /// Everyone else who has a price, by id.
@@ -38,13 +40,23 @@ impl Universe {
         self.members.contains(asset)
     }
 
-    /// One sentence for each member that is held without a grade, or with too few closes.
+    /// One sentence for each member that is held without a grade, another figure, or enough closes.
     pub(crate) fn notices(&self, kind: GradeKind) -> impl Iterator<Item = String> {
         let held = self.grade_missing.iter().filter(|asset| self.is_member(asset));
+        let unknown = self.figure_unknown.iter().filter(|(asset, _)| self.is_member(asset));
+        let unknown = unknown.map(|(asset, what)| format!("of the member {asset} is the {what}: held, not bought"));
         let short = self.history_short.iter().filter(|(asset, _)| self.is_member(asset));
         let short = short.map(|(asset, why)| format!("the member {asset} has {why}: held, not bought"));
         held.map(move |asset| format!("the member {asset} has no {} grade: held, not bought", grade_name(kind)))
+            .chain(unknown)
             .chain(short)
+    }
+
+    /// Whether something is not known of a member: it keeps what it has.
+    pub(crate) fn is_in_doubt(&self, asset: &AssetId) -> bool {
+        self.grade_missing.contains(asset)
+            || self.figure_unknown.contains_key(asset)
+            || self.history_short.contains_key(asset)
     }
 
     /// The rule of eligibility that most candidates broke, with one of them. Counted by rule: two of a kind have
@@ -52,6 +64,12 @@ impl Universe {
     pub(crate) fn commonest_breach(&self) -> Option<String> {
         let (rule, (count, example)) = self.breaches.iter().max_by_key(|(_, (count, _))| *count)?;
         Some(format!("{rule} ({count} of them, such as {example})"))
+    }
+
+    fn leave_out(&mut self, asset: &AssetId, record: &AssetRecord, breach: Breach) {
+        let example = || (0, format!("{asset}: {}", breach.sentence));
+        self.breaches.entry(breach.rule).or_insert_with(example).0 += 1;
+        self.exclusions.push(exclusion(asset, record, breach.sentence));
     }
 
     pub(crate) fn member_set(&self) -> BTreeSet<AssetId> {
@@ -80,22 +98,26 @@ pub(crate) fn select_universe(input: &PlanningInput) -> Universe {
         if stable_legs.is_some_and(|legs| legs.contains(asset)) {
             continue;
         }
-        let was_member = input.state.members.contains(asset);
-        match ineligibility(asset, record, input, today) {
-            None => eligible.push((asset, record)),
-            Some(Ineligible::GradeMissing(_)) if was_member => {
-                universe.grade_missing.insert(asset.clone());
-                let ranked = if policy.ranking.by == RankBy::Grade { &mut kept } else { &mut eligible };
+        // Before the first run nobody was a member; whatever is held then may have been one.
+        let held = || input.account.holdings.get(asset).is_some_and(|holding| !holding.total().is_zero());
+        let was_member = if input.state.members.is_empty() { held() } else { input.state.members.contains(asset) };
+        match standing(asset, record, input, today) {
+            Standing::Eligible => eligible.push((asset, record)),
+            Standing::InDoubt(doubts) if was_member => {
+                let Doubts { grade_missing, figure_unknown, history_short } = doubts;
+                if grade_missing.is_some() {
+                    universe.grade_missing.insert(asset.clone());
+                }
+                universe.figure_unknown.extend(figure_unknown.map(|breach| (asset.clone(), breach.sentence)));
+                universe.history_short.extend(history_short.map(|breach| (asset.clone(), breach.sentence)));
+                let ranked = if has_rank(record, &policy.ranking) { &mut eligible } else { &mut kept };
                 ranked.push((asset, record));
             }
-            Some(Ineligible::HistoryShort(breach)) if was_member => {
-                universe.history_short.insert(asset.clone(), breach.sentence);
-                eligible.push((asset, record));
-            }
-            Some(Ineligible::GradeMissing(breach) | Ineligible::HistoryShort(breach) | Ineligible::Rule(breach)) => {
-                let example = || (0, format!("{asset}: {}", breach.sentence));
-                universe.breaches.entry(breach.rule).or_insert_with(example).0 += 1;
-                universe.exclusions.push(exclusion(asset, record, breach.sentence));
+            Standing::Barred(breach) => universe.leave_out(asset, record, breach),
+            Standing::InDoubt(doubts) => {
+                if let Some(breach) = doubts.first() {
+                    universe.leave_out(asset, record, breach);
+                }
             }
         }
     }
@@ -117,8 +139,8 @@ fn outranked(rank: u32, ranking: &Ranking, kept: usize) -> String {
     let Ranking { members, enter_rank, exit_rank, .. } = ranking;
     let places = match kept {
         0 => String::new(),
-        1 => "; 1 place kept without a grade".to_owned(),
-        _ => format!("; {kept} places kept without a grade"),
+        1 => "; 1 place kept without a rank".to_owned(),
+        _ => format!("; {kept} places kept without a rank"),
     };
     format!("rank {rank} is outside the {members} members (enters at {enter_rank}, stays to {exit_rank}{places})")
 }
@@ -142,54 +164,77 @@ impl Breach {
     }
 }
 
-enum Ineligible {
-    /// The grade that the policy requires is not there; a member survives this, unbought.
-    GradeMissing(Breach),
-    /// The same for daily closes.
-    HistoryShort(Breach),
-    Rule(Breach),
+/// How an asset stands to the policy's rules.
+enum Standing {
+    Eligible,
+    Barred(Breach),
+    /// It breaks no rule that can be asked.
+    InDoubt(Doubts),
 }
 
-fn ineligibility(asset: &AssetId, record: &AssetRecord, input: &PlanningInput, today: Date) -> Option<Ineligible> {
-    let policy = &input.policy;
-    let Policy { eligibility: rules, ranking, .. } = policy;
+/// What is not known of an asset and asked for by the policy. A member survives it, unbought.
+struct Doubts {
+    figure_unknown: Option<Breach>,
+    grade_missing: Option<Breach>,
+    history_short: Option<Breach>,
+}
+
+impl Doubts {
+    fn first(self) -> Option<Breach> {
+        self.figure_unknown.or(self.grade_missing).or(self.history_short)
+    }
+}
+
+fn standing(asset: &AssetId, record: &AssetRecord, input: &PlanningInput, today: Date) -> Standing {
+    let Policy { eligibility: rules, ranking, .. } = &input.policy;
+    let grade = grade_of(record, ranking.grade);
+    let kind = grade_name(ranking.grade);
     let stop = || closes::stopped(input, asset).map(|stopped| Breach::new("a trailing stop", stopped.sentence()));
-    let short = || {
-        let why = closes::shortage(input, asset)?;
-        Some(Ineligible::HistoryShort(Breach::new("too few daily closes", why)))
+    let badly_graded = || {
+        let (grade, least) = grade.zip(rules.min_grade).filter(|(grade, least)| grade < least)?;
+        let sentence = format!("{kind} grade {grade} is below {least}");
+        Some(Breach::new(format!("{kind} grade below the least"), sentence))
     };
-    let broken = rule_broken(asset, record, rules, ranking, today).or_else(stop).map(Ineligible::Rule);
-    let graded = || {
-        let kind = grade_name(ranking.grade);
-        match grade_of(record, ranking.grade) {
-            None if policy.uses_grades() => {
-                let missing = format!("no {kind} grade");
-                Some(Ineligible::GradeMissing(Breach::new(missing.clone(), missing)))
-            }
-            Some(grade) => rules
-                .min_grade
-                .filter(|min| grade < *min)
-                .map(|min| format!("{kind} grade {grade} is below {min}"))
-                .map(|sentence| Ineligible::Rule(Breach::new(format!("{kind} grade below the least"), sentence))),
-            None => None,
-        }
-    };
-    broken.or_else(graded).or_else(short)
+    if let Some(breach) = rule_broken(asset, record, rules, today).or_else(stop).or_else(badly_graded) {
+        return Standing::Barred(breach);
+    }
+    let figure_unknown = figure_unknown(record, &input.policy);
+    let grade_missing = (grade.is_none() && input.policy.uses_grades()).then(|| {
+        let missing = format!("no {kind} grade");
+        Breach::new(missing.clone(), missing)
+    });
+    let history_short = closes::shortage(input, asset).map(|why| Breach::new("too few daily closes", why));
+    if figure_unknown.is_none() && grade_missing.is_none() && history_short.is_none() {
+        return Standing::Eligible;
+    }
+    Standing::InDoubt(Doubts { figure_unknown, grade_missing, history_short })
+}
+
+/// Whether the figure that ranks it is known.
+fn has_rank(record: &AssetRecord, ranking: &Ranking) -> bool {
+    match ranking.by {
+        RankBy::MarketCap => record.market_cap.is_some(),
+        RankBy::Grade => grade_of(record, ranking.grade).is_some(),
+    }
 }
 
 /// May the asset be a constituent, as far as it alone is asked?
 pub(crate) fn is_eligible(asset: &AssetId, record: &AssetRecord, input: &PlanningInput, today: Date) -> bool {
-    ineligibility(asset, record, input, today).is_none()
+    matches!(standing(asset, record, input, today), Standing::Eligible)
 }
 
-/// Which rule the asset breaks, those about grades aside.
-pub(crate) fn rule_broken(
+/// The same, but for what the policy asks of grades and closes.
+pub(crate) fn is_eligible_but_for_its_grade(
     asset: &AssetId,
     record: &AssetRecord,
-    rules: &Eligibility,
-    ranking: &Ranking,
+    policy: &Policy,
     today: Date,
-) -> Option<Breach> {
+) -> bool {
+    rule_broken(asset, record, &policy.eligibility, today).is_none() && figure_unknown(record, policy).is_none()
+}
+
+/// Which rule the asset breaks, those about grades aside. What is unknown breaks none.
+fn rule_broken(asset: &AssetId, record: &AssetRecord, rules: &Eligibility, today: Date) -> Option<Breach> {
     if rules.excluded_assets.contains(asset) {
         return Some(Breach::new("named in excluded_assets", "named in excluded_assets"));
     }
@@ -199,27 +244,28 @@ pub(crate) fn rule_broken(
     if record.listing.is_none() {
         return Some(Breach::new("not listed at the venue", "not listed at the venue"));
     }
-    let bounded = rules.min_market_cap.is_some() || rules.max_market_cap.is_some();
-    let cap_matters = bounded || ranking.by == RankBy::MarketCap;
-    outside("market cap", record.market_cap, (rules.min_market_cap, rules.max_market_cap), cap_matters)
+    outside("market cap", record.market_cap, (rules.min_market_cap, rules.max_market_cap))
         .or_else(|| {
-            let least = rules.min_average_daily_volume;
-            outside("average daily volume", record.average_daily_volume, (least, None), least.is_some())
+            outside("average daily volume", record.average_daily_volume, (rules.min_average_daily_volume, None))
         })
         .or_else(|| too_young(record, rules, today))
 }
 
-/// A figure out of its bounds, or unknown where it matters.
-fn outside(
-    what: &str,
-    figure: Option<Money>,
-    (least, most): (Option<Money>, Option<Money>),
-    matters: bool,
-) -> Option<Breach> {
-    let Some(figure) = figure else {
-        let unknown = || format!("{what} unknown");
-        return matters.then(|| Breach::new(unknown(), unknown()));
-    };
+/// Which figure is unknown that the policy asks for.
+fn figure_unknown(record: &AssetRecord, policy: &Policy) -> Option<Breach> {
+    let rules = &policy.eligibility;
+    let unknown = [
+        ("market cap", record.market_cap.is_none() && policy.uses_market_caps()),
+        ("average daily volume", record.average_daily_volume.is_none() && rules.min_average_daily_volume.is_some()),
+        ("age", record.first_seen.is_none() && rules.min_age_days.is_some()),
+    ];
+    let (what, _) = unknown.into_iter().find(|(_, is_unknown)| *is_unknown)?;
+    Some(Breach::new(format!("{what} unknown"), format!("{what} unknown")))
+}
+
+/// A known figure out of its bounds.
+fn outside(what: &str, figure: Option<Money>, (least, most): (Option<Money>, Option<Money>)) -> Option<Breach> {
+    let figure = figure?;
     if let Some(least) = least.filter(|least| figure < *least) {
         let sentence = format!("{what} {} is below {}", whole(figure), whole(least));
         return Some(Breach::new(format!("{what} below the least"), sentence));
@@ -230,8 +276,7 @@ fn outside(
 }
 
 fn too_young(record: &AssetRecord, rules: &Eligibility, today: Date) -> Option<Breach> {
-    let min_age = rules.min_age_days?;
-    let Some(first_seen) = record.first_seen else { return Some(Breach::new("age unknown", "age unknown")) };
+    let (min_age, first_seen) = (rules.min_age_days?, record.first_seen?);
     let days = (today - first_seen).get_days();
     (i64::from(days) < i64::from(min_age))
         .then(|| Breach::new("age below the least", format!("age {days} days is below {min_age}")))
@@ -359,7 +404,7 @@ mod tests {
         assert_eq!(universe.ranks.get(&sample::id("a")), None, "nobody knows its rank");
         let why = &universe.exclusions.iter().find(|one| one.asset == sample::id("d")).expect("outside").why;
         assert!(
-            why.starts_with("rank 3 is outside the 3 members") && why.ends_with("1 place kept without a grade)"),
+            why.starts_with("rank 3 is outside the 3 members") && why.ends_with("1 place kept without a rank)"),
             "{why}"
         );
         let plan = plan(&input).expect("a plan");
@@ -375,6 +420,63 @@ mod tests {
         forget_grade(&mut input, "a");
         forget_grade(&mut input, "b");
         assert_eq!(select_universe(&input).members, ids(&["a", "b"]));
+    }
+
+    /// An empty cell is no reason to sell, nor to buy, nor to let anybody in.
+    #[test]
+    fn a_member_of_which_a_figure_is_unknown_is_held() {
+        type Forget = fn(&mut AssetRecord);
+        type Edit = fn(&mut Policy);
+        let cases: [(&str, Edit, Forget); 5] = [
+            ("market cap unknown", |_| {}, |record| record.market_cap = None),
+            (
+                "market cap unknown",
+                |policy| {
+                    policy.ranking.by = RankBy::Grade;
+                    policy.reference_weights.method = WeightMethod::Equal;
+                    policy.eligibility.min_market_cap = Money::parse("10").ok();
+                },
+                |record| record.market_cap = None,
+            ),
+            (
+                "market cap unknown",
+                |policy| {
+                    policy.ranking.by = RankBy::Grade;
+                    policy.reference_weights.method = WeightMethod::MarketCapGrade;
+                },
+                |record| record.market_cap = None,
+            ),
+            (
+                "average daily volume unknown",
+                |policy| policy.eligibility.min_average_daily_volume = Money::parse("10").ok(),
+                |record| record.average_daily_volume = None,
+            ),
+            ("age unknown", |policy| policy.eligibility.min_age_days = Some(1), |record| record.first_seen = None),
+        ];
+        for (what, edit, forget) in cases {
+            for members in [&["a", "c"][..], &[]] {
+                let caps = ["600", "300", "100"];
+                let mut input = sample::input(sample::policy(edit), &caps, &[("a", "50"), ("c", "10")], "50");
+                for record in input.assets.values_mut() {
+                    record.first_seen = Some(jiff::civil::date(2020, 1, 1));
+                }
+                input.state.members = ids(members).into_iter().collect();
+                for unknown in ["a", "b"] {
+                    forget(input.assets.get_mut(&sample::id(unknown)).expect(unknown));
+                }
+                let universe = select_universe(&input);
+                assert_eq!(universe.member_set(), ids(&["a", "c"]).into_iter().collect(), "{what}");
+                let plan = plan(&input).unwrap_or_else(|error| panic!("{what}: {error}"));
+                let a = plan.positions.iter().find(|position| position.asset == sample::id("a")).expect(what);
+                assert_eq!(a.quantity_after, a.quantity_before, "{what}: {:?}", plan.orders);
+                assert_eq!(plan.notices, [format!("of the member a is the {what}: held, not bought")]);
+                let left = plan.positions.iter().find(|position| position.asset == sample::id("b"));
+                assert!(
+                    left.is_none_or(|b| b.quantity_after.is_zero()),
+                    "{what}: nobody knows whether b may be a member"
+                );
+            }
+        }
     }
 
     /// Whatever looks at grades is no reason to weigh a member at 0, or to take somebody unknown in.

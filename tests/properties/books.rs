@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::membership::{asks_for_grades, grade_of};
+use crate::membership::{asks_for_grades, figures_known, grade_of};
 use crate::tail_risk::has_closes;
 use index_rebalancer::model::policy::Costs;
 use index_rebalancer::model::{
@@ -175,7 +175,7 @@ impl<'a> Books<'a> {
         let is_open = has_price && self.most_units(line).is_none_or(is_order);
         match line.role {
             Role::Constituent => {
-                let is_known = grade.is_some() || !asks_for_grades(policy);
+                let is_known = (grade.is_some() || !asks_for_grades(policy)) && figures_known(line.record, policy);
                 is_open && !barred && is_known && has_closes(self.input, line.asset)
             }
             Role::StableLeg => is_open,

@@ -31,22 +31,40 @@ pub(crate) fn grade_of(record: &AssetRecord, policy: &Policy) -> Option<Grade> {
     graded.map(|graded| graded.value)
 }
 
-/// Every rule of eligibility but that a grade must be there. What is unknown passes no bound.
+/// Is every figure there that a rule, the rank or the weight asks for?
+pub(crate) fn figures_known(record: &AssetRecord, policy: &Policy) -> bool {
+    let rules = &policy.eligibility;
+    let by_weight = match policy.reference_weights.method {
+        WeightMethod::MarketCap | WeightMethod::SqrtMarketCap | WeightMethod::MarketCapGrade => true,
+        WeightMethod::Grade | WeightMethod::Equal => false,
+    };
+    let bounded = rules.min_market_cap.is_some() || rules.max_market_cap.is_some();
+    let cap_is_idle = !by_weight && !bounded && policy.ranking.by == RankBy::Grade;
+    (cap_is_idle || record.market_cap.is_some())
+        && (rules.min_average_daily_volume.is_none() || record.average_daily_volume.is_some())
+        && (rules.min_age_days.is_none() || record.first_seen.is_some())
+}
+
+/// What is not known throws nobody out who is in, or who was held before there was a first run.
+fn may_stay_in_doubt(asset: &AssetId, input: &PlanningInput) -> bool {
+    let members = &input.state.members;
+    let held = || input.account.holdings.get(asset).is_some_and(|holding| !holding.total().is_zero());
+    members.contains(asset) || (members.is_empty() && held())
+}
+
+/// Every rule of eligibility, as far as what it asks for is known.
 fn passes(asset: &AssetId, record: &AssetRecord, input: &PlanningInput) -> bool {
     let policy = &input.policy;
     let rules = &policy.eligibility;
-    let cap_known = record.market_cap.is_some()
-        || (rules.min_market_cap.is_none() && rules.max_market_cap.is_none() && policy.ranking.by == RankBy::Grade);
     let today = TimeZone::UTC.to_datetime(input.as_of).date();
     let days = |first| i64::from(today.since(first).expect("a span of days").get_days());
     record.listing.is_some()
-        && cap_known
         && !rules.excluded_assets.contains(asset)
         && record.categories.is_disjoint(&rules.excluded_categories)
-        && rules.min_market_cap.is_none_or(|least| record.market_cap.is_some_and(|cap| cap >= least))
-        && rules.max_market_cap.is_none_or(|most| record.market_cap.is_some_and(|cap| cap <= most))
-        && rules.min_average_daily_volume.is_none_or(|least| record.average_daily_volume.is_some_and(|it| it >= least))
-        && rules.min_age_days.is_none_or(|least| record.first_seen.is_some_and(|first| days(first) >= i64::from(least)))
+        && rules.min_market_cap.is_none_or(|least| record.market_cap.is_none_or(|cap| cap >= least))
+        && rules.max_market_cap.is_none_or(|most| record.market_cap.is_none_or(|cap| cap <= most))
+        && rules.min_average_daily_volume.is_none_or(|least| record.average_daily_volume.is_none_or(|it| it >= least))
+        && rules.min_age_days.is_none_or(|least| record.first_seen.is_none_or(|first| days(first) >= i64::from(least)))
         && rules.min_grade.is_none_or(|least| grade_of(record, policy).is_none_or(|grade| grade >= least))
 }
 
@@ -61,11 +79,13 @@ fn constituents(input: &PlanningInput) -> BTreeSet<AssetId> {
     let (asked, by_grade) = (asks_for_grades(policy), policy.ranking.by == RankBy::Grade);
     let was_member = |asset: &AssetId| input.state.members.contains(asset);
     let possible = |(asset, record): &(&AssetId, &AssetRecord)| {
-        let graded_enough = !asked || was_member(asset) || grade_of(record, policy).is_some();
-        !is_leg(asset, policy) && passes(asset, record, input) && graded_enough
+        let is_known = (!asked || grade_of(record, policy).is_some()) && figures_known(record, policy);
+        !is_leg(asset, policy) && passes(asset, record, input) && (is_known || may_stay_in_doubt(asset, input))
     };
+    let has_no_rank =
+        |record: &AssetRecord| if by_grade { grade_of(record, policy).is_none() } else { record.market_cap.is_none() };
     let (unranked, mut ranked): (Vec<_>, Vec<_>) =
-        input.assets.iter().filter(possible).partition(|(_, record)| by_grade && grade_of(record, policy).is_none());
+        input.assets.iter().filter(possible).partition(|(_, record)| has_no_rank(record));
     let cap = |record: &AssetRecord| record.market_cap.map_or(Decimal::ZERO, Money::get);
     let grade = |record: &AssetRecord| grade_of(record, policy).filter(|_| by_grade);
     ranked.sort_by_key(|(asset, record)| (Reverse(grade(record)), Reverse(cap(record)), *asset));
@@ -120,7 +140,7 @@ fn a_member_without_a_grade_is_held_and_named() {
             }
             let asset = &position.asset;
             tally.note("a constituent without a grade");
-            prop_assert!(input.state.members.contains(asset), "{asset} is new");
+            prop_assert!(may_stay_in_doubt(asset, input), "{asset} is new");
             prop_assert!(position.quantity_after <= position.quantity_before, "{asset} is bought");
             let named = plan.notices.iter().filter(|notice| notice.contains(&format!("the member {asset} has no ")));
             prop_assert_eq!(named.count(), 1, "{}: {:?}", asset, plan.notices);

@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 use super::books::{Books, Line};
 use super::findings::Findings;
 use super::scenarios;
-use crate::model::policy::{Eligibility, GradeKind};
-use crate::model::{AssetId, AssetRecord, Flow, Grade, Money, PlanningInput};
+use crate::model::policy::{Eligibility, GradeKind, RankBy, WeightMethod};
+use crate::model::{AssetId, AssetRecord, Flow, Grade, PlanningInput};
 use crate::planning::plan::{ReasonCode, RebalancePlan, Role};
 
 pub(super) fn check(input: &PlanningInput, plan: &RebalancePlan, books: &Books<'_>, findings: &mut Findings) {
@@ -99,19 +99,25 @@ fn check_buy(input: &PlanningInput, plan: &RebalancePlan, asset: &AssetId, line:
     findings.require_of(graded || !input.policy.uses_grades(), "eligibility", asset, || {
         format!("{} {asset} would be bought, and its grade, which the policy asks for, is missing", line.bought)
     });
+    let unknown = line.record.and_then(|record| unknown_figure(input, record));
+    findings.require_of(unknown.is_none(), "eligibility", asset, || {
+        let what = unknown.unwrap_or_default();
+        format!("{} {asset} would be bought, and its {what}, which the policy asks for, is unknown", line.bought)
+    });
     findings.require_of(!scenarios::too_few(input, asset), "eligibility", asset, || {
         format!("{} {asset} would be bought, and it has fewer daily closes than the policy asks for", line.bought)
     });
 }
 
-/// Whether a constituent is not bought: while bearish, where the policy says so, or without a grade or closes that it asks
-/// for.
+/// Whether a constituent is not bought: while bearish, where the policy says so, or without a grade, another figure or
+/// closes that it asks for.
 pub(super) fn no_buy(input: &PlanningInput, plan: &RebalancePlan, line: &Line<'_>) -> bool {
     let regime = input.policy.regime.as_ref();
     let bearish = plan.regime.bearish && regime.is_some_and(|regime| regime.no_buy_when_bearish);
     let graded = line.record.is_some_and(|record| grade(input, record).is_some());
     let few = line.position.is_some_and(|position| scenarios::too_few(input, &position.asset));
-    line.role() == Some(Role::Constituent) && (bearish || few || (input.policy.uses_grades() && !graded))
+    let unknown = line.record.is_some_and(|record| unknown_figure(input, record).is_some());
+    line.role() == Some(Role::Constituent) && (bearish || few || unknown || (input.policy.uses_grades() && !graded))
 }
 
 pub(super) fn grade(input: &PlanningInput, record: &AssetRecord) -> Option<Grade> {
@@ -122,8 +128,26 @@ pub(super) fn grade(input: &PlanningInput, record: &AssetRecord) -> Option<Grade
     dated.map(|dated| dated.value)
 }
 
-/// Why an asset may not be a constituent. What is unknown does not pass a threshold. A missing grade is not asked
-/// for here: such a member is held; only buying it is refused.
+/// What the policy asks for by a rule, a rank or a weight, and nobody knows.
+fn unknown_figure(input: &PlanningInput, record: &AssetRecord) -> Option<&'static str> {
+    let policy = &input.policy;
+    let rules = &policy.eligibility;
+    let by_cap = policy.ranking.by == RankBy::MarketCap
+        || matches!(
+            policy.reference_weights.method,
+            WeightMethod::MarketCap | WeightMethod::SqrtMarketCap | WeightMethod::MarketCapGrade
+        );
+    if record.market_cap.is_none() && (by_cap || rules.min_market_cap.is_some() || rules.max_market_cap.is_some()) {
+        return Some("market cap");
+    }
+    if record.average_daily_volume.is_none() && rules.min_average_daily_volume.is_some() {
+        return Some("average daily volume");
+    }
+    (record.first_seen.is_none() && rules.min_age_days.is_some()).then_some("first day")
+}
+
+/// Why an asset may not be a constituent. What is unknown lets nobody in, and nobody go: a member is held, and only
+/// buying it is refused. So it is with a missing grade, which is not asked for here.
 fn ineligible(input: &PlanningInput, asset: &AssetId, record: &AssetRecord) -> Option<String> {
     let rules = &input.policy.eligibility;
     if rules.excluded_assets.contains(asset) {
@@ -132,34 +156,34 @@ fn ineligible(input: &PlanningInput, asset: &AssetId, record: &AssetRecord) -> O
     if let Some(category) = record.categories.intersection(&rules.excluded_categories).next() {
         return Some(format!("its category {category} is excluded"));
     }
-    outside_size(rules, record)
+    let held = input.account.holdings.get(asset).is_some_and(|holding| !holding.total().is_zero());
+    let members = &input.state.members;
+    let is_known = members.contains(asset) || (members.is_empty() && held);
+    let unknown = unknown_figure(input, record).filter(|_| !is_known);
+    unknown
+        .map(|what| format!("its {what} is unknown, and it was neither a member nor held before the first run"))
+        .or_else(|| outside_size(rules, record))
         .or_else(|| too_young(input, record))
         .or_else(|| scenarios::stopped(input, asset).map(|on| format!("a trailing stop was set off on {on}")))
         .or_else(|| badly_graded(rules, grade(input, record)))
 }
 
 fn outside_size(rules: &Eligibility, record: &AssetRecord) -> Option<String> {
-    let unknown = |value: Option<Money>| value.map_or("unknown".to_owned(), |value| value.to_string());
     let (cap, volume) = (record.market_cap, record.average_daily_volume);
-    if let Some(least) = rules.min_market_cap.filter(|least| cap.is_none_or(|cap| cap < *least)) {
-        return Some(format!("its market cap {} is below {least}", unknown(cap)));
+    if let Some((cap, least)) = cap.zip(rules.min_market_cap).filter(|(cap, least)| cap < least) {
+        return Some(format!("its market cap {cap} is below {least}"));
     }
-    if let Some(most) = rules.max_market_cap.filter(|most| cap.is_none_or(|cap| cap > *most)) {
-        return Some(format!("its market cap {} is above {most}", unknown(cap)));
+    if let Some((cap, most)) = cap.zip(rules.max_market_cap).filter(|(cap, most)| cap > most) {
+        return Some(format!("its market cap {cap} is above {most}"));
     }
-    if let Some(least) = rules.min_average_daily_volume.filter(|least| volume.is_none_or(|volume| volume < *least)) {
-        return Some(format!("its average daily volume {} is below {least}", unknown(volume)));
-    }
-    None
+    let (volume, least) = volume.zip(rules.min_average_daily_volume).filter(|(volume, least)| volume < least)?;
+    Some(format!("its average daily volume {volume} is below {least}"))
 }
 
 fn too_young(input: &PlanningInput, record: &AssetRecord) -> Option<String> {
     let min_age_days = i64::from(input.policy.eligibility.min_age_days?);
-    let Some(first_seen) = record.first_seen else {
-        return Some(format!("its first day is unknown, and {min_age_days} days of age are required"));
-    };
     let today = TimeZone::UTC.to_datetime(input.as_of).date();
-    let age_days = today.duration_since(first_seen).as_hours() / 24;
+    let age_days = today.duration_since(record.first_seen?).as_hours() / 24;
     (age_days < min_age_days).then(|| format!("it is {age_days} days old, and {min_age_days} are required"))
 }
 

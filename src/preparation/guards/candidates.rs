@@ -2,7 +2,7 @@
 
 use crate::model::policy::GradeKind;
 use crate::model::{AssetId, AssetRecord, Dated, Grade, PlanningInput};
-use crate::planning::universe::{by_rank, is_eligible, rule_broken};
+use crate::planning::universe::{by_rank, is_eligible, is_eligible_but_for_its_grade};
 use crate::preparation::time::day_of;
 
 /// The grade that the policy ranks, weighs and tilts by.
@@ -22,7 +22,7 @@ pub(super) fn leading(input: &PlanningInput, count: u32, with_grade: bool) -> Ve
         if with_grade {
             is_eligible(id, asset, input, today)
         } else {
-            rule_broken(id, asset, &policy.eligibility, &policy.ranking, today).is_none()
+            is_eligible_but_for_its_grade(id, asset, policy, today)
         }
     };
     let mut candidates: Vec<(&AssetId, &AssetRecord)> =
