@@ -405,7 +405,7 @@ pub struct KillSwitch {
     pub note: String,
     #[command(flatten)]
     pub operator: Operator,
-    /// Only this portfolio's runs on paper; all runs when not given
+    /// Only this portfolio's runs, live and on paper; all runs when not given
     #[arg(long, value_name = "ID")]
     pub portfolio: Option<PortfolioId>,
 }

@@ -238,10 +238,20 @@ fn refuse_another_file(file: &Path) -> Result<(), Failure> {
 
 /// The run that a person means: by id, by its beginning, or `last`.
 pub(super) async fn find(store: &OpenStore, name: &str) -> Result<RunRecord, Failure> {
-    let id = if name == LAST { newest(store).await?.run_id.simple().to_string() } else { prefix(name)? };
-    execution::find_run(store.store(), &id).await?.ok_or_else(|| {
-        Failure::bad_input(format!("no run of this store begins with {name}"), "`rebalance runs` lists them")
-    })
+    let run_id = find_item(store, name).await?.run_id;
+    execution::load_run(store.store(), run_id).await?.ok_or_else(|| unknown(name))
+}
+
+/// The same run's item alone, which is there where input and plan cannot be read.
+pub(super) async fn find_item(store: &OpenStore, name: &str) -> Result<RunItem, Failure> {
+    if name == LAST {
+        return newest(store).await;
+    }
+    execution::find_item(store.store(), &prefix(name)?).await?.ok_or_else(|| unknown(name))
+}
+
+fn unknown(name: &str) -> Failure {
+    Failure::bad_input(format!("no run of this store begins with {name}"), "`rebalance runs` lists them")
 }
 
 /// The one whose plan is wanted as well.

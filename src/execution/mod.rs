@@ -53,7 +53,7 @@ pub mod transition;
 
 pub use intervention::{Answer, Handled, Statement, abort, settle};
 pub use kill_switch::{SwitchTrail, load_switch_trails, set_kill_switch};
-pub use record::{AuditTrail, find_run, load_audit, load_run, load_settlement};
+pub use record::{AuditTrail, find_item, find_run, load_audit, load_run, load_settlement};
 pub use request::{ExecutionError, Intent, Opening, Ports, PreparationFailure, RunOutcome, RunRequest, Settings};
 
 use claim::Claim;

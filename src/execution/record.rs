@@ -29,12 +29,23 @@ pub async fn load_run<S: RunStore>(store: &S, run_id: Uuid) -> Result<Option<Run
 /// Loads the one run whose id begins with these hex digits (at least four, hyphens ignored).
 ///
 /// # Errors
-/// As [`load_run`]; when the prefix is not valid; when it fits several runs.
+/// As [`load_run`] and [`find_item`].
 pub async fn find_run<S: RunStore>(store: &S, prefix: &str) -> Result<Option<RunRecord>, ExecutionError> {
+    match find_item(store, prefix).await? {
+        Some(run) => Ok(Some(*Box::pin(of(store, run)).await?)),
+        None => Ok(None),
+    }
+}
+
+/// The same run's item alone, which is there where input and plan cannot be read.
+///
+/// # Errors
+/// When the store does not answer; when the prefix is not valid; when it fits several runs.
+pub async fn find_item<S: RunStore>(store: &S, prefix: &str) -> Result<Option<RunItem>, ExecutionError> {
     let mut runs = store.find_runs(prefix).await?;
     match (runs.pop(), runs.len()) {
         (None, _) => Ok(None),
-        (Some(run), 0) => Ok(Some(*Box::pin(of(store, run)).await?)),
+        (Some(run), 0) => Ok(Some(run)),
         (Some(_), others) => Err(ExecutionError::Ambiguous { prefix: prefix.to_owned(), count: others + 1 }),
     }
 }
@@ -78,24 +89,31 @@ pub async fn load_audit<S: RunStore>(store: &S, run_id: Uuid) -> Result<Option<A
             break (run, orders, entries);
         }
     };
-    let mut unreadable = None;
-    let plan: Option<RebalancePlan> = match &run.commitment {
-        None => None,
-        Some(commitment) => match blob::load(store, BlobOwner::Run(run_id), &commitment.plan, "plan").await {
-            Ok(plan) => Some(plan),
-            // What else there is is checked all the same, and so are other runs.
-            Err(error @ StoreError::Corrupt { .. }) => {
-                unreadable = Some(Finding::of_run(Fault::Altered, error.to_string()));
-                None
-            }
-            Err(error) => return Err(error.into()),
-        },
-    };
+    let mut unreadable = Vec::new();
+    let mut plan: Option<RebalancePlan> = None;
+    if let Some(commitment) = &run.commitment {
+        let owner = BlobOwner::Run(run_id);
+        plan = readable(blob::load(store, owner, &commitment.plan, "plan").await, &mut unreadable)?;
+        let _input: Option<PlanningInput> =
+            readable(blob::load(store, owner, &commitment.input, "planning input").await, &mut unreadable)?;
+    }
     let planned: Vec<Uuid> = plan.iter().flat_map(|plan| &plan.orders).map(|order| order.key).collect();
     let mut findings = audit::verify(audit::Stored { run: &run, orders: &orders, planned: &planned }, &entries);
     findings.extend(unreadable);
     entries.sort_by_key(|entry| (entry.at, matches!(entry.change, Change::Order { .. }), entry.sequence));
     Ok(Some(AuditTrail { run, plan, entries, findings }))
+}
+
+/// What cannot be read is a finding: what else there is is checked all the same, and so are other runs.
+fn readable<T>(loaded: Result<T, StoreError>, unreadable: &mut Vec<Finding>) -> Result<Option<T>, StoreError> {
+    match loaded {
+        Ok(read) => Ok(Some(read)),
+        Err(error @ StoreError::Corrupt { .. }) => {
+            unreadable.push(Finding::of_run(Fault::Altered, error.to_string()));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The record of a run whose item is at hand.
@@ -122,6 +140,7 @@ pub(super) async fn of<S: RunStore>(store: &S, run: RunItem) -> Result<Box<RunRe
     Ok(Box::new(RunRecord {
         run_id: run.run_id,
         state: run.state,
+        updated_at: run.updated_at,
         reason: run.reason,
         orders: plan.as_ref().map(|plan| order_records(plan, items)).unwrap_or_default(),
         input,

@@ -14,6 +14,8 @@ pub enum Environment {
 }
 
 impl Environment {
+    pub const ALL: [Self; 2] = [Self::Live, Self::Paper];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

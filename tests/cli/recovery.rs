@@ -279,6 +279,25 @@ fn audit_tells_every_change_and_finds_what_was_altered() {
     assert_eq!(spoilt[0]["findings"][0]["fault"], "altered");
 }
 
+/// One item is damaged: what is to be found out about it, and about the others, can be.
+#[test]
+fn a_damaged_plan_hides_neither_its_run_nor_the_others() {
+    let bench = Bench::new();
+    let damaged = run_id(&bench.json(0, &["run", BLUE_CHIP]));
+    let whole = run_id(&bench.json(0, &["run", BLUE_CHIP, "--day", "2"]));
+    let path = bench.store();
+    let pk = format!("blob#run#{}", damaged.replace('-', ""));
+    block_on(async {
+        tamper(&path, &pk, "", "bytes", AttributeValue::B(b"{}".to_vec().into())).await;
+    });
+    let listed = bench.json(5, &["runs"]);
+    let runs: Vec<_> = listed["runs"].as_array().expect("runs").iter().map(|run| run["run_id"].clone()).collect();
+    assert_eq!(runs, [whole, damaged.clone()]);
+    assert!(listed["runs"][1]["reason"].as_str().is_some_and(|why| why.contains("cannot be read")), "{listed}");
+    let audited = bench.json(5, &["audit", &damaged]);
+    assert_eq!(audited["runs"][0]["findings"][0]["fault"], "altered", "{audited}");
+}
+
 #[test]
 fn audit_tells_who_set_a_kill_switch_and_finds_what_was_altered() {
     let bench = Bench::new();
@@ -296,7 +315,10 @@ fn audit_tells_who_set_a_kill_switch_and_finds_what_was_altered() {
         entries.iter().map(|entry| (entry["on"] == true, entry["operator"].as_str().expect("who"))).collect()
     };
     assert_eq!((told(0), told(1)), (vec![(true, "alice"), (false, "bob")], vec![(true, "carol")]));
-    assert_eq!(switches[1]["portfolio"], "moonshot");
+    // Whoever stops a portfolio stops it live and on paper.
+    assert_eq!(told(2), told(1));
+    let of = |at: usize| (&switches[at]["environment"], &switches[at]["portfolio"]);
+    assert_eq!((of(1), of(2)), ((&"live".into(), &"moonshot".into()), (&"paper".into(), &"moonshot".into())));
     let text = bench.expect(0, &["audit"]).out;
     assert!(text.contains("venue is down") && text.contains("2 entries, every hash"), "{text}");
     assert!(before == bench.files(), "what only looks left a trace");

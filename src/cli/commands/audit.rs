@@ -13,7 +13,7 @@ use crate::report::text;
 pub(in crate::cli) async fn audit(asked: &Audit, path: &StorePath, output: &Output) -> Result<u8, Failure> {
     let looked = path.look_at_existing().await?;
     let runs = match &asked.run {
-        Some(name) => vec![store::find(&looked, name).await?.run_id],
+        Some(name) => vec![store::find_item(&looked, name).await?.run_id],
         None => looked.store().all_runs().await?.into_iter().rev().map(|run| run.run_id).collect(),
     };
     let mut reports = Vec::new();

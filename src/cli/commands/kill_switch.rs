@@ -15,21 +15,24 @@ use crate::report::document::{Document, KillSwitchReport};
 use crate::report::text;
 
 pub(in crate::cli) async fn kill_switch(asked: &Asked, path: &StorePath, output: &Output) -> Result<u8, Failure> {
-    let scope = match &asked.portfolio {
-        None => SwitchScope::Everything,
-        Some(portfolio) => SwitchScope::Portfolio(Environment::Paper, portfolio.clone()),
+    let scopes = match &asked.portfolio {
+        None => vec![SwitchScope::Everything],
+        // Who stops a portfolio does not have to know where it trades.
+        Some(portfolio) => {
+            Environment::ALL.map(|environment| SwitchScope::Portfolio(environment, portfolio.clone())).to_vec()
+        }
     };
     let seen = match asked.action {
         SwitchAction::Status => match path.look().await? {
-            Some(store) => Seen::of(store.store(), &scope, false).await?,
+            Some(store) => Seen::of(store.store(), &scopes, false).await?,
             None => Seen::default(),
         },
         // What stops everything does not wait for a name.
         SwitchAction::On => {
             let by = operator(&asked.operator).unwrap_or_else(|_| "somebody unnamed".to_owned());
-            set(path, &scope, true, &asked.note, by).await?
+            set(path, &scopes, true, &asked.note, by).await?
         }
-        SwitchAction::Off => set(path, &scope, false, &asked.note, operator(&asked.operator)?).await?,
+        SwitchAction::Off => set(path, &scopes, false, &asked.note, operator(&asked.operator)?).await?,
     };
     let Seen { switch, changed, known, everything_on } = seen;
     let report = KillSwitchReport {
@@ -47,10 +50,10 @@ pub(in crate::cli) async fn kill_switch(asked: &Asked, path: &StorePath, output:
     Ok(0)
 }
 
-/// A switch as it now is.
+/// A switch as it now is; that of a portfolio is one for each environment, set together.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Absent: it was never set.
+    /// One that is on, if there is one; else what was set last. Absent: it was never set.
     switch: Option<KillSwitch>,
     changed: bool,
     /// There are runs that it concerns.
@@ -59,26 +62,42 @@ struct Seen {
 }
 
 impl Seen {
-    async fn of(store: &impl RunStore, scope: &SwitchScope, changed: bool) -> Result<Self, StoreError> {
-        let known = match scope {
-            SwitchScope::Everything => true,
-            SwitchScope::Portfolio(environment, portfolio) => {
-                !store.list_runs(*environment, portfolio).await?.is_empty()
-            }
-        };
+    async fn of(store: &impl RunStore, scopes: &[SwitchScope], changed: bool) -> Result<Self, StoreError> {
+        let (mut switch, mut known): (Option<KillSwitch>, bool) = (None, false);
+        for scope in scopes {
+            known |= match scope {
+                SwitchScope::Everything => true,
+                SwitchScope::Portfolio(environment, portfolio) => {
+                    !store.list_runs(*environment, portfolio).await?.is_empty()
+                }
+            };
+            let found = store.kill_switch(scope).await?;
+            switch = switch.into_iter().chain(found).max_by_key(|switch| (switch.on, switch.updated_at));
+        }
         let everything = store.kill_switch(&SwitchScope::Everything).await?;
         let everything_on = everything.is_some_and(|switch| switch.on);
-        Ok(Self { switch: store.kill_switch(scope).await?, changed, known, everything_on })
+        Ok(Self { switch, changed, known, everything_on })
     }
 }
 
-async fn set(path: &StorePath, scope: &SwitchScope, on: bool, note: &str, operator: String) -> Result<Seen, Failure> {
+async fn set(
+    path: &StorePath,
+    scopes: &[SwitchScope],
+    on: bool,
+    note: &str,
+    operator: String,
+) -> Result<Seen, Failure> {
     let store = path.open().await?;
     let change = Switching { on, operator, note: note.to_owned(), at: SystemClock.now() };
-    let answer = match set_kill_switch(store.store(), scope, &change).await {
-        Ok((_, changed)) => Seen::of(store.store(), scope, changed).await.map_err(Failure::from),
-        Err(error) => Err(error.into()),
-    };
+    let answer = set_each(store.store(), scopes, &change).await.map_err(Failure::from);
     store.close().await;
     answer
+}
+
+async fn set_each(store: &impl RunStore, scopes: &[SwitchScope], change: &Switching) -> Result<Seen, StoreError> {
+    let mut changed = false;
+    for scope in scopes {
+        changed |= set_kill_switch(store, scope, change).await?.1;
+    }
+    Seen::of(store, scopes, changed).await
 }

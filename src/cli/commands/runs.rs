@@ -4,11 +4,11 @@ use crate::cli::args::List;
 use crate::cli::failure::Failure;
 use crate::cli::output::Output;
 use crate::cli::store::StorePath;
-use crate::execution;
+use crate::execution::{self, ExecutionError};
 use crate::model::{Money, PortfolioId};
 use crate::ports::RunRecord;
-use crate::ports::store::RunItem;
-use crate::report::document::{Document, RunLine};
+use crate::ports::store::{RunItem, StoreError};
+use crate::report::document::{Document, ErrorKind, RunLine};
 use crate::report::text;
 
 pub(in crate::cli) async fn runs(asked: &List, path: &StorePath, output: &Output) -> Result<u8, Failure> {
@@ -26,15 +26,42 @@ pub(in crate::cli) async fn runs(asked: &List, path: &StorePath, output: &Output
         .filter(wanted)
         .take(usize::try_from(asked.limit).unwrap_or(usize::MAX))
         .collect();
-    let mut lines = Vec::new();
+    let (mut lines, mut are_whole) = (Vec::new(), true);
     for item in items {
-        if let Some(record) = execution::load_run(store.store(), item.run_id).await? {
-            lines.push(line(&item, &record));
+        match execution::load_run(store.store(), item.run_id).await {
+            Ok(record) => lines.extend(record.map(|record| line(&item, &record))),
+            // The others are told all the same: somebody looks for this one.
+            Err(ExecutionError::Store(error @ StoreError::Corrupt { .. })) => {
+                are_whole = false;
+                lines.push(unreadable(&item, &error));
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     let portfolio = asked.portfolio.as_ref().map(PortfolioId::as_str);
     output.say(&Document::RunList { runs: lines.clone() }, |canvas| text::run_list(&lines, portfolio, canvas))?;
-    Ok(0)
+    Ok(if are_whole { 0 } else { ErrorKind::NeedsAttention.exit_code() })
+}
+
+/// What its item alone says.
+fn unreadable(item: &RunItem, error: &StoreError) -> RunLine {
+    RunLine {
+        run_id: item.run_id,
+        state: item.state.into(),
+        portfolio: item.identity.portfolio.to_string(),
+        account: account(item),
+        as_of: None,
+        net_asset_value: None,
+        quote_currency: None,
+        orders: 0,
+        turnover: None,
+        fees: Money::ZERO,
+        reason: error.to_string(),
+    }
+}
+
+fn account(item: &RunItem) -> String {
+    format!("{}/{}", item.identity.venue, item.identity.venue_account)
 }
 
 fn line(item: &RunItem, record: &RunRecord) -> RunLine {
@@ -43,7 +70,7 @@ fn line(item: &RunItem, record: &RunRecord) -> RunLine {
         run_id: record.run_id,
         state: record.state.into(),
         portfolio: item.identity.portfolio.to_string(),
-        account: format!("{}/{}", item.identity.venue, item.identity.venue_account),
+        account: account(item),
         as_of: plan.map(|plan| plan.as_of),
         net_asset_value: plan.map(|plan| plan.net_asset_value),
         quote_currency: plan.map(|plan| plan.quote_currency.clone()),
