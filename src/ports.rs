@@ -63,6 +63,8 @@ pub trait Clock {
 pub struct RunRecord {
     pub run_id: Uuid,
     pub state: RunState,
+    /// When it last changed; of a run that is over, when it ended.
+    pub updated_at: Timestamp,
     /// Why the run was aborted; empty otherwise.
     pub reason: String,
     /// Absent until the plan is committed.

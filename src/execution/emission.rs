@@ -222,6 +222,10 @@ impl<'a, 'p, S: RunStore, V: Venue, C: Clock> Emission<'a, 'p, S, V, C> {
         let until = request::after(self.ports.clock.now(), self.ports.settings.phase_timeout_ms);
         loop {
             for order in &orders {
+                // A pass over thousands of orders may take longer than there is time.
+                if request::is_out_of_time(self.ports) {
+                    return Ok(());
+                }
                 if self.is_open(order) {
                     self.renew().await?;
                     self.settle(order, Resending::IfAllowed).await?;

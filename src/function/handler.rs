@@ -127,7 +127,7 @@ impl Function {
         let work = Box::pin(self.work(&task, event, &settings));
         let attempted = work.await.unwrap_or_else(Attempted::from);
         // Before anything is told: a channel may take longer than there is time.
-        let answer = conclude(&attempted, &named, subject);
+        let answer = conclude(&attempted, &named, subject, self.clock.now());
         self.tell(subject, invocation, async |notifier| {
             alerting::tell(store, notifier, &run, earlier.as_ref(), policy.as_ref(), &attempted).await
         })
@@ -190,10 +190,18 @@ fn not_begun(stopped: &Stopped, subject: &Subject) -> Answer {
     of_failure(failure)
 }
 
-/// The answer to a run that was worked on, its metrics and its line. Nothing is counted twice: another delivery of what is
-/// over only tells it.
-fn conclude(attempted: &Attempted, named: &Named, subject: &Subject) -> Answer {
-    let is_news = !matches!(attempted.answer, Ok(RunOutcome::AlreadyDone(_)));
+/// How long the end of a run is counted anew by whoever delivers its event again: Lambda does so within minutes.
+const END_IS_NEWS_FOR: SignedDuration = SignedDuration::from_mins(15);
+
+/// The answer to a run that was worked on, its metrics and its line. Another delivery of what is over counts nothing but
+/// the end, while that is new: who ended the run may have been gone before it was counted, and alarms hang on it.
+fn conclude(attempted: &Attempted, named: &Named, subject: &Subject, now: Timestamp) -> Answer {
+    let ended_before = match &attempted.answer {
+        Ok(RunOutcome::AlreadyDone(record)) => Some(record.updated_at),
+        _ => None,
+    };
+    let is_news = ended_before.is_none();
+    let end_is_news = ended_before.is_none_or(|ended| now.duration_since(ended) <= END_IS_NEWS_FOR);
     let (told, metric) = match &attempted.answer {
         Ok(outcome) => (entry(outcome, named), Metric::RunsAborted),
         Err(stopped) => (Err(failure_of(stopped.clone())), metrics::of_stopped(stopped)),
@@ -203,12 +211,14 @@ fn conclude(attempted: &Attempted, named: &Named, subject: &Subject) -> Answer {
             if let Some(run) = entry.run.as_ref().filter(|_| is_news) {
                 let planned = attempted.answer.as_ref().ok().and_then(planned);
                 metrics::of_run(run, entry.new_orders, planned, attempted.planning_ms).write(subject);
+            } else if let Some(run) = entry.run.as_ref().filter(|_| end_is_news) {
+                metrics::of_end(run).write(subject);
             }
             entry
         }
         Err(failure) if retry_helps(failure.kind) => return Err(Retry(failure)),
         Err(failure) => {
-            if is_news {
+            if end_is_news {
                 count_one(metric, subject);
             }
             entry_of(named, Err(&failure), 0)

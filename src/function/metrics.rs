@@ -1,6 +1,6 @@
 //! Metrics in CloudWatch's embedded metric format: one line of the log, which CloudWatch reads as numbers.
 //!
-//! Written once per run: another delivery that only tells the stored result writes none.
+//! Written once per run, but for how it ended: another delivery soon after counts that again.
 
 use serde_json::{Map, Number, Value, json};
 
@@ -33,7 +33,7 @@ pub enum Metric {
     RunsStuck,
     /// Runs that recovery had no time to look at.
     RunsNotReached,
-    /// Orders that this invocation sent.
+    /// Orders of the run that were sent, by this invocation or one before.
     OrdersSent,
     /// Orders of the run at which a person must look.
     OrdersUnknown,
@@ -201,6 +201,14 @@ pub fn of_run(
             metrics.decimal(Metric::OptimalityGapBp, optimality.gap_bp.get());
         }
     }
+    metrics
+}
+
+/// Of a run that was over before this invocation.
+#[must_use]
+pub fn of_end(report: &RunReport) -> Metrics {
+    let mut metrics = Metrics::default();
+    ended(&mut metrics, report.execution.as_ref().map(|execution| execution.state));
     metrics
 }
 

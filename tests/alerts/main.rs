@@ -44,6 +44,7 @@ fn finished() -> RunRecord {
     RunRecord {
         run_id: plan.run_id,
         state: RunState::Done,
+        updated_at: plan.as_of,
         reason: String::new(),
         plan_digest: None,
         approval: None,

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::services::{Reading, Services};
 use crate::stage::{DAY, Stage, blue_chip_that_tells, blue_chip_with, fixture, moment};
+use crate::table::Fault;
 
 const TO_SLACK: &str = r#"
 [alerts.channels]
@@ -37,6 +38,21 @@ async fn an_alert_that_was_not_told_is_counted_and_the_run_is_done() {
     // The same event once more: the stored result, and another attempt.
     assert_eq!(sandbox.invoke(stage.scheduled("live")).run()["run"]["mode"], "already_done");
     assert_eq!((services.readings(), sandbox.metric("AlertsFailed")), (2, vec![json!(1), json!(1)]));
+}
+
+/// The put that takes a message for this worker is made, its answer is lost, and its repetition meets what it wrote.
+#[tokio::test]
+async fn an_alert_is_sent_although_the_answer_to_its_own_put_was_lost() {
+    let folder = blue_chip_that_tells(&["orders_sent"]);
+    let stage = Stage::of(folder.path().to_owned()).await;
+    let sandbox = stage.sandbox().on_paper().start();
+    stage.table.inject_where("PutItem", r#""sending""#, 1, Fault::AnswerLost);
+    let run = sandbox.invoke(stage.scheduled("live")).run();
+    assert_eq!((&run["run"]["execution"]["state"], stage.table.pending_faults()), (&json!("done"), 0), "{run}");
+    let told = sandbox.alerts();
+    assert!(told.len() == 1 && told[0].contains("orders sent"), "{told:?}");
+    let _ = sandbox.invoke(stage.scheduled("live")).run();
+    assert_eq!(sandbox.alerts(), told, "once");
 }
 
 /// Whatever ends a run.

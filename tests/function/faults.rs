@@ -42,6 +42,23 @@ async fn a_transaction_conflict_is_tried_again() {
     ends_well("TransactWriteItems", 1, Fault::TransactionConflict).await;
 }
 
+/// An executor fills one order of the account while another is placed: whoever loses has written nothing, and goes on.
+#[tokio::test]
+async fn a_conflict_with_an_executor_leaves_no_order_in_doubt() {
+    let stage = Stage::blue_chip().await;
+    let sandbox = stage.sandbox().start();
+    stage.table.inject_where("TransactWriteItems", "\"outbox#", 6, Fault::TransactionConflict);
+    let run = sandbox.invoke(stage.scheduled("live")).run();
+    assert_eq!(stage.table.pending_faults(), 0, "the conflicts have happened");
+    assert_eq!(sandbox.metric("OrdersUnknown"), [json!(0)], "{run}");
+    let sold = run["run"]["orders"].as_array().expect("orders").iter().filter(|order| order["side"] == "sell");
+    for order in sold {
+        assert_eq!(order["result"]["state"], "acknowledged", "{order}");
+    }
+    let orders = stage.orders(stage.scheduled_run()).await;
+    assert!(orders.iter().all(|order| order.attempt.as_ref().is_none_or(|attempt| attempt.number == 1)), "{orders:?}");
+}
+
 #[tokio::test]
 async fn a_lost_answer_is_found_out_about() {
     ends_well("TransactWriteItems", 1, Fault::AnswerLost).await;

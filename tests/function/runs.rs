@@ -189,6 +189,22 @@ async fn the_same_event_twice_at_once_and_later_is_one_set_of_orders() {
     );
 }
 
+/// Who ended a run may have been gone before it was counted, and an alarm waits for that; long after it nothing is news.
+#[tokio::test]
+async fn the_end_of_a_run_is_counted_by_who_delivers_it_again_at_once() {
+    let stage = Stage::blue_chip().await;
+    let sandbox = stage.sandbox().on_paper().start();
+    for count in 1..=2 {
+        let run = sandbox.invoke(stage.scheduled("live")).run();
+        assert_eq!(run["run"]["execution"]["state"], "done", "{run}");
+        assert_eq!(sandbox.metric("RunsDone"), vec![json!(1); count]);
+        assert_eq!(sandbox.metric("OrdersSent").len(), 1, "nothing else of it is counted twice");
+    }
+    let later = stage.sandbox().on_paper().with("REBALANCE_PAPER_CLOCK", "2025-04-10T00:16:00Z").start();
+    assert_eq!(later.invoke(stage.scheduled("live")).run()["run"]["mode"], "already_done");
+    assert!(later.metric("RunsDone").is_empty());
+}
+
 #[tokio::test]
 async fn a_run_on_paper_ends_at_once() {
     let stage = Stage::blue_chip().await;

@@ -315,6 +315,7 @@ pub(crate) fn record() -> RunRecord {
     RunRecord {
         run_id: plan.run_id,
         state: RunState::Done,
+        updated_at: plan.as_of,
         reason: String::new(),
         input: None,
         plan_digest: Some(digest_of(&plan)),

@@ -2,8 +2,9 @@
 
 use uuid::Uuid;
 
-use super::keys;
+use super::keys::{self, PUT_TOKEN};
 use super::{Condition, DynamoStore, encode, number, text};
+use crate::adapters::clock::claim_token;
 use crate::ports::alert::{AlertItem, AlertLog, AlertState};
 use crate::ports::store::{StoreError, Written};
 
@@ -17,8 +18,17 @@ impl AlertLog for DynamoStore {
             Condition::all_equal([("state", text(state(before.state))), ("attempts", number(before.attempts))])
         });
         let key = keys::alert(after.run_id, after.key);
-        let done = self.put_if(&key, encode(after)?, condition, "recording an alert").await?;
-        Ok(if done { Written::Done } else { Written::Refused })
+        let token = text(claim_token().to_string());
+        let mut item = encode(after)?;
+        let _ = item.insert(PUT_TOKEN.to_owned(), token.clone());
+        if self.put_if(&key, item, condition, "recording an alert").await? {
+            return Ok(Written::Done);
+        }
+        // Where the answer to a put was lost, its repetition is refused by what the first one wrote. Taken for another's,
+        // the message would be sent by nobody.
+        let stored = self.get(&key, "reading an alert").await?;
+        let is_own = stored.is_some_and(|stored| stored.get(PUT_TOKEN) == Some(&token));
+        Ok(if is_own { Written::Done } else { Written::Refused })
     }
 }
 

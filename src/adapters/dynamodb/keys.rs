@@ -17,8 +17,11 @@ use crate::ports::store::{
     SwitchScope,
 };
 
-/// Attributes that exist for keys and indexes only.
-pub(super) const OWN_ATTRIBUTES: [&str; 4] = ["pk", "sk", "portfolio_key", "created_at_ms"];
+/// By which a writer knows its own put again.
+pub(super) const PUT_TOKEN: &str = "put_token";
+
+/// Attributes that exist for the store's own use: keys, indexes, and who put an item.
+pub(super) const OWN_ATTRIBUTES: [&str; 5] = ["pk", "sk", "portfolio_key", "created_at_ms", PUT_TOKEN];
 
 /// Partition of all locks.
 pub(super) const LOCKS: &str = "lock";

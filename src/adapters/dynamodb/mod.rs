@@ -101,7 +101,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsError, TransactWriteItemsOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -156,14 +156,14 @@ impl DynamoStore {
         actions: Vec<TransactWriteItem>,
         step: &'static str,
     ) -> Result<Result<(), Vec<usize>>, StoreError> {
-        let answer = Box::pin(self.client.transact_write_items().set_transact_items(Some(actions)).send()).await;
-        let Err(error) = answer else {
-            return Ok(Ok(()));
-        };
-        match refused_positions(&error) {
-            Some(positions) => Ok(Err(positions)),
-            None => Err(unavailable(step, error)),
+        let request = self.client.transact_write_items().set_transact_items(Some(actions));
+        for most_ms in CONFLICT_WAITS_MS {
+            match Box::pin(request.clone().send()).await {
+                Err(error) if is_conflict(&error) => pause_ms(fastrand::u64(0..=most_ms)).await,
+                answer => return transacted(answer, step),
+            }
         }
+        transacted(Box::pin(request.send()).await, step)
     }
 
     /// One conditional put; whether it took place.
@@ -190,6 +190,36 @@ impl DynamoStore {
             Err(error) => Err(unavailable(step, error)),
         }
     }
+}
+
+/// Between two tries of a transaction that another writer was in the way of: at most so long each, and random, for that one
+/// waits, too. DynamoDB refuses such a transaction as a whole, and its SDK leaves the repetition to whoever asked.
+const CONFLICT_WAITS_MS: [u64; 6] = [10, 20, 40, 80, 160, 320];
+
+async fn pause_ms(milliseconds: u64) {
+    tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
+}
+
+type Transacted = Result<TransactWriteItemsOutput, SdkError<TransactWriteItemsError, HttpResponse>>;
+
+fn transacted(answer: Transacted, step: &'static str) -> Result<Result<(), Vec<usize>>, StoreError> {
+    match answer {
+        Ok(_) => Ok(Ok(())),
+        Err(error) => match refused_positions(&error) {
+            Some(positions) => Ok(Err(positions)),
+            None => Err(unavailable(step, error)),
+        },
+    }
+}
+
+/// Nothing was written, for another request was at work on one of the items, and nothing else was wrong.
+fn is_conflict(error: &SdkError<TransactWriteItemsError, HttpResponse>) -> bool {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+        return false;
+    };
+    let codes = || cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
+    let is_known = |code| matches!(code, "None" | "ConditionalCheckFailed" | "TransactionConflict");
+    codes().any(|code| code == "TransactionConflict") && codes().all(is_known)
 }
 
 /// The positions whose conditions failed; `None` when the transaction failed for any other reason (a conflict, a
@@ -299,6 +329,16 @@ mod tests {
         let error = TransactionCanceledException::builder().set_cancellation_reasons(Some(reasons)).build();
         let response = HttpResponse::new(StatusCode::try_from(400).expect("a status"), SdkBody::empty());
         SdkError::service_error(TransactWriteItemsError::TransactionCanceledException(error), response)
+    }
+
+    #[test]
+    fn a_conflict_is_tried_again_where_nothing_else_is_wrong() {
+        for codes in [&["TransactionConflict"][..], &["None", "ConditionalCheckFailed", "TransactionConflict"]] {
+            assert!(is_conflict(&cancelled(codes)), "{codes:?}");
+        }
+        for codes in [&["None", "ConditionalCheckFailed"][..], &["TransactionConflict", "ThrottlingError"], &["None"]] {
+            assert!(!is_conflict(&cancelled(codes)), "{codes:?}");
+        }
     }
 
     #[test]
