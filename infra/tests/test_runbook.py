@@ -1,6 +1,8 @@
 """Every alarm has a section in the runbook, and every `aws` command in it is one. `rebalance` is tests/runbook.rs's."""
 
 import re
+import subprocess
+import time
 import unittest
 
 import botocore.session
@@ -80,6 +82,23 @@ class TheRunbook(unittest.TestCase):
         for words in commands:
             self.assertEqual(unknown(words), [], " ".join(words))
 
+    def test_has_only_blocks_that_a_shell_reads(self) -> None:
+        for block in runbook.blocks(TEXT):
+            read = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
+            self.assertEqual((read.returncode, read.stderr), (0, ""), block)
+
+    def test_looks_at_the_logs_of_the_last_day(self) -> None:
+        # Without a start the oldest lines of 400 days come first, and the first twenty are of another incident.
+        looks = [words for words in runbook.aws_commands(TEXT) if words[1:3] == ["logs", "filter-log-events"]]
+        self.assertGreater(len(looks), 5)
+        for words in looks:
+            self.assertIn("--start-time", words)
+            self.assertEqual(words[words.index("--query") + 1], "events[-20:].message")
+        starts = re.findall(r'filter-log-events .*?--start-time (".*?\)")', TEXT)
+        self.assertEqual((len(starts), len(set(starts))), (len(looks), 1), starts)
+        shown = subprocess.run(["bash", "-c", f"echo {starts[0]}"], capture_output=True, text=True, check=True)
+        self.assertAlmostEqual(int(shown.stdout) / 1000, time.time() - 86_400, delta=60)
+
     def test_links_only_to_sections_that_there_are(self) -> None:
         headings = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in SECTIONS}
         for link in re.findall(r"\]\(#([\w-]+)\)", TEXT):
@@ -112,16 +131,21 @@ class TheChecks(unittest.TestCase):
             self.assertEqual(unknown(line.split()), expected, line)
 
     def test_of_blocks_find_commands_behind_pipes_and_in_substitutions(self) -> None:
-        text = 'a\n```sh\necho x | aws a b\nexport T="$(aws c d --e "f g")"\naws h i --j "$(aws k l)" --m n\n```\n'
+        text = 'a\n```sh\necho x | aws a b\nexport T="$(aws c d --e "f g")"\naws h i --j "$(aws k l)" --m "$(( ($(n) - 1) * 2 ))"\n```\n'
         self.assertEqual(
             runbook.aws_commands(text),
             [
                 ["aws", "a", "b"],
                 ["aws", "c", "d", "--e", "f g"],
-                ["aws", "h", "i", "--j", "substituted", "--m", "n"],
+                ["aws", "h", "i", "--j", "substituted", "--m", "substituted"],
                 ["aws", "k", "l"],
             ],
         )
+
+    def test_of_blocks_tell_their_languages_apart(self) -> None:
+        text = "```json\n{}\n```\naws not this\n   ```\naws a b\n   ```\n```sh\naws c d\n```\n"
+        self.assertEqual(runbook.aws_commands(text, language=""), [["aws", "a", "b"]])
+        self.assertEqual(runbook.aws_commands(text), [["aws", "c", "d"]])
 
 
 if __name__ == "__main__":
