@@ -11,8 +11,9 @@ import runbook
 
 TEXT = runbook.RUNBOOK.read_text()
 SECTIONS = runbook.sections(TEXT)
+README = (runbook.RUNBOOK.parents[1] / "README.md").read_text()
 # Options of every command.
-COMMON = {"output", "query", "no-cli-pager"}
+COMMON = {"output", "query", "no-cli-pager", "cli-read-timeout"}
 # Of the AWS command line itself, and of no service: what they are given, without which they do nothing.
 CUSTOM = {
     ("cloudformation", "package"): {"template-file", "s3-bucket", "output-template-file"},
@@ -99,6 +100,19 @@ class TheRunbook(unittest.TestCase):
         shown = subprocess.run(["bash", "-c", f"echo {starts[0]}"], capture_output=True, text=True, check=True)
         self.assertAlmostEqual(int(shown.stdout) / 1000, time.time() - 86_400, delta=60)
 
+    def test_waits_for_an_invocation_as_long_as_it_may_take(self) -> None:
+        # The command line waits for a minute when it is not told, and then sends the event again.
+        timeout = rendering.load(rendering.TEMPLATE.read_text())["Globals"]["Function"]["Timeout"]
+        invoked = [
+            words
+            for words in runbook.aws_commands(TEXT) + runbook.aws_commands(README, language="")
+            if words[1:3] == ["lambda", "invoke"]
+        ]
+        self.assertGreater(len(invoked), 9)
+        for words in invoked:
+            self.assertIn("--cli-read-timeout", words)
+            self.assertGreater(int(words[words.index("--cli-read-timeout") + 1]), timeout, " ".join(words))
+
     def test_links_only_to_sections_that_there_are(self) -> None:
         headings = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in SECTIONS}
         for link in re.findall(r"\]\(#([\w-]+)\)", TEXT):
@@ -117,6 +131,14 @@ class TheRunbook(unittest.TestCase):
         explained = {"STACK", "TABLE", "PORTFOLIO", "RUN", "KEY", "DIGEST", "BUCKET", "SECRET", "OLD", "NEW"}
         explained |= {"PAGES", "PAGE", "LABEL"}
         self.assertEqual(used - explained, set())
+
+
+class TheReadme(unittest.TestCase):
+    def test_names_only_commands_that_there_are(self) -> None:
+        commands = runbook.aws_commands(README, language="")
+        self.assertGreaterEqual(len(commands), 3)
+        for words in commands:
+            self.assertEqual(unknown(words), [], " ".join(words))
 
 
 class TheChecks(unittest.TestCase):
