@@ -113,6 +113,26 @@ class TheRunbook(unittest.TestCase):
             self.assertIn("--cli-read-timeout", words)
             self.assertGreater(int(words[words.index("--cli-read-timeout") + 1]), timeout, " ".join(words))
 
+    def test_works_on_the_copy_after_a_restore(self) -> None:
+        # What is said of an order has to stand where executors will look: in the copy, though the stack names the old table.
+        stubs = 'rebalance() { echo "$TABLE $REBALANCE_STORE"; }\naws() { echo 5 >&2; }\n'
+        script = "set -euo pipefail\n" + stubs + "".join(runbook.blocks(SECTIONS["Restoring the table"]))
+        old = {"STACK": "s", "TABLE": "s-Table-1", "REBALANCE_STORE": "dynamodb:s-Table-1", "PORTFOLIO": "p"}
+        done = subprocess.run(["bash", "-c", script], env=old, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        reached = done.stdout.splitlines()
+        self.assertGreaterEqual(len(reached), 5)
+        self.assertEqual(set(reached), {"s-restored dynamodb:s-restored"})
+
+    def test_starts_every_function_that_it_stops(self) -> None:
+        # With the number that the stack has for it: to a deployment nothing has changed, so none would start it.
+        self.assertIn("ReservedConcurrency", rendering.load(rendering.TEMPLATE.read_text())["Parameters"])
+        for name in ("The kill switch", "Restoring the table"):
+            commands = "".join(runbook.blocks(SECTIONS[name]))
+            given = re.findall(r"--reserved-concurrent-executions (.*)", commands)
+            self.assertTrue(given, name)
+            self.assertRegex(given[-1], r"""^"\$\(aws cloudformation .*\?ParameterKey=='ReservedConcurrency'\]""", name)
+
     def test_links_only_to_sections_that_there_are(self) -> None:
         headings = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in SECTIONS}
         for link in re.findall(r"\]\(#([\w-]+)\)", TEXT):
