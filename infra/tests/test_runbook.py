@@ -133,6 +133,22 @@ class TheRunbook(unittest.TestCase):
             self.assertTrue(given, name)
             self.assertRegex(given[-1], r"""^"\$\(aws cloudformation .*\?ParameterKey=='ReservedConcurrency'\]""", name)
 
+    def test_shows_what_a_deployment_would_undo(self) -> None:
+        # Enabled by hand, and a restored table: the file says neither, and would take both away.
+        first, then = runbook.blocks(SECTIONS["An update in the middle of an unsettled run"])
+        self.assertIn("cloudformation deploy", then)
+        kept = rendering.parameters(runbook.RUNBOOK.parent / "parameters/live.json")
+        for changed in ({}, {"ScheduleState": "ENABLED", "RestoredTableName": "s-restored"}):
+            # As the AWS command line prints them: by no order that would help.
+            stated = "\n".join(f"{key}={value}" for key, value in reversed((kept | changed).items()))
+            script = f"aws() {{ cat <<'end'\n{stated}\nend\n}}\n{first}"
+            cwd = runbook.RUNBOOK.parents[1]
+            done = subprocess.run(["bash", "-c", script], cwd=cwd, capture_output=True, text=True, check=False)
+            self.assertEqual(done.stderr, "")
+            shown = {line[2:] for line in done.stdout.splitlines() if line.startswith("< ")}
+            self.assertEqual(shown, {f"{key}={value}" for key, value in changed.items()})
+            self.assertEqual(done.returncode, 1 if changed else 0)
+
     def test_links_only_to_sections_that_there_are(self) -> None:
         headings = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in SECTIONS}
         for link in re.findall(r"\]\(#([\w-]+)\)", TEXT):
