@@ -149,6 +149,15 @@ class TheRunbook(unittest.TestCase):
             self.assertEqual(shown, {f"{key}={value}" for key, value in changed.items()})
             self.assertEqual(done.returncode, 1 if changed else 0)
 
+    def test_sets_only_alarms_that_there_are(self) -> None:
+        set_back = [words for words in runbook.aws_commands(TEXT) if words[2] == "set-alarm-state"]
+        self.assertTrue(set_back)
+        for words in set_back:
+            name = words[words.index("--alarm-name") + 1]
+            name = name.replace("$STACK", "${AWS::StackName}").replace("$PORTFOLIO", "${Portfolio}")
+            self.assertIn(f'AlarmName: !Sub "{name}"', rendering.TEMPLATE.read_text())
+            self.assertIn(words[words.index("--state-value") + 1], ("OK", "ALARM"))
+
     def test_links_only_to_sections_that_there_are(self) -> None:
         headings = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in SECTIONS}
         for link in re.findall(r"\]\(#([\w-]+)\)", TEXT):
