@@ -115,8 +115,9 @@ class TheRunbook(unittest.TestCase):
 
     def test_works_on_the_copy_after_a_restore(self) -> None:
         # What is said of an order has to stand where executors will look: in the copy, though the stack names the old table.
+        # Without pipefail: the stand-in reads no event, so whatever echoes one may find the pipe closed.
         stubs = 'rebalance() { echo "$TABLE $REBALANCE_STORE"; }\naws() { echo 5 >&2; }\n'
-        script = "set -euo pipefail\n" + stubs + "".join(runbook.blocks(SECTIONS["Restoring the table"]))
+        script = "set -eu\n" + stubs + "".join(runbook.blocks(SECTIONS["Restoring the table"]))
         old = {"STACK": "s", "TABLE": "s-Table-1", "REBALANCE_STORE": "dynamodb:s-Table-1", "PORTFOLIO": "p"}
         done = subprocess.run(["bash", "-c", script], env=old, capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
