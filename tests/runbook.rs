@@ -11,11 +11,12 @@ use clap::Parser;
 use index_rebalancer::cli::args::Arguments;
 
 /// What stands for the variables of the runbook.
-const VARIABLES: [(&str, &str); 4] = [
+const VARIABLES: [(&str, &str); 5] = [
     ("$PORTFOLIO", "blue-chip"),
     ("$STACK", "rebalancer"),
     ("$RUN", "last"),
     ("$KEY", "af015365-ebc9-55fe-bbef-e43202639933"),
+    ("$AT", "2026-01-31T08:00:00Z"),
 ];
 
 /// The lines of blocks marked as `sh` that begin with `rebalance`, and what stands so in the text between backticks.
@@ -29,9 +30,10 @@ fn commands(document: &str) -> Vec<String> {
             found.extend(line.starts_with("rebalance ").then(|| line.to_owned()));
         } else {
             let quoted = line.split('`').skip(1).step_by(2);
-            found.extend(
-                quoted.filter(|text| text.starts_with("rebalance ") && text.contains(" on")).map(str::to_owned),
-            );
+            // What is only named, such as `rebalance load`, is not meant to be typed as it stands.
+            let is_typed = |text: &&str| [" on", " --", "$"].iter().any(|part| text.contains(part));
+            let typed = quoted.filter(|text| text.starts_with("rebalance ") && is_typed(text));
+            found.extend(typed.map(str::to_owned));
         }
     }
     found
@@ -83,5 +85,7 @@ fn a_command_that_is_none_is_refused() {
     }
     let document = "```sh\nrebalance runs\naws x\n```\nsay `rebalance kill-switch on` or `make`\n```json\nrebalance not this\n```\n";
     assert_eq!(commands(document), ["rebalance runs", "rebalance kill-switch on"]);
+    let prose = "`rebalance load`, then `rebalance ack \"$KEY\"` or `rebalance runs --limit 3`";
+    assert_eq!(commands(prose), ["rebalance ack \"$KEY\"", "rebalance runs --limit 3"]);
     assert_eq!(words("rebalance abort last --reason \"a b\""), ["rebalance", "abort", "last", "--reason", "a b"]);
 }

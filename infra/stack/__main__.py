@@ -34,8 +34,8 @@ def _show(stack: Stack) -> None:
     for words in (f"runs {store}", f"show last {store}", f"orders --open {store}", f"audit {store}"):
         print(f"  target/debug/rebalance {words}")
     for words in (
-        f"echo '{{\"schema\": 1, \"mode\": \"recover\"}}' | aws lambda invoke --function-name {deployment.function}"
-        " --payload fileb:///dev/stdin /dev/stdout",
+        f"echo '{{\"schema\": 1, \"mode\": \"recover\"}}' | aws lambda invoke --cli-read-timeout 330"
+        f" --function-name {deployment.function} --payload fileb:///dev/stdin /dev/stdout",
         "aws cloudwatch describe-alarms --query 'MetricAlarms[].AlarmName'",
         f"aws logs filter-log-events --log-group-name /aws/lambda/{deployment.function} --query 'events[].message'",
     ):

@@ -17,6 +17,7 @@ use crate::stores::block_on;
 
 const BUY: &str = "00000000-0000-0000-0000-0000000000b1";
 const SELL: &str = "00000000-0000-0000-0000-0000000000a1";
+const RUNBOOK: &str = include_str!("../../infra/RUNBOOK.md");
 
 /// 1000 in cash and 50 alpha on each of two accounts; on `main` a buy of 10 beta at 51 and a sell of 10 alpha at 98.
 fn with_orders() -> Bench {
@@ -155,4 +156,38 @@ fn what_is_late_or_unknown_is_refused_and_nothing_is_made() {
     let late = refused(&bench, &["ack", SELL, "--by", "desk", "--at", &later]);
     assert!(late.contains("it was valid until"), "{late}");
     assert_eq!(states(&bench, &["orders"]), pairs(&[(BUY, "acknowledged"), (SELL, "expired")]));
+}
+
+/// The words after `rebalance`, as a shell would split them: nothing but double quotes holds words together.
+fn words(line: &str) -> Vec<String> {
+    let parts = line.split('"').enumerate();
+    let words = parts.flat_map(|(number, part)| match number % 2 {
+        1 => vec![part.to_owned()],
+        _ => part.split_whitespace().map(str::to_owned).collect(),
+    });
+    words.skip(1).collect()
+}
+
+#[test]
+fn the_runbooks_commands_speak_for_an_executor_that_is_gone() {
+    let acts = ["rebalance fill ", "rebalance cancel ", "rebalance reject "];
+    let lines: Vec<&str> = RUNBOOK.lines().filter(|line| acts.iter().any(|act| line.starts_with(act))).collect();
+    assert!(lines.len() > 3, "{lines:?}");
+    for line in lines {
+        for is_overdue in [false, true] {
+            let bench = with_orders();
+            bench.expect(0, &["ack", SELL, "--by", "desk"]);
+            let now = SystemClock.now();
+            let looked_at = if is_overdue { now + SignedDuration::from_hours(1) } else { now };
+            let mut command = words(&line.replace("$KEY", SELL).replace("$AT", &now.to_string()));
+            command.extend(["--at".to_owned(), looked_at.to_string()]);
+            let arguments: Vec<&str> = command.iter().map(String::as_str).collect();
+            assert_eq!(bench.json(0, &arguments)["changed"], true, "{line}");
+
+            // Of one that nobody took an end can be told, and no fill.
+            let bench = with_orders();
+            let code = if is_overdue || line.starts_with("rebalance fill ") { 3 } else { 0 };
+            bench.expect(code, &arguments);
+        }
+    }
 }
