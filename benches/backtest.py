@@ -18,8 +18,7 @@ def main(path: str, schedule: str, fee: float) -> None:
     strategy = bt.Strategy(
         schedule,
         [
-            # Left to itself bt rests on the last date, even where every day is due.
-            FREQUENCIES[schedule](run_on_first_date=True, run_on_last_date=schedule == "daily"),
+            FREQUENCIES[schedule](run_on_first_date=True),
             bt.algos.SelectAll(),
             bt.algos.WeighEqually(),
             bt.algos.Rebalance(),

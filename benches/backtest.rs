@@ -118,6 +118,7 @@ fn ours(history: &History, schedule: Schedule) -> (f64, f64) {
         from: FROM,
         to: TO,
         schedule,
+        rests_on_last_day: true,
         fill: FillAt::SameClose,
         fee_basis: FeeBasis::Included,
         charged: Charged { fee: Some(Rate::parse("0.001").expect("a rate")), half_spread: None, impact: false },

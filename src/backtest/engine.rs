@@ -39,6 +39,7 @@ struct Pending {
 struct Engine<'a> {
     /// Days that are still to come.
     days: RangeInclusive<Day>,
+    first: Day,
     last: Day,
     /// A run is due that the schedule asked for, today or on a day that could not have it.
     due: bool,
@@ -200,6 +201,7 @@ impl<'a> Engine<'a> {
         let bitcoin = bitcoin(history, settings, first)?;
         Ok(Self {
             days: first..=last,
+            first,
             last,
             due: true,
             policy,
@@ -249,7 +251,8 @@ impl<'a> Engine<'a> {
         self.pay_out_gone(day);
         self.traded = self.fill_pending(day);
         self.due |= self.settings.schedule.includes(self.history.date(day));
-        if self.due { self.run_due(day).map(Some) } else { Ok(None) }
+        let rests = self.settings.rests_on_last_day && day == self.last && day != self.first;
+        if self.due && !rests { self.run_due(day).map(Some) } else { Ok(None) }
     }
 
     fn migrate(&mut self, day: Day) -> Result<(), PreparationError> {
@@ -468,7 +471,13 @@ impl<'a> Engine<'a> {
         let worths = self.ledger.worths(self.history, self.last);
         let final_holdings = worths.map(|(asset, worth)| (asset, worth.unwrap_or_default())).collect();
         let earnings = self.ledger.earnings;
-        record.finish(Ending { fates: self.fates, events: self.events, earnings, final_holdings })
+        record.finish(Ending {
+            opening: self.settings.opening_cash,
+            fates: self.fates,
+            events: self.events,
+            earnings,
+            final_holdings,
+        })
     }
 }
 

@@ -12,12 +12,15 @@ use crate::model::Decimal;
 /// Days below which nothing is annualised: a week's return to the power of 52 tells nobody anything.
 const LEAST_DAYS: usize = 30;
 
+/// Of daily returns: what is less is the last digits of quotients, and nothing over it says anything.
+const LEAST_DEVIATION: Decimal = Decimal::from_parts(1, 0, 0, false, 12);
+
 /// What the figures mean, each by its path in the report.
 pub const DEFINITIONS: [(&str, &str); 15] = [
-    ("summary.performance.total_return", "last value over first value, less 1"),
+    ("summary.performance.total_return", "last value over the opening cash, less 1"),
     (
         "summary.performance.annual_return",
-        "last value over first value to the power of 365 over the number of daily returns, less 1; absent below 30 days",
+        "last value over the opening cash to the power of 365 over the number of daily returns, less 1; absent below 30 days",
     ),
     (
         "summary.performance.annual_volatility",
@@ -33,7 +36,7 @@ pub const DEFINITIONS: [(&str, &str); 15] = [
     ),
     (
         "summary.performance.max_drawdown",
-        "lowest value over the highest daily value before it, less 1; at daily closes",
+        "lowest value over the highest daily value before it, or over the opening cash, less 1; at daily closes",
     ),
     ("summary.turnover_per_year", "half of buys plus sells over the mean daily value, per 365 days"),
     (
@@ -52,7 +55,10 @@ pub const DEFINITIONS: [(&str, &str); 15] = [
     ("benchmarks.comparison.beta", "covariance of daily returns over the variance of the benchmark's"),
     ("benchmarks.comparison.correlation", "of daily returns (Pearson)"),
     ("assets.mean_weight", "mean of the weights at every day's close, 0 on days without it"),
-    ("monthly.return", "value on the month's last day over value on the last day of the month before, less 1"),
+    (
+        "monthly.return",
+        "value on the month's last day over value on the last day of the month before, or over the opening cash, less 1",
+    ),
 ];
 
 /// How a series of daily values did.
@@ -104,10 +110,10 @@ pub fn returns(values: &[Decimal]) -> Vec<Decimal> {
     pairs.map_while(|(before, after)| after.checked_div(*before).map(|factor| factor - Decimal::ONE)).collect()
 }
 
-/// From the highest value so far; 0 or below it.
+/// From the highest value so far, the opening cash among them; 0 or below it.
 #[must_use]
-pub fn drawdowns(values: &[Decimal]) -> Vec<Decimal> {
-    let mut highest = Decimal::ZERO;
+pub fn drawdowns(opening: Decimal, values: &[Decimal]) -> Vec<Decimal> {
+    let mut highest = opening;
     let drawdown = |value: &Decimal| {
         highest = highest.max(*value);
         value.checked_div(highest).map_or(Decimal::ZERO, |part| part - Decimal::ONE)
@@ -115,11 +121,11 @@ pub fn drawdowns(values: &[Decimal]) -> Vec<Decimal> {
     values.iter().map(drawdown).collect()
 }
 
-/// The figures of one series.
+/// The figures of one series of closes, which began as so much cash: what trading cost on the first day is in the first close.
 #[must_use]
-pub fn performance(dates: &[Date], values: &[Decimal]) -> Performance {
+pub fn performance(opening: Decimal, dates: &[Date], values: &[Decimal]) -> Performance {
     let returns = returns(values);
-    let total = growth(values).unwrap_or(Decimal::ONE) - Decimal::ONE;
+    let total = growth(opening, values).unwrap_or(Decimal::ONE) - Decimal::ONE;
     let mean = mean(&returns);
     let deviation = deviation(&returns);
     let day_of = |best: fn(&(Decimal, &Date), &(Decimal, &Date)) -> bool| {
@@ -128,11 +134,11 @@ pub fn performance(dates: &[Date], values: &[Decimal]) -> Performance {
     };
     Performance {
         total_return: Ratio::new(total),
-        annual_return: annual(&returns, values).map(Ratio::new),
+        annual_return: annual(&returns, growth(opening, values)).map(Ratio::new),
         annual_volatility: deviation.and_then(|it| it.checked_mul(root_of_year())).map(Ratio::new),
         sharpe: annualised(mean, deviation),
         sortino: annualised(mean, downside(&returns)),
-        max_drawdown: deepest(dates, values),
+        max_drawdown: deepest(opening, dates, values),
         best_day: day_of(|new, old| new.0 > old.0),
         worst_day: day_of(|new, old| new.0 < old.0),
     }
@@ -140,12 +146,13 @@ pub fn performance(dates: &[Date], values: &[Decimal]) -> Performance {
 
 /// One series beside another, day by day.
 #[must_use]
-pub fn comparison(values: &[Decimal], benchmark: &[Decimal]) -> Comparison {
+pub fn comparison(opening: Decimal, values: &[Decimal], benchmark: &[Decimal]) -> Comparison {
     let (own, other) = (returns(values), returns(benchmark));
     let differences: Option<Vec<Decimal>> =
         own.iter().zip(&other).map(|(own, other)| own.checked_sub(*other)).collect();
     let differences = differences.unwrap_or_default();
     let apart = deviation(&differences);
+    let annual = |returns: &[Decimal], values| annual(returns, growth(opening, values));
     let excess = annual(&own, values).zip(annual(&other, benchmark)).and_then(|(own, other)| own.checked_sub(other));
     let (spread, other_spread) = (deviation(&own), deviation(&other));
     let covariance = covariance(&own, &other);
@@ -154,18 +161,18 @@ pub fn comparison(values: &[Decimal], benchmark: &[Decimal]) -> Comparison {
     Comparison {
         annual_excess_return: excess.map(Ratio::new),
         tracking_error: apart.and_then(|it| it.checked_mul(root_of_year())).map(Ratio::new),
-        information_ratio: annualised(mean(&differences), apart),
+        information_ratio: annualised(mean(&differences), apart.filter(|apart| *apart > LEAST_DEVIATION)),
         beta: beta.map(Ratio::new),
         correlation: covariance.zip(scale).and_then(|(both, scale)| both.checked_div(scale)).map(Ratio::new),
     }
 }
 
-fn growth(values: &[Decimal]) -> Option<Decimal> {
-    values.last()?.checked_div(*values.first()?)
+fn growth(opening: Decimal, values: &[Decimal]) -> Option<Decimal> {
+    values.last()?.checked_div(opening)
 }
 
-fn annual(returns: &[Decimal], values: &[Decimal]) -> Option<Decimal> {
-    let growth = growth(values).filter(|growth| *growth > Decimal::ZERO)?;
+fn annual(returns: &[Decimal], growth: Option<Decimal>) -> Option<Decimal> {
+    let growth = growth.filter(|growth| *growth > Decimal::ZERO)?;
     if returns.len() < LEAST_DAYS {
         return None;
     }
@@ -218,13 +225,14 @@ fn downside(returns: &[Decimal]) -> Option<Decimal> {
     sum(squares)?.checked_div(Decimal::from(returns.len()))?.sqrt()
 }
 
-fn deepest(dates: &[Date], values: &[Decimal]) -> Drawdown {
-    let falls = drawdowns(values);
+fn deepest(opening: Decimal, dates: &[Date], values: &[Decimal]) -> Drawdown {
+    let falls = drawdowns(opening, values);
     let deepest = falls.iter().enumerate().min_by(|left, right| left.1.cmp(right.1).then(left.0.cmp(&right.0)));
     let Some((trough, depth)) = deepest.filter(|(_, depth)| **depth < Decimal::ZERO) else {
         return Drawdown { depth: Ratio::default(), peak: None, trough: None, recovered: None };
     };
-    let before = values.iter().take(trough).enumerate();
+    // The opening cash is a value of the first day.
+    let before = std::iter::once((0, &opening)).chain(values.iter().take(trough).enumerate());
     let peak = before.max_by(|left, right| left.1.cmp(right.1).then(left.0.cmp(&right.0)));
     let regained = peak.and_then(|(_, peak)| {
         values.iter().enumerate().skip(trough).find(|(_, value)| *value >= peak).map(|(place, _)| place)
@@ -264,17 +272,40 @@ mod tests {
     #[test]
     fn the_deepest_fall_has_its_peak_trough_and_recovery() {
         let values = decimals(&[100, 120, 90, 110, 60, 130, 125]);
-        let fall = deepest(&dates(7), &values);
+        let fall = deepest(values[0], &dates(7), &values);
         assert_eq!(fall.depth, Ratio::new(Decimal::new(-5, 1)));
         let on = |day| Some(jiff::civil::date(2024, 1, day));
         assert_eq!((fall.peak, fall.trough, fall.recovered), (on(2), on(5), on(6)));
-        assert_eq!(deepest(&dates(2), &decimals(&[1, 2])).trough, None);
+        assert_eq!(deepest(Decimal::ONE, &dates(2), &decimals(&[1, 2])).trough, None);
+    }
+
+    /// A first day that costs a tenth: what came before it is the cash that it was paid from.
+    #[test]
+    fn what_the_first_day_costs_counts() {
+        let values = decimals(&[90, 95, 99]);
+        let figures = performance(Decimal::ONE_HUNDRED, &dates(3), &values);
+        assert_eq!(figures.total_return, Ratio::new(Decimal::new(-1, 2)));
+        assert_eq!(figures.max_drawdown.depth, Ratio::new(Decimal::new(-1, 1)));
+        let on = |day| Some(jiff::civil::date(2024, 1, day));
+        let fall = &figures.max_drawdown;
+        assert_eq!((fall.peak, fall.trough, fall.recovered), (on(1), on(1), None));
+        assert_eq!(drawdowns(Decimal::ONE_HUNDRED, &values)[2], Decimal::new(-1, 2));
+    }
+
+    /// Two series that differ in the last digits of quotients only.
+    #[test]
+    fn nothing_is_said_of_noise() {
+        let values = rising();
+        let noise = |place: usize| Decimal::new(i64::try_from(place % 2).expect("a bit"), 20);
+        let beside: Vec<Decimal> = values.iter().enumerate().map(|(place, value)| *value + noise(place)).collect();
+        let same = comparison(values[0], &values, &beside);
+        assert_eq!((same.tracking_error, same.information_ratio), (Some(Ratio::default()), None));
     }
 
     #[test]
     fn figures_agree_with_their_definitions() {
         let values = zigzag();
-        let figures = performance(&dates(values.len()), &values);
+        let figures = performance(values[0], &dates(values.len()), &values);
         let shown = |ratio: Option<Ratio>| ratio.map(|it| it.get().round_dp(9).to_string());
         // 0.99^20 - 1, and that to the power of 365/40.
         assert_eq!(figures.total_return.get().round_dp(9).to_string(), "-0.182093062");
@@ -282,7 +313,7 @@ mod tests {
         // Mean 0: every figure over it is 0. Deviation: sqrt(40 * 0.01 / 39) * sqrt(365).
         assert_eq!(shown(figures.annual_volatility).as_deref(), Some("1.934835844"));
         assert_eq!(figures.sharpe, Some(Ratio::default()));
-        let short = performance(&dates(3), &decimals(&[1, 2, 3]));
+        let short = performance(Decimal::ONE, &dates(3), &decimals(&[1, 2, 3]));
         assert_eq!((short.sharpe, short.annual_return), (None, None), "nothing is annualised from two days");
     }
 
@@ -299,13 +330,13 @@ mod tests {
     #[test]
     fn ratios_of_a_rising_series_are_those_by_hand() {
         let values = rising();
-        let figures = performance(&dates(values.len()), &values);
+        let figures = performance(values[0], &dates(values.len()), &values);
         let shown = |ratio: Option<Ratio>| ratio.map(|it| it.get().round_dp(6).to_string()).unwrap_or_default();
         // Mean 0.025; each day 0.075 from it: 0.025 / sqrt(40 * 0.075^2 / 39) * sqrt(365).
         assert_eq!(shown(figures.sharpe), "6.288216");
         // 0.025 / sqrt(20 * 0.05^2 / 40) * sqrt(365).
         assert_eq!(shown(figures.sortino), "13.509256");
-        let beside = comparison(&values, &zigzag());
+        let beside = comparison(values[0], &values, &zigzag());
         // The differences are 0 and 0.05 in turn: sqrt(40 * 0.025^2 / 39) * sqrt(365), and 0.025 over it by the year.
         assert_eq!(shown(beside.tracking_error), "0.483709");
         assert_eq!(shown(beside.information_ratio), "18.864649");
@@ -317,18 +348,18 @@ mod tests {
     fn what_is_beyond_every_number_is_absent() {
         let spike = |day: usize| if day == 20 { Decimal::from(900_000_000) } else { Decimal::new(1, 9) };
         let values: Vec<Decimal> = (0..41).map(spike).collect();
-        let figures = performance(&dates(41), &values);
+        let figures = performance(values[0], &dates(41), &values);
         assert_eq!((figures.annual_volatility, figures.sharpe), (None, None), "its square has 36 digits");
-        let beside = comparison(&values, &zigzag());
+        let beside = comparison(values[0], &values, &zigzag());
         assert_eq!((beside.tracking_error, beside.information_ratio, beside.correlation), (None, None, None));
-        let twice = comparison(&values, &values);
+        let twice = comparison(values[0], &values, &values);
         assert_eq!((twice.tracking_error, twice.beta), (Some(Ratio::default()), None));
     }
 
     #[test]
     fn a_series_beside_itself_and_beside_twice_its_returns() {
         let values = zigzag();
-        let same = comparison(&values, &values);
+        let same = comparison(values[0], &values, &values);
         assert_eq!(same.tracking_error, Some(Ratio::default()));
         assert_eq!(same.beta, Some(Ratio::new(Decimal::ONE)));
         let doubled: Vec<Decimal> = std::iter::once(Decimal::ONE)
@@ -337,7 +368,7 @@ mod tests {
                 Some(*value)
             }))
             .collect();
-        let both = comparison(&doubled, &values);
+        let both = comparison(doubled[0], &doubled, &values);
         assert_eq!(both.beta.map(|it| it.get().round_dp(9)), Some(Decimal::TWO));
         assert_eq!(both.correlation.map(|it| it.get().round_dp(9)), Some(Decimal::ONE));
     }

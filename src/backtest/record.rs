@@ -18,6 +18,8 @@ pub const OVERTAKEN: &str = "the next run came before it could fill";
 /// What happened, day by day.
 #[derive(Debug, Clone, Default)]
 pub struct Backtest {
+    /// The cash that it began with: the first value is after what the first day cost.
+    pub opening: Money,
     pub dates: Vec<Date>,
     pub value: Vec<Decimal>,
     pub cash: Vec<Decimal>,
@@ -116,6 +118,7 @@ pub(super) struct Record {
 /// What is known once the last day is over.
 #[derive(Debug)]
 pub(super) struct Ending {
+    pub(super) opening: Money,
     /// Of every run, what became of its orders.
     pub(super) fates: Vec<Vec<Fate>>,
     pub(super) events: Vec<Event>,
@@ -148,7 +151,7 @@ impl Record {
 
     pub(super) fn finish(self, ending: Ending) -> Backtest {
         let Self { mut told, held } = self;
-        let Ending { fates, events, mut earnings, final_holdings } = ending;
+        let Ending { opening, fates, events, mut earnings, final_holdings } = ending;
         for (run, fates) in told.runs.iter_mut().zip(fates) {
             for (order, fate) in run.orders.iter_mut().zip(fates) {
                 (order.fill, order.note) = (fate.fill, fate.note);
@@ -160,7 +163,7 @@ impl Record {
             (earned.first_held, earned.last_held) = (Some(held.first), Some(held.last));
             earned.weight_days = held.weight_days;
         }
-        Backtest { earnings, final_holdings, events, ..told }
+        Backtest { opening, earnings, final_holdings, events, ..told }
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Settings {
     pub from: Date,
     pub to: Date,
     pub schedule: Schedule,
+    /// No run on the last day, but for a period of one day: what it trades costs and can earn nothing any more.
+    pub rests_on_last_day: bool,
     pub fill: FillAt,
     pub fee_basis: FeeBasis,
     pub charged: Charged,
@@ -58,6 +60,8 @@ pub enum Schedule {
     Weekly,
     /// The first day of each calendar month.
     Monthly,
+    /// The first day of each calendar quarter.
+    Quarterly,
 }
 
 impl Schedule {
@@ -69,6 +73,7 @@ impl Schedule {
             Self::Daily => true,
             Self::Weekly => date.weekday() == jiff::civil::Weekday::Monday,
             Self::Monthly => date.day() == 1,
+            Self::Quarterly => date.day() == 1 && date.month() % 3 == 1,
         }
     }
 }
@@ -91,4 +96,19 @@ pub enum FeeBasis {
     OnTop,
     /// The order's notional is what leaves or reaches cash, costs included: a buy gets less, a sell gives more.
     Included,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_has_the_first_days_of_its_periods() {
+        let year = || jiff::civil::date(2024, 1, 1).series(jiff::Span::new().days(1)).take(366);
+        let days = |schedule: Schedule| year().filter(|day| schedule.includes(*day)).collect::<Vec<_>>();
+        let quarters = [1, 4, 7, 10].map(|month| jiff::civil::date(2024, month, 1));
+        assert_eq!(days(Schedule::Quarterly), quarters);
+        let counts = [Schedule::Once, Schedule::Daily, Schedule::Weekly, Schedule::Monthly].map(|it| days(it).len());
+        assert_eq!(counts, [0, 366, 53, 12]);
+    }
 }

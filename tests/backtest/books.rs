@@ -47,6 +47,20 @@ fn notes(happened: &Backtest, symbol: &str) -> Vec<String> {
 }
 
 #[test]
+fn who_rests_on_the_last_day_plans_nothing_on_it_unless_it_is_the_first() {
+    let history = of_closes(&two_steady(-9..20), date(2023, 1, 19), &[]);
+    let days = |to, schedule, rests_on_last_day| {
+        let settings = Settings { rests_on_last_day, ..settings(to, schedule) };
+        ran(&history, &settings).runs.iter().map(|run| run.date.day()).collect::<Vec<_>>()
+    };
+    let monday = date(2023, 1, 9);
+    assert_eq!(days(monday, Schedule::Weekly, false), [1, 2, 9]);
+    assert_eq!(days(monday, Schedule::Weekly, true), [1, 2]);
+    assert_eq!(days(date(2023, 1, 3), Schedule::Daily, true), [1, 2]);
+    assert_eq!(days(FROM, Schedule::Daily, true), [1]);
+}
+
+#[test]
 fn what_is_gone_is_not_bought() {
     let to = date(2023, 1, 20);
     let history = of_closes(&with_an_end(), to, &[]);

@@ -102,6 +102,7 @@ pub(crate) fn settings(to: Date, schedule: Schedule) -> Settings {
         from: FROM,
         to,
         schedule,
+        rests_on_last_day: false,
         fill: FillAt::NextClose,
         fee_basis: FeeBasis::OnTop,
         charged: Charged { fee: None, half_spread: None, impact: true },

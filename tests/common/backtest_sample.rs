@@ -104,7 +104,7 @@ fn policy(text: &str) -> Value {
 
 fn conventions(text: &str) -> Value {
     json!({
-        "schedule": "monthly", "fill": "next_close", "fee_basis": "on_top", "fee": "0.001", "half_spread": "0.0005",
+        "schedule": "monthly", "rests_on_last_day": false, "fill": "next_close", "fee_basis": "on_top", "fee": "0.001", "half_spread": "0.0005",
         "impact": true, "opening_cash": "1000000", "days_in_year": 365, "delisting_recovery": "0.5",
         "sources": [text], "sentences": [text],
     })

@@ -27,6 +27,9 @@ pub struct Backtest {
     /// When the planner runs
     #[arg(long, value_enum, default_value_t = Every::Month)]
     pub every: Every,
+    /// No run on the last day: what it trades costs, and can earn nothing any more
+    #[arg(long)]
+    pub rest_on_last_day: bool,
     /// The money to begin with, in the policy's quote currency
     #[arg(long, value_name = "AMOUNT", default_value = "1000000", value_parser = opening)]
     pub cash: Money,
@@ -37,10 +40,10 @@ pub struct Backtest {
     #[arg(long, value_enum, default_value_t = Basis::OnTop)]
     pub fee_basis: Basis,
     /// Fee that fills are charged, as a fraction of notional; the policy's when not given
-    #[arg(long, value_name = "FRACTION", value_parser = rate)]
+    #[arg(long, value_name = "FRACTION", value_parser = charge)]
     pub fee: Option<Rate>,
     /// The same for half the spread
-    #[arg(long, value_name = "FRACTION", value_parser = rate)]
+    #[arg(long, value_name = "FRACTION", value_parser = charge)]
     pub half_spread: Option<Rate>,
     /// Charge no market impact
     #[arg(long)]
@@ -91,6 +94,7 @@ pub enum Every {
     Day,
     Week,
     Month,
+    Quarter,
     Once,
 }
 
@@ -112,6 +116,13 @@ fn opening(text: &str) -> Result<Money, String> {
         Ok(_) => Err("there must be something to begin with".to_owned()),
         Err(_) => Err("write an amount of money above 0".to_owned()),
     }
+}
+
+/// Of a notional: with both of them, nobody ever pays more than it is worth.
+fn charge(text: &str) -> Result<Rate, String> {
+    let half = crate::model::Decimal::new(5, 1);
+    let too_much = || "at most 0.5; 10 basis points are 0.001".to_owned();
+    rate(text).and_then(|part| if part.get() <= half { Ok(part) } else { Err(too_much()) })
 }
 
 fn recovery(text: &str) -> Result<Rate, String> {

@@ -120,8 +120,10 @@ fn settings(asked: &Backtest) -> Settings {
             Every::Day => Schedule::Daily,
             Every::Week => Schedule::Weekly,
             Every::Month => Schedule::Monthly,
+            Every::Quarter => Schedule::Quarterly,
             Every::Once => Schedule::Once,
         },
+        rests_on_last_day: asked.rest_on_last_day,
         fill: match asked.fill {
             FillOn::NextClose => FillAt::NextClose,
             FillOn::SameClose => FillAt::SameClose,

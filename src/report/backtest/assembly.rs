@@ -99,6 +99,10 @@ impl Conventions {
             fill_sentence(settings.fill).to_owned(),
             fee_sentence(settings.fee_basis).to_owned(),
         ];
+        if settings.rests_on_last_day {
+            sentences
+                .insert(1, "On the last day of the period nothing is planned, but for a period of one day.".to_owned());
+        }
         sentences.push(if history.snapshots().is_empty() {
             "No snapshots were given: whatever has a close may be a member, which leaves out coins that died before the files were made.".to_owned()
         } else {
@@ -110,6 +114,7 @@ impl Conventions {
         ));
         Self {
             schedule: settings.schedule,
+            rests_on_last_day: settings.rests_on_last_day,
             fill: settings.fill,
             fee_basis: settings.fee_basis,
             fee: Some(costs.fee).filter(|_| settings.charged.fee.is_some() || !varies("costs.fee")),
@@ -134,6 +139,9 @@ const fn schedule_sentence(schedule: Schedule) -> &'static str {
         }
         Schedule::Monthly => {
             "The planner runs on the first day and on the first of every month; a run without a plan is tried again the next day."
+        }
+        Schedule::Quarterly => {
+            "The planner runs on the first day and on the first of January, April, July and October; a run without a plan is tried again the next day."
         }
     }
 }
@@ -167,12 +175,11 @@ impl Summary {
         let spread_cost: Money = fills().map(|fill| fill.spread_cost).sum();
         let impact_cost: Money = fills().map(|fill| fill.impact_cost).sum();
         let has_fill = |run: &&Run| run.orders.iter().any(|order| order.fill.is_some());
-        let first = happened.value.first().copied().unwrap_or_default();
         Self {
             days: count(happened.dates.len()),
-            opening_value: money(first),
+            opening_value: money(happened.opening.get()),
             final_value: money(happened.value.last().copied().unwrap_or_default()),
-            performance: performance(&happened.dates, &happened.value),
+            performance: performance(happened.opening.get(), &happened.dates, &happened.value),
             turnover_per_year: turnover_per_year(happened, traded),
             traded: money(traded.get()),
             fees: money(fees.get()),
@@ -202,7 +209,7 @@ impl Daily {
             dates: happened.dates.clone(),
             value: happened.value.iter().copied().map(money).collect(),
             cash: happened.cash.iter().copied().map(money).collect(),
-            drawdown: drawdowns(&happened.value).into_iter().map(Ratio::new).collect(),
+            drawdown: drawdowns(happened.opening.get(), &happened.value).into_iter().map(Ratio::new).collect(),
             stale_prices: happened.stale_prices.clone(),
         }
     }
@@ -233,10 +240,10 @@ fn benchmarks(made: &Made<'_>, happened: &Backtest) -> Vec<Benchmark> {
             id,
             name,
             holds,
-            performance: performance(&happened.dates, values),
-            comparison: comparison(&happened.value, values),
+            performance: performance(happened.opening.get(), &happened.dates, values),
+            comparison: comparison(happened.opening.get(), &happened.value, values),
             value: values.iter().copied().map(money).collect(),
-            drawdown: drawdowns(values).into_iter().map(Ratio::new).collect(),
+            drawdown: drawdowns(happened.opening.get(), values).into_iter().map(Ratio::new).collect(),
         }
     };
     series(happened).map(told).collect()
@@ -249,11 +256,12 @@ fn monthly(happened: &Backtest, benchmarks: &[Benchmark]) -> Vec<Month> {
             month(*place) != month(*place + 1)
         })
         .collect();
-    let change = |values: &dyn Fn(usize) -> Option<Decimal>, from: usize, to: usize| {
-        let factor = values(to)?.checked_div(values(from)?)?;
+    let opening = happened.opening.get();
+    let change = |values: &dyn Fn(usize) -> Option<Decimal>, from: Option<usize>, to: usize| {
+        let factor = values(to)?.checked_div(from.map_or(Some(opening), values)?)?;
         Some(Ratio::new(factor - Decimal::ONE))
     };
-    let mut from = 0;
+    let mut from = None;
     let mut months = Vec::new();
     for to in last_days {
         let (Some(date), Some(value)) = (happened.dates.get(to), happened.value.get(to)) else { continue };
@@ -268,7 +276,7 @@ fn monthly(happened: &Backtest, benchmarks: &[Benchmark]) -> Vec<Month> {
             change: change(&|place| happened.value.get(place).copied(), from, to).unwrap_or_default(),
             benchmark_returns: benchmarks.iter().map(of_benchmark).collect(),
         });
-        from = to;
+        from = Some(to);
     }
     months
 }

@@ -69,6 +69,9 @@ pub struct PolicyReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Conventions {
     pub schedule: Schedule,
+    /// No run on the period's last day, but for a period of one day.
+    #[serde(default)]
+    pub rests_on_last_day: bool,
     pub fill: FillAt,
     pub fee_basis: FeeBasis,
     /// Charged on each fill, as fractions of its notional. Absent in a study that varies it.

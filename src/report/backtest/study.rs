@@ -16,8 +16,8 @@ impl StudyResult {
     pub fn of(values: Vec<String>, window: u32, policy: &Policy, happened: &Backtest) -> Self {
         let comparisons = series(happened).map(|(benchmark, series)| StudyComparison {
             benchmark,
-            performance: performance(&happened.dates, series),
-            comparison: comparison(&happened.value, series),
+            performance: performance(happened.opening.get(), &happened.dates, series),
+            comparison: comparison(happened.opening.get(), &happened.value, series),
         });
         Self {
             values,

@@ -174,6 +174,7 @@ pub const fn schedule_words(schedule: Schedule) -> &'static str {
         Schedule::Daily => "planned daily",
         Schedule::Weekly => "planned weekly",
         Schedule::Monthly => "planned monthly",
+        Schedule::Quarterly => "planned quarterly",
     }
 }
 
