@@ -144,11 +144,11 @@ fmt: ## Format the code
 # The documentation is for who works here: it covers private items, and links to them are meant.
 # Every feature but `highs`, which needs a C++ compiler: `make highs-test` looks at that one.
 .PHONY: lint
-lint: ## Format check, clippy with every feature but `highs` and with none, documentation links
+lint: ## Format check, clippy with every feature but `highs`, of the library with none, documentation links
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path tests/fuzz/Cargo.toml
 	$(CARGO) clippy --all-targets --features $(TEST_FEATURES) -- -D warnings
-	$(CARGO) clippy --all-targets --no-default-features -- -D warnings
+	$(CARGO) clippy --lib --no-default-features -- -D warnings
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" $(CARGO) doc --no-deps --document-private-items \
 	  --features $(TEST_FEATURES)
 

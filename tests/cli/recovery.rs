@@ -1,5 +1,7 @@
 //! What an operator does with runs that did not end by themselves: recover, settle, abort, audit.
 
+use std::process::Stdio;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 
@@ -277,6 +279,25 @@ fn audit_tells_every_change_and_finds_what_was_altered() {
         report["runs"].as_array().expect("runs").iter().filter(|run| run["is_whole"] == false).collect();
     assert_eq!(spoilt.len(), 1);
     assert_eq!(spoilt[0]["findings"][0]["fault"], "altered");
+}
+
+/// Whoever opens the file second finds the table half made, or made.
+#[test]
+fn processes_that_begin_on_a_new_store_at_once_all_run() {
+    let cases = ["cash-only", "over-cap-after-rally", "withdraw", "empty-portfolio"];
+    for _ in 0..3 {
+        let bench = Bench::new();
+        let started = cases.map(|case| {
+            let mut command = bench.command(&["run", &format!("fixtures/{case}")]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+        });
+        for (case, process) in cases.iter().zip(started) {
+            let output = process.wait_with_output().expect("it ends");
+            let told = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(0), "{case}: {told}");
+        }
+        assert_eq!(bench.json(0, &["runs"])["runs"].as_array().map(Vec::len), Some(cases.len()));
+    }
 }
 
 /// One item is damaged: what is to be found out about it, and about the others, can be.

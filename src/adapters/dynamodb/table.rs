@@ -30,7 +30,8 @@ pub async fn create(client: &Client, table: &str) -> Result<(), StoreError> {
         Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {
             return Ok(());
         }
-        Err(error) => return Err(unavailable(STEP, error)),
+        // Of two processes that begin on a new file at once, the second may be told only that its own part failed.
+        Err(error) => return look_for(client, table).await.map_err(|_| unavailable(STEP, error)),
     }
     let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(TTL_ATTRIBUTE).build();
     let ttl = ttl.map_err(|error| unavailable(STEP, error))?;
