@@ -98,7 +98,7 @@ fn a_file_that_cannot_be_read_to_its_end_is_refused() {
         b"date,asset_id,trader_grade,investor_grade,signal\n2023-01-01,a,1,2,0\n",
     ] {
         let source = Source { name: "broken.csv".to_owned(), asset: None, bytes: Box::new(Failing(rows)) };
-        let period = Period { from: FROM, to: date(2023, 1, 2), lookback_days: 0 };
+        let period = Period { from: FROM, to: date(2023, 1, 2), lookback_days: 0, grade_days: 0 };
         let told = load(vec![source], &period, &[]).expect_err("it broke off").to_string();
         assert!(told.contains("broken.csv") && told.contains("the disk is gone"), "{told}");
     }
@@ -212,7 +212,7 @@ fn only_the_period_is_held() {
     let Some(shared) = shared_data("only_the_period_is_held") else { return };
     let prices = shared.join("prices/coinbase_spot_daily_with_mcap_2020_2024.csv");
     let figures = |from: Date, to: Date| {
-        let period = index_rebalancer::adapters::history::Period { from, to, lookback_days: 0 };
+        let period = index_rebalancer::adapters::history::Period { from, to, lookback_days: 0, grade_days: 0 };
         let sources = index_rebalancer::adapters::history::open(&[prices.display().to_string()]).expect("the file");
         index_rebalancer::adapters::history::load(sources, &period, &[]).expect("a history").figures()
     };
@@ -228,6 +228,7 @@ fn the_traps_of_the_shared_files_are_found() {
         from: date(2019, 12, 1),
         to: date(2022, 2, 14),
         lookback_days: 0,
+        grade_days: 0,
     };
     let sources = index_rebalancer::adapters::history::open(&[prices.display().to_string()]).expect("the file");
     let history = index_rebalancer::adapters::history::load(sources, &period, &[]).expect("a history");
