@@ -97,6 +97,34 @@ fn a_file_that_ends_while_others_go_on_is_refused_unless_they_have_its_assets() 
 }
 
 #[test]
+fn a_coin_whose_closes_go_on_after_its_death_is_named() {
+    let others = steady("BTC", 0..60, "20000", 9_000_000) + &steady("ETH", 0..60, "1000", 8_000_000);
+    let holed = |symbol: &str, days: i64| {
+        steady(symbol, 0..20, "1", 7_000_000) + &steady(symbol, 20 + days..60, "1", 7_000_000)
+    };
+    let to = date(2023, 2, 28);
+    let notices = |rows: &str| history(&files(&[("closes.csv", WITH_CAPS, &(others.clone() + rows))]), to, &[]).notices;
+    assert_eq!(notices(&holed("CHZ", 10)), [""; 0], "ten days are bridged");
+    let [notice] = notices(&holed("CHZ", 11)).try_into().expect("one notice");
+    let expected = "without a close, and in no snapshot, 1 coin counts as gone for some days although closes go on later: \
+                    chz (between 2023-01-20 and 2023-02-01); name another file that has these days, or snapshots that \
+                    list them";
+    assert_eq!(notice, expected);
+    assert_eq!(notices(&steady("CHZ", 0..20, "1", 7_000_000)), [""; 0], "a death");
+    let many: String = (10..20).map(|count| holed(&format!("C{count}"), 20)).collect();
+    let [notice] = notices(&many).try_into().expect("one notice");
+    assert!(notice.contains("10 coins count") && notice.contains("and 2 more;") && !notice.contains("c18"), "{notice}");
+    // Whoever a snapshot lists meanwhile is held through it.
+    let listed = with_steady_coins(
+        &MONTHS[..2],
+        &(listed(MONTHS[0], "CHZ", "Chiliz", "1", "7000000") + &listed(MONTHS[1], "CHZ", "Chiliz", "1", "7000000")),
+    );
+    let rows = others.clone() + &holed("CHZ", 30);
+    let both = files(&[("closes.csv", WITH_CAPS, &rows), ("snapshots.csv", SNAPSHOTS, &listed)]);
+    assert_eq!(history(&both, to, &[]).notices, [""; 0]);
+}
+
+#[test]
 fn a_coin_listed_without_a_readable_price_is_not_gone() {
     let bad = "2023-02-01,1,BAD,Bad,n/a,90000000,1000000,5000000,0,0\n";
     let rows = listed("2023-01-01", "BAD", "Bad", "90", "1000000")

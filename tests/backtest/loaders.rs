@@ -242,4 +242,6 @@ fn the_traps_of_the_shared_files_are_found() {
     assert!(named(DropReason::Spike).1.contains_key("HEX"), "0.07 times, and back the next day");
     assert!(named(DropReason::HeldBack).1.contains_key("DOGE"), "a true move beyond three times");
     assert!(named(DropReason::Gap).1.contains_key("AVAX"));
+    let [holes, ..] = history.notices.as_slice() else { panic!("a notice: {:?}", history.notices) };
+    assert!(holes.contains("chz (between 2021-12-27 and 2022-01-08)"), "{holes}");
 }

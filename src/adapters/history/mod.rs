@@ -21,6 +21,7 @@ mod closes;
 mod coverage;
 mod grades;
 mod identity;
+mod notices;
 mod prices;
 mod rows;
 mod snapshots;
@@ -185,9 +186,11 @@ pub fn load(sources: Vec<Source>, period: &Period, migrations: &[Migration]) -> 
     graded.extend(tokens::join(tokens, &known, &mut builder));
     grades::give(graded, &mut builder);
     note_migrations(&mut builder, period.to);
-    let history = builder.finish();
+    let mut history = builder.finish();
     let closes = prices.into_iter().zip(joined.assets).map(|(file, assets)| coverage::Closes::of(file, assets));
     coverage::check(&history, period, has_snapshots, closes.collect())?;
+    let told = notices::holes(&history, period);
+    history.notices.extend(told);
     Ok(history)
 }
 

@@ -1,0 +1,40 @@
+//! What a reader should know of the data, beside what was left out. A plan may not know it, for it reads later days.
+
+use super::Period;
+use crate::backtest::history::History;
+
+/// Names that a notice shows.
+const SHOWN: usize = 8;
+
+/// Coins that count as gone on days of the period and have closes again: a hole in the files, and no death.
+pub(super) fn holes(history: &History, period: &Period) -> Option<String> {
+    let (from, to) = (history.day(period.from)?, history.day(period.to)?);
+    let mut coins = 0_usize;
+    let mut found = Vec::new();
+    for (index, asset) in history.assets().iter().enumerate() {
+        let known = found.len();
+        let Some((mut before, last)) = asset.priced() else { continue };
+        for day in (before + 1..=last).filter(|day| asset.close(*day).is_some()) {
+            let is_hole = (from.max(before + 1)..day.min(to + 1)).any(|day| history.is_gone(index, day));
+            if is_hole {
+                found.push(format!("{} (between {} and {})", asset.id, history.date(before), history.date(day)));
+            }
+            before = day;
+        }
+        coins += usize::from(found.len() > known);
+    }
+    let plural = if coins == 1 { " counts" } else { "s count" };
+    (coins > 0).then(|| {
+        format!(
+            "without a close, and in no snapshot, {coins} coin{plural} as gone for some days although closes go on later: \
+             {}; name another file that has these days, or snapshots that list them",
+            shown(&found)
+        )
+    })
+}
+
+/// The first ones, and how many more.
+fn shown(all: &[String]) -> String {
+    let first = all.get(..SHOWN).unwrap_or(all).join(", ");
+    if all.len() > SHOWN { format!("{first} and {} more", all.len() - SHOWN) } else { first }
+}
