@@ -125,6 +125,21 @@ fn a_coin_whose_closes_go_on_after_its_death_is_named() {
 }
 
 #[test]
+fn days_after_the_last_close_of_all_are_told() {
+    let closes = steady("BTC", 0..20, "20000", 9_000_000) + &steady("ETH", 0..18, "1000", 8_000_000);
+    let alone = files(&[("closes.csv", WITH_CAPS, &closes)]);
+    assert_eq!(history(&alone, date(2023, 1, 20), &[]).notices, [""; 0]);
+    let [notice] = history(&alone, date(2023, 1, 21), &[]).notices.try_into().expect("one notice");
+    let expected =
+        "no source has a close after 2023-01-20: the days up to 2023-01-21 are valued at the last closes until then";
+    assert_eq!(notice, expected);
+    let text = with_steady_coins(&MONTHS[..1], "");
+    let both = files(&[("closes.csv", WITH_CAPS, &closes), ("snapshots.csv", SNAPSHOTS, &text)]);
+    assert_eq!(history(&both, date(2023, 1, 30), &[]).notices.len(), 1);
+    assert_eq!(history(&snapshots(&text), date(2023, 1, 30), &[]).notices, [""; 0], "weeks apart as ever");
+}
+
+#[test]
 fn a_coin_listed_without_a_readable_price_is_not_gone() {
     let bad = "2023-02-01,1,BAD,Bad,n/a,90000000,1000000,5000000,0,0\n";
     let rows = listed("2023-01-01", "BAD", "Bad", "90", "1000000")

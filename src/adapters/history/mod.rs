@@ -175,7 +175,7 @@ pub fn load(sources: Vec<Source>, period: &Period, migrations: &[Migration]) -> 
     }
     let Collected { mut prices, snapshots, grades, tokens } = collected;
     snapshots::apart(&snapshots, &builder)?;
-    let has_snapshots = !snapshots.is_empty();
+    let (has_snapshots, has_closes) = (!snapshots.is_empty(), !prices.is_empty());
     let rows = snapshots.into_iter().flat_map(|file| file.rows).collect();
     // Whom the first grades name, the newest snapshot before them tells.
     let kept_since = before(graded_since, SNAPSHOT_DAYS_KEPT);
@@ -189,7 +189,9 @@ pub fn load(sources: Vec<Source>, period: &Period, migrations: &[Migration]) -> 
     let mut history = builder.finish();
     let closes = prices.into_iter().zip(joined.assets).map(|(file, assets)| coverage::Closes::of(file, assets));
     coverage::check(&history, period, has_snapshots, closes.collect())?;
-    let told = notices::holes(&history, period);
+    // Snapshots alone are weeks apart, and nobody expects a price of every day.
+    let end = has_closes.then(|| notices::end(&history, period)).flatten();
+    let told = notices::holes(&history, period).into_iter().chain(end);
     history.notices.extend(told);
     Ok(history)
 }

@@ -1,7 +1,7 @@
 //! What a reader should know of the data, beside what was left out. A plan may not know it, for it reads later days.
 
 use super::Period;
-use crate::backtest::history::History;
+use crate::backtest::history::{AssetHistory, History};
 
 /// Names that a notice shows.
 const SHOWN: usize = 8;
@@ -29,6 +29,18 @@ pub(super) fn holes(history: &History, period: &Period) -> Option<String> {
             "without a close, and in no snapshot, {coins} coin{plural} as gone for some days although closes go on later: \
              {}; name another file that has these days, or snapshots that list them",
             shown(&found)
+        )
+    })
+}
+
+/// The end of all closes, where the period goes on after it.
+pub(super) fn end(history: &History, period: &Period) -> Option<String> {
+    let last = history.assets().iter().filter_map(AssetHistory::priced).map(|(_, last)| last).max();
+    let last = history.date(last?);
+    (last < period.to).then(|| {
+        format!(
+            "no source has a close after {last}: the days up to {} are valued at the last closes until then",
+            period.to
         )
     })
 }
