@@ -6,7 +6,7 @@ use index_rebalancer::backtest::record::RunOutcome;
 use jiff::civil::{Date, date};
 
 use crate::market::{
-    FROM, Files, MONTHS, SNAPSHOTS, WITH_CAPS, files, history, left_out, listed, loaded, ran, settings, steady,
+    FROM, Files, MONTHS, PRICES, SNAPSHOTS, WITH_CAPS, files, history, left_out, listed, loaded, ran, settings, steady,
     with_steady_coins,
 };
 
@@ -122,6 +122,28 @@ fn a_coin_whose_closes_go_on_after_its_death_is_named() {
     let rows = others.clone() + &holed("CHZ", 30);
     let both = files(&[("closes.csv", WITH_CAPS, &rows), ("snapshots.csv", SNAPSHOTS, &listed)]);
     assert_eq!(history(&both, to, &[]).notices, [""; 0]);
+}
+
+#[test]
+fn a_file_without_a_row_that_can_be_used_says_why() {
+    let told_of = |rows: &str| told(&files(&[("closes.csv", PRICES, rows)]), FROM, FROM);
+    let said = told_of("2023/01/01,BTC,20000,1\n2023/01/02,BTC,20000,1\n");
+    let expected = "closes.csv: line 2: date = \"2023/01/01\": its date is not a day, none of the file's 2 rows can be \
+                    used, and no source has a price from 2022-10-31 to 2023-01-01; write days as 2025-04-16";
+    assert_eq!(said, expected);
+    assert!(
+        told_of("2023-01-01T00:00:00Z,BTC,20000,1\n").contains("= \"2023-01-01T00:00:00Z\": its date is not a day")
+    );
+    let said = told_of("2023-01-01,BTC,n/a,1\n2023-01-01,ETH,0,1\n");
+    assert!(said.starts_with("closes.csv: line 2: close_usd = \"n/a\": \"n/a\" is no number"), "{said}");
+    let other_time = told_of("2020-01-01,BTC,20000,1\n2020/01/02,BTC,20000,1\n");
+    assert!(other_time.contains("name other files or another period"), "{other_time}");
+    // Where another file has some prices, but not those that are missed.
+    let good = steady("BTC", 1..9, "20000", 9_000_000);
+    let bad = ("bad.csv", PRICES, "2023/01/01,BTC,20000,1\n");
+    let said = told(&files(&[bad, ("good.csv", WITH_CAPS, &good)]), FROM, date(2023, 1, 5));
+    assert!(said.starts_with("bad.csv: line 2") && said.contains("no source has a price before 2023-01-02"), "{said}");
+    assert_eq!(told(&files(&[bad, ("good.csv", WITH_CAPS, &good)]), date(2023, 1, 2), date(2023, 1, 5)), "taken");
 }
 
 #[test]
