@@ -25,11 +25,20 @@ fn spikes_zeros_duplicates_and_gaps_are_left_out_and_counted() {
         (DropReason::ZeroClose, 1),
         (DropReason::Spike, 1),
         (DropReason::HeldBack, 1),
-        (DropReason::Gap, 2),
+        (DropReason::Gap, 1),
         (DropReason::BadRow, 2),
         (DropReason::NoId, 1),
     ];
     assert_eq!(left_out(&history), expected);
+}
+
+#[test]
+fn a_row_without_a_close_is_no_day_without_a_row() {
+    let rows = "2023-01-01,A,10,1\n2023-01-02,A,0,1\n2023-01-03,A,n/a,1\n2023-01-05,A,10,1\n2023-01-05,B,0,1\n";
+    let history = history(&files(&[("prices.csv", PRICES, rows)]), date(2023, 1, 5), &[]);
+    assert_eq!(left_out(&history), [(DropReason::ZeroClose, 2), (DropReason::Gap, 1), (DropReason::BadRow, 1)]);
+    let gap = history.dropped.iter().find(|rows| rows.reason == DropReason::Gap).expect("a day");
+    assert_eq!((gap.first, gap.last), (Some(date(2023, 1, 4)), Some(date(2023, 1, 4))));
 }
 
 #[test]

@@ -86,6 +86,7 @@ impl Useless {
 pub(super) fn read(rows: &mut Rows, builder: &mut HistoryBuilder) -> PriceFile {
     let mut tally = Tally::new(rows.name.clone());
     let mut raw: BTreeMap<String, Vec<Close>> = BTreeMap::new();
+    let mut without: BTreeMap<String, BTreeSet<Date>> = BTreeMap::new();
     rows.select(&COLUMNS);
     let history = builder.history();
     let mut latest: Option<(Date, Option<Day>)> = None;
@@ -110,6 +111,9 @@ pub(super) fn read(rows: &mut Rows, builder: &mut HistoryBuilder) -> PriceFile {
             Err((symbol, fault)) => {
                 let name = if fault.reason == DropReason::ZeroClose { symbol } else { &fault.problem };
                 tally.add(fault.reason, name, fault.date, 1);
+                if let Some(date) = fault.date {
+                    let _ = without.entry(symbol.to_owned()).or_default().insert(date);
+                }
                 faulty = faulty.saturating_add(1);
                 if faulty == 1 {
                     first = Some((rows.line, fault));
@@ -121,7 +125,8 @@ pub(super) fn read(rows: &mut Rows, builder: &mut HistoryBuilder) -> PriceFile {
     let mut symbols = BTreeMap::new();
     let days = raw.values().flatten().map(|close| close.day).collect();
     for (symbol, closes) in raw {
-        let segments = sound(history, &symbol, closes, &mut tally);
+        let without = without.remove(&symbol).unwrap_or_default();
+        let segments = sound(history, &symbol, closes, &without, &mut tally);
         let _ = symbols.insert(symbol, segments);
     }
     builder.dropped(tally.into_rows());
@@ -153,8 +158,14 @@ fn close_of<'a>(
     }
 }
 
-/// The closes that can be used, by unit.
-fn sound(history: &History, symbol: &str, mut closes: Vec<Close>, tally: &mut Tally) -> Vec<Segment> {
+/// The closes that can be used, by unit. The dates `without` one have a row, and are told of already.
+fn sound(
+    history: &History,
+    symbol: &str,
+    mut closes: Vec<Close>,
+    without: &BTreeSet<Date>,
+    tally: &mut Tally,
+) -> Vec<Segment> {
     // Stable: of two rows of one day the first in the file stays first.
     closes.sort_by_key(|close| close.day);
     closes.dedup_by(|later, kept| {
@@ -165,10 +176,11 @@ fn sound(history: &History, symbol: &str, mut closes: Vec<Close>, tally: &mut Ta
         same
     });
     for (before, after) in closes.iter().zip(closes.iter().skip(1)) {
-        let missing = after.day - before.day - 1;
-        if missing > 0 {
-            let rows = u32::try_from(missing).unwrap_or(u32::MAX);
-            tally.add(DropReason::Gap, symbol, Some(history.date(before.day + 1)), rows);
+        let mut missing =
+            (before.day + 1..after.day).map(|day| history.date(day)).filter(|date| !without.contains(date));
+        if let Some(first) = missing.next() {
+            let rows = u32::try_from(missing.count() + 1).unwrap_or(u32::MAX);
+            tally.add(DropReason::Gap, symbol, Some(first), rows);
         }
     }
     let mut segments = vec![Segment::default()];
