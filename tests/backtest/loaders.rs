@@ -119,6 +119,10 @@ fn a_confirmed_change_of_unit_begins_another_asset() {
     let history = history(&files(&[("prices.csv", PRICES, rows)]), date(2023, 1, 4), &[]);
     assert_eq!(closes(&history, "lend"), ["0.5", "-", "-", "-"]);
     assert_eq!(closes(&history, "lend-202301"), ["-", "-", "52", "50"]);
+    let expected = "closes too far from those before under their symbol have an id of their own (LEND is lend-202301 from \
+                    2023-01-03 on): grades and holdings of the id before are not its; a period that begins later gives it \
+                    the plain one";
+    assert_eq!(history.notices, [expected]);
 }
 
 #[test]
@@ -252,5 +256,6 @@ fn the_traps_of_the_shared_files_are_found() {
     assert!(named(DropReason::HeldBack).1.contains_key("DOGE"), "a true move beyond three times");
     assert!(named(DropReason::Gap).1.contains_key("AVAX"));
     let [holes, ..] = history.notices.as_slice() else { panic!("a notice: {:?}", history.notices) };
+    assert!(history.notices.iter().any(|notice| notice.contains("AAVE is aave-202010 from 2020-10-")), "{holes}");
     assert!(holes.contains("chz (between 2021-12-27 and 2022-01-08)"), "{holes}");
 }

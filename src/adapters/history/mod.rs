@@ -191,7 +191,8 @@ pub fn load(sources: Vec<Source>, period: &Period, migrations: &[Migration]) -> 
     coverage::check(&history, period, has_snapshots, closes.collect())?;
     // Snapshots alone are weeks apart, and nobody expects a price of every day.
     let end = has_closes.then(|| notices::end(&history, period)).flatten();
-    let told = notices::holes(&history, period).into_iter().chain(end);
+    let other_ids = notices::other_ids(&joined.symbols, &history);
+    let told = notices::holes(&history, period).into_iter().chain(end).chain(other_ids);
     history.notices.extend(told);
     Ok(history)
 }

@@ -1,6 +1,8 @@
-//! What a reader should know of the data, beside what was left out. A plan may not know it, for it reads later days.
+//! What a reader should know of the data, beside what was left out. Plans read nothing of it.
 
-use super::Period;
+use std::collections::BTreeSet;
+
+use super::{Period, Symbols};
 use crate::backtest::history::{AssetHistory, History};
 
 /// Names that a notice shows.
@@ -28,6 +30,26 @@ pub(super) fn holes(history: &History, period: &Period) -> Option<String> {
         format!(
             "without a close, and in no snapshot, {coins} coin{plural} as gone for some days although closes go on later: \
              {}; name another file that has these days, or snapshots that list them",
+            shown(&found)
+        )
+    })
+}
+
+/// Symbols whose closes are another asset's from a day on, which without snapshots hangs on where the period begins.
+pub(super) fn other_ids(symbols: &Symbols, history: &History) -> Option<String> {
+    let mut found = Vec::new();
+    for (symbol, owners) in symbols {
+        let mut known = BTreeSet::new();
+        for (from, id) in owners {
+            if known.insert(id) && known.len() > 1 {
+                found.push(format!("{symbol} is {id} from {} on", history.date(*from)));
+            }
+        }
+    }
+    (!found.is_empty()).then(|| {
+        format!(
+            "closes too far from those before under their symbol have an id of their own ({}): grades and holdings of the \
+             id before are not its; a period that begins later gives it the plain one",
             shown(&found)
         )
     })
