@@ -99,7 +99,7 @@ fn write_market(closes: &Path, grades: &Path) {
 
 fn history(closes: &Path, grades: &Path) -> History {
     let files = [closes, grades].map(|file| file.display().to_string());
-    let period = Period { from: FROM, to: TO, lookback_days: 0 };
+    let period = Period { from: FROM, to: TO, lookback_days: 0, grade_days: 0 };
     load(open(&files).expect("files"), &period, &[]).expect("a history")
 }
 

@@ -32,6 +32,8 @@ pub enum DropReason {
     NoId,
     /// Closes whose symbol is in the snapshots at another price: another coin, or a multiple of it.
     OtherCoin,
+    /// Closes under a symbol of the newest snapshot that had none about its day: whose they are, the next one tells.
+    NotCompared,
     /// Closes of a time whose snapshot does not list their symbol, or before the first snapshot.
     Unlisted,
     /// Grades of what no source has a price of.
@@ -64,6 +66,10 @@ impl DropReason {
             Self::BadPrice => "a price that cannot be read: the coin is listed without one",
             Self::NoId => "a row whose asset cannot be told: left out",
             Self::OtherCoin => "closes under a symbol that the snapshots give another price: left out",
+            Self::NotCompared => {
+                "closes not yet compared with a snapshot: the newest lists their symbol, and there was no close about its \
+                 day; left out until the next one"
+            }
             Self::Unlisted => "closes that no coin of the newest snapshot of their time has: left out",
             Self::Unpriced => "grades of what no source has a price of: not used",
             Self::AmbiguousToken => {

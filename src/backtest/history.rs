@@ -274,7 +274,14 @@ impl History {
     /// # Errors
     /// When that is outside the calendar.
     pub fn known_at(&self, day: Day) -> Result<Timestamp, BadInput> {
-        let date = self.date(day);
+        Self::end_of(self.date(day))
+    }
+
+    /// The end of a day, of the history or not.
+    ///
+    /// # Errors
+    /// When that is outside the calendar.
+    pub fn end_of(date: Date) -> Result<Timestamp, BadInput> {
         let next = date.tomorrow().map_err(|error| error.to_string());
         next.and_then(start_of).map_err(|problem| {
             BadInput::new("backtest", "date", &date.to_string(), problem, "use days of this calendar")

@@ -7,7 +7,7 @@ use index_rebalancer::backtest::History;
 use index_rebalancer::backtest::dropped::DropReason;
 use jiff::civil::{Date, date};
 
-use crate::market::{FROM, MONTHS, PRICES, SNAPSHOTS, files, history, id, listed, with_steady_coins};
+use crate::market::{FROM, Files, MONTHS, PRICES, SNAPSHOTS, files, history, id, listed, with_steady_coins};
 
 /// An answer with records of `id, name, symbol, day, grade`.
 fn answer(records: &[(u64, &str, &str, &str, u32)]) -> String {
@@ -116,7 +116,59 @@ fn records_that_differ_for_one_token_and_day_are_refused() {
     let bytes = answer(&[(1, "Bitcoin", "BTC", "2023-01-02", 80), (1, "Bitcoin", "BTC", "2023-01-02", 81)]);
     let source =
         Source { name: "grades.json".to_owned(), asset: None, bytes: Box::new(Cursor::new(bytes.into_bytes())) };
-    let period = Period { from: FROM, to: FROM, lookback_days: 0 };
+    let period = Period { from: FROM, to: FROM, lookback_days: 0, grade_days: 0 };
     let told = load(vec![source], &period, &[]).expect_err("which one counts?").to_string();
     assert!(told.contains("TOKEN_ID 1 has two different records"), "{told}");
+}
+
+/// From 2023-01-09 on, with the grades of a hundred days before.
+fn graded(files: &Files) -> History {
+    let source = |(name, text): (&String, &String)| Source {
+        name: name.clone(),
+        asset: None,
+        bytes: Box::new(Cursor::new(text.clone())),
+    };
+    let on = date(2023, 1, 9);
+    let period = Period { from: on, to: on, lookback_days: 0, grade_days: 100 };
+    load(files.iter().map(source).collect(), &period, &[]).expect("a history")
+}
+
+const TABLE: &str = "date,asset_id,trader_grade,investor_grade,signal\n";
+
+#[test]
+fn grades_of_before_the_history_are_there_as_far_back_as_they_may_count() {
+    let on = date(2023, 1, 9);
+    let rows = "2022-10-01,btc,50,,\n2022-10-15,btc,60,,\n2022-09-30,eth,70,,\n2022-10-20,gone,80,,\n";
+    let closes = ("closes.csv", PRICES, CLOSES);
+    let history = graded(&files(&[closes, ("grades.csv", TABLE, rows)]));
+    assert_eq!(history.date(0), date(2022, 11, 8), "closes are loaded for the lookback only");
+    let known = |asset: &str| {
+        let grades = history.asset(history.find(&id(asset))?)?.grades(history.day(on)?);
+        grades.trader.map(|grade| (grade.value.to_string(), grade.at.to_string()))
+    };
+    assert_eq!(known("btc"), Some(("60".to_owned(), "2022-10-16T00:00:00Z".to_owned())), "the newest, with its date");
+    assert_eq!(known("eth"), None, "101 days old");
+    assert_eq!(told(&history), [], "what had a price then is not known, so nothing is said of it");
+    // Of a table and of an answer the newer counts, whichever is read first.
+    let older = answer(&[(1, "Bitcoin", "BTC", "2022-10-02", 10)]);
+    let closes = CLOSES.replace("2023-01-01,BTC", "2022-11-08,BTC");
+    let both = files(&[("closes.csv", PRICES, &closes), ("grades.csv", TABLE, rows), ("grades.json", "", &older)]);
+    assert_eq!(trader(&graded(&both), "btc", on).as_deref(), Some("60"));
+    let alone = files(&[("closes.csv", PRICES, &closes), ("grades.json", "", &older)]);
+    assert_eq!(trader(&graded(&alone), "btc", on).as_deref(), Some("10"), "whose the symbol is on the first day");
+}
+
+#[test]
+fn old_grades_go_to_the_coin_that_the_snapshot_of_their_time_lists() {
+    // Terra is another coin under the name from December on.
+    let rows = listed("2022-09-01", "LUNA", "Terra", "80", "340000")
+        + &listed("2022-12-01", "LUNA", "Terra", "2.5", "120000")
+        + &listed("2023-01-01", "LUNA", "Terra", "2.5", "120000");
+    let months = ["2022-09-01", "2022-10-01", "2022-11-01", "2022-12-01", "2023-01-01"];
+    let text = with_steady_coins(&months, &rows);
+    let records = [(1, "Bitcoin", "BTC", "2022-10-02", 80), (2, "Terra", "LUNA", "2022-10-02", 70)];
+    let files = files(&[("snapshots.csv", SNAPSHOTS, &text), ("grades.json", "", &answer(&records))]);
+    let history = graded(&files);
+    assert_eq!(trader(&history, "bitcoin", date(2023, 1, 9)).as_deref(), Some("80"));
+    assert_eq!(trader(&history, "terra-202212", date(2023, 1, 9)), None, "the coin of December has none of October");
 }

@@ -6,7 +6,7 @@ use index_rebalancer::backtest::record::RunOutcome;
 use jiff::civil::{Date, date};
 
 use crate::market::{
-    FROM, Files, MONTHS, SNAPSHOTS, WITH_CAPS, files, history, left_out, listed, loaded, ran, settings, steady,
+    FROM, Files, MONTHS, PRICES, SNAPSHOTS, WITH_CAPS, files, history, left_out, listed, loaded, ran, settings, steady,
     with_steady_coins,
 };
 
@@ -94,6 +94,71 @@ fn a_file_that_ends_while_others_go_on_is_refused_unless_they_have_its_assets() 
     // A coin in a file of its own ends with it, as long as others go on.
     let alone = steady("ETH", 0..20, "1000", 9_000_000);
     assert_eq!(told(&files(&[("eth.csv", WITH_CAPS, &alone), ("other.csv", WITH_CAPS, &other)]), FROM, to), "taken");
+}
+
+#[test]
+fn a_coin_whose_closes_go_on_after_its_death_is_named() {
+    let others = steady("BTC", 0..60, "20000", 9_000_000) + &steady("ETH", 0..60, "1000", 8_000_000);
+    let holed = |symbol: &str, days: i64| {
+        steady(symbol, 0..20, "1", 7_000_000) + &steady(symbol, 20 + days..60, "1", 7_000_000)
+    };
+    let to = date(2023, 2, 28);
+    let notices = |rows: &str| history(&files(&[("closes.csv", WITH_CAPS, &(others.clone() + rows))]), to, &[]).notices;
+    assert_eq!(notices(&holed("CHZ", 10)), [""; 0], "ten days are bridged");
+    let [notice] = notices(&holed("CHZ", 11)).try_into().expect("one notice");
+    let expected = "without a close, and in no snapshot, 1 coin counts as gone for some days although closes go on later: \
+                    chz (between 2023-01-20 and 2023-02-01); name another file that has these days, or snapshots that \
+                    list them";
+    assert_eq!(notice, expected);
+    assert_eq!(notices(&steady("CHZ", 0..20, "1", 7_000_000)), [""; 0], "a death");
+    let many: String = (10..20).map(|count| holed(&format!("C{count}"), 20)).collect();
+    let [notice] = notices(&many).try_into().expect("one notice");
+    assert!(notice.contains("10 coins count") && notice.contains("and 2 more;") && !notice.contains("c18"), "{notice}");
+    // Whoever a snapshot lists meanwhile is held through it.
+    let listed = with_steady_coins(
+        &MONTHS[..2],
+        &(listed(MONTHS[0], "CHZ", "Chiliz", "1", "7000000") + &listed(MONTHS[1], "CHZ", "Chiliz", "1", "7000000")),
+    );
+    let rows = others.clone() + &holed("CHZ", 30);
+    let both = files(&[("closes.csv", WITH_CAPS, &rows), ("snapshots.csv", SNAPSHOTS, &listed)]);
+    assert_eq!(history(&both, to, &[]).notices, [""; 0]);
+}
+
+#[test]
+fn a_file_without_a_row_that_can_be_used_says_why() {
+    let told_of = |rows: &str| told(&files(&[("closes.csv", PRICES, rows)]), FROM, FROM);
+    let said = told_of("2023/01/01,BTC,20000,1\n2023/01/02,BTC,20000,1\n");
+    let expected = "closes.csv: line 2: date = \"2023/01/01\": its date is not a day, none of the file's 2 rows can be \
+                    used, and no source has a price from 2022-10-31 to 2023-01-01; write days as 2025-04-16";
+    assert_eq!(said, expected);
+    assert!(
+        told_of("2023-01-01T00:00:00Z,BTC,20000,1\n").contains("= \"2023-01-01T00:00:00Z\": its date is not a day")
+    );
+    let said = told_of("2023-01-01,BTC,n/a,1\n2023-01-01,ETH,0,1\n");
+    assert!(said.starts_with("closes.csv: line 2: close_usd = \"n/a\": \"n/a\" is no number"), "{said}");
+    let other_time = told_of("2020-01-01,BTC,20000,1\n2020/01/02,BTC,20000,1\n");
+    assert!(other_time.contains("name other files or another period"), "{other_time}");
+    // Where another file has some prices, but not those that are missed.
+    let good = steady("BTC", 1..9, "20000", 9_000_000);
+    let bad = ("bad.csv", PRICES, "2023/01/01,BTC,20000,1\n");
+    let said = told(&files(&[bad, ("good.csv", WITH_CAPS, &good)]), FROM, date(2023, 1, 5));
+    assert!(said.starts_with("bad.csv: line 2") && said.contains("no source has a price before 2023-01-02"), "{said}");
+    assert_eq!(told(&files(&[bad, ("good.csv", WITH_CAPS, &good)]), date(2023, 1, 2), date(2023, 1, 5)), "taken");
+}
+
+#[test]
+fn days_after_the_last_close_of_all_are_told() {
+    let closes = steady("BTC", 0..20, "20000", 9_000_000) + &steady("ETH", 0..18, "1000", 8_000_000);
+    let alone = files(&[("closes.csv", WITH_CAPS, &closes)]);
+    assert_eq!(history(&alone, date(2023, 1, 20), &[]).notices, [""; 0]);
+    let [notice] = history(&alone, date(2023, 1, 21), &[]).notices.try_into().expect("one notice");
+    let expected =
+        "no source has a close after 2023-01-20: the days up to 2023-01-21 are valued at the last closes until then";
+    assert_eq!(notice, expected);
+    let text = with_steady_coins(&MONTHS[..1], "");
+    let both = files(&[("closes.csv", WITH_CAPS, &closes), ("snapshots.csv", SNAPSHOTS, &text)]);
+    assert_eq!(history(&both, date(2023, 1, 30), &[]).notices.len(), 1);
+    assert_eq!(history(&snapshots(&text), date(2023, 1, 30), &[]).notices, [""; 0], "weeks apart as ever");
 }
 
 #[test]

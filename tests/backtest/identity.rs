@@ -141,6 +141,24 @@ fn closes_that_no_snapshot_lists_are_counted() {
 }
 
 #[test]
+fn closes_that_begin_between_two_snapshots_are_not_said_to_have_another_price() {
+    let text = with_steady_coins(&MONTHS[..2], "");
+    // Bitcoin's begin after a snapshot, Ethereum's are a thousandth.
+    let prices = "2023-01-15,BTC,20000,1\n2023-01-31,BTC,20000,1\n2023-02-01,BTC,20001,1\n\
+                  2023-01-01,ETH,1,1\n2023-01-02,ETH,1,1\n";
+    let files = files(&[("prices.csv", PRICES, prices), ("snapshots.csv", SNAPSHOTS, &text)]);
+    let history = history(&files, date(2023, 2, 2), &[]);
+    let of = |reason| {
+        let rows = history.dropped.iter().find(|rows| rows.reason == reason).expect("they are told");
+        rows.names.iter().map(|(name, rows)| (name.as_str(), *rows)).collect::<Vec<_>>()
+    };
+    assert_eq!(of(DropReason::NotCompared), [("BTC", 2)]);
+    assert_eq!(of(DropReason::OtherCoin), [("ETH", 2)]);
+    assert!(DropReason::NotCompared.sentence().starts_with("closes not yet compared with a snapshot"));
+    assert_eq!(closes(&history, "bitcoin")[31], "20001", "from the next snapshot on");
+}
+
+#[test]
 fn closes_of_another_unit_in_another_file_are_another_asset() {
     let lend = "2023-01-01,AAVE,0.5,1\n2023-01-02,AAVE,0.52,1\n2023-01-03,AAVE,51,1\n2023-01-04,AAVE,52,1\n2023-01-05,AAVE,53,1\n";
     let aave = "2023-01-05,AAVE,54,1\n2023-01-06,AAVE,55,1\n";

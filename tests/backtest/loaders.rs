@@ -25,11 +25,20 @@ fn spikes_zeros_duplicates_and_gaps_are_left_out_and_counted() {
         (DropReason::ZeroClose, 1),
         (DropReason::Spike, 1),
         (DropReason::HeldBack, 1),
-        (DropReason::Gap, 2),
+        (DropReason::Gap, 1),
         (DropReason::BadRow, 2),
         (DropReason::NoId, 1),
     ];
     assert_eq!(left_out(&history), expected);
+}
+
+#[test]
+fn a_row_without_a_close_is_no_day_without_a_row() {
+    let rows = "2023-01-01,A,10,1\n2023-01-02,A,0,1\n2023-01-03,A,n/a,1\n2023-01-05,A,10,1\n2023-01-05,B,0,1\n";
+    let history = history(&files(&[("prices.csv", PRICES, rows)]), date(2023, 1, 5), &[]);
+    assert_eq!(left_out(&history), [(DropReason::ZeroClose, 2), (DropReason::Gap, 1), (DropReason::BadRow, 1)]);
+    let gap = history.dropped.iter().find(|rows| rows.reason == DropReason::Gap).expect("a day");
+    assert_eq!((gap.first, gap.last), (Some(date(2023, 1, 4)), Some(date(2023, 1, 4))));
 }
 
 #[test]
@@ -98,7 +107,7 @@ fn a_file_that_cannot_be_read_to_its_end_is_refused() {
         b"date,asset_id,trader_grade,investor_grade,signal\n2023-01-01,a,1,2,0\n",
     ] {
         let source = Source { name: "broken.csv".to_owned(), asset: None, bytes: Box::new(Failing(rows)) };
-        let period = Period { from: FROM, to: date(2023, 1, 2), lookback_days: 0 };
+        let period = Period { from: FROM, to: date(2023, 1, 2), lookback_days: 0, grade_days: 0 };
         let told = load(vec![source], &period, &[]).expect_err("it broke off").to_string();
         assert!(told.contains("broken.csv") && told.contains("the disk is gone"), "{told}");
     }
@@ -110,6 +119,10 @@ fn a_confirmed_change_of_unit_begins_another_asset() {
     let history = history(&files(&[("prices.csv", PRICES, rows)]), date(2023, 1, 4), &[]);
     assert_eq!(closes(&history, "lend"), ["0.5", "-", "-", "-"]);
     assert_eq!(closes(&history, "lend-202301"), ["-", "-", "52", "50"]);
+    let expected = "closes too far from those before under their symbol have an id of their own (LEND is lend-202301 from \
+                    2023-01-03 on): grades and holdings of the id before are not its; a period that begins later gives it \
+                    the plain one";
+    assert_eq!(history.notices, [expected]);
 }
 
 #[test]
@@ -212,7 +225,7 @@ fn only_the_period_is_held() {
     let Some(shared) = shared_data("only_the_period_is_held") else { return };
     let prices = shared.join("prices/coinbase_spot_daily_with_mcap_2020_2024.csv");
     let figures = |from: Date, to: Date| {
-        let period = index_rebalancer::adapters::history::Period { from, to, lookback_days: 0 };
+        let period = index_rebalancer::adapters::history::Period { from, to, lookback_days: 0, grade_days: 0 };
         let sources = index_rebalancer::adapters::history::open(&[prices.display().to_string()]).expect("the file");
         index_rebalancer::adapters::history::load(sources, &period, &[]).expect("a history").figures()
     };
@@ -228,6 +241,7 @@ fn the_traps_of_the_shared_files_are_found() {
         from: date(2019, 12, 1),
         to: date(2022, 2, 14),
         lookback_days: 0,
+        grade_days: 0,
     };
     let sources = index_rebalancer::adapters::history::open(&[prices.display().to_string()]).expect("the file");
     let history = index_rebalancer::adapters::history::load(sources, &period, &[]).expect("a history");
@@ -241,4 +255,7 @@ fn the_traps_of_the_shared_files_are_found() {
     assert!(named(DropReason::Spike).1.contains_key("HEX"), "0.07 times, and back the next day");
     assert!(named(DropReason::HeldBack).1.contains_key("DOGE"), "a true move beyond three times");
     assert!(named(DropReason::Gap).1.contains_key("AVAX"));
+    let [holes, ..] = history.notices.as_slice() else { panic!("a notice: {:?}", history.notices) };
+    assert!(history.notices.iter().any(|notice| notice.contains("AAVE is aave-202010 from 2020-10-")), "{holes}");
+    assert!(holes.contains("chz (between 2021-12-27 and 2022-01-08)"), "{holes}");
 }

@@ -94,7 +94,7 @@ pub(crate) fn loaded(
         asset: None,
         bytes: Box::new(Cursor::new(text.clone())),
     };
-    load(files.iter().map(source).collect(), &Period { from, to, lookback_days: 0 }, migrations)
+    load(files.iter().map(source).collect(), &Period { from, to, lookback_days: 0, grade_days: 0 }, migrations)
 }
 
 pub(crate) fn settings(to: Date, schedule: Schedule) -> Settings {

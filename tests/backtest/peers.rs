@@ -52,7 +52,7 @@ fn backtest(case: &Value, prices: &str) -> Backtest {
     let policy = policy::parse(if text(&case["weights"]) == "equal" { EQUAL } else { FIXED }).expect("a policy");
     let mut sources = open(&[prices.to_owned()]).expect("the price file");
     sources.push(Source { name: "weights.csv".to_owned(), asset: None, bytes: Box::new(Cursor::new(grades(case))) });
-    let period = Period { from: date(&case["first"]), to: date(&case["last"]), lookback_days: 0 };
+    let period = Period { from: date(&case["first"]), to: date(&case["last"]), lookback_days: 0, grade_days: 0 };
     let history = load(sources, &period, &[]).expect("a history");
     let settings = Settings {
         from: period.from,

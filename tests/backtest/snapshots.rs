@@ -33,7 +33,7 @@ fn history_from(shared: &Path, from: Date) -> History {
         "prices/bybit_perp_daily_2020-11_2025-04.csv",
     ];
     let files = files.map(|file| shared.join(file).display().to_string());
-    let period = Period { from, to: TO, lookback_days: LEAST_LOOKBACK_DAYS };
+    let period = Period { from, to: TO, lookback_days: LEAST_LOOKBACK_DAYS, grade_days: 0 };
     let stated = migrations(&fixture("migrations.toml")).expect("migrations");
     load(open(&files).expect("files"), &period, &stated).expect("a history")
 }
@@ -112,7 +112,7 @@ fn weekly_and_monthly_snapshots_together_are_refused() {
     let Some(shared) = shared_data("weekly_and_monthly_snapshots_together_are_refused") else { return };
     let names = ["cmc_top10_weekly_2013_2020.csv", "cmc_top200_monthly_2020_2023.csv"];
     let files = names.map(|name| shared.join("snapshots").join(name).display().to_string());
-    let period = |from: Date, to: Date| Period { from, to, lookback_days: 0 };
+    let period = |from: Date, to: Date| Period { from, to, lookback_days: 0, grade_days: 0 };
     let told = load(open(&files).expect("files"), &period(FROM, date(2020, 12, 31)), &[]).expect_err("two lists");
     assert!(told.to_string().contains("a coin that is in one file only would come and go"), "{told}");
     let later = load(open(&files).expect("files"), &period(date(2021, 6, 1), date(2021, 12, 31)), &[]);
@@ -126,7 +126,7 @@ fn market_caps_alone_and_closes_are_enough() {
     let names = ["snapshots/cmc_monthly_mcap_only_2013_2019.csv", "prices/cmc_daily_with_mcap_2013_2021-07.csv"];
     let files = names.map(|name| shared.join(name).display().to_string());
     let (from, to) = (date(2018, 1, 7), date(2018, 12, 31));
-    let period = Period { from, to, lookback_days: LEAST_LOOKBACK_DAYS };
+    let period = Period { from, to, lookback_days: LEAST_LOOKBACK_DAYS, grade_days: 0 };
     let history = load(open(&files).expect("files"), &period, &[]).expect("a history");
     let policy = policy::load(&fixture("blue-chip.toml")).expect("a policy");
     let happened =

@@ -148,6 +148,37 @@ fn a_study_loads_the_days_that_any_of_its_policies_reads() {
     assert_eq!(both[0], long[0], "and so it is whatever else is tried");
 }
 
+#[test]
+fn grades_count_as_long_as_the_policy_lets_them_wherever_a_backtest_begins() {
+    let bench = Bench::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    write_market(folder.path());
+    let mut closes = "date,symbol,close_usd,volume_usd\n".to_owned();
+    let first = jiff::civil::date(2023, 1, 1);
+    for (count, day) in first.series(jiff::Span::new().days(1)).take(456).enumerate() {
+        for (symbol, close) in [("BTC", 40_000 + count * 100), ("ETH", 2_000), ("XRP", 5 + count % 2)] {
+            writeln!(closes, "{day},{symbol},{close},1000000").expect("text grows");
+        }
+    }
+    fs::write(folder.path().join("closes.csv"), closes).expect("the folder can be written");
+    // A hundred days before the second window, and too old in its last month.
+    let grades = "date,asset_id,trader_grade,investor_grade,signal\n2023-11-07,btc,,50,\n2023-11-07,xrp,,50,\n";
+    fs::write(folder.path().join("grades.csv"), grades).expect("the folder can be written");
+    let policies = tempfile::tempdir().expect("a folder");
+    let policy = policies.path().join("aged.toml");
+    let text = fs::read_to_string(POLICY).expect("a policy");
+    let aged = text.replace("max_grade_age_hours = 100000", "max_grade_age_hours = 2400");
+    assert_ne!(aged, text);
+    fs::write(&policy, aged).expect("the folder can be written");
+    let data = folder.path().display().to_string();
+    let asked = ["backtest", path(&policy), "--data", &data, "--every", "month"];
+    let study = bench.json(0, &[&asked[..], &PERIOD, &["--windows", "2"]].concat());
+    assert_eq!(study["windows"][1]["from"], "2024-02-15");
+    let single = bench.json(0, &[&asked[..], &["--from", "2024-02-15", "--to", "2024-03-31"]].concat());
+    assert_eq!(single["runs"][0]["outcome"], "rebalance", "{}", single["runs"][0]);
+    assert_eq!(single["summary"], study["results"][1]["summary"]);
+}
+
 /// Closes of a hundred coins on each of the last `days` days of 2024.
 fn write_history(folder: &Path, days: i32) -> PathBuf {
     let mut closes = "date,symbol,close_usd,volume_usd\n".to_owned();

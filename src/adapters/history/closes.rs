@@ -221,7 +221,11 @@ fn beside_snapshots(
             Some(_) => {}
             None => {
                 let is_taken = coins.iter().any(|coin| names(symbol).contains(&coin.symbol.as_str()));
-                let reason = if is_taken { DropReason::OtherCoin } else { DropReason::Unlisted };
+                let reason = match close {
+                    _ if !is_taken => DropReason::Unlisted,
+                    None => DropReason::NotCompared,
+                    Some(_) => DropReason::OtherCoin,
+                };
                 left_out(reason, closes, builder.history());
             }
         }

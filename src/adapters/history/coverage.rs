@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Period;
-use super::prices::PriceFile;
+use super::prices::{PriceFile, Useless};
 use crate::backtest::history::{AssetHistory, CLOSE_DAYS, Day, History, SNAPSHOT_DAYS};
 use crate::model::AssetId;
 use crate::preparation::BadInput;
@@ -19,11 +19,13 @@ pub(super) struct Closes {
     assets: BTreeSet<AssetId>,
     /// A file of one coin ends where the coin does; of several, where the file does.
     is_of_one: bool,
+    useless: Option<Useless>,
 }
 
 impl Closes {
     pub(super) fn of(file: PriceFile, assets: BTreeSet<AssetId>) -> Self {
-        Self { name: file.name, days: file.days, assets, is_of_one: file.symbols.len() == 1 }
+        let is_of_one = file.symbols.len() == 1;
+        Self { name: file.name, days: file.days, assets, is_of_one, useless: file.useless }
     }
 }
 
@@ -42,12 +44,15 @@ pub(super) fn check(
     let Some((first, last)) = priced.iter().map(|it| it.0).min().zip(priced.iter().map(|it| it.1).max()) else {
         let problem = format!("no source has a price from {} to {}", history.date(0), period.to);
         let value = format!("{} to {}", period.from, period.to);
-        return Err(BadInput::new("backtest", "data", &value, problem, "name other files or another period"));
+        return Err(useless(&closes, &problem).unwrap_or_else(|| {
+            BadInput::new("backtest", "data", &value, problem, "name other files or another period")
+        }));
     };
     let (from, to) = (history.day(period.from).unwrap_or(0), history.day(period.to).unwrap_or(usize::MAX));
     if from < first {
         let begin = history.date(first);
-        return Err(early(period, &format!("no source has a price before {begin}"), &begin.to_string()));
+        let problem = format!("no source has a price before {begin}");
+        return Err(useless(&closes, &problem).unwrap_or_else(|| early(period, &problem, &begin.to_string())));
     }
     if has_snapshots {
         return snapshots(history, period, from, to);
@@ -55,7 +60,7 @@ pub(super) fn check(
     if to > last + CLOSE_DAYS {
         let end = history.date(last + CLOSE_DAYS);
         let problem = format!("no source has a price so late: after {end} everything would count as dead");
-        return Err(late(period, &problem, &end.to_string()));
+        return Err(useless(&closes, &problem).unwrap_or_else(|| late(period, &problem, &end.to_string())));
     }
     // What is alone in its file tells its own life only: whether anything is told of a day, all files say together.
     let all: BTreeSet<Day> = closes.iter().flat_map(|file| file.days.iter().copied()).collect();
@@ -63,6 +68,11 @@ pub(super) fn check(
         file.days.clone_from(&all);
     }
     closes.iter().try_for_each(|file| without_hole(history, file, from, to))
+}
+
+/// Prices are missed, and a file of them has no row that can be used: that comes first.
+fn useless(closes: &[Closes], missed: &str) -> Option<BadInput> {
+    closes.iter().find_map(|file| Some(file.useless.as_ref()?.explain(&file.name, missed)))
 }
 
 fn early(period: &Period, problem: &str, begin: &str) -> BadInput {

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+
 use super::rows::{Row, Rows};
 use crate::backtest::dropped::{DropReason, Tally};
-use crate::backtest::history::{Day, History, HistoryBuilder};
+use crate::backtest::history::{History, HistoryBuilder};
 use crate::model::grade::Dated;
 use crate::model::{AssetId, Grade, GradeRecord, Signal};
 use crate::preparation::PreparationError;
@@ -13,18 +16,30 @@ use crate::preparation::PreparationError;
 #[derive(Debug, Clone)]
 pub(super) struct GradeRow {
     source: String,
-    day: Day,
+    date: Date,
     id: AssetId,
     grades: GradeRecord,
+}
+
+/// Grades of an asset of the history, known at the end of a day.
+#[derive(Debug, Clone)]
+pub(super) struct Graded {
+    pub(super) date: Date,
+    pub(super) id: AssetId,
+    pub(super) grades: GradeRecord,
 }
 
 const TABLE: [&str; 5] = ["date", "asset_id", "trader_grade", "investor_grade", "signal"];
 const OF_ONE: [&str; 2] = ["date", "tm_trader_grade"];
 
 /// `date,asset_id,trader_grade,investor_grade,signal`: fields may be empty, signals are 1, 0 or -1.
-pub(super) fn table(rows: &mut Rows, builder: &mut HistoryBuilder) -> Result<Vec<GradeRow>, PreparationError> {
+pub(super) fn table(
+    rows: &mut Rows,
+    since: Date,
+    builder: &mut HistoryBuilder,
+) -> Result<Vec<GradeRow>, PreparationError> {
     rows.select(&TABLE);
-    collect(rows, builder, |row, at| {
+    collect(rows, since, builder, |row, at| {
         let id = AssetId::new(row.field(1)).map_err(|error| error.to_string())?;
         let grades = GradeRecord {
             trader: grade(row, 2)?.map(|value| Dated { value, at }),
@@ -39,10 +54,11 @@ pub(super) fn table(rows: &mut Rows, builder: &mut HistoryBuilder) -> Result<Vec
 pub(super) fn of_one(
     rows: &mut Rows,
     asset: &AssetId,
+    since: Date,
     builder: &mut HistoryBuilder,
 ) -> Result<Vec<GradeRow>, PreparationError> {
     rows.select(&OF_ONE);
-    collect(rows, builder, |row, at| {
+    collect(rows, since, builder, |row, at| {
         let trader = grade(row, 1)?.map(|value| Dated { value, at });
         Ok((asset.clone(), GradeRecord { trader, ..GradeRecord::default() }))
     })
@@ -50,12 +66,13 @@ pub(super) fn of_one(
 
 fn collect(
     rows: &mut Rows,
+    since: Date,
     builder: &mut HistoryBuilder,
-    read: impl Fn(Row<'_>, jiff::Timestamp) -> Result<(AssetId, GradeRecord), String>,
+    read: impl Fn(Row<'_>, Timestamp) -> Result<(AssetId, GradeRecord), String>,
 ) -> Result<Vec<GradeRow>, PreparationError> {
     let mut tally = Tally::new(rows.name.clone());
     let mut found: Vec<GradeRow> = Vec::new();
-    let mut seen: BTreeSet<(Day, AssetId)> = BTreeSet::new();
+    let mut seen: BTreeSet<(Date, AssetId)> = BTreeSet::new();
     while let Some(row) = rows.next() {
         let dated = row.and_then(|row| row.date(0).map(|date| (row, date)));
         let (row, date) = match dated {
@@ -65,28 +82,35 @@ fn collect(
                 continue;
             }
         };
-        let Some(day) = builder.history().day(date) else { continue };
-        let at = builder.history().known_at(day)?;
+        if !is_loaded(date, since, builder.history()) {
+            continue;
+        }
+        let at = History::end_of(date)?;
         match read(row, at) {
-            Ok((id, _)) if !seen.insert((day, id.clone())) => {
+            Ok((id, _)) if !seen.insert((date, id.clone())) => {
                 tally.add(DropReason::DuplicateRow, id.as_str(), Some(date), 1);
             }
-            Ok((id, grades)) => found.push(GradeRow { source: rows.name.clone(), day, id, grades }),
+            Ok((id, grades)) => found.push(GradeRow { source: rows.name.clone(), date, id, grades }),
             Err(problem) => tally.add(DropReason::BadRow, &problem, Some(date), 1),
         }
     }
-    note_gaps(builder.history(), &found, &mut tally);
+    note_gaps(&found, &mut tally);
     builder.dropped(tally.into_rows());
     Ok(found)
 }
 
+/// Whether grades of a day are loaded: those of the history, and those of before it since a day.
+pub(super) fn is_loaded(date: Date, since: Date, history: &History) -> bool {
+    history.day(date).is_some() || (since..history.date(0)).contains(&date)
+}
+
 /// Days without grades between the first and the last one.
-fn note_gaps(history: &History, rows: &[GradeRow], tally: &mut Tally) {
-    let days: BTreeSet<Day> = rows.iter().map(|row| row.day).collect();
-    for (before, after) in days.iter().zip(days.iter().skip(1)) {
-        let missing = u32::try_from(after - before - 1).unwrap_or(u32::MAX);
+fn note_gaps(rows: &[GradeRow], tally: &mut Tally) {
+    let dates: BTreeSet<Date> = rows.iter().map(|row| row.date).collect();
+    for (before, after) in dates.iter().zip(dates.iter().skip(1)) {
+        let missing = u32::try_from((*after - *before).get_days() - 1).unwrap_or(0);
         if missing > 0 {
-            tally.add(DropReason::Gap, "grades", Some(history.date(before + 1)), missing);
+            tally.add(DropReason::Gap, "grades", before.tomorrow().ok(), missing);
         }
     }
 }
@@ -105,18 +129,29 @@ fn signal(text: &str) -> Result<Option<Signal>, String> {
     }
 }
 
-/// Gives grades to the assets that they name, oldest first.
-pub(super) fn join(mut rows: Vec<GradeRow>, builder: &mut HistoryBuilder) {
-    rows.sort_by(|left, right| (left.day, &left.id).cmp(&(right.day, &right.id)));
+/// The grades of assets that have a price.
+pub(super) fn join(mut rows: Vec<GradeRow>, builder: &mut HistoryBuilder) -> Vec<Graded> {
+    rows.sort_by(|left, right| (left.date, &left.id).cmp(&(right.date, &right.id)));
     let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
-    for GradeRow { source, day, id, grades } in rows {
+    let mut graded = Vec::new();
+    for GradeRow { source, date, id, grades } in rows {
         if builder.has_price(&id) {
-            builder.graded(&id, day, &grades);
-        } else {
-            let date = builder.history().date(day);
+            graded.push(Graded { date, id, grades });
+        } else if builder.history().day(date).is_some() {
+            // Prices of before the history are not loaded: what has none in it may have had one then.
             let tally = tallies.entry(source.clone()).or_insert_with(|| Tally::new(source));
             tally.add(DropReason::Unpriced, id.as_str(), Some(date), 1);
         }
     }
     builder.dropped(tallies.into_values().flat_map(Tally::into_rows));
+    graded
+}
+
+/// Gives grades to their assets, oldest first; those of before the history are known on its first day.
+pub(super) fn give(mut graded: Vec<Graded>, builder: &mut HistoryBuilder) {
+    graded.sort_by_key(|graded| graded.date);
+    for Graded { date, id, grades } in graded {
+        let day = builder.history().day(date).unwrap_or(0);
+        builder.graded(&id, day, &grades);
+    }
 }

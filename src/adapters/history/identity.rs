@@ -41,6 +41,15 @@ pub(super) struct Listed {
 
 /// Snapshots by day.
 pub(super) type Listings = BTreeMap<Day, Vec<Listed>>;
+/// Snapshots of before the history.
+pub(super) type Earlier = BTreeMap<Date, Vec<Listed>>;
+
+/// Who is who.
+#[derive(Debug, Default)]
+pub(super) struct Identified {
+    pub(super) listings: Listings,
+    pub(super) earlier: Earlier,
+}
 
 /// What was last seen of a name.
 #[derive(Debug, Clone)]
@@ -54,12 +63,13 @@ struct Sighting {
     supply: Option<Decimal>,
 }
 
-/// Gives every row its id, and the history the figures of those in the period.
-pub(super) fn identify(mut rows: Vec<SnapshotRow>, builder: &mut HistoryBuilder) -> Listings {
+/// Gives every row its id, and the history the figures of those in the period. Of the snapshots before it those since a
+/// day are kept.
+pub(super) fn identify(mut rows: Vec<SnapshotRow>, kept_since: Date, builder: &mut HistoryBuilder) -> Identified {
     rows.sort_by(|left, right| (left.date, &left.name, &left.symbol).cmp(&(right.date, &right.name, &right.symbol)));
     let mut tally = Tally::new("snapshots".to_owned());
     let mut known: BTreeMap<String, Sighting> = BTreeMap::new();
-    let mut listings = Listings::new();
+    let mut identified = Identified::default();
     for of_day in rows.chunk_by(|left, right| left.date == right.date) {
         let Some(date) = of_day.first().map(|row| row.date) else { continue };
         let day = builder.history().day(date);
@@ -93,14 +103,19 @@ pub(super) fn identify(mut rows: Vec<SnapshotRow>, builder: &mut HistoryBuilder)
                 continue;
             };
             let _ = known.insert(key, Sighting::of(row, &id));
-            if let Some(day) = day {
-                record(row, &id, day, builder);
-                listings.entry(day).or_default().push(Listed { id, symbol: row.symbol.clone(), price: row.price });
-            }
+            let coins = match day {
+                Some(day) => {
+                    record(row, &id, day, builder);
+                    identified.listings.entry(day).or_default()
+                }
+                None if date >= kept_since => identified.earlier.entry(date).or_default(),
+                None => continue,
+            };
+            coins.push(Listed { id, symbol: row.symbol.clone(), price: row.price });
         }
     }
     builder.dropped(tally.into_rows());
-    listings
+    identified
 }
 
 /// The names of a day, each with the symbol that it stands for.

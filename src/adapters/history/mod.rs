@@ -13,14 +13,15 @@
 //! from its own day on: a ticker that passes to another coin takes no history with it.
 //!
 //! Rows are read one by one, and only those of the period are kept: memory is bounded by the period that is asked
-//! for, not by the file. The one exception are snapshots, whose earlier rows tell who is who and are let go then. Every
-//! decision about a row reads that row and earlier ones, never later ones. What is left out is counted by reason; what
-//! would be taken for the death of coins is refused (`coverage`).
+//! for, not by the file. Of grades there are besides those of before it that a policy lets be so old; of snapshots the
+//! earlier rows tell who is who, and are let go then. Every decision about a row reads that row and earlier ones, never
+//! later ones. What is left out is counted by reason; what would be taken for the death of coins is refused (`coverage`).
 
 mod closes;
 mod coverage;
 mod grades;
 mod identity;
+mod notices;
 mod prices;
 mod rows;
 mod snapshots;
@@ -34,6 +35,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use self::identity::Identified;
 use self::rows::{Kind, Rows};
 use crate::backtest::history::{Day, History, HistoryBuilder};
 use crate::model::AssetId;
@@ -47,10 +49,16 @@ pub struct Period {
     pub to: Date,
     /// Days before `from` that are loaded besides: for averages, ages and the newest snapshot.
     pub lookback_days: u32,
+    /// Days before `from` of which grades and signals are loaded: as old as a policy lets them be. They are few beside
+    /// closes, which are loaded for the lookback only.
+    pub grade_days: u32,
 }
 
 /// Days that every history begins before its period: a snapshot a month old, volumes over 30 days.
 pub const LEAST_LOOKBACK_DAYS: u32 = 62;
+
+/// Days before the first grades of which snapshots are kept: one a month old lists whom they name.
+const SNAPSHOT_DAYS_KEPT: u32 = 45;
 
 /// One source: its name, its bytes, and the asset that it is about where it does not say.
 pub struct Source {
@@ -150,6 +158,12 @@ pub fn load(sources: Vec<Source>, period: &Period, migrations: &[Migration]) -> 
     let first = period.from.checked_sub(lookback).map_err(|error| {
         BadInput::new("backtest", "from", &period.from.to_string(), error.to_string(), "begin later")
     })?;
+    // Beyond the calendar there are none.
+    let before = |date: Date, days: u32| {
+        let span = jiff::Span::new().try_days(days).and_then(|span| date.checked_sub(span));
+        span.unwrap_or(Date::MIN)
+    };
+    let graded_since = before(period.from, period.grade_days).min(first);
     let mut builder = HistoryBuilder::new(History::new(first, period.to)?);
     // Those after the period as well: that a unit changes tells what a fall shortly before is.
     let in_order = migration::in_force(migrations, Timestamp::MAX)?;
@@ -157,20 +171,29 @@ pub fn load(sources: Vec<Source>, period: &Period, migrations: &[Migration]) -> 
     let mut collected = Collected::default();
     for source in sources {
         builder.source(source.name.clone());
-        read(source, &mut builder, &mut collected)?;
+        read(source, graded_since, &mut builder, &mut collected)?;
     }
     let Collected { mut prices, snapshots, grades, tokens } = collected;
     snapshots::apart(&snapshots, &builder)?;
-    let has_snapshots = !snapshots.is_empty();
+    let (has_snapshots, has_closes) = (!snapshots.is_empty(), !prices.is_empty());
     let rows = snapshots.into_iter().flat_map(|file| file.rows).collect();
-    let listings = identity::identify(rows, &mut builder);
+    // Whom the first grades name, the newest snapshot before them tells.
+    let kept_since = before(graded_since, SNAPSHOT_DAYS_KEPT);
+    let Identified { listings, earlier } = identity::identify(rows, kept_since, &mut builder);
     let joined = closes::join(&mut prices, &listings, &mut builder);
-    grades::join(grades, &mut builder);
-    tokens::join(tokens, &listings, &joined.symbols, &mut builder);
+    let mut graded = grades::join(grades, &mut builder);
+    let known = tokens::Known { listings: &listings, earlier: &earlier, symbols: &joined.symbols };
+    graded.extend(tokens::join(tokens, &known, &mut builder));
+    grades::give(graded, &mut builder);
     note_migrations(&mut builder, period.to);
-    let history = builder.finish();
+    let mut history = builder.finish();
     let closes = prices.into_iter().zip(joined.assets).map(|(file, assets)| coverage::Closes::of(file, assets));
     coverage::check(&history, period, has_snapshots, closes.collect())?;
+    // Snapshots alone are weeks apart, and nobody expects a price of every day.
+    let end = has_closes.then(|| notices::end(&history, period)).flatten();
+    let other_ids = notices::other_ids(&joined.symbols, &history);
+    let told = notices::holes(&history, period).into_iter().chain(end).chain(other_ids);
+    history.notices.extend(told);
     Ok(history)
 }
 
@@ -187,21 +210,28 @@ fn note_migrations(builder: &mut HistoryBuilder, last: Date) {
     }
 }
 
-fn read(source: Source, builder: &mut HistoryBuilder, collected: &mut Collected) -> Result<(), PreparationError> {
+fn read(
+    source: Source,
+    graded_since: Date,
+    builder: &mut HistoryBuilder,
+    collected: &mut Collected,
+) -> Result<(), PreparationError> {
     let Source { name, asset, mut bytes } = source;
     if Path::new(&name).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
         let mut text = Vec::new();
         let read = bytes.read_to_end(&mut text);
         read.map_err(|error| PreparationError::Unreadable { path: name.clone(), problem: error.to_string() })?;
-        collected.tokens.extend(tokens::read(&name, &text, builder)?);
+        collected.tokens.extend(tokens::read(&name, &text, graded_since, builder)?);
         return Ok(());
     }
     let mut rows = Rows::begin(name, bytes)?;
     match rows.kind(asset.as_ref())? {
         Kind::Prices => collected.prices.push(prices::read(&mut rows, builder)),
         Kind::Snapshots => collected.snapshots.push(snapshots::read(&mut rows, builder)?),
-        Kind::Grades => collected.grades.extend(grades::table(&mut rows, builder)?),
-        Kind::GradesOf(asset) => collected.grades.extend(grades::of_one(&mut rows, &asset, builder)?),
+        Kind::Grades => collected.grades.extend(grades::table(&mut rows, graded_since, builder)?),
+        Kind::GradesOf(asset) => {
+            collected.grades.extend(grades::of_one(&mut rows, &asset, graded_since, builder)?);
+        }
     }
     rows.end()
 }

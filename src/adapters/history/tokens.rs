@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
+
 use super::Symbols;
-use super::identity::{Listings, is_of};
+use super::grades::{Graded, is_loaded};
+use super::identity::{Earlier, Listed, Listings, is_of};
 use crate::adapters::files::market::asset_slug;
 use crate::adapters::files::token_metrics::{self, Endpoint, Record};
 use crate::backtest::dropped::{DropReason, Tally};
-use crate::backtest::history::{Day, HistoryBuilder};
+use crate::backtest::history::{Day, History, HistoryBuilder};
 use crate::model::grade::Dated;
 use crate::model::{AssetId, GradeRecord};
 use crate::preparation::json::{self, Node};
@@ -18,7 +21,7 @@ use crate::preparation::{BadInput, PreparationError};
 #[derive(Debug, Clone)]
 pub(super) struct TokenRow {
     source: String,
-    day: Day,
+    date: Date,
     token: Token,
     record: Record,
 }
@@ -38,7 +41,12 @@ fn is_our_own(bytes: &[u8]) -> bool {
 }
 
 /// Reads an answer; which one, its fields tell.
-pub(super) fn read(name: &str, bytes: &[u8], builder: &HistoryBuilder) -> Result<Vec<TokenRow>, PreparationError> {
+pub(super) fn read(
+    name: &str,
+    bytes: &[u8],
+    since: Date,
+    builder: &HistoryBuilder,
+) -> Result<Vec<TokenRow>, PreparationError> {
     if is_our_own(bytes) {
         let problem = "it is a document of this program, such as a backtest's result, and no source of data";
         let remedy = "move it out of the folder, or name the files of --data one by one";
@@ -49,8 +57,8 @@ pub(super) fn read(name: &str, bytes: &[u8], builder: &HistoryBuilder) -> Result
     let (tokens, endpoint) = tokens(&root)?;
     let records = token_metrics::read_each(&root, endpoint)?;
     let dated = tokens.into_iter().zip(records).filter_map(|(token, record)| {
-        let day = builder.history().day(day_of(record.at))?;
-        Some(TokenRow { source: name.to_owned(), day, token, record })
+        let date = day_of(record.at);
+        is_loaded(date, since, builder.history()).then(|| TokenRow { source: name.to_owned(), date, token, record })
     });
     Ok(dated.collect())
 }
@@ -81,31 +89,53 @@ fn tokens(root: &Node<'_>) -> Result<(Vec<Token>, Endpoint), BadInput> {
     Ok((tokens, endpoint))
 }
 
-/// Gives grades to assets, oldest first. A token whose name or symbol another one has as well is not taken for it.
-pub(super) fn join(mut rows: Vec<TokenRow>, listings: &Listings, symbols: &Symbols, builder: &mut HistoryBuilder) {
-    rows.sort_by_key(|row| (row.day, row.record.at, row.record.token_id));
+/// What is known of coins, for joining tokens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) listings: &'a Listings,
+    pub(super) earlier: &'a Earlier,
+    pub(super) symbols: &'a Symbols,
+}
+
+impl<'a> Known<'a> {
+    /// The coins of a date: of the newest snapshot, or before any whoever has the symbol. Before the history that is who
+    /// has it on its first day.
+    fn at(&self, date: Date, history: &History) -> Coins<'a> {
+        let day = history.day(date);
+        let listed = day.and_then(|day| self.listings.range(..=day).next_back()).map(|(_, coins)| coins);
+        let listed = listed.or_else(|| self.earlier.range(..=date).next_back().map(|(_, coins)| coins));
+        Coins { day: day.unwrap_or(0), listed: listed.map(Vec::as_slice), symbols: self.symbols }
+    }
+}
+
+/// The grades of assets, oldest first. A token whose name or symbol another one has as well is not taken for it.
+pub(super) fn join(mut rows: Vec<TokenRow>, known: &Known<'_>, builder: &mut HistoryBuilder) -> Vec<Graded> {
+    rows.sort_by_key(|row| (row.date, row.record.at, row.record.token_id));
     let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
     let mut owners = Owners::default();
-    for of_day in rows.chunk_by(|left, right| left.day == right.day) {
-        let Some(day) = of_day.first().map(|row| row.day) else { continue };
-        let found = Coins { day, listings, symbols };
-        let owned = owners.of_day(&found, of_day);
+    let mut graded = Vec::new();
+    for of_day in rows.chunk_by(|left, right| left.date == right.date) {
+        let Some(date) = of_day.first().map(|row| row.date) else { continue };
+        let owned = owners.of_day(&known.at(date, builder.history()), of_day);
         for row in of_day {
             let reason = match owned.get(&row.record.token_id) {
                 Some(Ok(id)) if builder.has_price(id) => {
-                    builder.graded(id, row.day, &row.grades());
+                    graded.push(Graded { date, id: id.clone(), grades: row.grades() });
                     continue;
                 }
                 Some(Err(reason)) => *reason,
+                // Prices of before the history are not loaded: what has none in it may have had one then.
+                Some(Ok(_)) | None if builder.history().day(date).is_none() => continue,
                 Some(Ok(_)) | None => DropReason::Unpriced,
             };
             let name = row.token.slug.clone().or_else(|| row.token.symbol.clone());
             let name = name.unwrap_or_else(|| row.record.token_id.to_string());
             let tally = tallies.entry(row.source.clone()).or_insert_with(|| Tally::new(row.source.clone()));
-            tally.add(reason, &name, Some(builder.history().date(row.day)), 1);
+            tally.add(reason, &name, Some(date), 1);
         }
     }
     builder.dropped(tallies.into_values().flat_map(Tally::into_rows));
+    graded
 }
 
 impl TokenRow {
@@ -176,22 +206,22 @@ fn settle(
 #[derive(Debug, Clone, Copy)]
 struct Coins<'a> {
     day: Day,
-    listings: &'a Listings,
+    /// Those of the newest snapshot.
+    listed: Option<&'a [Listed]>,
     symbols: &'a Symbols,
 }
 
 impl Coins<'_> {
     /// The coin of the newest snapshot whose id is the slug, or the slug with the month from which it is another coin.
     fn named(&self, slug: &str) -> Option<AssetId> {
-        let (_, coins) = self.listings.range(..=self.day).next_back()?;
-        coins.iter().find(|coin| is_of(slug, &coin.id)).map(|coin| coin.id.clone())
+        self.listed?.iter().find(|coin| is_of(slug, &coin.id)).map(|coin| coin.id.clone())
     }
 
     /// The only coin of the newest snapshot that has the symbol, or without snapshots what has it lately. An answer
     /// without symbols says no more than a name, which closes may go by.
     fn called(&self, token: &Token) -> Option<AssetId> {
         let symbol = token.symbol.as_ref();
-        let Some((_, coins)) = self.listings.range(..=self.day).next_back() else {
+        let Some(coins) = self.listed else {
             let Some(symbol) = symbol else { return AssetId::new(token.slug.as_ref()?).ok() };
             let owners = self.symbols.get(symbol)?;
             return owners.iter().rfind(|(from, _)| *from <= self.day).map(|(_, id)| id.clone());

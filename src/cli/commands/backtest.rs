@@ -145,7 +145,9 @@ fn load(asked: &Backtest, policies: &[Policy]) -> Result<History, Failure> {
     let needed = |policy: &Policy| policy.eligibility.min_age_days.unwrap_or(0).max(policy.history_days().unwrap_or(0));
     let read = policies.iter().map(needed).max().unwrap_or(0);
     let lookback_days = read.saturating_add(history::LEAST_LOOKBACK_DAYS);
-    let period = history::Period { from: asked.from, to: asked.to, lookback_days };
+    let oldest_grade = policies.iter().map(|policy| policy.guards.max_grade_age_hours.div_ceil(24)).max();
+    let grade_days = oldest_grade.unwrap_or(0);
+    let period = history::Period { from: asked.from, to: asked.to, lookback_days, grade_days };
     Ok(history::load(history::open(&asked.data)?, &period, &migrations)?)
 }
 
