@@ -114,6 +114,16 @@ fn a_coin_whose_closes_go_on_after_its_death_is_named() {
     let many: String = (10..20).map(|count| holed(&format!("C{count}"), 20)).collect();
     let [notice] = notices(&many).try_into().expect("one notice");
     assert!(notice.contains("10 coins count") && notice.contains("and 2 more;") && !notice.contains("c18"), "{notice}");
+    let twice = steady("CHZ", 0..12, "1", 7_000_000)
+        + &steady("CHZ", 24..36, "1", 7_000_000)
+        + &steady("CHZ", 48..60, "1", 7_000_000);
+    let [notice] = notices(&twice).try_into().expect("one notice");
+    assert!(notice.contains("1 coin counts as gone"), "{notice}");
+    assert!(notice.contains("chz (between 2023-01-12 and 2023-01-25, between 2023-02-05 and 2023-02-18)"), "{notice}");
+    // What snapshots alone price comes and goes with them.
+    let edge = listed(MONTHS[0], "EDGE", "Edge", "1", "1000") + &listed(MONTHS[2], "EDGE", "Edge", "1", "1000");
+    let edge = snapshots(&with_steady_coins(&MONTHS[..3], &edge));
+    assert_eq!(history(&edge, date(2023, 3, 2), &[]).notices, [""; 0]);
     // Whoever a snapshot lists meanwhile is held through it.
     let listed = with_steady_coins(
         &MONTHS[..2],

@@ -27,7 +27,7 @@ mod rows;
 mod snapshots;
 mod tokens;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -187,12 +187,13 @@ pub fn load(sources: Vec<Source>, period: &Period, migrations: &[Migration]) -> 
     grades::give(graded, &mut builder);
     note_migrations(&mut builder, period.to);
     let mut history = builder.finish();
+    let of_files: BTreeSet<AssetId> = joined.assets.iter().flatten().cloned().collect();
     let closes = prices.into_iter().zip(joined.assets).map(|(file, assets)| coverage::Closes::of(file, assets));
     coverage::check(&history, period, has_snapshots, closes.collect())?;
     // Snapshots alone are weeks apart, and nobody expects a price of every day.
     let end = has_closes.then(|| notices::end(&history, period)).flatten();
     let other_ids = notices::other_ids(&joined.symbols, &history);
-    let told = notices::holes(&history, period).into_iter().chain(end).chain(other_ids);
+    let told = notices::holes(&history, period, &of_files).into_iter().chain(end).chain(other_ids);
     history.notices.extend(told);
     Ok(history)
 }

@@ -4,31 +4,33 @@ use std::collections::BTreeSet;
 
 use super::{Period, Symbols};
 use crate::backtest::history::{AssetHistory, History};
+use crate::model::AssetId;
 
 /// Names that a notice shows.
 const SHOWN: usize = 8;
 
-/// Coins that count as gone on days of the period and have closes again: a hole in the files, and no death.
-pub(super) fn holes(history: &History, period: &Period) -> Option<String> {
+/// Coins with closes of a file that count as gone on days of the period and have a price again: a hole in the files, and
+/// no death. What snapshots alone price comes and goes by its rank, and its events say so.
+pub(super) fn holes(history: &History, period: &Period, of_files: &BTreeSet<AssetId>) -> Option<String> {
     let (from, to) = (history.day(period.from)?, history.day(period.to)?);
-    let mut coins = 0_usize;
     let mut found = Vec::new();
-    for (index, asset) in history.assets().iter().enumerate() {
-        let known = found.len();
+    for (index, asset) in history.assets().iter().enumerate().filter(|(_, asset)| of_files.contains(&asset.id)) {
         let Some((mut before, last)) = asset.priced() else { continue };
+        let mut days = Vec::new();
         for day in (before + 1..=last).filter(|day| asset.close(*day).is_some()) {
-            let is_hole = (from.max(before + 1)..day.min(to + 1)).any(|day| history.is_gone(index, day));
-            if is_hole {
-                found.push(format!("{} (between {} and {})", asset.id, history.date(before), history.date(day)));
+            if (from.max(before + 1)..day.min(to + 1)).any(|day| history.is_gone(index, day)) {
+                days.push(format!("between {} and {}", history.date(before), history.date(day)));
             }
             before = day;
         }
-        coins += usize::from(found.len() > known);
+        if !days.is_empty() {
+            found.push(format!("{} ({})", asset.id, shown(&days)));
+        }
     }
-    let plural = if coins == 1 { " counts" } else { "s count" };
-    (coins > 0).then(|| {
+    let (count, plural) = (found.len(), if found.len() == 1 { " counts" } else { "s count" });
+    (count > 0).then(|| {
         format!(
-            "without a close, and in no snapshot, {coins} coin{plural} as gone for some days although closes go on later: \
+            "without a close, and in no snapshot, {count} coin{plural} as gone for some days although closes go on later: \
              {}; name another file that has these days, or snapshots that list them",
             shown(&found)
         )
