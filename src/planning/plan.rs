@@ -296,6 +296,9 @@ pub struct LimitCheck {
     pub sense: Sense,
     pub left_side: Weight,
     pub bound: Weight,
+    /// What the policy asks for, where that cannot be had and the bound is the nearest that can: what nobody can sell stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated: Option<Weight>,
     pub relaxation: Weight,
     pub lot_allowance: Weight,
     /// Room left: never negative in a plan that is emitted.

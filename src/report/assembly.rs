@@ -179,10 +179,12 @@ impl OutcomeReport {
                 let sentence = format!("{}: {}", count(plan.orders.len(), "order"), parts.join(", then "));
                 Self { kind: OutcomeKind::Rebalance, sentence }
             }
-            Outcome::InBand => Self {
-                kind: OutcomeKind::InBand,
-                sentence: "in band: every member and cash is inside its drift band and every limit holds".to_owned(),
-            },
+            Outcome::InBand => {
+                let all = plan.certificate.checks.iter().all(|check| check.stated.is_none());
+                let how = if all { "every limit holds" } else { "every limit holds as far as it can be had" };
+                let sentence = format!("in band: every member and cash is inside its drift band and {how}");
+                Self { kind: OutcomeKind::InBand, sentence }
+            }
             Outcome::NothingToTrade(why) => Self { kind: OutcomeKind::NothingToTrade, sentence: why.clone() },
         }
     }

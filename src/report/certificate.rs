@@ -18,6 +18,9 @@ pub struct Check {
     pub sense: Sense,
     pub left_side: Weight,
     pub bound: Weight,
+    /// What the policy asks for, where that cannot be had and the bound is the nearest that can: what nobody can sell stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stated: Option<Weight>,
     pub relaxation: Weight,
     pub lot_allowance: Weight,
     /// Room left; never negative in a plan that is emitted.
@@ -70,6 +73,8 @@ pub struct LimitFamily {
     pub checks: usize,
     /// How many of them needed a relaxation.
     pub relaxed: usize,
+    /// How many of them cannot be had as the policy asks.
+    pub out_of_reach: usize,
     /// How many of them needed a lot allowance.
     pub with_lot_allowance: usize,
     /// How many are violated; 0 in a plan that is emitted.
@@ -84,6 +89,7 @@ impl Check {
             sense: check.sense.into(),
             left_side: check.left_side,
             bound: check.bound,
+            stated: check.stated,
             relaxation: check.relaxation,
             lot_allowance: check.lot_allowance,
             slack: check.slack,
@@ -110,8 +116,15 @@ impl LimitFamily {
 
     fn start(name: &str, check: &LimitCheck) -> Self {
         let tightest = Check::of(check);
-        let mut family =
-            Self { family: name.to_owned(), checks: 0, relaxed: 0, with_lot_allowance: 0, violated: 0, tightest };
+        let mut family = Self {
+            family: name.to_owned(),
+            checks: 0,
+            relaxed: 0,
+            out_of_reach: 0,
+            with_lot_allowance: 0,
+            violated: 0,
+            tightest,
+        };
         family.add(check);
         family
     }
@@ -119,6 +132,7 @@ impl LimitFamily {
     fn add(&mut self, check: &LimitCheck) {
         self.checks += 1;
         self.relaxed += usize::from(!check.relaxation.is_zero());
+        self.out_of_reach += usize::from(check.stated.is_some());
         self.with_lot_allowance += usize::from(!check.lot_allowance.is_zero());
         self.violated += usize::from(check.slack < Weight::ZERO);
         if check.slack < self.tightest.slack {

@@ -173,7 +173,7 @@ fn check(limit: &str, sense: Sense, left: &str, bound: &str, relaxation: &str, l
         Sense::AtLeast => left_side - (bound - relaxation - lot_allowance),
         Sense::Equal => Weight::ZERO,
     };
-    LimitCheck { limit: limit.to_owned(), sense, left_side, bound, relaxation, lot_allowance, slack }
+    LimitCheck { limit: limit.to_owned(), sense, left_side, bound, stated: None, relaxation, lot_allowance, slack }
 }
 
 fn certificate(positions: &[Position], turnover: Weight) -> Certificate {

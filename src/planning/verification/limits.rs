@@ -136,6 +136,7 @@ impl Scope {
             sense,
             left_side: books.weight_of(self.after)?,
             bound,
+            stated: None,
             nature: Nature::State { before: books.weight_of(self.before)? },
             softness,
             max_allowance: add(books.weight_of(self.smallest_orders)?, MET)?,
@@ -176,7 +177,8 @@ fn cash_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
     if let Some(limit) = buffer {
         let softness = Softness::of(limit.soft.as_ref());
         let bound = limit.bound.get().min(reachable(context, books.weight_of(books.cash_before)?, |_| true)?);
-        rows.push(cash.row(books, "cash_buffer".to_owned(), (Sense::AtLeast, bound), softness)?);
+        let row = cash.row(books, "cash_buffer".to_owned(), (Sense::AtLeast, bound), softness)?;
+        rows.push(row.stating(limit.bound.get()));
     }
     if let Flow::Withdraw(amount) = &input.flow {
         let kept = buffer.map_or(Decimal::ZERO, |limit| limit.bound.get());
@@ -209,8 +211,10 @@ fn stable_share(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
     let drawn = if let Flow::Withdraw(amount) = &input.flow { amount.get() } else { Decimal::ZERO };
     let missing = subtract(add(buffer, books.weight_of(drawn)?)?, books.weight_of(books.cash_before)?)?;
     let kept = subtract(books.weight_of(stable.before)?, missing.max(Decimal::ZERO))?.max(Decimal::ZERO);
-    let bound = plan.regime.stable_share.get().min(reachable(context, kept, |line| !line.is_stable_leg)?);
-    stable.row(books, "stable_share".to_owned(), (Sense::AtLeast, bound), softness).map(Some)
+    let share = plan.regime.stable_share.get();
+    let bound = share.min(reachable(context, kept, |line| !line.is_stable_leg)?);
+    let row = stable.row(books, "stable_share".to_owned(), (Sense::AtLeast, bound), softness)?;
+    Ok(Some(row.stating(share)))
 }
 
 /// What could be sold of exit positions and stays; absent when nothing has to leave.
@@ -320,8 +324,9 @@ fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>
         rows.push(at_least.row(books, format!("category_min({category})"), (Sense::AtLeast, bound.get()), softness)?);
     }
     if let Some(bound) = limit.max_weight {
-        let bound = bound.get().max(books.weight_of(stays)?);
-        rows.push(at_most.row(books, format!("category_max({category})"), (Sense::AtMost, bound), softness)?);
+        let (asked, bound) = (bound.get(), bound.get().max(books.weight_of(stays)?));
+        let row = at_most.row(books, format!("category_max({category})"), (Sense::AtMost, bound), softness)?;
+        rows.push(row.stating(asked));
     }
     Ok(rows)
 }
@@ -333,22 +338,20 @@ fn max_weights(context: Context<'_>, limit: &Limit) -> Result<Vec<Row>, OutOfRan
     let exceptions = &input.policy.limits.max_weight_of;
     let mut rows = Vec::with_capacity(books.lines.len());
     for (asset, line) in books.lines.iter().filter(|(_, line)| line.role() == Some(Role::Constituent)) {
-        rows.push(Row {
+        let asked = exceptions.get(*asset).copied().unwrap_or(limit.bound).get();
+        let row = Row {
             limit: format!("max_weight({asset})"),
             sense: Sense::AtMost,
             left_side: line.weight_after,
-            bound: exceptions
-                .get(*asset)
-                .copied()
-                .unwrap_or(limit.bound)
-                .get()
-                .max(books.weight_of(immovable(input, line)?)?),
+            bound: asked.max(books.weight_of(immovable(input, line)?)?),
+            stated: None,
             nature: Nature::State { before: line.weight_before },
             softness,
             max_allowance: add(books.weight_of(dropped_sale(input, line)?)?, MET)?,
             spread: false,
             detail: String::new(),
-        });
+        };
+        rows.push(row.stating(asked));
     }
     Ok(rows)
 }
@@ -369,17 +372,19 @@ fn risk(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
         };
         lots = add(lots, more)?;
     }
-    Ok(Some(Row {
+    let row = Row {
         limit: "risk".to_owned(),
         sense: Sense::AtMost,
         left_side: risk.measure(books, |line| Ok(line.value_after))?,
         bound: bound.get().max(stays),
+        stated: None,
         nature: Nature::State { before: risk.measure(books, |line| Ok(line.value_before))? },
         softness: Softness::of(risk.rule.soft.as_ref()),
         max_allowance: add(books.weight_of(lots)?, MET)?,
         spread: true,
         detail: String::new(),
-    }))
+    };
+    Ok(Some(row.stating(bound.get())))
 }
 
 fn turnover(context: Context<'_>, limit: &Limit) -> Result<Row, OutOfRange> {
@@ -393,6 +398,7 @@ fn turnover(context: Context<'_>, limit: &Limit) -> Result<Row, OutOfRange> {
         sense: Sense::AtMost,
         left_side: books.turnover()?,
         bound: limit.bound.get(),
+        stated: None,
         nature: Nature::Flow,
         softness: Softness::of(limit.soft.as_ref()),
         max_allowance: books.weight_of(fraction(smallest_orders, Decimal::TWO)?)?,

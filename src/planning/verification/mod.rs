@@ -50,6 +50,8 @@
 //! no more than what it comes to when the run buys all it may, and its row states the nearer of the two ends. Each gives
 //! way by no more than doing nothing would violate it, and no trade takes a weight further from what is allowed.
 //!
+//! Where a bound is not the policy's for any of this, the certificate has both (`stated`).
+//!
 //! # When a limit is exceeded
 //! * A relaxation counts for a limit that the policy marks soft (and for those that always may), with the
 //!   policy's priority, once, within `hard_bound`. For a limit on the portfolio's state it may be no more than the

@@ -25,6 +25,8 @@ pub(super) struct Row {
     pub(super) sense: Sense,
     pub(super) left_side: Decimal,
     pub(super) bound: Decimal,
+    /// What the policy asks for, where the bound is another: see [`LimitCheck::stated`].
+    pub(super) stated: Option<Decimal>,
     pub(super) nature: Nature,
     pub(super) softness: Softness,
     /// The most that lots and smallest orders may explain.
@@ -68,12 +70,19 @@ impl Row {
             sense,
             left_side,
             bound,
+            stated: None,
             nature: Nature::Flow,
             softness: Softness::Hard,
             max_allowance: Decimal::ZERO,
             spread: false,
             detail: String::new(),
         }
+    }
+
+    /// The same, where the policy asks for this.
+    pub(super) fn stating(self, asked: Decimal) -> Self {
+        let stated = (asked != self.bound).then_some(asked);
+        Self { stated, ..self }
     }
 
     /// By how much a left side is beyond the bound; negative while there is room.
@@ -155,12 +164,13 @@ impl<'a> Judge<'a> {
     /// Records the check; a fraction too large to be recorded is a violation of its own.
     fn certify(&mut self, row: Row, given: Decimal, beyond: Decimal, findings: &mut Findings) {
         let figures = [row.left_side, row.bound, given, beyond.max(Decimal::ZERO), (-beyond).max(Decimal::ZERO)];
-        match recorded(figures) {
-            Ok([left_side, bound, relaxation, lot_allowance, slack]) => self.checks.push(LimitCheck {
+        match recorded(figures).and_then(|figures| Ok((figures, row.stated.map(Weight::new).transpose()?))) {
+            Ok(([left_side, bound, relaxation, lot_allowance, slack], stated)) => self.checks.push(LimitCheck {
                 limit: row.limit,
                 sense: row.sense,
                 left_side,
                 bound,
+                stated,
                 relaxation,
                 lot_allowance,
                 slack,

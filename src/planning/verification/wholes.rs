@@ -47,7 +47,7 @@ pub(super) fn rows(
         let sides = (Sense::AtMost, Decimal::from(counted.after), bound);
         let mut row = state_row("max_holdings".to_owned(), sides, Decimal::from(counted.before), Decimal::ZERO);
         row.detail = counted.names.join(", ");
-        rows.push(row);
+        rows.push(row.stating(Decimal::from(most)));
     }
     Ok(rows)
 }
@@ -65,7 +65,7 @@ struct Counted<'a> {
 fn state_row(limit: String, sides: (Sense, Decimal, Decimal), before: Decimal, met: Decimal) -> Row {
     let (sense, left_side, bound) = sides;
     let (nature, softness, detail) = (Nature::State { before }, Softness::ALWAYS, String::new());
-    Row { limit, sense, left_side, bound, nature, softness, max_allowance: met, spread: false, detail }
+    Row { limit, sense, left_side, bound, stated: None, nature, softness, max_allowance: met, spread: false, detail }
 }
 
 /// How far one run may take a constituent.

@@ -25,7 +25,7 @@ pub(super) fn gave_way(report: &RunReport) -> Option<Section> {
             Column::number("Priority"),
             Column::number("Bound"),
             Column::number("Moved by"),
-            Column::number("Met at"),
+            Column::number("Ends at"),
         ],
     );
     for relaxed in &report.relaxations {
@@ -34,7 +34,7 @@ pub(super) fn gave_way(report: &RunReport) -> Option<Section> {
             html! { data value=(relaxed.priority) { (relaxed.priority) } },
             limit_figure(&relaxed.limit, relaxed.bound),
             html! { span .warn { (limit_figure(&relaxed.limit, relaxed.amount)) } },
-            limit_figure(&relaxed.limit, limit::met_at(report, relaxed)),
+            html! { @if let Some(at) = limit::ends_at(report, relaxed) { (limit_figure(&relaxed.limit, at)) } },
         ]);
     }
     let remark = "soft limits, each by the least amount that has a solution";
@@ -65,6 +65,7 @@ pub(super) fn limits(report: &RunReport) -> Option<Section> {
             p { (limit::integers(found)) "." }
         }
         (families(&certificate.families))
+        @for sentence in limit::out_of_reach(&certificate.checks) { p .warn { (foreign(&sentence)) "." } }
         details {
             summary { "Every check" }
             (checks(&certificate.checks))
@@ -92,7 +93,7 @@ fn families(families: &[LimitFamily]) -> Markup {
     for family in families {
         let tightest = &family.tightest;
         let gave_way = limit::gave_way(family);
-        let (tone, sign) = verdict(family.violated == 0, family.relaxed > 0);
+        let (tone, sign) = verdict(family.violated == 0, family.relaxed > 0 || family.out_of_reach > 0);
         table.row([
             html! { (sign) " " (foreign(&family.family)) },
             count(family.checks),
@@ -121,7 +122,7 @@ fn checks(checks: &[Check]) -> Markup {
         ],
     );
     for check in checks {
-        let (_, sign) = verdict(limit::is_met(check), !check.relaxation.is_zero());
+        let (_, sign) = verdict(limit::is_met(check), !check.relaxation.is_zero() || check.stated.is_some());
         table.row([
             html! { (sign) " " (foreign(&check.limit)) },
             limit_figure(&check.limit, check.left_side),

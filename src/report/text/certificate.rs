@@ -19,16 +19,16 @@ pub(super) fn relaxations(report: &RunReport, canvas: &Canvas) -> String {
         Column::right("priority"),
         Column::right("bound"),
         Column::right("moved by"),
-        Column::right("met at"),
+        Column::right("ends at"),
     ]);
     for it in &report.relaxations {
-        let met = limit::met_at(report, it);
+        let ends = limit::ends_at(report, it).map_or_else(String::new, |at| limit::figure(&it.limit, at));
         grid.row([
             Line::new(Tone::Warn, canvas.clean(&it.limit)),
             Line::plain(it.priority.to_string()),
             Line::plain(limit::figure(&it.limit, it.bound)),
             Line::new(Tone::Warn, limit::figure(&it.limit, it.amount)),
-            Line::plain(limit::figure(&it.limit, met)),
+            Line::plain(ends),
         ]);
     }
     out.push_str(&grid.render(canvas));
@@ -49,6 +49,9 @@ pub(super) fn certificate(report: &RunReport, canvas: &Canvas) -> String {
     let mut out = heading(canvas, "Certificate", &verdict);
     let grid = if canvas.full { all(canvas, &certificate.checks) } else { families(canvas, &certificate.families) };
     out.push_str(&grid.render(canvas));
+    for sentence in limit::out_of_reach(&certificate.checks) {
+        out.push_str(&canvas.fill(&Line::plain("  "), Tone::Warn, &canvas.clean(&sentence)));
+    }
     if let Some(proved) = &certificate.optimality {
         out.push_str(&optimality(proved, canvas));
     }
@@ -83,7 +86,7 @@ fn families(canvas: &Canvas, families: &[LimitFamily]) -> Grid {
     for family in families {
         let tightest = crate::report::certificate::subject_of(&family.tightest.limit).unwrap_or("");
         let mut row = vec![
-            verdict(canvas, family.violated == 0, family.relaxed > 0),
+            verdict(canvas, family.violated == 0, family.relaxed > 0 || family.out_of_reach > 0),
             Line::plain(canvas.clean(&family.family)),
             Line::plain(family.checks.to_string()),
             Line::new(
@@ -112,7 +115,7 @@ fn all(canvas: &Canvas, checks: &[Check]) -> Grid {
     for check in checks {
         let [value, sense, bound, room] = figures(canvas, check);
         grid.row([
-            verdict(canvas, limit::is_met(check), !check.relaxation.is_zero()),
+            verdict(canvas, limit::is_met(check), !check.relaxation.is_zero() || check.stated.is_some()),
             Line::plain(canvas.clean(&check.limit)),
             value,
             sense,

@@ -7,7 +7,6 @@ use super::{Tone, number};
 use crate::model::{Decimal, Side, Weight};
 use crate::report::certificate::{Check, LimitFamily, OptimalityReport, family_of};
 use crate::report::margin::{InsteadReport, MarginReport, ShadowPriceReport};
-use crate::report::published::Sense;
 use crate::report::run::{IntegerReport, RelaxationReport, RunReport, count};
 
 /// How many limits there are and whether all hold.
@@ -16,10 +15,16 @@ pub fn verdict(report: &RunReport) -> (Tone, String) {
     let certificate = &report.certificate;
     let violated: usize = certificate.families.iter().map(|family| family.violated).sum();
     let limits = count(certificate.checks.len(), "limit");
-    if violated == 0 {
-        (Tone::Good, format!("{limits} re-checked on the rounded orders, all met"))
-    } else {
+    let out_of_reach: usize = certificate.families.iter().map(|family| family.out_of_reach).sum();
+    if violated > 0 {
         (Tone::Bad, format!("{violated} of {limits} VIOLATED"))
+    } else if out_of_reach > 0 {
+        (
+            Tone::Warn,
+            format!("{limits} re-checked on the rounded orders, all met as far as can be, {out_of_reach} out of reach"),
+        )
+    } else {
+        (Tone::Good, format!("{limits} re-checked on the rounded orders, all met"))
     }
 }
 
@@ -109,12 +114,23 @@ pub fn margin(margin: &MarginReport) -> String {
     sentence
 }
 
-/// The bound that a limit which gave way was met at.
+/// Where the orders leave a limit that gave way; absent where the plan has no such check.
 #[must_use]
-pub fn met_at(report: &RunReport, relaxed: &RelaxationReport) -> Weight {
-    let at_least =
-        report.certificate.checks.iter().any(|check| check.limit == relaxed.limit && check.sense == Sense::AtLeast);
-    if at_least { relaxed.bound - relaxed.amount } else { relaxed.bound + relaxed.amount }
+pub fn ends_at(report: &RunReport, relaxed: &RelaxationReport) -> Option<Weight> {
+    let check = report.certificate.checks.iter().find(|check| check.limit == relaxed.limit)?;
+    Some(check.left_side)
+}
+
+/// What cannot be had as the policy asks, a sentence each.
+pub fn out_of_reach(checks: &[Check]) -> impl Iterator<Item = String> {
+    checks.iter().filter_map(|check| {
+        let stated = figure(&check.limit, check.stated?);
+        let bound = figure(&check.limit, check.bound);
+        Some(format!(
+            "{} is {stated} by the policy and cannot be had in this run: {bound} is the nearest that can, for what is left cannot be sold",
+            check.limit
+        ))
+    })
 }
 
 #[must_use]
@@ -129,6 +145,9 @@ pub fn gave_way(family: &LimitFamily) -> String {
     if family.relaxed > 0 {
         parts.push(format!("{} relaxed", family.relaxed));
     }
+    if family.out_of_reach > 0 {
+        parts.push(format!("{} out of reach", family.out_of_reach));
+    }
     if family.with_lot_allowance > 0 {
         parts.push(format!("{} by lots", family.with_lot_allowance));
     }
@@ -142,6 +161,25 @@ mod tests {
 
     fn bp(text: &str) -> BasisPoints {
         BasisPoints::parse(text).expect(text)
+    }
+
+    #[test]
+    fn what_is_out_of_reach_is_said_with_both_bounds() {
+        let weight = |text: &str| Weight::parse(text).expect(text);
+        let check = |stated: Option<&str>| Check {
+            limit: "max_weight(sui)".to_owned(),
+            sense: crate::report::published::Sense::AtMost,
+            left_side: weight("0.3091"),
+            bound: weight("0.3091"),
+            stated: stated.map(weight),
+            relaxation: Weight::ZERO,
+            lot_allowance: Weight::ZERO,
+            slack: Weight::ZERO,
+        };
+        let said: Vec<String> = out_of_reach(&[check(None), check(Some("0.3"))]).collect();
+        assert_eq!(said.len(), 1);
+        let words = "max_weight(sui) is 30.00 % by the policy and cannot be had in this run: 30.91 % is the nearest";
+        assert!(said[0].starts_with(words), "{said:?}");
     }
 
     #[test]
