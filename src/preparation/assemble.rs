@@ -56,6 +56,7 @@ pub fn assemble(occasion: Occasion, sources: &Sources<'_>) -> Result<PlanningInp
     let (mut listings, listing_notices) =
         listing::listings(sources.market, sources.venue_rules, sources.instruments, &policy.quote_currency)?;
     notices.extend(listing_notices);
+    notices.extend(unknown_names(&policy, sources.market));
     let mut assets = BTreeMap::new();
     for (id, record) in &sources.market.assets {
         let grades = grades_of(id, record, sources)?;
@@ -74,6 +75,21 @@ pub fn assemble(occasion: Occasion, sources: &Sources<'_>) -> Result<PlanningInp
     let input =
         PlanningInput { schema: INPUT_SCHEMA, run, as_of, flow, policy, assets, account, state, notices, history };
     guards::enforce(input)
+}
+
+/// Whom the policy names and nobody knows: a rule for a name that is misspelt is kept by nobody.
+fn unknown_names(policy: &Policy, market: &MarketData) -> impl Iterator<Item = String> {
+    let excluded: Vec<&AssetId> = policy.eligibility.excluded_assets.iter().collect();
+    let capped: Vec<&AssetId> = policy.limits.max_weight_of.keys().collect();
+    let legs: Vec<&AssetId> = policy.regime.iter().flat_map(|regime| &regime.stable_legs).collect();
+    let named =
+        [("eligibility.excluded_assets", excluded), ("limits.max_weight_of", capped), ("regime.stable_legs", legs)];
+    let unknown = |(field, names): (&str, Vec<&AssetId>)| {
+        let names: Vec<&str> =
+            names.into_iter().filter(|name| !market.assets.contains_key(*name)).map(AssetId::as_str).collect();
+        listing::summary(&names, &format!("in the policy's {field} but not in the market data of the day"))
+    };
+    named.map(unknown).into_iter().flatten()
 }
 
 /// The closes that the policy reads of these assets: of days that were over at the planning time, and none later.

@@ -93,7 +93,7 @@ fn instruments_by_base<'a>(rules: &'a VenueRules, quote_currency: &str) -> BTree
     by_base
 }
 
-fn summary<T: AsRef<str> + Ord>(names: &[T], what: &str) -> Option<String> {
+pub(super) fn summary<T: AsRef<str> + Ord>(names: &[T], what: &str) -> Option<String> {
     let mut names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     names.sort_unstable();
     let more = if names.len() > 10 { ", …" } else { "" };

@@ -192,6 +192,21 @@ fn an_unmanaged_holding_is_valued_at_nothing_and_named() {
 }
 
 #[test]
+fn names_in_the_policy_that_nobody_knows_are_told() {
+    let workspace = Workspace::new();
+    workspace.edit("policy.toml", "[eligibility]", "[eligibility]\nexcluded_assets = [\"bitcion\", \"solana\"]");
+    workspace.edit("policy.toml", "[limits]", "[limits]\nmax_weight_of = { etherium = \"0.3\", ethereum = \"0.3\" }");
+    let notices = workspace.plan().expect("planned").notices;
+    assert_eq!(
+        notices,
+        [
+            "1 asset in the policy's eligibility.excluded_assets but not in the market data of the day: bitcion",
+            "1 asset in the policy's limits.max_weight_of but not in the market data of the day: etherium",
+        ]
+    );
+}
+
+#[test]
 fn a_migration_turns_holdings_members_and_memory_into_the_new_token() {
     let workspace = Workspace::new();
     let migration =
