@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use super::sources::{Closes, Grades, MarketData, MarketRecord, VenueRules};
 use super::time::day_of;
@@ -10,7 +11,7 @@ use super::{BadInput, Migration, PreparationError, guards, listing, migration};
 use crate::model::input::INPUT_SCHEMA;
 use crate::model::{
     AccountSnapshot, AssetId, AssetRecord, Flow, GradeRecord, InstrumentId, Listing, PlanningInput, Policy,
-    PortfolioState, PriceHistory, RunIdentity, history,
+    PortfolioState, Price, PriceHistory, Rate, RunIdentity, history,
 };
 
 /// What is known of the outside world.
@@ -103,8 +104,30 @@ fn closes(
     let days = policy.history_days()?;
     notices.extend(source.notices.iter().cloned());
     let last = day_of(as_of).yesterday().ok()?;
-    let known = source.assets.iter().filter(|(id, _)| assets.contains_key(*id));
-    history::cut(known.map(|(id, closes)| (id.clone(), closes.clone())), last, days)
+    let mut spikes = Vec::new();
+    let known = source.assets.iter().filter(|(id, _)| assets.contains_key(*id)).map(|(id, closes)| {
+        let mut closes = closes.clone();
+        for day in spikes_of(&closes, policy.guards.max_price_jump) {
+            let close = closes.remove(&day).map_or_else(String::new, |close| close.to_string());
+            spikes.push(format!("{id} on {day} ({close})"));
+        }
+        (id.clone(), closes)
+    });
+    let history = history::cut(known.collect::<Vec<_>>(), last, days);
+    notices
+        .extend(listing::summary(&spikes, "with a close beyond max_price_jump from those before and after: left out"));
+    history
+}
+
+/// Days whose close jumps away and back again: a mistake of the source, on which a stop would sell and a scenario hang.
+fn spikes_of(closes: &BTreeMap<Date, Price>, most: Rate) -> Vec<Date> {
+    let days: Vec<(&Date, &Price)> = closes.iter().collect();
+    let is_spike = |three: &&[(&Date, &Price)]| {
+        let [(_, before), (_, close), (_, after)] = three else { return false };
+        let apart = |left: &Price, right: &Price| guards::jumped(*left, *right, most.get());
+        apart(before, close) && apart(close, after) && !apart(before, after)
+    };
+    days.windows(3).filter(is_spike).filter_map(|three| three.get(1).map(|(day, _)| **day)).collect()
 }
 
 fn asset(record: &MarketRecord, grades: GradeRecord, listing: Option<Listing>) -> Option<AssetRecord> {

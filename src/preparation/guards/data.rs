@@ -44,7 +44,8 @@ fn price_fault(input: &PlanningInput, id: &AssetId, asset: &AssetRecord) -> Opti
     })
 }
 
-fn jumped(last: Price, now: Price, factor: Decimal) -> bool {
+/// Whether one price is further from the other than this factor, either way.
+pub(in crate::preparation) fn jumped(last: Price, now: Price, factor: Decimal) -> bool {
     let most = last.get().checked_mul(factor);
     let reach = now.get().checked_mul(factor);
     most.is_some_and(|most| now.get() > most) || reach.is_some_and(|reach| reach < last.get())

@@ -11,6 +11,7 @@ mod candidates;
 mod data;
 mod grades;
 
+pub(super) use data::jumped;
 pub use data::snapshot_skew;
 pub use grades::tells_of_stale_grades;
 
