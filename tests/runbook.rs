@@ -11,12 +11,13 @@ use clap::Parser;
 use index_rebalancer::cli::args::Arguments;
 
 /// What stands for the variables of the runbook.
-const VARIABLES: [(&str, &str); 5] = [
+const VARIABLES: [(&str, &str); 6] = [
     ("$PORTFOLIO", "blue-chip"),
     ("$STACK", "rebalancer"),
     ("$RUN", "last"),
     ("$KEY", "af015365-ebc9-55fe-bbef-e43202639933"),
     ("$AT", "2026-01-31T08:00:00Z"),
+    ("$CASE", "fixtures/blue-chip"),
 ];
 
 /// The lines of blocks marked as `sh` that begin with `rebalance`, and what stands so in the text between backticks.

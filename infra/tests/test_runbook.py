@@ -175,7 +175,7 @@ class TheRunbook(unittest.TestCase):
     def test_explains_its_variables(self) -> None:
         used = set(re.findall(r"\$(\w+)", "".join(runbook.blocks(TEXT))))
         explained = {"STACK", "TABLE", "PORTFOLIO", "RUN", "KEY", "DIGEST", "BUCKET", "SECRET", "OLD", "NEW"}
-        explained |= {"PAGES", "PAGE", "LABEL", "AT"}
+        explained |= {"PAGES", "PAGE", "LABEL", "AT", "CASE"}
         self.assertEqual(used - explained, set())
 
 

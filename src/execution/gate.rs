@@ -262,12 +262,10 @@ pub fn cash_allows(
     let unclear = |(order, item): &(&Order, &OrderItem)| order.side == Side::Buy && order_is_unclear(item.state);
     let unclear: Money = others().filter(unclear).map(|(order, _)| cash_at_limit(order, fee)).sum();
     let books = cash_by_the_books(input.account.cash_free, fee, others());
-    cash_covers(order, fee, (account.cash_free - unclear).min(books), keep).map_err(|why| {
-        if unclear.is_zero() {
-            why
-        } else {
-            format!("{why}; {unclear} more is kept for buys whose outcome is not known")
-        }
+    let left = account.cash_free - unclear;
+    cash_covers(order, fee, left.min(books), keep).map_err(|why| {
+        let counts = !unclear.is_zero() && left <= books;
+        if counts { format!("{why}; {unclear} more is kept for buys whose outcome is not known") } else { why }
     })
 }
 

@@ -119,8 +119,9 @@ impl Program<'_> {
         let untied = self.untied();
         let columns = untied.columns(Bounds::Exact, &|_, _| false);
         let mut rows = untied.rows(&columns, Bounds::Exact, &solution.given);
-        for (row, short) in rows.iter_mut().zip(shortfalls) {
-            row.bound += short;
+        for ((row, short), limit) in rows.iter_mut().zip(shortfalls).zip(&self.limits.rows) {
+            // What a run kept to itself for rounding was the policy's to use.
+            row.bound = if limit.kind.is_control() { limit.room } else { row.bound } + short;
         }
         let mut all = untied.boxes(&columns);
         untied.measure_idle_cash(&columns, &mut all, &mut rows);

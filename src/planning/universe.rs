@@ -98,9 +98,7 @@ pub(crate) fn select_universe(input: &PlanningInput) -> Universe {
         if stable_legs.is_some_and(|legs| legs.contains(asset)) {
             continue;
         }
-        // Before the first run nobody was a member; whatever is held then may have been one.
-        let held = || input.account.holdings.get(asset).is_some_and(|holding| !holding.total().is_zero());
-        let was_member = if input.state.members.is_empty() { held() } else { input.state.members.contains(asset) };
+        let was_member = input.state.members.contains(asset);
         match standing(asset, record, input, today) {
             Standing::Eligible => eligible.push((asset, record)),
             Standing::InDoubt(doubts) if was_member => {
@@ -208,6 +206,14 @@ fn standing(asset: &AssetId, record: &AssetRecord, input: &PlanningInput, today:
         return Standing::Eligible;
     }
     Standing::InDoubt(Doubts { figure_unknown, grade_missing, history_short })
+}
+
+/// Which figure is unknown of an asset that breaks no rule, as far as it can be asked.
+pub(crate) fn doubt_about(asset: &AssetId, record: &AssetRecord, input: &PlanningInput, today: Date) -> Option<String> {
+    match standing(asset, record, input, today) {
+        Standing::InDoubt(doubts) => doubts.figure_unknown.map(|breach| breach.sentence),
+        Standing::Eligible | Standing::Barred(_) => None,
+    }
 }
 
 /// Whether the figure that ranks it is known.
@@ -454,13 +460,13 @@ mod tests {
             ("age unknown", |policy| policy.eligibility.min_age_days = Some(1), |record| record.first_seen = None),
         ];
         for (what, edit, forget) in cases {
-            for members in [&["a", "c"][..], &[]] {
+            {
                 let caps = ["600", "300", "100"];
                 let mut input = sample::input(sample::policy(edit), &caps, &[("a", "50"), ("c", "10")], "50");
                 for record in input.assets.values_mut() {
                     record.first_seen = Some(jiff::civil::date(2020, 1, 1));
                 }
-                input.state.members = ids(members).into_iter().collect();
+                input.state.members = ids(&["a", "c"]).into_iter().collect();
                 for unknown in ["a", "b"] {
                     forget(input.assets.get_mut(&sample::id(unknown)).expect(unknown));
                 }

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 use super::sources::{Closes, Grades, MarketData, MarketRecord, VenueRules};
 use super::time::day_of;
 use super::{BadInput, Migration, PreparationError, guards, listing, migration};
+use crate::model::history::later;
 use crate::model::input::INPUT_SCHEMA;
 use crate::model::{
     AccountSnapshot, AssetId, AssetRecord, Flow, GradeRecord, InstrumentId, Listing, PlanningInput, Policy,
@@ -83,14 +84,14 @@ fn unknown_names(policy: &Policy, market: &MarketData) -> impl Iterator<Item = S
     let excluded: Vec<&AssetId> = policy.eligibility.excluded_assets.iter().collect();
     let capped: Vec<&AssetId> = policy.limits.max_weight_of.keys().collect();
     let legs: Vec<&AssetId> = policy.regime.iter().flat_map(|regime| &regime.stable_legs).collect();
-    let named =
+    let rules =
         [("eligibility.excluded_assets", excluded), ("limits.max_weight_of", capped), ("regime.stable_legs", legs)];
-    let unknown = |(field, names): (&str, Vec<&AssetId>)| {
-        let names: Vec<&str> =
-            names.into_iter().filter(|name| !market.assets.contains_key(*name)).map(AssetId::as_str).collect();
-        listing::summary(&names, &format!("in the policy's {field} but not in the market data of the day"))
+    let unknown = |(field, named): (&str, Vec<&AssetId>)| {
+        let unknown: Vec<&str> =
+            named.into_iter().filter(|id| !market.assets.contains_key(*id)).map(AssetId::as_str).collect();
+        listing::summary(&unknown, &format!("in the policy's {field} but not in the market data of the day"))
     };
-    named.map(unknown).into_iter().flatten()
+    rules.map(unknown).into_iter().flatten()
 }
 
 /// The closes that the policy reads of these assets: of days that were over at the planning time, and none later.
@@ -104,30 +105,39 @@ fn closes(
     let days = policy.history_days()?;
     notices.extend(source.notices.iter().cloned());
     let last = day_of(as_of).yesterday().ok()?;
-    let mut spikes = Vec::new();
-    let known = source.assets.iter().filter(|(id, _)| assets.contains_key(*id)).map(|(id, closes)| {
-        let mut closes = closes.clone();
-        for day in spikes_of(&closes, policy.guards.max_price_jump) {
-            let close = closes.remove(&day).map_or_else(String::new, |close| close.to_string());
-            spikes.push(format!("{id} on {day} ({close})"));
-        }
-        (id.clone(), closes)
-    });
-    let history = history::cut(known.collect::<Vec<_>>(), last, days);
-    notices
-        .extend(listing::summary(&spikes, "with a close beyond max_price_jump from those before and after: left out"));
-    history
+    let known = source.assets.iter().filter(|(id, _)| assets.contains_key(*id));
+    let mut history = history::cut(known.map(|(id, closes)| (id.clone(), closes.clone())), last, days)?;
+    notices.extend(without_spikes(&mut history, policy.guards.max_price_jump));
+    Some(history)
 }
 
-/// Days whose close jumps away and back again: a mistake of the source, on which a stop would sell and a scenario hang.
-fn spikes_of(closes: &BTreeMap<Date, Price>, most: Rate) -> Vec<Date> {
-    let days: Vec<(&Date, &Price)> = closes.iter().collect();
-    let is_spike = |three: &&[(&Date, &Price)]| {
-        let [(_, before), (_, close), (_, after)] = three else { return false };
-        let apart = |left: &Price, right: &Price| guards::jumped(*left, *right, most.get());
-        apart(before, close) && apart(close, after) && !apart(before, after)
-    };
-    days.windows(3).filter(is_spike).filter_map(|three| three.get(1).map(|(day, _)| **day)).collect()
+/// Takes out closes that jump away from the day before and back on the day after: mistakes of the source, on which a stop
+/// would sell and a scenario hang. What tells of them.
+fn without_spikes(history: &mut PriceHistory, most: Rate) -> Option<String> {
+    let jumped = |left: Price, right: Price| guards::jumped(left, right, most.get());
+    let mut spikes = Vec::new();
+    for (id, closes) in &mut history.closes {
+        for place in 1..closes.len().saturating_sub(1) {
+            // What was taken out is no neighbour to be judged by.
+            let Some([Some(before), Some(close), Some(after)]) = closes.get(place - 1..=place + 1) else { continue };
+            if jumped(*before, *close) && jumped(*close, *after) && !jumped(*before, *after) {
+                let day = later(history.first_day, i64::try_from(place).unwrap_or(i64::MAX)).unwrap_or(Date::MAX);
+                spikes.push(format!("{id} on {day} ({close})"));
+                if let Some(close) = closes.get_mut(place) {
+                    *close = None;
+                }
+            }
+        }
+    }
+    let more = if spikes.len() > 10 { ", …" } else { "" };
+    let plural = if spikes.len() == 1 { "close" } else { "closes" };
+    let shown = spikes.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
+    (!spikes.is_empty()).then(|| {
+        format!(
+            "{} {plural} further than max_price_jump from those before and after left out: {shown}{more}",
+            spikes.len()
+        )
+    })
 }
 
 fn asset(record: &MarketRecord, grades: GradeRecord, listing: Option<Listing>) -> Option<AssetRecord> {

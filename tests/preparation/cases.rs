@@ -191,6 +191,25 @@ fn an_unmanaged_holding_is_valued_at_nothing_and_named() {
     assert_eq!(input.notices, ["unmanaged: 1000000 airdrop held, valued at 0 and left alone, as the policy says"]);
 }
 
+/// Nobody was a member yet, and an empty cell must not sell what is held.
+#[test]
+fn a_holding_of_unknown_size_ends_the_first_run() {
+    let unknown = |members: &str, more: &str| {
+        let workspace = Workspace::new();
+        workspace.edit("case.toml", "members = [\"bitcoin\", \"ethereum\", \"solana\"]", members);
+        workspace.edit("market.csv", "84000,1660000000000", "84000,");
+        workspace.edit("policy.toml", "[eligibility]", &format!("[eligibility]\n{more}"));
+        workspace.plan()
+    };
+    let told = unknown("members = []", "").expect_err("it is held").to_string();
+    for part in ["unknown_figure: assets.bitcoin", "market cap unknown", "eligibility.excluded_assets, and it is sold"]
+    {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+    assert!(unknown("members = [\"bitcoin\"]", "").is_ok(), "a member is held");
+    assert!(unknown("members = []", "excluded_assets = [\"bitcoin\"]").is_ok(), "somebody has said what is to be done");
+}
+
 #[test]
 fn names_in_the_policy_that_nobody_knows_are_told() {
     let workspace = Workspace::new();

@@ -49,8 +49,8 @@ fn closes_of_days_that_are_over_reach_the_planner() {
 #[test]
 fn a_close_that_jumps_away_and_back_is_left_out() {
     let of_bitcoin = |closes: &[(&str, &str)]| {
-        let rows: String = closes.iter().map(|(day, close)| format!("2025-04-{day},bitcoin,{close}\n")).collect();
-        let input = with_history(&format!("date,asset_id,close_usd\n{rows}")).plan().expect("an input");
+        let rows: Vec<String> = closes.iter().map(|(day, close)| format!("2025-04-{day},bitcoin,{close}")).collect();
+        let input = with_history(&format!("date,asset_id,close_usd\n{}", rows.join("\n"))).plan().expect("an input");
         let history = input.history.expect("closes");
         let shown = history.of(&AssetId::new("bitcoin").expect("an id")).iter();
         let shown: Vec<String> = shown.map(|it| it.map_or("-".to_owned(), |it| it.to_string())).collect();
@@ -61,10 +61,15 @@ fn a_close_that_jumps_away_and_back_is_left_out() {
     };
     let (shown, notices) = of_bitcoin(&[("12", "83000"), ("13", "830000"), ("14", "84000"), ("15", "8400")]);
     assert_eq!(shown, "83000 - 84000 8400", "the last one has nothing after it to judge it by");
-    let sentence = "1 asset with a close beyond max_price_jump from those before and after: left out: bitcoin on 2025-04-13 (830000)";
+    let sentence =
+        "1 close further than max_price_jump from those before and after left out: bitcoin on 2025-04-13 (830000)";
     assert_eq!(notices, [sentence]);
     let (shown, notices) = of_bitcoin(&[("12", "83000"), ("13", "8300"), ("14", "8400"), ("15", "8350")]);
     assert_eq!((shown.as_str(), notices.len()), ("83000 8300 8400 8350", 0), "it stays there");
+    let (shown, notices) = of_bitcoin(&[("11", "100"), ("12", "1"), ("13", "100"), ("14", "1"), ("15", "100")]);
+    assert_eq!((shown.as_str(), notices.len()), ("100 - 100 - 100", 1), "a true close between two wrong ones stays");
+    let (shown, notices) = of_bitcoin(&[("10", "100"), ("13", "1"), ("14", "100"), ("15", "100")]);
+    assert_eq!((shown.as_str(), notices.len()), ("100 - - 1 100 100", 0), "nobody knows what was on the days between");
 }
 
 #[test]

@@ -45,13 +45,6 @@ pub(crate) fn figures_known(record: &AssetRecord, policy: &Policy) -> bool {
         && (rules.min_age_days.is_none() || record.first_seen.is_some())
 }
 
-/// What is not known throws nobody out who is in, or who was held before there was a first run.
-fn may_stay_in_doubt(asset: &AssetId, input: &PlanningInput) -> bool {
-    let members = &input.state.members;
-    let held = || input.account.holdings.get(asset).is_some_and(|holding| !holding.total().is_zero());
-    members.contains(asset) || (members.is_empty() && held())
-}
-
 /// Every rule of eligibility, as far as what it asks for is known.
 fn passes(asset: &AssetId, record: &AssetRecord, input: &PlanningInput) -> bool {
     let policy = &input.policy;
@@ -80,7 +73,7 @@ fn constituents(input: &PlanningInput) -> BTreeSet<AssetId> {
     let was_member = |asset: &AssetId| input.state.members.contains(asset);
     let possible = |(asset, record): &(&AssetId, &AssetRecord)| {
         let is_known = (!asked || grade_of(record, policy).is_some()) && figures_known(record, policy);
-        !is_leg(asset, policy) && passes(asset, record, input) && (is_known || may_stay_in_doubt(asset, input))
+        !is_leg(asset, policy) && passes(asset, record, input) && (is_known || was_member(asset))
     };
     let has_no_rank =
         |record: &AssetRecord| if by_grade { grade_of(record, policy).is_none() } else { record.market_cap.is_none() };
@@ -140,7 +133,7 @@ fn a_member_without_a_grade_is_held_and_named() {
             }
             let asset = &position.asset;
             tally.note("a constituent without a grade");
-            prop_assert!(may_stay_in_doubt(asset, input), "{asset} is new");
+            prop_assert!(input.state.members.contains(asset), "{asset} is new");
             prop_assert!(position.quantity_after <= position.quantity_before, "{asset} is bought");
             let named = plan.notices.iter().filter(|notice| notice.contains(&format!("the member {asset} has no ")));
             prop_assert_eq!(named.count(), 1, "{}: {:?}", asset, plan.notices);

@@ -267,9 +267,8 @@ fn constituents_are_eligible() {
     fn solana(s: &mut Sample, change: impl FnOnce(&mut AssetRecord)) {
         record(s, "solana", change);
     }
-    /// Nobody that was in the index.
-    fn newcomer(s: &mut Sample, change: impl FnOnce(&mut AssetRecord)) {
-        s.input.state.members = [id("bitcoin")].into();
+    fn member(s: &mut Sample, change: impl FnOnce(&mut AssetRecord)) {
+        s.input.state.members = [id("solana")].into();
         solana(s, change);
     }
     check(&[
@@ -277,13 +276,13 @@ fn constituents_are_eligible() {
         Case("cap below it", |s| solana(s, |a| a.market_cap = Some(money("999999.99"))), SOLANA),
         Case("cap at the maximum", |s| solana(s, |a| a.market_cap = Some(money("5000000000000"))), &[]),
         Case("cap above it", |s| solana(s, |a| a.market_cap = Some(money("5000000000000.01"))), SOLANA),
-        Case("cap unknown", |s| newcomer(s, |a| a.market_cap = None), SOLANA),
-        Case("cap unknown of a member", |s| solana(s, |a| a.market_cap = None), &[]),
+        Case("cap unknown", |s| solana(s, |a| a.market_cap = None), SOLANA),
+        Case("cap unknown of a member", |s| member(s, |a| a.market_cap = None), &[]),
         Case(
             "cap unknown, only the maximum asked",
             |s| {
                 s.input.policy.eligibility.min_market_cap = None;
-                newcomer(s, |a| a.market_cap = None);
+                solana(s, |a| a.market_cap = None);
             },
             SOLANA,
         ),
@@ -291,18 +290,18 @@ fn constituents_are_eligible() {
             "cap unknown, only the minimum asked",
             |s| {
                 s.input.policy.eligibility.max_market_cap = None;
-                newcomer(s, |a| a.market_cap = None);
+                solana(s, |a| a.market_cap = None);
             },
             SOLANA,
         ),
         Case("volume at the minimum", |s| solana(s, |a| a.average_daily_volume = Some(money("200000"))), &[]),
         Case("volume below it", |s| solana(s, |a| a.average_daily_volume = Some(money("199999.99"))), SOLANA),
-        Case("volume unknown", |s| newcomer(s, |a| a.average_daily_volume = None), SOLANA),
-        Case("volume unknown of a member", |s| solana(s, |a| a.average_daily_volume = None), &[]),
+        Case("volume unknown", |s| solana(s, |a| a.average_daily_volume = None), SOLANA),
+        Case("volume unknown of a member", |s| member(s, |a| a.average_daily_volume = None), &[]),
         Case("59 days old", |s| solana(s, |a| a.first_seen = Some("2026-01-02".parse().unwrap())), SOLANA),
         Case("61 days old", |s| solana(s, |a| a.first_seen = Some("2025-12-31".parse().unwrap())), &[]),
-        Case("of unknown age", |s| newcomer(s, |a| a.first_seen = None), SOLANA),
-        Case("of unknown age, and a member", |s| solana(s, |a| a.first_seen = None), &[]),
+        Case("of unknown age", |s| solana(s, |a| a.first_seen = None), SOLANA),
+        Case("of unknown age, and a member", |s| member(s, |a| a.first_seen = None), &[]),
         Case(
             "of an excluded category",
             |s| {
@@ -327,6 +326,8 @@ fn constituents_are_eligible() {
             "nothing known and nothing asked",
             |s| {
                 s.input.policy.eligibility = index_rebalancer::model::policy::Eligibility::default();
+                s.input.policy.ranking.by = RankBy::Grade;
+                s.input.policy.reference_weights.method = WeightMethod::Equal;
                 solana(s, |a| {
                     (a.market_cap, a.average_daily_volume, a.first_seen) = (None, None, None);
                     a.grades.investor = None;
@@ -406,7 +407,14 @@ fn only_the_graded_are_bought() {
             },
             &[],
         ),
-        Case("of unknown size and bought", |s| record(s, "cardano", |a| a.market_cap = None), CARDANO),
+        Case(
+            "of unknown size and bought",
+            |s| {
+                s.input.state.members = [id("cardano")].into();
+                record(s, "cardano", |a| a.market_cap = None);
+            },
+            CARDANO,
+        ),
         Case("graded too low and bought", |s| record(s, "cardano", |a| regrade(a, "19")), CARDANO),
     ]);
 }

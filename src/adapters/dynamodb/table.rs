@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 
-use super::unavailable;
+use super::{pause_ms, unavailable};
 use crate::ports::store::StoreError;
 
 /// Index of a portfolio's runs.
@@ -28,10 +28,10 @@ pub async fn create(client: &Client, table: &str) -> Result<(), StoreError> {
     match request.send().await {
         Ok(_) => {}
         Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {
-            return Ok(());
+            return until_made(client, table).await;
         }
         // Of two processes that begin on a new file at once, the second may be told only that its own part failed.
-        Err(error) => return look_for(client, table).await.map_err(|_| unavailable(STEP, error)),
+        Err(error) => return until_made(client, table).await.map_err(|_| unavailable(STEP, error)),
     }
     let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name(TTL_ATTRIBUTE).build();
     let ttl = ttl.map_err(|error| unavailable(STEP, error))?;
@@ -39,6 +39,25 @@ pub async fn create(client: &Client, table: &str) -> Result<(), StoreError> {
     request.send().await.map_err(|error| unavailable(STEP, error))?;
     Ok(())
 }
+
+/// Waits for a table that another process makes: it is there in parts before it can be used.
+async fn until_made(client: &Client, table: &str) -> Result<(), StoreError> {
+    for _ in 0..MOST_LOOKS {
+        let look = look_for(client, table).await;
+        let index = client.query().table_name(table).index_name(RUNS_BY_PORTFOLIO);
+        let index = index.key_condition_expression("portfolio_key = :none");
+        let index = index.expression_attribute_values(":none", AttributeValue::S("none".to_owned())).send().await;
+        if look.is_ok() && index.is_ok() {
+            return Ok(());
+        }
+        pause_ms(LOOK_EVERY_MS).await;
+    }
+    look_for(client, table).await
+}
+
+const LOOK_EVERY_MS: u64 = 50;
+/// Five seconds.
+const MOST_LOOKS: u32 = 100;
 
 /// Looks whether the table is there, by reading an item that no table has.
 ///

@@ -96,7 +96,9 @@ async fn set(
 
 async fn set_each(store: &impl RunStore, scopes: &[SwitchScope], change: &Switching) -> Result<Seen, StoreError> {
     let mut changed = false;
-    for scope in scopes {
+    // Where the second cannot be written, live orders are stopped.
+    let order: Vec<&SwitchScope> = if change.on { scopes.iter().collect() } else { scopes.iter().rev().collect() };
+    for scope in order {
         changed |= set_kill_switch(store, scope, change).await?.1;
     }
     Seen::of(store, scopes, changed).await

@@ -250,6 +250,16 @@ fn what_cannot_be_had_stands_beside_what_the_policy_asks() {
     assert_eq!(stated("cash_buffer"), (dec("0.2"), Some(weight("0.4"))), "cash, and what b brings");
 }
 
+/// That selling costs something puts nothing out of reach.
+#[test]
+fn what_costs_alone_leave_of_a_bound_is_not_out_of_reach() {
+    let policy = policy(|policy| policy.limits.cash_buffer = Some(hard("0.9999")));
+    let plan = planned(&input(policy, &["600", "300", "100"], &[("a", "5000"), ("b", "4000")], "1000"));
+    let check = plan.certificate.checks.iter().find(|check| check.limit == "cash_buffer").expect("a buffer");
+    assert!(check.bound.get() < dec("0.9999"), "{check:?}");
+    assert_eq!(check.stated, None);
+}
+
 #[test]
 fn a_hard_cap_sells_down_and_a_soft_one_gives_way_to_turnover() {
     let holdings = [("a", "8000"), ("b", "1000"), ("c", "800")];

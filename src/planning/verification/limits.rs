@@ -176,9 +176,10 @@ fn cash_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
     let mut rows = Vec::new();
     if let Some(limit) = buffer {
         let softness = Softness::of(limit.soft.as_ref());
-        let bound = limit.bound.get().min(reachable(context, books.weight_of(books.cash_before)?, |_| true)?);
+        let reach = reachable(context, books.weight_of(books.cash_before)?, |_| true)?;
+        let bound = limit.bound.get().min(reach.less_costs);
         let row = cash.row(books, "cash_buffer".to_owned(), (Sense::AtLeast, bound), softness)?;
-        rows.push(row.stating(limit.bound.get()));
+        rows.push(row.stating(limit.bound.get(), reach.sold));
     }
     if let Flow::Withdraw(amount) = &input.flow {
         let kept = buffer.map_or(Decimal::ZERO, |limit| limit.bound.get());
@@ -212,9 +213,10 @@ fn stable_share(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
     let missing = subtract(add(buffer, books.weight_of(drawn)?)?, books.weight_of(books.cash_before)?)?;
     let kept = subtract(books.weight_of(stable.before)?, missing.max(Decimal::ZERO))?.max(Decimal::ZERO);
     let share = plan.regime.stable_share.get();
-    let bound = share.min(reachable(context, kept, |line| !line.is_stable_leg)?);
+    let reach = reachable(context, kept, |line| !line.is_stable_leg)?;
+    let bound = share.min(reach.less_costs);
     let row = stable.row(books, "stable_share".to_owned(), (Sense::AtLeast, bound), softness)?;
-    Ok(Some(row.stating(share)))
+    Ok(Some(row.stating(share, reach.sold)))
 }
 
 /// What could be sold of exit positions and stays; absent when nothing has to leave.
@@ -286,18 +288,26 @@ pub(super) fn immovable(input: &PlanningInput, line: &Line<'_>) -> Result<Decima
     Ok(subtract(line.value_before, movable)?.max(Decimal::ZERO))
 }
 
-/// The most that cash can become when the immovable part of some lines stays: the rest, less what a round trip costs
-/// with all of that but what is kept as it is (a weight).
-fn reachable(context: Context<'_>, kept: Decimal, counts: impl Fn(&Line<'_>) -> bool) -> Result<Decimal, OutOfRange> {
+/// The most that cash can become when the immovable part of some lines stays.
+struct Reach {
+    /// All the rest is sold.
+    sold: Decimal,
+    /// The same less what a round trip costs with all of that but what is kept as it is.
+    less_costs: Decimal,
+}
+
+/// `kept` is a weight.
+fn reachable(context: Context<'_>, kept: Decimal, counts: impl Fn(&Line<'_>) -> bool) -> Result<Reach, OutOfRange> {
     let Context { input, books, .. } = context;
     let mut stays = Decimal::ZERO;
     for line in books.lines.values().filter(|line| counts(line)) {
         stays = add(stays, immovable(input, line)?)?;
     }
-    let rest = subtract(Decimal::ONE, books.weight_of(stays)?)?;
-    let burnt = times(subtract(rest, kept)?, times(dearest(input)?, Decimal::TWO)?)?;
+    let sold = subtract(Decimal::ONE, books.weight_of(stays)?)?;
+    let burnt = times(subtract(sold, kept)?, times(dearest(input)?, Decimal::TWO)?)?;
     // Weights are quotients: their last digits are not asked for.
-    Ok(subtract(rest, burnt)?.round_dp_with_strategy(20, RoundingStrategy::ToNegativeInfinity))
+    let less_costs = subtract(sold, burnt)?.round_dp_with_strategy(20, RoundingStrategy::ToNegativeInfinity);
+    Ok(Reach { sold, less_costs })
 }
 
 fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>, OutOfRange> {
@@ -324,9 +334,10 @@ fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>
         rows.push(at_least.row(books, format!("category_min({category})"), (Sense::AtLeast, bound.get()), softness)?);
     }
     if let Some(bound) = limit.max_weight {
-        let (asked, bound) = (bound.get(), bound.get().max(books.weight_of(stays)?));
-        let row = at_most.row(books, format!("category_max({category})"), (Sense::AtMost, bound), softness)?;
-        rows.push(row.stating(asked));
+        let (asked, least) = (bound.get(), books.weight_of(stays)?);
+        let sides = (Sense::AtMost, asked.max(least));
+        let row = at_most.row(books, format!("category_max({category})"), sides, softness)?;
+        rows.push(row.stating(asked, least));
     }
     Ok(rows)
 }
@@ -339,11 +350,12 @@ fn max_weights(context: Context<'_>, limit: &Limit) -> Result<Vec<Row>, OutOfRan
     let mut rows = Vec::with_capacity(books.lines.len());
     for (asset, line) in books.lines.iter().filter(|(_, line)| line.role() == Some(Role::Constituent)) {
         let asked = exceptions.get(*asset).copied().unwrap_or(limit.bound).get();
+        let least = books.weight_of(immovable(input, line)?)?;
         let row = Row {
             limit: format!("max_weight({asset})"),
             sense: Sense::AtMost,
             left_side: line.weight_after,
-            bound: asked.max(books.weight_of(immovable(input, line)?)?),
+            bound: asked.max(least),
             stated: None,
             nature: Nature::State { before: line.weight_before },
             softness,
@@ -351,7 +363,7 @@ fn max_weights(context: Context<'_>, limit: &Limit) -> Result<Vec<Row>, OutOfRan
             spread: false,
             detail: String::new(),
         };
-        rows.push(row.stating(asked));
+        rows.push(row.stating(asked, least));
     }
     Ok(rows)
 }
@@ -384,7 +396,7 @@ fn risk(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
         spread: true,
         detail: String::new(),
     };
-    Ok(Some(row.stating(bound.get())))
+    Ok(Some(row.stating(bound.get(), stays)))
 }
 
 fn turnover(context: Context<'_>, limit: &Limit) -> Result<Row, OutOfRange> {

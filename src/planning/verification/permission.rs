@@ -156,12 +156,9 @@ fn ineligible(input: &PlanningInput, asset: &AssetId, record: &AssetRecord) -> O
     if let Some(category) = record.categories.intersection(&rules.excluded_categories).next() {
         return Some(format!("its category {category} is excluded"));
     }
-    let held = input.account.holdings.get(asset).is_some_and(|holding| !holding.total().is_zero());
-    let members = &input.state.members;
-    let is_known = members.contains(asset) || (members.is_empty() && held);
-    let unknown = unknown_figure(input, record).filter(|_| !is_known);
+    let unknown = unknown_figure(input, record).filter(|_| !input.state.members.contains(asset));
     unknown
-        .map(|what| format!("its {what} is unknown, and it was neither a member nor held before the first run"))
+        .map(|what| format!("its {what} is unknown, and it was no member before"))
         .or_else(|| outside_size(rules, record))
         .or_else(|| too_young(input, record))
         .or_else(|| scenarios::stopped(input, asset).map(|on| format!("a trailing stop was set off on {on}")))

@@ -37,6 +37,9 @@ pub(super) struct Row {
     pub(super) detail: String,
 }
 
+/// A bound this near to what the policy asks is told as that.
+const LEAST_APART: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
+
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Nature {
     /// A limit on the portfolio: its left side before any trade.
@@ -79,10 +82,14 @@ impl Row {
         }
     }
 
-    /// The same, where the policy asks for this.
-    pub(super) fn stating(self, asked: Decimal) -> Self {
-        let stated = (asked != self.bound).then_some(asked);
-        Self { stated, ..self }
+    /// The same, where the policy asks for more than what nobody can sell leaves to be had; dust and costs aside.
+    pub(super) fn stating(self, asked: Decimal, attainable: Decimal) -> Self {
+        let (more, less) = match self.sense {
+            Sense::AtLeast => (asked, attainable),
+            Sense::AtMost | Sense::Equal => (attainable, asked),
+        };
+        let is_out_of_reach = more.checked_sub(less).is_none_or(|apart| apart > LEAST_APART);
+        Self { stated: is_out_of_reach.then_some(asked), ..self }
     }
 
     /// By how much a left side is beyond the bound; negative while there is room.

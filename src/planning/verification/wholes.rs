@@ -47,7 +47,7 @@ pub(super) fn rows(
         let sides = (Sense::AtMost, Decimal::from(counted.after), bound);
         let mut row = state_row("max_holdings".to_owned(), sides, Decimal::from(counted.before), Decimal::ZERO);
         row.detail = counted.names.join(", ");
-        rows.push(row.stating(Decimal::from(most)));
+        rows.push(row.stating(Decimal::from(most), Decimal::from(counted.stuck)));
     }
     Ok(rows)
 }

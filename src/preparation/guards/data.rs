@@ -8,6 +8,7 @@ use super::{age, candidates, in_hours, longer_than, named};
 use crate::model::policy::Guards;
 use crate::model::{AssetId, AssetRecord, Decimal, Flow, Money, PlanningInput, Price, PriceHistory};
 use crate::planning::MAX_NET_ASSET_VALUE;
+use crate::planning::universe::doubt_about;
 use crate::ports::capability;
 use crate::preparation::GuardViolation;
 use crate::preparation::time::{day_of, start_of};
@@ -211,6 +212,30 @@ pub fn snapshot_skew(dates: &[(Timestamp, String)], guards: &Guards) -> Option<G
         ),
         remedy: "fetch all sources for the same day".to_owned(),
     })
+}
+/// Before the first run nobody is a member, and what is no member is sold: not for a figure that is unknown. Less than the
+/// policy's least trade is nobody's loss.
+pub(super) fn check_unknown_holdings(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
+    if !input.state.members.is_empty() {
+        return;
+    }
+    let today = day_of(input.as_of);
+    let legs = |id: &AssetId| input.policy.regime.as_ref().is_some_and(|regime| regime.stable_legs.contains(id));
+    for (id, holding) in input.account.holdings.iter().filter(|(id, _)| !legs(id)) {
+        let Some(record) = input.assets.get(id) else { continue };
+        if record.price.value_of(holding.total()) < input.policy.orders.min_trade {
+            continue;
+        }
+        let Some(what) = doubt_about(id, record, input, today) else { continue };
+        let remedy = "load the figure; or name the asset in eligibility.excluded_assets, and it is sold, or in \
+                      guards.unmanaged_assets, and it is left alone";
+        violations.push(GuardViolation {
+            guard: "unknown_figure".to_owned(),
+            field: format!("assets.{id}"),
+            value: format!("{what}, and it is held before the first run"),
+            remedy: remedy.to_owned(),
+        });
+    }
 }
 
 pub(super) fn check_stable_legs(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {

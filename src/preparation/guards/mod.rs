@@ -41,6 +41,7 @@ pub fn enforce(mut input: PlanningInput) -> Result<PlanningInput, PreparationErr
     data::check_skew(&input, &watched, &mut violations);
     data::check_stable_legs(&input, &mut violations);
     data::check_account(&input, &mut violations);
+    data::check_unknown_holdings(&input, &mut violations);
     grades::check_missing(&input, &mut violations);
     grades::check_zero(&input, &mut violations);
     grades::check_grade_flips(&input, &mut violations);
