@@ -119,6 +119,7 @@ class TheRunbook(unittest.TestCase):
         stubs = 'rebalance() { echo "$TABLE $REBALANCE_STORE"; }\naws() { echo 5 >&2; }\n'
         script = "set -eu\n" + stubs + "".join(runbook.blocks(SECTIONS["Restoring the table"]))
         old = {"STACK": "s", "TABLE": "s-Table-1", "REBALANCE_STORE": "dynamodb:s-Table-1", "PORTFOLIO": "p"}
+        old["CASE"] = "cases/p"
         done = subprocess.run(["bash", "-c", script], env=old, capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         reached = done.stdout.splitlines()
