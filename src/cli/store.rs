@@ -238,16 +238,17 @@ fn refuse_another_file(file: &Path) -> Result<(), Failure> {
 
 /// The run that a person means: by id, by its beginning, or `last`.
 pub(super) async fn find(store: &OpenStore, name: &str) -> Result<RunRecord, Failure> {
-    let run_id = find_item(store, name).await?.run_id;
-    execution::load_run(store.store(), run_id).await?.ok_or_else(|| unknown(name))
+    execution::find_run(store.store(), &digits(store, name).await?).await?.ok_or_else(|| unknown(name))
 }
 
 /// The same run's item alone, which is there where input and plan cannot be read.
 pub(super) async fn find_item(store: &OpenStore, name: &str) -> Result<RunItem, Failure> {
-    if name == LAST {
-        return newest(store).await;
-    }
-    execution::find_item(store.store(), &prefix(name)?).await?.ok_or_else(|| unknown(name))
+    execution::find_item(store.store(), &digits(store, name).await?).await?.ok_or_else(|| unknown(name))
+}
+
+/// The digits that its id begins with.
+async fn digits(store: &OpenStore, name: &str) -> Result<String, Failure> {
+    if name == LAST { Ok(newest(store).await?.run_id.simple().to_string()) } else { prefix(name) }
 }
 
 fn unknown(name: &str) -> Failure {

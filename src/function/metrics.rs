@@ -181,8 +181,7 @@ pub fn of_run(
     planned: Option<(&RebalancePlan, &PlanningInput)>,
     planning_ms: Option<u64>,
 ) -> Metrics {
-    let mut metrics = Metrics::default();
-    ended(&mut metrics, report.execution.as_ref().map(|execution| execution.state));
+    let mut metrics = of_end(report);
     metrics.whole(Metric::OrdersSent, new_orders);
     let count = |wanted: &dyn Fn(&OrderResult) -> bool| {
         report.orders.iter().filter_map(|order| order.result.as_ref()).filter(|result| wanted(result)).count()
@@ -204,7 +203,7 @@ pub fn of_run(
     metrics
 }
 
-/// Of a run that was over before this invocation.
+/// How a run ended, and no more: of one that was over before this invocation.
 #[must_use]
 pub fn of_end(report: &RunReport) -> Metrics {
     let mut metrics = Metrics::default();

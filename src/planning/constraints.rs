@@ -52,6 +52,14 @@ pub(crate) struct LimitRow {
 }
 
 impl LimitRow {
+    /// Of its room, what no program may use: for rounding, where nothing may pass the bound, not even by a lot.
+    pub(crate) fn kept(&self) -> Decimal {
+        match self.kind {
+            RowKind::RunNotional => self.room - self.tight_room,
+            _ => Decimal::ZERO,
+        }
+    }
+
     /// The most this row may give way: never beyond the policy's hard bound, and for a limit on what the portfolio
     /// is never further than doing nothing would break it. No trade makes a broken limit worse, whatever outranks it.
     pub(crate) fn most_relaxation(&self) -> Decimal {
@@ -109,11 +117,6 @@ pub(crate) enum RowKind {
 }
 
 impl RowKind {
-    /// Whether nothing may pass it, not even by a lot: then it always keeps its room for rounding.
-    pub(crate) const fn is_control(&self) -> bool {
-        matches!(self, Self::RunNotional)
-    }
-
     /// Limits that give way together, by the least total.
     pub(crate) fn family(&self) -> String {
         match self {

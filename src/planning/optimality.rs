@@ -120,8 +120,8 @@ impl Program<'_> {
         let columns = untied.columns(Bounds::Exact, &|_, _| false);
         let mut rows = untied.rows(&columns, Bounds::Exact, &solution.given);
         for ((row, short), limit) in rows.iter_mut().zip(shortfalls).zip(&self.limits.rows) {
-            // What a run kept to itself for rounding was the policy's to use.
-            row.bound = if limit.kind.is_control() { limit.room } else { row.bound } + short;
+            // What a run kept for rounding was the policy's to use.
+            row.bound += limit.kept() + short;
         }
         let mut all = untied.boxes(&columns);
         untied.measure_idle_cash(&columns, &mut all, &mut rows);

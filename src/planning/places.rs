@@ -32,7 +32,7 @@ pub(crate) fn places(
     let member =
         |asset: &&AssetId| portfolio.lines.iter().find(|line| line.asset == *asset && line.role == Role::Constituent);
     let is_held = |line: &Line<'_>| is_holding(line, line.weight, nav);
-    let unknown = |line: &Line<'_>| universe.is_in_doubt(line.asset);
+    let unknown = |line: &Line<'_>| universe.doubt(line.asset).is_some();
     let stays = |line: &Line<'_>| is_held(line) && (unknown(line) || is_holding(line, line.immovable(nav), nav));
     // That the regime buys nothing today does not change what the index is.
     let may_enter = |line: &Line<'_>| line.buy_barred.as_ref().is_none_or(|bar| bar.code == ReasonCode::NoBuy);

@@ -382,13 +382,7 @@ fn buy_bar(input: &PlanningInput, line: &Line<'_>, universe: &Universe, regime: 
     if line.role == Role::MustExit {
         return Some(Bar::new(ReasonCode::NoBuy, "it is not in the index"));
     }
-    if line.role == Role::Constituent && universe.grade_missing.contains(line.asset) {
-        return Some(Bar::new(ReasonCode::NoBuy, "its grade is missing: held, not bought"));
-    }
-    if let Some(what) = universe.figure_unknown.get(line.asset).filter(|_| line.role == Role::Constituent) {
-        return Some(Bar::new(ReasonCode::NoBuy, format!("{what}: held, not bought")));
-    }
-    if let Some(why) = universe.history_short.get(line.asset).filter(|_| line.role == Role::Constituent) {
+    if let Some(why) = universe.doubt(line.asset).filter(|_| line.role == Role::Constituent) {
         return Some(Bar::new(ReasonCode::NoBuy, format!("{why}: held, not bought")));
     }
     let bearish = regime.bearish && input.policy.regime.as_ref().is_some_and(|rule| rule.no_buy_when_bearish);

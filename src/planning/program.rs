@@ -360,8 +360,8 @@ impl<'a> Program<'a> {
     fn ease(&self, given: &[Decimal], all: &mut Vec<BoxedColumn>, rows: &mut [AtMostRow]) {
         let price = self.prohibitive();
         for ((limit, given), row) in self.limits.rows.iter().zip(given).zip(rows) {
-            let room = limit.room - limit.tight_room - SOLVER_NOISE;
-            if given.is_zero() && room > Decimal::ZERO && !limit.kind.is_control() {
+            let room = limit.room - limit.kept() - limit.tight_room - SOLVER_NOISE;
+            if given.is_zero() && room > Decimal::ZERO {
                 row.terms.push((all.len(), Decimal::NEGATIVE_ONE));
                 all.push(BoxedColumn { upper: room, reward: -price });
             }
@@ -412,10 +412,9 @@ impl<'a> Program<'a> {
     pub(super) fn rows(&self, columns: &[Column], bounds: Bounds, given: &[Decimal]) -> Vec<AtMostRow> {
         let row = |(limit, given): (&LimitRow, &Decimal)| {
             let room = match bounds {
-                _ if limit.kind.is_control() => limit.tight_room,
                 // What gives way has nothing to spare for rounding.
                 Bounds::Tight | Bounds::Eased if given.is_zero() => limit.tight_room,
-                _ => limit.room + given,
+                _ => limit.room - limit.kept() + given,
             };
             if let (RowKind::Risk, Some(risk)) = (&limit.kind, &self.limits.risk) {
                 return AtMostRow { terms: vec![(columns.len(), Decimal::ONE)], bound: risk.before + room };

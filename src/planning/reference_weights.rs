@@ -78,7 +78,8 @@ fn cash_target(input: &PlanningInput, net_asset_value: Money) -> Decimal {
     (buffer + raised).min(Decimal::ONE)
 }
 
-/// Constituents without the grade, the market cap or the closes that the method weighs by: they keep the weight they have, up to their cap.
+/// Constituents without the grade, the market cap or the closes that the method weighs by: they keep the weight they have,
+/// up to their cap.
 fn pinned(
     input: &PlanningInput,
     universe: &Universe,

@@ -52,11 +52,11 @@ impl Universe {
             .chain(short)
     }
 
-    /// Whether something is not known of a member: it keeps what it has.
-    pub(crate) fn is_in_doubt(&self, asset: &AssetId) -> bool {
-        self.grade_missing.contains(asset)
-            || self.figure_unknown.contains_key(asset)
-            || self.history_short.contains_key(asset)
+    /// What is not known of a member: it keeps what it has.
+    pub(crate) fn doubt(&self, asset: &AssetId) -> Option<&str> {
+        let grade = self.grade_missing.contains(asset).then_some("its grade is missing");
+        let other = || self.figure_unknown.get(asset).or_else(|| self.history_short.get(asset));
+        grade.or_else(|| other().map(String::as_str))
     }
 
     /// The rule of eligibility that most candidates broke, with one of them. Counted by rule: two of a kind have
@@ -460,28 +460,23 @@ mod tests {
             ("age unknown", |policy| policy.eligibility.min_age_days = Some(1), |record| record.first_seen = None),
         ];
         for (what, edit, forget) in cases {
-            {
-                let caps = ["600", "300", "100"];
-                let mut input = sample::input(sample::policy(edit), &caps, &[("a", "50"), ("c", "10")], "50");
-                for record in input.assets.values_mut() {
-                    record.first_seen = Some(jiff::civil::date(2020, 1, 1));
-                }
-                input.state.members = ids(&["a", "c"]).into_iter().collect();
-                for unknown in ["a", "b"] {
-                    forget(input.assets.get_mut(&sample::id(unknown)).expect(unknown));
-                }
-                let universe = select_universe(&input);
-                assert_eq!(universe.member_set(), ids(&["a", "c"]).into_iter().collect(), "{what}");
-                let plan = plan(&input).unwrap_or_else(|error| panic!("{what}: {error}"));
-                let a = plan.positions.iter().find(|position| position.asset == sample::id("a")).expect(what);
-                assert_eq!(a.quantity_after, a.quantity_before, "{what}: {:?}", plan.orders);
-                assert_eq!(plan.notices, [format!("of the member a is the {what}: held, not bought")]);
-                let left = plan.positions.iter().find(|position| position.asset == sample::id("b"));
-                assert!(
-                    left.is_none_or(|b| b.quantity_after.is_zero()),
-                    "{what}: nobody knows whether b may be a member"
-                );
+            let caps = ["600", "300", "100"];
+            let mut input = sample::input(sample::policy(edit), &caps, &[("a", "50"), ("c", "10")], "50");
+            for record in input.assets.values_mut() {
+                record.first_seen = Some(jiff::civil::date(2020, 1, 1));
             }
+            input.state.members = ids(&["a", "c"]).into_iter().collect();
+            for unknown in ["a", "b"] {
+                forget(input.assets.get_mut(&sample::id(unknown)).expect(unknown));
+            }
+            let universe = select_universe(&input);
+            assert_eq!(universe.member_set(), ids(&["a", "c"]).into_iter().collect(), "{what}");
+            let plan = plan(&input).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let a = plan.positions.iter().find(|position| position.asset == sample::id("a")).expect(what);
+            assert_eq!(a.quantity_after, a.quantity_before, "{what}: {:?}", plan.orders);
+            assert_eq!(plan.notices, [format!("of the member a is the {what}: held, not bought")]);
+            let left = plan.positions.iter().find(|position| position.asset == sample::id("b"));
+            assert!(left.is_none_or(|b| b.quantity_after.is_zero()), "{what}: nobody knows whether b may be a member");
         }
     }
 

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use super::sources::{Closes, Grades, MarketData, MarketRecord, VenueRules};
 use super::time::day_of;
 use super::{BadInput, Migration, PreparationError, guards, listing, migration};
-use crate::model::history::later;
 use crate::model::input::INPUT_SCHEMA;
 use crate::model::{
     AccountSnapshot, AssetId, AssetRecord, Flow, GradeRecord, InstrumentId, Listing, PlanningInput, Policy,
@@ -89,7 +87,7 @@ fn unknown_names(policy: &Policy, market: &MarketData) -> impl Iterator<Item = S
     let unknown = |(field, named): (&str, Vec<&AssetId>)| {
         let unknown: Vec<&str> =
             named.into_iter().filter(|id| !market.assets.contains_key(*id)).map(AssetId::as_str).collect();
-        listing::summary(&unknown, &format!("in the policy's {field} but not in the market data of the day"))
+        listing::summary("asset", &unknown, &format!("in the policy's {field} but not in the market data of the day"))
     };
     rules.map(unknown).into_iter().flatten()
 }
@@ -115,29 +113,28 @@ fn closes(
 /// would sell and a scenario hang. What tells of them.
 fn without_spikes(history: &mut PriceHistory, most: Rate) -> Option<String> {
     let jumped = |left: Price, right: Price| guards::jumped(left, right, most.get());
-    let mut spikes = Vec::new();
-    for (id, closes) in &mut history.closes {
-        for place in 1..closes.len().saturating_sub(1) {
-            // What was taken out is no neighbour to be judged by.
-            let Some([Some(before), Some(close), Some(after)]) = closes.get(place - 1..=place + 1) else { continue };
-            if jumped(*before, *close) && jumped(*close, *after) && !jumped(*before, *after) {
-                let day = later(history.first_day, i64::try_from(place).unwrap_or(i64::MAX)).unwrap_or(Date::MAX);
-                spikes.push(format!("{id} on {day} ({close})"));
-                if let Some(close) = closes.get_mut(place) {
-                    *close = None;
-                }
+    let mut spikes: Vec<(AssetId, usize)> = Vec::new();
+    for (id, closes) in &history.closes {
+        let mut taken_out = None;
+        for (before, three) in closes.windows(3).enumerate() {
+            // What is taken out is no neighbour to be judged by.
+            if taken_out == Some(before) {
+                continue;
+            }
+            let [Some(yesterday), Some(close), Some(tomorrow)] = three else { continue };
+            if jumped(*yesterday, *close) && jumped(*close, *tomorrow) && !jumped(*yesterday, *tomorrow) {
+                taken_out = Some(before + 1);
+                spikes.push((id.clone(), before + 1));
             }
         }
     }
-    let more = if spikes.len() > 10 { ", …" } else { "" };
-    let plural = if spikes.len() == 1 { "close" } else { "closes" };
-    let shown = spikes.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ");
-    (!spikes.is_empty()).then(|| {
-        format!(
-            "{} {plural} further than max_price_jump from those before and after left out: {shown}{more}",
-            spikes.len()
-        )
-    })
+    let mut told = Vec::with_capacity(spikes.len());
+    for (id, place) in spikes {
+        let day = history.day(place);
+        let close = history.closes.get_mut(&id).and_then(|closes| closes.get_mut(place)?.take());
+        told.extend(close.map(|close| format!("{id} on {day} ({close})")));
+    }
+    listing::summary("close", &told, "further than max_price_jump from those before and after left out")
 }
 
 fn asset(record: &MarketRecord, grades: GradeRecord, listing: Option<Listing>) -> Option<AssetRecord> {

@@ -46,14 +46,16 @@ pub fn listings(
         explicit.keys().filter(|id| !market.assets.contains_key(*id)).map(AssetId::as_str).collect();
     let mut notices = Vec::new();
     notices.extend(summary(
+        "asset",
         &ambiguous,
         "without a listing: the symbol is not unique, so give each an entry in [instruments]",
     ));
     notices.extend(summary(
+        "asset",
         &unlisted,
         &format!("without a listing: the venue has no market of the symbol in {quote_currency}"),
     ));
-    notices.extend(summary(&absent, "in [instruments] but not in the market data of the day"));
+    notices.extend(summary("asset", &absent, "in [instruments] but not in the market data of the day"));
     Ok((listings, notices))
 }
 
@@ -93,11 +95,12 @@ fn instruments_by_base<'a>(rules: &'a VenueRules, quote_currency: &str) -> BTree
     by_base
 }
 
-pub(super) fn summary<T: AsRef<str> + Ord>(names: &[T], what: &str) -> Option<String> {
+/// So many of a kind, and what of them, with the first ten names; nothing where there are none.
+pub(super) fn summary<T: AsRef<str> + Ord>(kind: &str, names: &[T], what: &str) -> Option<String> {
     let mut names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     names.sort_unstable();
     let more = if names.len() > 10 { ", …" } else { "" };
     let shown = names.iter().take(10).copied().collect::<Vec<_>>().join(", ");
     let plural = if names.len() == 1 { "" } else { "s" };
-    (!names.is_empty()).then(|| format!("{} asset{plural} {what}: {shown}{more}", names.len()))
+    (!names.is_empty()).then(|| format!("{} {kind}{plural} {what}: {shown}{more}", names.len()))
 }

@@ -83,6 +83,12 @@ pub struct LimitFamily {
 }
 
 impl Check {
+    /// Neither relaxed nor out of reach.
+    #[must_use]
+    pub fn is_as_asked(&self) -> bool {
+        self.relaxation.is_zero() && self.stated.is_none()
+    }
+
     pub(super) fn of(check: &LimitCheck) -> Self {
         Self {
             limit: check.limit.clone(),
@@ -98,6 +104,12 @@ impl Check {
 }
 
 impl LimitFamily {
+    /// Of all of them.
+    #[must_use]
+    pub const fn is_as_asked(&self) -> bool {
+        self.relaxed == 0 && self.out_of_reach == 0
+    }
+
     /// In the certificate's own order of first appearance. The tightest is the first with the least slack.
     #[must_use]
     pub fn of(certificate: &Certificate) -> Vec<Self> {

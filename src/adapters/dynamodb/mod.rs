@@ -106,6 +106,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::adapters::clock::SystemClock;
+use crate::ports::Clock as _;
 use crate::ports::store::{ITEM_SCHEMA, StoreError};
 use keys::Key;
 
@@ -159,7 +161,7 @@ impl DynamoStore {
         let request = self.client.transact_write_items().set_transact_items(Some(actions));
         for most_ms in CONFLICT_WAITS_MS {
             match Box::pin(request.clone().send()).await {
-                Err(error) if is_conflict(&error) => pause_ms(fastrand::u64(0..=most_ms)).await,
+                Err(error) if is_conflict(&error) => SystemClock.pause(fastrand::u64(0..=most_ms)).await,
                 answer => return transacted(answer, step),
             }
         }
@@ -196,10 +198,6 @@ impl DynamoStore {
 /// waits, too. DynamoDB refuses such a transaction as a whole, and its SDK leaves the repetition to whoever asked.
 const CONFLICT_WAITS_MS: [u64; 6] = [10, 20, 40, 80, 160, 320];
 
-async fn pause_ms(milliseconds: u64) {
-    tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
-}
-
 type Transacted = Result<TransactWriteItemsOutput, SdkError<TransactWriteItemsError, HttpResponse>>;
 
 fn transacted(answer: Transacted, step: &'static str) -> Result<Result<(), Vec<usize>>, StoreError> {
@@ -214,27 +212,29 @@ fn transacted(answer: Transacted, step: &'static str) -> Result<Result<(), Vec<u
 
 /// Nothing was written, for another request was at work on one of the items, and nothing else was wrong.
 fn is_conflict(error: &SdkError<TransactWriteItemsError, HttpResponse>) -> bool {
+    let Some(codes) = cancellation_codes(error) else { return false };
+    let is_known = |code: &&str| matches!(*code, "None" | "ConditionalCheckFailed" | "TransactionConflict");
+    codes.contains(&"TransactionConflict") && codes.iter().all(is_known)
+}
+
+/// Why a transaction was cancelled, by the position of the action; `None` where it failed otherwise.
+fn cancellation_codes(error: &SdkError<TransactWriteItemsError, HttpResponse>) -> Option<Vec<&str>> {
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
-        return false;
+        return None;
     };
-    let codes = || cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
-    let is_known = |code| matches!(code, "None" | "ConditionalCheckFailed" | "TransactionConflict");
-    codes().any(|code| code == "TransactionConflict") && codes().all(is_known)
+    Some(cancelled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or("None")).collect())
 }
 
 /// The positions whose conditions failed; `None` when the transaction failed for any other reason (a conflict, a
 /// throttle, no answer), after which nothing is known. Where one item was in conflict, nobody has looked whether its
 /// condition holds: what failed beside it is not all that may have failed.
 fn refused_positions(error: &SdkError<TransactWriteItemsError, HttpResponse>) -> Option<Vec<usize>> {
-    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
-        return None;
-    };
     let mut refused = Vec::new();
-    for (at, reason) in cancelled.cancellation_reasons().iter().enumerate() {
-        match reason.code() {
-            None | Some("None") => {}
-            Some("ConditionalCheckFailed") => refused.push(at),
-            Some(_) => return None,
+    for (at, code) in cancellation_codes(error)?.into_iter().enumerate() {
+        match code {
+            "None" => {}
+            "ConditionalCheckFailed" => refused.push(at),
+            _ => return None,
         }
     }
     (!refused.is_empty()).then_some(refused)

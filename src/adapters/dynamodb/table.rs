@@ -10,7 +10,9 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 
-use super::{pause_ms, unavailable};
+use super::unavailable;
+use crate::adapters::clock::SystemClock;
+use crate::ports::Clock as _;
 use crate::ports::store::StoreError;
 
 /// Index of a portfolio's runs.
@@ -50,7 +52,7 @@ async fn until_made(client: &Client, table: &str) -> Result<(), StoreError> {
         if look.is_ok() && index.is_ok() {
             return Ok(());
         }
-        pause_ms(LOOK_EVERY_MS).await;
+        SystemClock.pause(LOOK_EVERY_MS).await;
     }
     look_for(client, table).await
 }

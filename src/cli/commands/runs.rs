@@ -33,7 +33,7 @@ pub(in crate::cli) async fn runs(asked: &List, path: &StorePath, output: &Output
             // The others are told all the same: somebody looks for this one.
             Err(ExecutionError::Store(error @ StoreError::Corrupt { .. })) => {
                 are_whole = false;
-                lines.push(unreadable(&item, &error));
+                lines.push(RunLine { reason: error.to_string(), ..of_item(&item) });
             }
             Err(error) => return Err(error.into()),
         }
@@ -44,33 +44,26 @@ pub(in crate::cli) async fn runs(asked: &List, path: &StorePath, output: &Output
 }
 
 /// What its item alone says.
-fn unreadable(item: &RunItem, error: &StoreError) -> RunLine {
+fn of_item(item: &RunItem) -> RunLine {
     RunLine {
         run_id: item.run_id,
         state: item.state.into(),
         portfolio: item.identity.portfolio.to_string(),
-        account: account(item),
+        account: format!("{}/{}", item.identity.venue, item.identity.venue_account),
         as_of: None,
         net_asset_value: None,
         quote_currency: None,
         orders: 0,
         turnover: None,
         fees: Money::ZERO,
-        reason: error.to_string(),
+        reason: item.reason.clone(),
     }
-}
-
-fn account(item: &RunItem) -> String {
-    format!("{}/{}", item.identity.venue, item.identity.venue_account)
 }
 
 fn line(item: &RunItem, record: &RunRecord) -> RunLine {
     let plan = record.plan.as_ref();
     RunLine {
-        run_id: record.run_id,
         state: record.state.into(),
-        portfolio: item.identity.portfolio.to_string(),
-        account: account(item),
         as_of: plan.map(|plan| plan.as_of),
         net_asset_value: plan.map(|plan| plan.net_asset_value),
         quote_currency: plan.map(|plan| plan.quote_currency.clone()),
@@ -78,5 +71,6 @@ fn line(item: &RunItem, record: &RunRecord) -> RunLine {
         turnover: plan.map(|plan| plan.turnover),
         fees: record.orders.iter().map(|order| order.fee).sum::<Money>(),
         reason: record.reason.clone(),
+        ..of_item(item)
     }
 }

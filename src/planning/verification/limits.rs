@@ -176,10 +176,10 @@ fn cash_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
     let mut rows = Vec::new();
     if let Some(limit) = buffer {
         let softness = Softness::of(limit.soft.as_ref());
-        let reach = reachable(context, books.weight_of(books.cash_before)?, |_| true)?;
-        let bound = limit.bound.get().min(reach.less_costs);
+        let most = reachable(context, books.weight_of(books.cash_before)?, |_| true)?;
+        let bound = limit.bound.get().min(most.less_costs);
         let row = cash.row(books, "cash_buffer".to_owned(), (Sense::AtLeast, bound), softness)?;
-        rows.push(row.stating(limit.bound.get(), reach.sold));
+        rows.push(row.stating(limit.bound.get(), most.sold));
     }
     if let Flow::Withdraw(amount) = &input.flow {
         let kept = buffer.map_or(Decimal::ZERO, |limit| limit.bound.get());
@@ -213,10 +213,10 @@ fn stable_share(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
     let missing = subtract(add(buffer, books.weight_of(drawn)?)?, books.weight_of(books.cash_before)?)?;
     let kept = subtract(books.weight_of(stable.before)?, missing.max(Decimal::ZERO))?.max(Decimal::ZERO);
     let share = plan.regime.stable_share.get();
-    let reach = reachable(context, kept, |line| !line.is_stable_leg)?;
-    let bound = share.min(reach.less_costs);
+    let most = reachable(context, kept, |line| !line.is_stable_leg)?;
+    let bound = share.min(most.less_costs);
     let row = stable.row(books, "stable_share".to_owned(), (Sense::AtLeast, bound), softness)?;
-    Ok(Some(row.stating(share, reach.sold)))
+    Ok(Some(row.stating(share, most.sold)))
 }
 
 /// What could be sold of exit positions and stays; absent when nothing has to leave.
@@ -289,7 +289,7 @@ pub(super) fn immovable(input: &PlanningInput, line: &Line<'_>) -> Result<Decima
 }
 
 /// The most that cash can become when the immovable part of some lines stays.
-struct Reach {
+struct MostCash {
     /// All the rest is sold.
     sold: Decimal,
     /// The same less what a round trip costs with all of that but what is kept as it is.
@@ -297,7 +297,7 @@ struct Reach {
 }
 
 /// `kept` is a weight.
-fn reachable(context: Context<'_>, kept: Decimal, counts: impl Fn(&Line<'_>) -> bool) -> Result<Reach, OutOfRange> {
+fn reachable(context: Context<'_>, kept: Decimal, counts: impl Fn(&Line<'_>) -> bool) -> Result<MostCash, OutOfRange> {
     let Context { input, books, .. } = context;
     let mut stays = Decimal::ZERO;
     for line in books.lines.values().filter(|line| counts(line)) {
@@ -307,7 +307,7 @@ fn reachable(context: Context<'_>, kept: Decimal, counts: impl Fn(&Line<'_>) -> 
     let burnt = times(subtract(sold, kept)?, times(dearest(input)?, Decimal::TWO)?)?;
     // Weights are quotients: their last digits are not asked for.
     let less_costs = subtract(sold, burnt)?.round_dp_with_strategy(20, RoundingStrategy::ToNegativeInfinity);
-    Ok(Reach { sold, less_costs })
+    Ok(MostCash { sold, less_costs })
 }
 
 fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>, OutOfRange> {

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use super::books::{Books, Line};
 use super::findings::Findings;
 use super::scenarios;
-use crate::model::policy::{Eligibility, GradeKind, RankBy, WeightMethod};
+use crate::model::policy::{Eligibility, GradeKind};
 use crate::model::{AssetId, AssetRecord, Flow, Grade, PlanningInput};
 use crate::planning::plan::{ReasonCode, RebalancePlan, Role};
 
@@ -130,14 +130,8 @@ pub(super) fn grade(input: &PlanningInput, record: &AssetRecord) -> Option<Grade
 
 /// What the policy asks for by a rule, a rank or a weight, and nobody knows.
 fn unknown_figure(input: &PlanningInput, record: &AssetRecord) -> Option<&'static str> {
-    let policy = &input.policy;
-    let rules = &policy.eligibility;
-    let by_cap = policy.ranking.by == RankBy::MarketCap
-        || matches!(
-            policy.reference_weights.method,
-            WeightMethod::MarketCap | WeightMethod::SqrtMarketCap | WeightMethod::MarketCapGrade
-        );
-    if record.market_cap.is_none() && (by_cap || rules.min_market_cap.is_some() || rules.max_market_cap.is_some()) {
+    let rules = &input.policy.eligibility;
+    if record.market_cap.is_none() && input.policy.uses_market_caps() {
         return Some("market cap");
     }
     if record.average_daily_volume.is_none() && rules.min_average_daily_volume.is_some() {

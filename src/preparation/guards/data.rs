@@ -213,6 +213,7 @@ pub fn snapshot_skew(dates: &[(Timestamp, String)], guards: &Guards) -> Option<G
         remedy: "fetch all sources for the same day".to_owned(),
     })
 }
+
 /// Before the first run nobody is a member, and what is no member is sold: not for a figure that is unknown. Less than the
 /// policy's least trade is nobody's loss.
 pub(super) fn check_unknown_holdings(input: &PlanningInput, violations: &mut Vec<GuardViolation>) {
@@ -220,8 +221,8 @@ pub(super) fn check_unknown_holdings(input: &PlanningInput, violations: &mut Vec
         return;
     }
     let today = day_of(input.as_of);
-    let legs = |id: &AssetId| input.policy.regime.as_ref().is_some_and(|regime| regime.stable_legs.contains(id));
-    for (id, holding) in input.account.holdings.iter().filter(|(id, _)| !legs(id)) {
+    let is_leg = |id: &AssetId| input.policy.regime.as_ref().is_some_and(|regime| regime.stable_legs.contains(id));
+    for (id, holding) in input.account.holdings.iter().filter(|(id, _)| !is_leg(id)) {
         let Some(record) = input.assets.get(id) else { continue };
         if record.price.value_of(holding.total()) < input.policy.orders.min_trade {
             continue;

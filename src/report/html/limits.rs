@@ -93,7 +93,7 @@ fn families(families: &[LimitFamily]) -> Markup {
     for family in families {
         let tightest = &family.tightest;
         let gave_way = limit::gave_way(family);
-        let (tone, sign) = verdict(family.violated == 0, family.relaxed > 0 || family.out_of_reach > 0);
+        let (tone, sign) = verdict(family.violated == 0, !family.is_as_asked());
         table.row([
             html! { (sign) " " (foreign(&family.family)) },
             count(family.checks),
@@ -122,7 +122,7 @@ fn checks(checks: &[Check]) -> Markup {
         ],
     );
     for check in checks {
-        let (_, sign) = verdict(limit::is_met(check), !check.relaxation.is_zero() || check.stated.is_some());
+        let (_, sign) = verdict(limit::is_met(check), !check.is_as_asked());
         table.row([
             html! { (sign) " " (foreign(&check.limit)) },
             limit_figure(&check.limit, check.left_side),

@@ -86,7 +86,7 @@ fn families(canvas: &Canvas, families: &[LimitFamily]) -> Grid {
     for family in families {
         let tightest = crate::report::certificate::subject_of(&family.tightest.limit).unwrap_or("");
         let mut row = vec![
-            verdict(canvas, family.violated == 0, family.relaxed > 0 || family.out_of_reach > 0),
+            verdict(canvas, family.violated == 0, !family.is_as_asked()),
             Line::plain(canvas.clean(&family.family)),
             Line::plain(family.checks.to_string()),
             Line::new(
@@ -115,7 +115,7 @@ fn all(canvas: &Canvas, checks: &[Check]) -> Grid {
     for check in checks {
         let [value, sense, bound, room] = figures(canvas, check);
         grid.row([
-            verdict(canvas, limit::is_met(check), !check.relaxation.is_zero() || check.stated.is_some()),
+            verdict(canvas, limit::is_met(check), !check.is_as_asked()),
             Line::plain(canvas.clean(&check.limit)),
             value,
             sense,
