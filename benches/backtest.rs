@@ -5,7 +5,8 @@
 //! time the run alone, without reading the file; the final values are compared to 1e-9, so that nobody wins by being
 //! wrong. The planner here makes, proves and digests a whole plan for every rebalance; `bt` multiplies weights.
 //!
-//! Without `bt` (`REBALANCE_BT` names a Python that has it) only our side is timed.
+//! Without `bt` (`REBALANCE_BT` names a Python that has it) only our side is timed; of the schedules only those that are
+//! named, where any is: `cargo bench --bench backtest -- monthly`.
 
 #![expect(
     clippy::expect_used,
@@ -47,7 +48,10 @@ fn main() {
     println!("{days} days of {ASSETS} assets, read in {:.3} s; fastest of {REPEATS}", start.elapsed().as_secs_f64());
     println!("  rule      days/s here  days/s bt  ratio");
     let python = std::env::var("REBALANCE_BT").ok();
-    for (name, schedule) in [("monthly", Schedule::Monthly), ("weekly", Schedule::Weekly), ("daily", Schedule::Daily)] {
+    let mut schedules = vec![("monthly", Schedule::Monthly), ("weekly", Schedule::Weekly), ("daily", Schedule::Daily)];
+    let named: Vec<String> = std::env::args().filter(|it| schedules.iter().any(|(name, _)| name == it)).collect();
+    schedules.retain(|(name, _)| named.is_empty() || named.iter().any(|it| it == name));
+    for (name, schedule) in schedules {
         let (seconds, value) = fastest(|| ours(&history, schedule));
         let here = count(days) / seconds;
         let Some(python) = &python else {

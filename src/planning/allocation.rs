@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::model::policy::IntegerPolicy;
 use crate::model::{Decimal, Flow, PlanningInput, Side};
 
 use super::constraints::{Limits, RowKind};
 use super::drift_band::{Changes, min_turnover};
 use super::error::PlanError;
 use super::explanation::percent;
-use super::integers::{Breach, Judge, Sighted, Sought, WholeLimits, conflict, seek};
+use super::integers::{Breach, Judge, Questions, Sighted, Sought, WholeLimits, conflict, seek};
 use super::optimality::Prices;
 use super::plan::{IntegerSearch, Outcome, ReasonCode, Role};
 use super::portfolio::{Portfolio, least_order};
@@ -72,11 +73,6 @@ struct Short {
 impl Short {
     fn sum(self) -> Decimal {
         self.of_rows + self.of_wholes
-    }
-
-    /// Neither part is any larger: fewer holdings too many are no excuse for a row.
-    fn is_no_worse_than(self, other: Self) -> bool {
-        self.of_rows <= other.of_rows + SHORTFALL_NOISE && self.of_wholes <= other.of_wholes + SHORTFALL_NOISE
     }
 }
 
@@ -179,6 +175,14 @@ impl Candidate {
         let mut rounded = self.rounded.clone();
         rounded.trades.retain(|trade| !left.contains(&trade.line));
         Self::rounded(input, portfolio, program, self.allocation.clone(), rounded)
+    }
+
+    /// No row is any shorter, and no holding is too many or too small by more: what lots leave of one limit is no excuse for
+    /// another.
+    fn breaks_nothing_more_than(&self, other: &Self) -> bool {
+        let mut rows = self.shortfalls.iter().zip(&other.shortfalls);
+        rows.all(|(short, other)| *short <= *other + SHORTFALL_NOISE)
+            && self.short.of_wholes <= other.short.of_wholes + SHORTFALL_NOISE
     }
 
     fn keeps_limits_as_well_as(&self, other: &Self) -> bool {
@@ -407,9 +411,41 @@ impl<'a> Search<'a> {
     }
 
     /// Seeks whole quantities where the policy asks for them; what was found so far is where the search starts, and stays
-    /// unless there is better.
+    /// unless there is better. Where the linear program made soft limits give way by less than whole quantities need, they
+    /// give way by that.
     fn seek_whole_quantities(&mut self, limits: &Limits) -> Result<Option<IntegerSearch>, PlanError> {
         let Some(policy) = self.input.policy.whole_quantities() else { return Ok(None) };
+        let (input, portfolio, program) = (self.input, self.portfolio, self.program);
+        let keeps = |allocation: Allocation, whole: &WholeLimits| {
+            let candidate = Candidate::of(input, portfolio, program, allocation);
+            let breaches = whole.breaches(&candidate.rounded.weights(portfolio));
+            let lots = program.lots_beyond(&candidate.allocation.given);
+            whole.given_way(&breaches).is_some() && candidate.keeps_rows(input, program, &lots)
+        };
+        let given = self.first.given.clone();
+        let questions = Questions { input, portfolio, program, limits, given: &given, keeps: &keeps };
+        let mut sighted = self.seek(policy, limits)?;
+        if sighted == Sighted::Impossible
+            && !self.keeps_wholes(limits)
+            && let Some(least) = questions.least_given()?
+        {
+            self.first.given = least;
+            sighted = self.seek(policy, limits)?;
+        }
+        match sighted {
+            Sighted::Proved(search) => Ok(Some(search)),
+            _ if self.keeps_wholes(limits) => Ok(None),
+            Sighted::Short(unproved) => Err(unproved),
+            Sighted::Impossible => Err(PlanError::Conflict(conflict(&questions)?)),
+        }
+    }
+
+    fn keeps_wholes(&self, limits: &Limits) -> bool {
+        limits.whole.given_way(&self.best.breaches).is_some()
+    }
+
+    /// One search, of which the best orders are kept.
+    fn seek(&mut self, policy: IntegerPolicy, limits: &Limits) -> Result<Sighted, PlanError> {
         let (input, portfolio, program) = (self.input, self.portfolio, self.program);
         let shortfalls = self.best.shortfalls.clone();
         let sought = Sought { input, portfolio, program, limits, first: &self.first, shortfalls: &shortfalls };
@@ -419,22 +455,7 @@ impl<'a> Search<'a> {
             self.dropped.extend(candidate.rounded.dropped.iter().cloned());
             self.best = candidate;
         }
-        let keeps_wholes = limits.whole.given_way(&self.best.breaches).is_some();
-        match sighted {
-            Sighted::Proved(search) => Ok(Some(search)),
-            Sighted::Short(_) | Sighted::Impossible if keeps_wholes => Ok(None),
-            Sighted::Short(unproved) => Err(unproved),
-            Sighted::Impossible => {
-                let given = &self.first.given;
-                let lots = program.lots_beyond(given);
-                let keeps = |allocation: Allocation, whole: &WholeLimits| {
-                    let candidate = Candidate::of(input, portfolio, program, allocation);
-                    let breaches = whole.breaches(&candidate.rounded.weights(portfolio));
-                    whole.given_way(&breaches).is_some() && candidate.keeps_rows(input, program, &lots)
-                };
-                Err(PlanError::Conflict(conflict(input, portfolio, program, limits, given, &keeps)?))
-            }
-        }
+        Ok(sighted)
     }
 
     /// Takes out trades that move a weight by less than paying costs does, and lets the rest adapt where a limit needs it.
@@ -446,7 +467,7 @@ impl<'a> Search<'a> {
             }
             let left: BTreeSet<usize> = negligible.iter().map(|dropped| dropped.line).collect();
             let without = self.best.without(self.input, self.portfolio, self.program, &left);
-            if without.short.is_no_worse_than(self.best.short) {
+            if without.breaks_nothing_more_than(&self.best) {
                 self.dropped.extend(negligible);
                 self.best = without;
                 return Ok(());
@@ -458,7 +479,7 @@ impl<'a> Search<'a> {
             let barred = lines.flat_map(|line| [(line, Side::Buy), (line, Side::Sell)]);
             let barred = barred.filter(|side| !kept.contains(side)).collect();
             let Some(candidate) = self.solve(&barred, &BTreeMap::new())? else { return Ok(()) };
-            if !candidate.short.is_no_worse_than(self.best.short) {
+            if !candidate.breaks_nothing_more_than(&self.best) {
                 return Ok(());
             }
             self.dropped.extend(negligible);
@@ -494,18 +515,4 @@ fn decide(
         Outcome::Rebalance
     };
     Decided { outcome, allocation, rounded, relaxed: Vec::new(), integers: None, idle: None }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fewer_holdings_too_many_are_no_excuse_for_a_row() {
-        let short =
-            |of_rows, of_wholes| Short { of_rows: Decimal::new(of_rows, 6), of_wholes: Decimal::new(of_wholes, 6) };
-        assert!(short(2, 40).is_no_worse_than(short(2, 50)));
-        assert!(!short(3, 40).is_no_worse_than(short(2, 50)), "though the sum is smaller");
-        assert!(!short(1, 60).is_no_worse_than(short(2, 50)));
-    }
 }

@@ -28,6 +28,9 @@ const PROVED: f64 = 1e-10;
 /// Rows that are broken by less than this without a way out may be met by the solver's own tolerance: it is asked.
 const CLEARLY: f64 = 1e-7;
 
+/// Less than this may be the arithmetic's own.
+const BLUR: f64 = 1e-10;
+
 /// Solves a program by the first of these that comes to an answer, in the order of what they cost:
 ///
 /// 1. by way of few of its columns, where it has many in boxes under few rows;
@@ -91,17 +94,17 @@ fn by_part(
     }
 }
 
-/// The proposal itself, where the backend has no answer: checked like any answer, and proved.
+/// The proposal itself, where the backend has no answer: checked like any answer, and proved. Rows that are out of reach by
+/// next to nothing may be met within the tolerance of the check; where they are not, the proof that they are stands.
 fn proposed(program: &Program, settings: &Settings, search: &FewRows, ending: Ending) -> Option<Verdict> {
-    match ending {
-        Ending::Optimal => {
-            let said = Said::Optimal { values: search.values(), bound: Some(search.bound()) };
-            let verdict = check::verdict(program, settings, said);
-            let proved = |it: &Verdict| matches!(it, Verdict::Optimal(it) if it.bound - it.objective <= PROVED);
-            Some(verdict).filter(proved)
-        }
-        Ending::Infeasible => (search.breach() > CLEARLY).then_some(Verdict::Infeasible),
-        Ending::Unsettled => None,
+    let out_of_reach = |by: f64| ending == Ending::Infeasible && search.breach() > by;
+    if out_of_reach(CLEARLY) {
+        return Some(Verdict::Infeasible);
+    }
+    let said = Said::Optimal { values: search.values(), bound: Some(search.bound()) };
+    match check::verdict(program, settings, said) {
+        Verdict::Optimal(it) if it.bound - it.objective <= PROVED => Some(Verdict::Optimal(it)),
+        _ => out_of_reach(BLUR).then_some(Verdict::Infeasible),
     }
 }
 

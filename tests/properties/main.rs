@@ -18,6 +18,7 @@ mod membership;
 mod optimality;
 mod oracle;
 mod rearrange;
+mod regressions;
 mod rounds;
 mod tail_risk;
 mod wholes;

@@ -123,11 +123,13 @@ fn nothing_traded_keeps_the_others(input: &PlanningInput) -> bool {
     (idle.policy.limits.min_weight, idle.policy.limits.max_holdings, idle.policy.integers) = (None, None, None);
     idle.policy.orders.min_trade = Money::new(Decimal::from(10_u64.pow(15))).expect("more than there is");
     let Ok(plan) = plan(&idle) else { return false };
-    let kept = |check: &LimitCheck| match check.sense {
+    let met = |check: &LimitCheck| match check.sense {
         Sense::AtMost => check.left_side <= check.bound,
         Sense::AtLeast => check.left_side >= check.bound,
         Sense::Equal => check.left_side == check.bound,
     };
+    // Where nothing can be sold a bound asks for nothing: it is the policy's own that counts.
+    let kept = |check: &LimitCheck| check.stated.is_none() && met(check);
     plan.orders.is_empty() && plan.relaxations.is_empty() && plan.certificate.checks.iter().all(kept)
 }
 
@@ -142,8 +144,9 @@ fn keeps_least_weight(books: &Books<'_>, line: &Line<'_>, relaxed: bool, tally: 
         return Ok(());
     }
     let lot = Books::lot(line) / line.record.price.get();
-    // But for a lot and the solver's noise.
-    let most = most_per_run(books, line) * (Decimal::ONE - Decimal::new(1, 6)) - lot;
+    // But for a lot and the solver's noise, which is a part of the whole: next to a large account it is much of a small trade.
+    let noise = NOISE * books.net_asset_value / line.record.price.get();
+    let most = most_per_run(books, line) * (Decimal::ONE - Decimal::new(1, 6)) - lot - noise;
     // As far as the run may: nothing more can be sold, or nothing more bought.
     let sold_all = line.sold >= most || line.sold + lot >= line.free || books.sellable(line).is_zero();
     let bought_all = !line.held.is_zero() && (line.bought >= most || !books.buyable(line));

@@ -15,7 +15,7 @@ struct Bounded {
     limit: &'static str,
     set: fn(&mut Sample, &str),
     left: &'static str,
-    /// What dropped sales in the row may be worth together, over 100,000, and 1e-10 that a solver calls met.
+    /// What dropped sales in the row may be worth together, over 100,000, and 1e-9 that a solver calls met.
     allowance: &'static str,
     at_least: bool,
 }
@@ -26,7 +26,7 @@ const BOUNDED: &[Bounded] = &[
         limit: "cash_buffer",
         set: |s, bound| s.input.policy.limits.cash_buffer.as_mut().unwrap().bound = weight(bound),
         left: "0.1296225",
-        allowance: "0.0002000001", // solana, held and not ordered; neither halted ripple nor unheld polkadot
+        allowance: "0.000200001", // solana, held and not ordered; neither halted ripple nor unheld polkadot
         at_least: true,
     },
     Bounded {
@@ -36,7 +36,7 @@ const BOUNDED: &[Bounded] = &[
             s.input.policy.regime.as_mut().unwrap().bullish_stable_share = weight(bound);
         },
         left: "0.2896225",
-        allowance: "0.0002000001",
+        allowance: "0.000200001",
         at_least: true,
     },
     Bounded {
@@ -46,7 +46,7 @@ const BOUNDED: &[Bounded] = &[
             s.input.flow = Flow::Withdraw(Money::new(amount).unwrap());
         },
         left: "0.1296225",
-        allowance: "0.0002000001",
+        allowance: "0.000200001",
         at_least: true,
     },
     Bounded {
@@ -54,14 +54,14 @@ const BOUNDED: &[Bounded] = &[
         set: |s, bound| layer_1(s).min_weight = Some(weight(bound)),
         left: "0.7",
         // A lot of bitcoin 50, of ethereum 0.20 and of cardano 0.05, for they have orders; polkadot 10, solana 20.
-        allowance: "0.0008025001",
+        allowance: "0.000802501",
         at_least: true,
     },
     Bounded {
         limit: "category_max(layer-1)",
         set: |s, bound| layer_1(s).max_weight = Some(weight(bound)),
         left: "0.7",
-        allowance: "0.0002000001", // solana; polkadot is neither held nor ordered: it cannot be too much
+        allowance: "0.000200001", // solana; polkadot is neither held nor ordered: it cannot be too much
         at_least: false,
     },
     Bounded {
@@ -70,14 +70,14 @@ const BOUNDED: &[Bounded] = &[
             s.input.policy.limits.max_weight_of.insert(id("bitcoin"), weight(bound));
         },
         left: "0.35",
-        allowance: "0.0000000001", // an order is rounded towards cash
+        allowance: "0.000000001", // an order is rounded towards cash
         at_least: false,
     },
     Bounded {
         limit: "max_weight(ethereum)",
         set: |s, bound| s.input.policy.limits.max_weight.as_mut().unwrap().bound = weight(bound),
         left: "0.24",
-        allowance: "0.0000000001",
+        allowance: "0.000000001",
         at_least: false,
     },
     Bounded {
@@ -86,7 +86,7 @@ const BOUNDED: &[Bounded] = &[
             s.input.policy.limits.max_weight_of.insert(id("solana"), weight(bound));
         },
         left: "0.09",
-        allowance: "0.0002000001", // the venue's minimum quantity
+        allowance: "0.000200001", // the venue's minimum quantity
         at_least: false,
     },
     Bounded {
@@ -474,7 +474,7 @@ fn what_must_leave_leaves() {
     sell_dogwif(&mut sample, "9980");
     assert_eq!(
         violations(&sample)[0].sentence,
-        "it is 0.0001, and must be at most 0 with relaxation 0 and lot allowance up to 0.0000000001: dogwif"
+        "it is 0.0001, and must be at most 0 with relaxation 0 and lot allowance up to 0.000000001: dogwif"
     );
 }
 
@@ -489,7 +489,7 @@ fn the_stable_share_asks_for_no_more_than_can_be_had() {
     let found = violations(&sample);
     let sentences: Vec<&str> = found.iter().map(|violation| violation.sentence.as_str()).collect();
     let expected =
-        "it is 0.2896225, and must be at least 0.88552 with relaxation 0 and lot allowance up to 0.0002000001";
+        "it is 0.2896225, and must be at least 0.88552 with relaxation 0 and lot allowance up to 0.000200001";
     assert_eq!(sentences, [expected], "0.89 - (0.89 - 0.25) x 2 x 0.0035");
 }
 

@@ -135,6 +135,6 @@ fn a_violation_reads_as_limit_and_sentence() {
     sample.input.policy.limits.max_weight_of.insert(sample::id("bitcoin"), sample::weight("0.3"));
     sample.restate();
     let text: Vec<String> = violations(&sample).iter().map(ToString::to_string).collect();
-    let expected = "max_weight(bitcoin): it is 0.35, and must be at most 0.3 with relaxation 0 and lot allowance up to 0.0000000001";
+    let expected = "max_weight(bitcoin): it is 0.35, and must be at most 0.3 with relaxation 0 and lot allowance up to 0.000000001";
     assert_eq!(text, [expected]);
 }

@@ -1,8 +1,10 @@
-//! Limits that cannot all be met by whole holdings.
+//! Limits that cannot all be met by whole holdings: how far the soft ones must give way, or which of the hard ones conflict.
+
+use std::collections::BTreeMap;
 
 use crate::model::{Decimal, PlanningInput};
 
-use super::super::constraints::{Limits, RowKind};
+use super::super::constraints::{LimitRow, Limits, RowKind};
 use super::super::error::{Conflict, PlanError, Repair};
 use super::super::portfolio::Portfolio;
 use super::super::program::{Allocation, Program};
@@ -17,39 +19,85 @@ const NODES: u32 = 500;
 /// As good as no bound.
 const FREE: Decimal = Decimal::TEN;
 
+/// How closely the least that a limit must give way is sought: a hundredth of a basis point.
+const CLOSE: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
+
 /// Whether the orders of a solution keep limits on wholes, and every row beyond what it is given.
 pub(crate) type Keeps<'a> = dyn Fn(Allocation, &WholeLimits) -> bool + 'a;
 
 /// Questions whether a selection of limits can be met.
-struct Questions<'a> {
-    input: &'a PlanningInput,
-    portfolio: &'a Portfolio<'a>,
-    program: &'a Program<'a>,
-    limits: &'a Limits,
-    given: &'a [Decimal],
-    keeps: &'a Keeps<'a>,
+pub(crate) struct Questions<'a> {
+    pub(crate) input: &'a PlanningInput,
+    pub(crate) portfolio: &'a Portfolio<'a>,
+    pub(crate) program: &'a Program<'a>,
+    pub(crate) limits: &'a Limits,
+    /// By how much each row gives way in the linear program.
+    pub(crate) given: &'a [Decimal],
+    pub(crate) keeps: &'a Keeps<'a>,
 }
 
 impl Questions<'_> {
-    /// Whether there are orders without the free rows' limits: found, proved to be none, or open.
-    fn ask(&self, free: &[usize], whole: &WholeLimits) -> Result<Verdict, PlanError> {
-        let given = self.given.iter().enumerate();
-        let given: Vec<Decimal> = given.map(|(row, by)| if free.contains(&row) { FREE } else { *by }).collect();
-        let model = Model::new(self.input, self.portfolio, self.program, whole, &given)?;
+    /// Whether there are orders when each row gives way by so much: found, proved to be none, or open.
+    fn ask(&self, given: &[Decimal], whole: &WholeLimits) -> Result<Verdict, PlanError> {
+        let model = Model::new(self.input, self.portfolio, self.program, whole, given)?;
         let mut judge = |allocation: Allocation| {
             // As good as it gets: one solution is all that is asked for.
             let objective = allocation.objective + FREE;
             (self.keeps)(allocation, whole).then_some(objective)
         };
-        Ok(Search::new(model, &given, None, Decimal::ZERO, &mut judge).run(NODES).verdict)
+        Ok(Search::new(model, given, None, Decimal::ZERO, &mut judge).run(NODES).verdict)
     }
 
+    /// Whether there are none without the free rows' limits.
     fn impossible(&self, free: &[usize], whole: &WholeLimits) -> Result<bool, PlanError> {
-        Ok(self.ask(free, whole)? == Verdict::Impossible)
+        let given = self.given.iter().enumerate();
+        let given: Vec<Decimal> = given.map(|(row, by)| if free.contains(&row) { FREE } else { *by }).collect();
+        Ok(self.ask(&given, whole)? == Verdict::Impossible)
     }
 
-    fn possible(&self, free: &[usize], whole: &WholeLimits) -> Result<bool, PlanError> {
-        Ok(matches!(self.ask(free, whole)?, Verdict::Found(_)))
+    fn possible(&self, given: &[Decimal], whole: &WholeLimits) -> Result<bool, PlanError> {
+        Ok(matches!(self.ask(given, whole)?, Verdict::Found(_)))
+    }
+
+    /// By how much each row gives way at least, the most important family first; absent where all that soft limits may give
+    /// is not enough, or is not shown to be.
+    pub(crate) fn least_given(&self) -> Result<Option<Vec<Decimal>>, PlanError> {
+        let whole = &self.limits.whole;
+        let most = |(limit, given): (&LimitRow, &Decimal)| limit.most_relaxation().max(*given);
+        // Those that have not been asked yet give all that they may.
+        let mut given: Vec<Decimal> = self.limits.rows.iter().zip(self.given).map(most).collect();
+        if !self.possible(&given, whole)? {
+            return Ok(None);
+        }
+        let mut families: BTreeMap<(u32, String), Vec<usize>> = BTreeMap::new();
+        for (row, limit) in self.limits.rows.iter().enumerate() {
+            if let Some(soft) = limit.soft {
+                families.entry((soft.priority, limit.kind.family())).or_default().push(row);
+            }
+        }
+        for rows in families.into_values() {
+            let most = given.clone();
+            let reach = rows.iter().filter_map(|row| Some(*most.get(*row)? - self.given.get(*row)?)).max();
+            let at = |part: Decimal| {
+                let mut at = most.clone();
+                for row in &rows {
+                    if let (Some(at), Some(least)) = (at.get_mut(*row), self.given.get(*row)) {
+                        *at = *least + (*at - *least) * part;
+                    }
+                }
+                at
+            };
+            let (mut too_little, mut enough) = (Decimal::ZERO, Decimal::ONE);
+            if self.possible(&at(too_little), whole)? {
+                enough = too_little;
+            }
+            while (enough - too_little) * reach.unwrap_or_default() > CLOSE {
+                let middle = (too_little + enough) / Decimal::TWO;
+                if self.possible(&at(middle), whole)? { enough = middle } else { too_little = middle }
+            }
+            given = at(enough);
+        }
+        Ok(Some(given))
     }
 
     /// Adds to the free ones as many of these as leave the rest impossible: all at once where that will do, else by halves.
@@ -73,27 +121,20 @@ impl Questions<'_> {
     fn fewest(&self, from: usize) -> Result<Option<usize>, PlanError> {
         let whole = &self.limits.whole;
         let (mut too_few, mut enough) = (from, self.portfolio.lines.len());
-        if enough <= from || !self.possible(&[], &whole.with_most(enough))? {
+        if enough <= from || !self.possible(self.given, &whole.with_most(enough))? {
             return Ok(None);
         }
         while enough - too_few > 1 {
             let middle = too_few.midpoint(enough);
-            if self.possible(&[], &whole.with_most(middle))? { enough = middle } else { too_few = middle }
+            if self.possible(self.given, &whole.with_most(middle))? { enough = middle } else { too_few = middle }
         }
         Ok(Some(enough))
     }
 }
 
 /// A minimal set of limits that whole holdings cannot meet (deletion filter), and how many holdings would do.
-pub(crate) fn conflict(
-    input: &PlanningInput,
-    portfolio: &Portfolio<'_>,
-    program: &Program<'_>,
-    limits: &Limits,
-    given: &[Decimal],
-    keeps: &Keeps<'_>,
-) -> Result<Conflict, PlanError> {
-    let questions = Questions { input, portfolio, program, limits, given, keeps };
+pub(crate) fn conflict(questions: &Questions<'_>) -> Result<Conflict, PlanError> {
+    let Questions { limits, program, .. } = questions;
     let mut free = Vec::new();
     let asked = limits.rows.iter().enumerate().filter(|(_, limit)| is_the_policys(&limit.kind));
     let asked: Vec<usize> = asked.map(|(row, _)| row).collect();

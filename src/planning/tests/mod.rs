@@ -4,6 +4,7 @@ mod closes;
 mod order_limits;
 mod out_of_reach;
 mod shadow_prices;
+mod soft_beside_wholes;
 pub(super) mod tail_risk;
 
 use std::collections::BTreeMap;

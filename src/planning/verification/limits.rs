@@ -20,8 +20,8 @@ use crate::planning::plan::{LimitCheck, RebalancePlan, Role, Sense};
 const LEAST_LOT: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
 /// What a solver calls met may be missed by this much, as a fraction of net asset value: a limit on the portfolio is met
-/// to ten digits.
-const MET: Decimal = Decimal::from_parts(1, 0, 0, false, 10);
+/// to nine digits, as a relaxation is.
+const MET: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 
 /// What every check of limits reads.
 #[derive(Clone, Copy)]

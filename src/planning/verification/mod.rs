@@ -59,7 +59,7 @@
 //!   than the lot allowance). `turnover` may give way only when doing nothing would violate a limit of its priority or
 //!   above. A relaxation may pass what is used of it by at most the smallest orders of all tradable positions and a
 //!   basis point: the least possible is wanted, and only lots and the solver's noise may blur it.
-//! * Beyond bound and relaxation a limit on the portfolio's state may be exceeded by 1e-10, which a solver calls met,
+//! * Beyond bound and relaxation a limit on the portfolio's state may be exceeded by 1e-9, which a solver calls met,
 //!   and by what dropped sales explain: for each asset in it without an
 //!   order, the smallest order, and no more than could be sold of it; an asset with an order explains nothing, for orders
 //!   are rounded towards cash. For `category_min` a buy may have been dropped or rounded down by a lot, and a sale of
