@@ -288,6 +288,49 @@ mod tests {
         assert!(settled.0 > 100 && settled.1 > 50, "{settled:?}");
     }
 
+    /// The planner keeps a last digit free in every row: a row that asks for all there is asks for that much more.
+    #[test]
+    fn a_row_out_of_reach_by_next_to_nothing_is_met_by_all_that_there_is() {
+        let column = |upper: f64| Column { lower: 0.0, upper, objective: -1.0, integer: false };
+        let asking = |by: f64| {
+            let columns: Vec<Column> = (1..=60_u8).map(|part| column(f64::from(part) / 1e4)).collect();
+            let all: f64 = columns.iter().map(|column| column.upper).sum();
+            let terms = (0..columns.len()).map(|index| (index, -1.0)).collect();
+            let rows = vec![Row { lower: f64::NEG_INFINITY, upper: -all - by, terms }];
+            Arc::new(Program { goal: Goal::Maximise, constant: 0.0, columns, rows })
+        };
+        for by in [0.0, 1e-11, 9e-11] {
+            let program = asking(by);
+            let (search, ending) = searched(&program).expect("of this form");
+            assert_eq!(ending, Ending::Optimal, "by {by}");
+            let apart = |(value, column): (&f64, &Column)| (value - column.upper).abs() < 1e-9;
+            assert!(search.values().iter().zip(&program.columns).all(apart), "by {by}: {:?}", search.values());
+        }
+        for by in [1e-9, 1e-6] {
+            assert_eq!(searched(&asking(by)).expect("of this form").1, Ending::Infeasible, "by {by}");
+        }
+    }
+
+    /// MicroLP calls such a basis singular now and then; what is proved of it all the same is the answer.
+    #[test]
+    fn what_no_backend_answers_is_infeasible_where_that_is_proved() {
+        let settings = Settings { tolerance: 1e-8, ..Settings::careful() };
+        let columns = vec![Column { lower: 0.0, upper: 1.0, objective: 1.0, integer: false }];
+        let asking = |by: f64| {
+            let rows = vec![Row { lower: f64::NEG_INFINITY, upper: -1.0 - by, terms: vec![(0, -1.0)] }];
+            Arc::new(Program { goal: Goal::Maximise, constant: 0.0, columns: columns.clone(), rows })
+        };
+        let said = |by: f64| {
+            let program = asking(by);
+            let (search, ending) = searched(&program).expect("of this form");
+            proposed(&program, &settings, &search, ending)
+        };
+        assert!(matches!(said(1e-11), Some(Verdict::Optimal(_))), "{:?}", said(1e-11));
+        assert!(matches!(said(1e-3), Some(Verdict::Infeasible)), "{:?}", said(1e-3));
+        // Further out of reach than the check tolerates, and nearer than what is refused at sight.
+        assert!(matches!(said(5e-8), Some(Verdict::Infeasible)), "{:?}", said(5e-8));
+    }
+
     #[test]
     fn a_program_of_another_form_goes_to_the_backend_as_it_is() {
         let program = drawn(299);
