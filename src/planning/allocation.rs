@@ -429,8 +429,9 @@ impl<'a> Search<'a> {
             && !self.keeps_wholes(limits)
             && let Some(least) = questions.least_given()?
         {
-            self.first.given = least;
+            self.first.given.clone_from(&least);
             sighted = self.seek(policy, limits)?;
+            self.take_back(&least);
         }
         match sighted {
             Sighted::Proved(search) => Ok(Some(search)),
@@ -438,6 +439,16 @@ impl<'a> Search<'a> {
             Sighted::Short(unproved) => Err(unproved),
             Sighted::Impossible => Err(PlanError::Conflict(conflict(&questions)?)),
         }
+    }
+
+    /// Limits give way by what the best orders use of it: one measure was taken for all limits of a family.
+    fn take_back(&mut self, given: &[Decimal]) {
+        let none = vec![Decimal::ZERO; given.len()];
+        let used = self.program.shortfalls(&self.best.rounded.trades, &none);
+        let given: Vec<Decimal> = given.iter().zip(used).map(|(given, used)| used.min(*given)).collect();
+        self.best.shortfalls = self.program.shortfalls(&self.best.rounded.trades, &given);
+        self.best.allocation.given.clone_from(&given);
+        self.first.given = given;
     }
 
     fn keeps_wholes(&self, limits: &Limits) -> bool {

@@ -70,6 +70,24 @@ pub(crate) struct Allocation {
     pub(crate) programs: u32,
 }
 
+impl Allocation {
+    /// Takes what a line buys and sells at once from both sides: where nothing prices a trade a solver may do either, and to
+    /// do neither leads to the same weights, takes less of every limit, and costs nothing.
+    fn net(&mut self) {
+        let Self { buys, sells, .. } = self;
+        for (line, sold) in &mut *sells {
+            if let Some(bought) = buys.get_mut(line) {
+                let both = (*sold).min(*bought);
+                *sold -= both;
+                *bought -= both;
+            }
+        }
+        for side in [buys, sells] {
+            side.retain(|_, amount| !amount.is_zero());
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RelaxedRow {
     pub(crate) name: String,
@@ -492,6 +510,7 @@ impl<'a> Program<'a> {
             };
             *side.entry(column.line).or_default() += *value;
         }
+        allocation.net();
         allocation
     }
 }

@@ -75,13 +75,16 @@ impl Questions<'_> {
                 families.entry((soft.priority, limit.kind.family())).or_default().push(row);
             }
         }
+        // What the linear program needs is the least there is, until one family gives way further: the later ones may then
+        // need less.
+        let mut least = self.given.to_vec();
         for rows in families.into_values() {
             let most = given.clone();
-            let reach = rows.iter().filter_map(|row| Some(*most.get(*row)? - self.given.get(*row)?)).max();
+            let reach = rows.iter().filter_map(|row| Some(*most.get(*row)? - *least.get(*row)?)).max();
             let at = |part: Decimal| {
                 let mut at = most.clone();
                 for row in &rows {
-                    if let (Some(at), Some(least)) = (at.get_mut(*row), self.given.get(*row)) {
+                    if let (Some(at), Some(least)) = (at.get_mut(*row), least.get(*row)) {
                         *at = *least + (*at - *least) * part;
                     }
                 }
@@ -96,6 +99,9 @@ impl Questions<'_> {
                 if self.possible(&at(middle), whole)? { enough = middle } else { too_little = middle }
             }
             given = at(enough);
+            if !enough.is_zero() {
+                least.fill(Decimal::ZERO);
+            }
         }
         Ok(Some(given))
     }
