@@ -249,6 +249,9 @@ impl Judge for Bench<'_> {
     }
 }
 
+/// So much of a relaxation may be the solver's noise, where limits compete: a basis point.
+const LEAST_BLUR: Decimal = Decimal::from_parts(1, 0, 0, false, 4);
+
 /// Shortfalls this close are the same.
 const SHORTFALL_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 
@@ -276,11 +279,30 @@ pub(crate) fn allocate<'a>(
     let best = if optional && idle.value >= best.value { idle } else { best };
     let Candidate { mut allocation, rounded, shortfalls, .. } = best;
     allocation.programs = programs;
+    state_what_is_used(input, &program, &rounded.trades, &mut allocation.given);
     let rounded = rounded.naming(dropped);
     let mut relaxed = program.relaxed(&allocation.given);
     let decided = decide(input, portfolio, changes, allocation, rounded, optional);
     relaxed.extend(limits.whole.breaches(&decided.rounded.weights(portfolio)).iter().map(Breach::relaxed));
     Ok((Decided { relaxed, integers, ..decided }, Solved { program, first, shortfalls }))
+}
+
+/// A limit is stated to give way by what the solver found that it must; where the orders use less than that by more than lots
+/// and least orders explain, by what they use. Two limits that compete by all but the same amounts are told apart by no solver.
+fn state_what_is_used(input: &PlanningInput, program: &Program<'_>, trades: &[Trade], given: &mut [Decimal]) {
+    if given.iter().all(Decimal::is_zero) {
+        return;
+    }
+    let portfolio = program.portfolio;
+    let least = |line, side| least_order(input, line, side, portfolio.net_asset_value, Decimal::ZERO);
+    let orders = portfolio.lines.iter().filter_map(|line| least(line, Side::Buy).max(least(line, Side::Sell)));
+    let blur = orders.sum::<Decimal>() + LEAST_BLUR;
+    let used = program.shortfalls(trades, &vec![Decimal::ZERO; given.len()]);
+    for (given, used) in given.iter_mut().zip(used) {
+        if *given > used + blur {
+            *given = used;
+        }
+    }
 }
 
 /// The program that was solved, from which the proof of what was decided is made.

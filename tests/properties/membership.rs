@@ -145,6 +145,7 @@ fn a_member_without_a_grade_is_held_and_named() {
                 let nothing_else = plan.positions.iter().all(|other| {
                     other.role != Role::Constituent
                         || grade_of(&input.assets[&other.asset], policy).is_none()
+                        || !figures_known(&input.assets[&other.asset], policy)
                         || other.reference_weight.get() <= Decimal::new(1, 17)
                 });
                 // Less only where they would take more than there is to invest, and then nothing is left to others.

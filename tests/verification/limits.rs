@@ -94,7 +94,7 @@ const BOUNDED: &[Bounded] = &[
         set: |s, bound| super::tail_risk::measure(s, Some(bound)),
         left: "0.0436",
         // As what may be lost of it: 4 of a lot of bitcoin, 0.04 of one of ethereum, 3.2 of solana and 4 of polkadot.
-        allowance: "0.0001124001",
+        allowance: "0.000112401",
         at_least: false,
     },
     Bounded {

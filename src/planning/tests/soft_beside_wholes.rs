@@ -8,7 +8,7 @@ use crate::planning::{PlanError, plan};
 
 use super::{hard, orders, planned, weight};
 
-/// A quarter is to be in DeFi, and no asset above 15 %. Half of it all is stuck in `a`, so that of two holdings one is left:
+/// A quarter is to be in `defi`, and no asset above 15 %. Half of it all is stuck in `a`, so that of two holdings one is left:
 /// of `c` and `d` only one may be bought, where parts of both would do.
 fn one_place_is_left(soft: Option<Soft>) -> PlanningInput {
     let defi = CategoryId::new("defi").expect("a category");

@@ -54,11 +54,11 @@
 //!
 //! # When a limit is exceeded
 //! * A relaxation counts for a limit that the policy marks soft (and for those that always may), with the
-//!   policy's priority, once, within `hard_bound`. For a limit on the portfolio's state it may be no more than the
-//!   violation that doing nothing would leave, and no trade may increase that violation (over many assets: by no more
-//!   than the lot allowance). `turnover` may give way only when doing nothing would violate a limit of its priority or
-//!   above. A relaxation may pass what is used of it by at most the smallest orders of all tradable positions and a
-//!   basis point: the least possible is wanted, and only lots and the solver's noise may blur it.
+//!   policy's priority, once, within `hard_bound`, and from the limit's own bound (to nine digits). For a limit on the
+//!   portfolio's state it may be no more than the violation that doing nothing would leave, and no trade may increase that
+//!   violation (over many assets: by no more than the lot allowance). `turnover` may give way only when doing nothing would
+//!   violate a limit of its priority or above. A relaxation may pass what is used of it by at most the smallest orders of all
+//!   tradable positions and a basis point: the least possible is wanted, and only lots and the solver's noise may blur it.
 //! * Beyond bound and relaxation a limit on the portfolio's state may be exceeded by 1e-9, which a solver calls met,
 //!   and by what dropped sales explain: for each asset in it without an
 //!   order, the smallest order, and no more than could be sold of it; an asset with an order explains nothing, for orders
