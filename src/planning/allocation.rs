@@ -12,7 +12,7 @@ use super::explanation::percent;
 use super::integers::{Breach, Judge, Questions, Sighted, Sought, WholeLimits, conflict, seek};
 use super::optimality::Prices;
 use super::plan::{IntegerSearch, Outcome, ReasonCode, Role};
-use super::portfolio::{Portfolio, least_order};
+use super::portfolio::{Line, Portfolio, least_order};
 use super::program::{Allocation, Program, RelaxedRow, Sides};
 use super::rounding::{Dropped, Rounded, Trade, round_to_lots};
 
@@ -294,9 +294,11 @@ fn state_what_is_used(input: &PlanningInput, program: &Program<'_>, trades: &[Tr
         return;
     }
     let portfolio = program.portfolio;
-    let least = |line, side| least_order(input, line, side, portfolio.net_asset_value, Decimal::ZERO);
-    let orders = portfolio.lines.iter().filter_map(|line| least(line, Side::Buy).max(least(line, Side::Sell)));
-    let blur = orders.sum::<Decimal>() + LEAST_BLUR;
+    let order = |line: &Line<'_>| {
+        let least = |side| least_order(input, line, side, portfolio.net_asset_value, Decimal::ZERO).unwrap_or_default();
+        line.lot.max(least(Side::Buy)).max(least(Side::Sell))
+    };
+    let blur = portfolio.lines.iter().map(order).sum::<Decimal>() + LEAST_BLUR;
     let used = program.shortfalls(trades, &vec![Decimal::ZERO; given.len()]);
     for (given, used) in given.iter_mut().zip(used) {
         if *given > used + blur {
