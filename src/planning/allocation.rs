@@ -299,8 +299,7 @@ fn state_what_is_used(input: &PlanningInput, program: &Program<'_>, trades: &[Tr
         line.lot.max(least(Side::Buy)).max(least(Side::Sell))
     };
     let blur = portfolio.lines.iter().map(order).sum::<Decimal>() + LEAST_BLUR;
-    let used = program.shortfalls(trades, &vec![Decimal::ZERO; given.len()]);
-    for (given, used) in given.iter_mut().zip(used) {
+    for (given, used) in given.iter_mut().zip(program.used_beyond(trades)) {
         if *given > used + blur {
             *given = used;
         }
@@ -467,10 +466,8 @@ impl<'a> Search<'a> {
 
     /// Limits give way by what the best orders use of it: one measure was taken for all limits of a family.
     fn take_back(&mut self, given: &[Decimal]) {
-        let none = vec![Decimal::ZERO; given.len()];
-        let used = self.program.shortfalls(&self.best.rounded.trades, &none);
+        let used = self.program.used_beyond(&self.best.rounded.trades);
         let given: Vec<Decimal> = given.iter().zip(used).map(|(given, used)| used.min(*given)).collect();
-        self.best.shortfalls = self.program.shortfalls(&self.best.rounded.trades, &given);
         self.best.allocation.given.clone_from(&given);
         self.first.given = given;
     }
@@ -550,4 +547,31 @@ fn decide(
         Outcome::Rebalance
     };
     Decided { outcome, allocation, rounded, relaxed: Vec::new(), integers: None, idle: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn short(rows: [i64; 2], of_wholes: i64) -> Candidate {
+        let millionths = |count| Decimal::new(count, 6);
+        let shortfalls = rows.map(millionths).to_vec();
+        Candidate {
+            allocation: Allocation::default(),
+            rounded: Rounded::default(),
+            breaches: Vec::new(),
+            short: Short { of_rows: shortfalls.iter().sum(), of_wholes: millionths(of_wholes) },
+            shortfalls,
+            value: Decimal::ZERO,
+        }
+    }
+
+    #[test]
+    fn neither_another_row_nor_fewer_holdings_too_many_are_an_excuse_for_a_row() {
+        let best = short([2, 5], 50);
+        assert!(short([2, 5], 40).breaks_nothing_more_than(&best));
+        assert!(!short([3, 5], 40).breaks_nothing_more_than(&best), "though the sum is smaller");
+        assert!(!short([3, 1], 50).breaks_nothing_more_than(&best), "though the rows' sum is smaller");
+        assert!(!short([1, 5], 60).breaks_nothing_more_than(&best));
+    }
 }

@@ -7,6 +7,8 @@
 //! No limit asks for what nobody can sell: where a halt, a lock or the flow makes part of a holding immovable, the
 //! bound is at least that part (for a least amount of cash or stable assets: at most what the rest can become).
 
+use std::collections::BTreeMap;
+
 use rust_decimal::RoundingStrategy;
 
 use crate::model::amount::floor_to_step;
@@ -185,6 +187,17 @@ impl Limits {
     pub(crate) fn hold_untraded(&self) -> bool {
         self.rows.iter().all(|row| row.room >= Decimal::ZERO) && self.whole.hold_untraded()
     }
+}
+
+/// The soft rows, by index: those that give way together, the most important first; one priority goes by name.
+pub(crate) fn families(rows: &[LimitRow]) -> Vec<Vec<usize>> {
+    let mut families: BTreeMap<(u32, String), Vec<usize>> = BTreeMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        if let Some(soft) = row.soft {
+            families.entry((soft.priority, row.kind.family())).or_default().push(index);
+        }
+    }
+    families.into_values().collect()
 }
 
 /// Collects every row that the policy, the regime and the flow ask for.

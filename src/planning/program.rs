@@ -260,7 +260,7 @@ impl<'a> Program<'a> {
         for members in slacks.by_priority() {
             // Trades are free here: what is sought is the least relaxation, whatever it is worth.
             let mut all = self.without_reward(&columns);
-            all.extend(slacks.columns(Some(&members)));
+            all.extend(slacks.columns(Some(members)));
             let mut rows = slacks.extend(rows.clone());
             rows.extend(fixed.iter().cloned());
             *programs += 1;
@@ -268,7 +268,7 @@ impl<'a> Program<'a> {
             let least = (-objective).max(Decimal::ZERO);
             let least = if least <= RELAXATION_NOISE { Decimal::ZERO } else { least };
             if !least.is_zero() {
-                needed.extend(&members);
+                needed.extend(members);
             }
             let terms = members.iter().map(|slack| (*slack, Decimal::ONE)).collect();
             fixed.push(AtMostRow { terms, bound: least + leeway });
@@ -312,6 +312,11 @@ impl<'a> Program<'a> {
             (used - row.room - given).max(Decimal::ZERO)
         })
         .collect()
+    }
+
+    /// By how much trades pass each row's own bound: what they use of what it may give way.
+    pub(super) fn used_beyond(&self, trades: &[Trade]) -> Vec<Decimal> {
+        self.shortfalls(trades, &self.nothing_given())
     }
 
     /// Whether trading this side would bring a row nearer that is short.

@@ -1,10 +1,10 @@
 //! Soft limits as columns: by how much each may be broken, family by family in order of priority.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::model::Decimal;
 
-use super::constraints::LimitRow;
+use super::constraints::{LimitRow, families};
 use super::program::RELAXATION_NOISE;
 use super::solver::{AtMostRow, BoxedColumn};
 
@@ -14,29 +14,31 @@ const SPARE: Decimal = Decimal::from_parts(2, 0, 0, false, 11);
 /// The extra columns by which soft rows may be broken.
 #[derive(Debug)]
 pub(crate) struct Slacks {
+    /// By row.
     entries: Vec<Slack>,
+    /// The columns of each family.
+    families: Vec<Vec<usize>>,
 }
 
 #[derive(Debug)]
 struct Slack {
     row: usize,
     column: usize,
-    priority: u32,
-    family: String,
     most: Decimal,
 }
 
 impl Slacks {
     pub(crate) fn new(rows: &[LimitRow], first_column: usize) -> Self {
         let soft = rows.iter().enumerate().filter(|(_, row)| row.soft.is_some());
-        let entry = |((row, limit), column): ((usize, &LimitRow), usize)| Slack {
-            row,
-            column,
-            priority: limit.soft.map_or(0, |soft| soft.priority),
-            family: limit.kind.family(),
-            most: limit.most_relaxation(),
+        let entry =
+            |((row, limit), column): ((usize, &LimitRow), usize)| Slack { row, column, most: limit.most_relaxation() };
+        let entries: Vec<Slack> = soft.zip(first_column..).map(entry).collect();
+        let column = |row: usize| {
+            let place = entries.binary_search_by_key(&row, |slack| slack.row).ok()?;
+            entries.get(place).map(|slack| slack.column)
         };
-        Self { entries: soft.zip(first_column..).map(entry).collect() }
+        let families = families(rows).into_iter().map(|rows| rows.into_iter().filter_map(column).collect()).collect();
+        Self { entries, families }
     }
 
     /// No limit is soft.
@@ -44,13 +46,9 @@ impl Slacks {
         self.entries.is_empty()
     }
 
-    /// The columns of each family, the most important first; one priority goes by name.
-    pub(crate) fn by_priority(&self) -> Vec<Vec<usize>> {
-        let mut families: BTreeMap<(u32, &str), Vec<usize>> = BTreeMap::new();
-        for slack in &self.entries {
-            families.entry((slack.priority, &slack.family)).or_default().push(slack.column);
-        }
-        families.into_values().collect()
+    /// The columns of each family, the most important first: see [`families`].
+    pub(crate) fn by_priority(&self) -> &[Vec<usize>] {
+        &self.families
     }
 
     /// The columns; those in `minimised` cost one each, all others nothing.

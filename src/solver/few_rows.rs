@@ -23,7 +23,7 @@ use super::{Column, Goal, Program};
 const BROKEN: f64 = 1e-13;
 
 /// What nothing can mend and is no more than this is the arithmetic's own.
-const BLUR: f64 = 1e-10;
+pub(super) const BLUR: f64 = 1e-10;
 
 /// No pivot is smaller.
 const LEAST_PIVOT: f64 = 1e-9;

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use super::few_rows::{Ending, FewRows};
+use super::few_rows::{BLUR, Ending, FewRows};
 use super::verdict::Said;
 use super::{Backend, Column, Optimum, Program, ProgramError, Row, Settings, Verdict, check, solve};
 
@@ -27,9 +27,6 @@ const PROVED: f64 = 1e-10;
 
 /// Rows that are broken by less than this without a way out may be met by the solver's own tolerance: it is asked.
 const CLEARLY: f64 = 1e-7;
-
-/// Less than this may be the arithmetic's own.
-const BLUR: f64 = 1e-10;
 
 /// Solves a program by the first of these that comes to an answer, in the order of what they cost:
 ///

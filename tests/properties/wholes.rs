@@ -160,7 +160,7 @@ fn keeps_least_weight(books: &Books<'_>, line: &Line<'_>, relaxed: bool, tally: 
     tally.note(if relaxed { "a least weight gave way" } else { "a least weight out of one run's reach" });
     let before = books.weight_before(line);
     // From where a run that sells all it may leaves it, or one that buys all it may takes it.
-    let reach = most_per_run(books, line).min(Decimal::from(10_u64.pow(18))) * line.record.price.get();
+    let reach = most_per_run(books, line).min(Quantity::MAX.get()) * line.record.price.get();
     let reach = books.weight(reach);
     let (low, high) = ((before - reach).max(Decimal::ZERO), least.min(before + reach));
     let apart = |weight: Decimal| (weight - low).min(high - weight);

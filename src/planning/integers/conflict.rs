@@ -1,10 +1,8 @@
 //! Limits that cannot all be met by whole holdings: how far the soft ones must give way, or which of the hard ones conflict.
 
-use std::collections::BTreeMap;
-
 use crate::model::{Decimal, PlanningInput};
 
-use super::super::constraints::{LimitRow, Limits, RowKind};
+use super::super::constraints::{LimitRow, Limits, RowKind, families};
 use super::super::error::{Conflict, PlanError, Repair};
 use super::super::portfolio::Portfolio;
 use super::super::program::{Allocation, Program};
@@ -66,21 +64,17 @@ impl Questions<'_> {
         let most = |(limit, given): (&LimitRow, &Decimal)| limit.most_relaxation().max(*given);
         // Those that have not been asked yet give all that they may.
         let mut given: Vec<Decimal> = self.limits.rows.iter().zip(self.given).map(most).collect();
-        if !self.possible(&given, whole)? {
+        // Where nothing may give way any further, the search before has shown that there is none.
+        if given == self.given || !self.possible(&given, whole)? {
             return Ok(None);
-        }
-        let mut families: BTreeMap<(u32, String), Vec<usize>> = BTreeMap::new();
-        for (row, limit) in self.limits.rows.iter().enumerate() {
-            if let Some(soft) = limit.soft {
-                families.entry((soft.priority, limit.kind.family())).or_default().push(row);
-            }
         }
         // What the linear program needs is the least there is, until one family gives way further: the later ones may then
         // need less.
         let mut least = self.given.to_vec();
-        for rows in families.into_values() {
+        for rows in families(&self.limits.rows) {
             let most = given.clone();
             let reach = rows.iter().filter_map(|row| Some(*most.get(*row)? - *least.get(*row)?)).max();
+            let Some(reach) = reach.filter(|reach| !reach.is_zero()) else { continue };
             let at = |part: Decimal| {
                 let mut at = most.clone();
                 for row in &rows {
@@ -94,7 +88,7 @@ impl Questions<'_> {
             if self.possible(&at(too_little), whole)? {
                 enough = too_little;
             }
-            while (enough - too_little) * reach.unwrap_or_default() > CLOSE {
+            while (enough - too_little) * reach > CLOSE {
                 let middle = (too_little + enough) / Decimal::TWO;
                 if self.possible(&at(middle), whole)? { enough = middle } else { too_little = middle }
             }

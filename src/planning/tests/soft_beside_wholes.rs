@@ -1,6 +1,6 @@
 //! Soft limits that whole holdings make give way further than parts of holdings would.
 
-use crate::model::policy::{CategoryLimit, Soft};
+use crate::model::policy::{CategoryLimit, Ranking, Soft};
 use crate::model::{CategoryId, ListingStatus, PlanningInput};
 use crate::planning::plan::Relaxation;
 use crate::planning::sample::{dec, id, input, policy};
@@ -13,8 +13,7 @@ use super::{hard, orders, planned, weight};
 fn one_place_is_left(soft: Option<Soft>) -> PlanningInput {
     let defi = CategoryId::new("defi").expect("a category");
     let policy = policy(|policy| {
-        policy.ranking =
-            crate::model::policy::Ranking { members: 4, enter_rank: 4, exit_rank: 5, ..policy.ranking.clone() };
+        policy.ranking = Ranking { members: 4, enter_rank: 4, exit_rank: 5, ..policy.ranking.clone() };
         policy.limits.max_holdings = Some(2);
         policy.limits.max_weight = Some(hard("0.15"));
         policy.limits.categories =

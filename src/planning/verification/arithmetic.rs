@@ -70,7 +70,7 @@ pub(super) fn at_most(left: Decimal, bound: Decimal) -> bool {
     left <= bound || within(left, bound, Decimal::from_parts(1, 0, 0, false, 24))
 }
 
-fn within(left: Decimal, right: Decimal, room: Decimal) -> bool {
+pub(super) fn within(left: Decimal, right: Decimal, room: Decimal) -> bool {
     left.checked_sub(right).is_some_and(|difference| difference.abs() <= room)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::arithmetic::{OutOfRange, at_most};
+use super::arithmetic::{OutOfRange, at_most, within};
 use super::findings::Findings;
 use crate::model::policy::Soft;
 use crate::model::{Decimal, InvalidNumber, Weight};
@@ -218,8 +218,7 @@ impl<'a> Judge<'a> {
             format!("its relaxation has priority {}, the limit has {priority}", relaxation.priority)
         });
         // Where a venue has no lots the planner counts what a run may trade in millionths of a quote unit.
-        let same_bound = relaxation.bound.get().checked_sub(row.bound).ok_or(OutOfRange)?.abs() <= SOLVER_NOISE;
-        findings.require(same_bound, limit, || {
+        findings.require(within(relaxation.bound.get(), row.bound, SOLVER_NOISE), limit, || {
             format!("its relaxation starts from bound {}, the limit's bound is {}", relaxation.bound, row.bound)
         });
         let relaxed = row.relaxed_by(amount)?;
