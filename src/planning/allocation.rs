@@ -5,16 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::policy::IntegerPolicy;
 use crate::model::{Decimal, Flow, PlanningInput, Side};
 
-use super::constraints::{Limits, RowKind};
+use super::candidate::{Candidate, SHORTFALL_NOISE};
+use super::constraints::Limits;
 use super::drift_band::{Changes, min_turnover};
 use super::error::PlanError;
 use super::explanation::percent;
 use super::integers::{Breach, Judge, Questions, Sighted, Sought, WholeLimits, conflict, seek};
 use super::optimality::Prices;
-use super::plan::{IntegerSearch, Outcome, ReasonCode, Role};
+use super::plan::{IntegerSearch, Outcome, ReasonCode};
 use super::portfolio::{Line, Portfolio, least_order};
 use super::program::{Allocation, Program, RelaxedRow, Sides};
-use super::rounding::{Dropped, Rounded, Trade, round_to_lots};
+use super::rounding::{Dropped, Rounded, Trade};
 
 /// What the run does.
 #[derive(Debug, Clone)]
@@ -49,178 +50,6 @@ impl Decided {
 /// One side of the line at this index.
 type Sided = (usize, Side);
 
-/// One rounded solution.
-#[derive(Clone)]
-struct Candidate {
-    allocation: Allocation,
-    rounded: Rounded,
-    /// By how much its trades break each limit beyond what it gives way: what dropped trades leave undone.
-    shortfalls: Vec<Decimal>,
-    /// What its weights break of the limits on wholes.
-    breaches: Vec<Breach>,
-    /// What either comes to, as a weight.
-    short: Short,
-    value: Decimal,
-}
-
-/// What a candidate leaves undone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Short {
-    of_rows: Decimal,
-    of_wholes: Decimal,
-}
-
-impl Short {
-    fn sum(self) -> Decimal {
-        self.of_rows + self.of_wholes
-    }
-}
-
-impl Candidate {
-    fn of(input: &PlanningInput, portfolio: &Portfolio<'_>, program: &Program<'_>, allocation: Allocation) -> Self {
-        let rounded = round_to_lots(input, portfolio, &allocation);
-        Self::rounded(input, portfolio, program, allocation, rounded)
-    }
-
-    /// Values what rounding made of it, as far as it can be paid.
-    fn rounded(
-        input: &PlanningInput,
-        portfolio: &Portfolio<'_>,
-        program: &Program<'_>,
-        allocation: Allocation,
-        rounded: Rounded,
-    ) -> Self {
-        let rounded = rounded.within_means(input, portfolio);
-        let cost = rounded.cost().fraction_of(portfolio.net_asset_value).get();
-        let value = program.value(&rounded.weights(portfolio), cost);
-        Self::valued(portfolio, program, allocation, rounded, value)
-    }
-
-    fn valued(
-        portfolio: &Portfolio<'_>,
-        program: &Program<'_>,
-        allocation: Allocation,
-        rounded: Rounded,
-        value: Decimal,
-    ) -> Self {
-        let shortfalls = program.shortfalls(&rounded.trades, &allocation.given);
-        let breaches = program.limits.whole.breaches(&rounded.weights(portfolio));
-        let short = Short { of_rows: shortfalls.iter().sum(), of_wholes: WholeLimits::shortfall(&breaches) };
-        Self { allocation, rounded, shortfalls, breaches, short, value }
-    }
-
-    /// What it is worth to a search for whole quantities, from the program's own origin and less a penalty for what gives
-    /// way; absent where it leaves more of a row short than is `allowed` and lots or least orders excuse, or breaks a limit
-    /// on wholes worse than doing nothing would.
-    fn objective(&self, input: &PlanningInput, program: &Program<'_>, allowed: &[Decimal]) -> Option<Decimal> {
-        let given_way = program.limits.whole.given_way(&self.breaches)?;
-        let kept = self.keeps_rows(input, program, allowed);
-        kept.then(|| self.value - program.origin() - given_way * program.prohibitive())
-    }
-
-    /// Whether it leaves no row short but by what is allowed and excused.
-    fn keeps_rows(&self, input: &PlanningInput, program: &Program<'_>, allowed: &[Decimal]) -> bool {
-        let mut rows = program.limits.rows.iter().zip(&self.shortfalls).zip(allowed);
-        rows.all(|((row, short), allowed)| {
-            *short <= SHORTFALL_NOISE
-                || (*short <= *allowed + SHORTFALL_NOISE && *short <= self.excuse(input, program.portfolio, &row.kind))
-        })
-    }
-
-    /// By how much a row may be short: of what is traded by the lots of every order, of anything else by the least orders
-    /// that would mend it and are not made.
-    fn excuse(&self, input: &PlanningInput, portfolio: &Portfolio<'_>, kind: &RowKind) -> Decimal {
-        let traded = |index: usize| self.rounded.trades.iter().any(|trade| trade.line == index);
-        let mut excuse = Decimal::ZERO;
-        for (index, line) in portfolio.lines.iter().enumerate() {
-            match kind {
-                RowKind::Turnover if traded(index) => excuse += line.lot / Decimal::TWO,
-                RowKind::Turnover => {}
-                _ if traded(index) => {}
-                _ => {
-                    let sides = [(Side::Buy, line.buy_box), (Side::Sell, line.sell_box)];
-                    let orders = sides.into_iter().filter(|(side, most)| {
-                        let probe = Program::probe(index, *side);
-                        *most > Decimal::ZERO
-                            && kind.use_at(portfolio, &probe, &self.allocation.tail_slopes) < Decimal::ZERO
-                    });
-                    let least = |(side, most): (Side, Decimal)| {
-                        least_order(input, line, side, portfolio.net_asset_value, Decimal::ZERO)
-                            .unwrap_or(most)
-                            .min(most)
-                    };
-                    excuse += orders.map(least).max().unwrap_or_default();
-                }
-            }
-        }
-        excuse
-    }
-
-    /// Nothing is traded. What lots and minimums leave of an optimum may be worth less than that.
-    fn idle(portfolio: &Portfolio<'_>, program: &Program<'_>, first: &Allocation) -> Self {
-        let allocation = Allocation { given: first.given.clone(), objective: first.objective, ..Allocation::default() };
-        let rounded = Rounded::default();
-        let value = program.value(&rounded.weights(portfolio), Decimal::ZERO);
-        Self::valued(portfolio, program, allocation, rounded, value)
-    }
-
-    /// The same but for the trades of some lines.
-    fn without(
-        &self,
-        input: &PlanningInput,
-        portfolio: &Portfolio<'_>,
-        program: &Program<'_>,
-        left: &BTreeSet<usize>,
-    ) -> Self {
-        let mut rounded = self.rounded.clone();
-        rounded.trades.retain(|trade| !left.contains(&trade.line));
-        Self::rounded(input, portfolio, program, self.allocation.clone(), rounded)
-    }
-
-    /// No row is any shorter, and no holding is too many or too small by more: what lots leave of one limit is no excuse for
-    /// another.
-    fn breaks_nothing_more_than(&self, other: &Self) -> bool {
-        let mut rows = self.shortfalls.iter().zip(&other.shortfalls);
-        rows.all(|(short, other)| *short <= *other + SHORTFALL_NOISE)
-            && self.short.of_wholes <= other.short.of_wholes + SHORTFALL_NOISE
-    }
-
-    fn keeps_limits_as_well_as(&self, other: &Self) -> bool {
-        self.short.sum() <= other.short.sum() + SHORTFALL_NOISE
-    }
-
-    /// Keeps the limits better, or as well and is worth more.
-    fn is_better_than(&self, other: &Self) -> bool {
-        !other.keeps_limits_as_well_as(self) || (self.keeps_limits_as_well_as(other) && self.value > other.value)
-    }
-
-    /// Trades no larger than what paying costs moves a weight by: a position held at a limit, or at a corner of the
-    /// tracking term, would be trimmed run after run. Exits, and trades that participation or the venue cuts short,
-    /// are small for a reason; so are all of them together where turnover or the largest run leaves no more.
-    fn negligible(&self, portfolio: &Portfolio<'_>, limits: &Limits) -> Vec<Dropped> {
-        let negligible = |trade: &&Trade| {
-            let Some(line) = portfolio.lines.get(trade.line) else { return false };
-            let most = match trade.side {
-                Side::Buy => line.buy_box,
-                Side::Sell => line.sell_box,
-            };
-            let noise = line.weight * portfolio.round_trip;
-            line.role != Role::MustExit && trade.part <= noise && trade.part + line.lot < most
-        };
-        let trades: Vec<&Trade> = self.rounded.trades.iter().filter(negligible).collect();
-        let throttles = |row: &usize| {
-            let row = limits.rows.get(*row);
-            row.is_some_and(|row| matches!(row.kind, RowKind::Turnover | RowKind::RunNotional))
-        };
-        if trades.len() == self.rounded.trades.len() && self.allocation.binding.iter().any(throttles) {
-            return Vec::new();
-        }
-        let sentence = "it would move the weight by less than costs do".to_owned();
-        let dropped = |trade: &Trade| Dropped { line: trade.line, side: trade.side, sentence: sentence.clone() };
-        trades.into_iter().map(dropped).collect()
-    }
-}
-
 /// Holds the candidates of a search against the best so far.
 struct Bench<'a> {
     input: &'a PlanningInput,
@@ -252,9 +81,6 @@ impl Judge for Bench<'_> {
 /// So much of a relaxation may be the solver's noise, where limits compete: a basis point.
 const LEAST_BLUR: Decimal = Decimal::from_parts(1, 0, 0, false, 4);
 
-/// Shortfalls this close are the same.
-const SHORTFALL_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
-
 /// Allocates. Trades that fall below a minimum are barred and the rest is solved again until none falls, or until the
 /// limits cannot be met without those; of all candidates on the way the best is taken. Where that leaves a limit short,
 /// trades that would mend it are made as large as the least order. How far limits give way is settled by the first
@@ -273,18 +99,15 @@ pub(crate) fn allocate<'a>(
     let integers = search.seek_whole_quantities(limits)?;
     search.leave_out_what_costs_outweigh(limits)?;
     let Search { first, best, dropped, programs, .. } = search;
-    let idle = Candidate::idle(portfolio, &program, &first);
-    // No limit is brought nearer by trading, whether it holds or nothing can be done about it.
-    let optional = idle.keeps_limits_as_well_as(&best);
-    let best = if optional && idle.value >= best.value { idle } else { best };
-    let Candidate { mut allocation, rounded, shortfalls, .. } = best;
+    let (outcome, best, idle) = decide(input, &program, changes, &first, best);
+    let Candidate { mut allocation, rounded, shortfalls, breaches, .. } = best;
     allocation.programs = programs;
     state_what_is_used(input, &program, &rounded.trades, &mut allocation.given);
-    let rounded = rounded.naming(dropped);
     let mut relaxed = program.relaxed(&allocation.given);
-    let decided = decide(input, portfolio, changes, allocation, rounded, optional);
-    relaxed.extend(limits.whole.breaches(&decided.rounded.weights(portfolio)).iter().map(Breach::relaxed));
-    Ok((Decided { relaxed, integers, ..decided }, Solved { program, first, shortfalls }))
+    relaxed.extend(breaches.iter().map(Breach::relaxed));
+    let rounded = rounded.naming(dropped);
+    let decided = Decided { outcome, allocation, rounded, relaxed, integers, idle };
+    Ok((decided, Solved { program, first, shortfalls }))
 }
 
 /// A limit is stated to give way by what the solver found that it must; where the orders use less than that by more than lots
@@ -298,10 +121,11 @@ fn state_what_is_used(input: &PlanningInput, program: &Program<'_>, trades: &[Tr
         let least = |side| least_order(input, line, side, portfolio.net_asset_value, Decimal::ZERO).unwrap_or_default();
         line.lot.max(least(Side::Buy)).max(least(Side::Sell))
     };
-    let blur = portfolio.lines.iter().map(order).sum::<Decimal>() + LEAST_BLUR;
+    let tradable = portfolio.lines.iter().filter(|line| line.is_open());
+    let blur = tradable.map(order).sum::<Decimal>() + LEAST_BLUR;
     for (given, used) in given.iter_mut().zip(program.used_beyond(trades)) {
         if *given > used + blur {
-            *given = used;
+            *given = used.max(Decimal::ZERO);
         }
     }
 }
@@ -439,22 +263,25 @@ impl<'a> Search<'a> {
     fn seek_whole_quantities(&mut self, limits: &Limits) -> Result<Option<IntegerSearch>, PlanError> {
         let Some(policy) = self.input.policy.whole_quantities() else { return Ok(None) };
         let (input, portfolio, program) = (self.input, self.portfolio, self.program);
-        let keeps = |allocation: Allocation, whole: &WholeLimits| {
+        let used = |allocation: Allocation, whole: &WholeLimits| {
             let candidate = Candidate::of(input, portfolio, program, allocation);
             let breaches = whole.breaches(&candidate.rounded.weights(portfolio));
             let lots = program.lots_beyond(&candidate.allocation.given);
-            whole.given_way(&breaches).is_some() && candidate.keeps_rows(input, program, &lots)
+            let keeps = whole.given_way(&breaches).is_some() && candidate.keeps_rows(input, program, &lots);
+            keeps.then(|| program.used_beyond(&candidate.rounded.trades))
         };
         let given = self.first.given.clone();
-        let questions = Questions { input, portfolio, program, limits, given: &given, keeps: &keeps };
+        let questions = Questions { input, portfolio, program, limits, given: &given, used: &used };
         let mut sighted = self.seek(policy, limits)?;
         if sighted == Sighted::Impossible
             && !self.keeps_wholes(limits)
-            && let Some(least) = questions.least_given()?
+            && let Some(orders) = questions.least_given(policy.nodes(), &mut self.programs)?
         {
-            self.first.given.clone_from(&least);
+            self.first.given.clone_from(&orders.given);
+            let orders = Allocation { objective: self.first.objective, ..orders };
+            self.best = Candidate::of(input, portfolio, program, orders);
             sighted = self.seek(policy, limits)?;
-            self.take_back(&least);
+            self.take_back();
         }
         match sighted {
             Sighted::Proved(search) => Ok(Some(search)),
@@ -464,12 +291,13 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Limits give way by what the best orders use of it: one measure was taken for all limits of a family.
-    fn take_back(&mut self, given: &[Decimal]) {
+    /// Limits give way by what the best orders use of it.
+    fn take_back(&mut self) {
         let used = self.program.used_beyond(&self.best.rounded.trades);
-        let given: Vec<Decimal> = given.iter().zip(used).map(|(given, used)| used.min(*given)).collect();
-        self.best.allocation.given.clone_from(&given);
-        self.first.given = given;
+        for (given, used) in self.first.given.iter_mut().zip(used) {
+            *given = used.clamp(Decimal::ZERO, *given);
+        }
+        self.best.allocation.given.clone_from(&self.first.given);
     }
 
     fn keeps_wholes(&self, limits: &Limits) -> bool {
@@ -521,57 +349,98 @@ impl<'a> Search<'a> {
     }
 }
 
+/// Whether the run is worth its orders, and what it does then; what it does not do has one reason for all assets.
 fn decide(
     input: &PlanningInput,
-    portfolio: &Portfolio<'_>,
+    program: &Program<'_>,
     changes: Changes,
-    allocation: Allocation,
-    mut rounded: Rounded,
-    optional: bool,
-) -> Decided {
-    let turnover = rounded.traded().fraction_of(portfolio.net_asset_value).get() / Decimal::TWO;
+    first: &Allocation,
+    best: Candidate,
+) -> (Outcome, Candidate, Option<(ReasonCode, String)>) {
+    let none = || Outcome::NothingToTrade("no trade would improve the portfolio within its limits".to_owned());
+    let portfolio = program.portfolio;
+    let idle = Candidate::idle(portfolio, program, first);
+    // No limit is brought nearer by trading, whether it holds or nothing can be done about it.
+    let optional = idle.breaks_nothing_more_than(&best);
+    if optional && idle.value >= best.value {
+        return (none(), idle, None);
+    }
+    if best.rounded.trades.is_empty() {
+        return (none(), best, None);
+    }
+    let turnover = best.rounded.traded().fraction_of(portfolio.net_asset_value).get() / Decimal::TWO;
     let least = min_turnover(input);
     // A deposit is to be invested and a withdrawal to be paid, however small: only a full run has a band.
-    let optional = optional && input.flow == Flow::Full && !changes.any();
-    if !rounded.trades.is_empty() && optional && turnover < least {
+    if optional && input.flow == Flow::Full && !changes.any() && turnover < least {
         let why = format!("a turnover of {} is below the least worth a run, {}", percent(turnover), percent(least));
-        rounded = Rounded::default();
-        let mut idle = Decided::idle(Outcome::NothingToTrade(why), ReasonCode::InBand);
-        idle.allocation.programs = allocation.programs;
-        idle.allocation.objective = allocation.objective;
-        return Decided { rounded, ..idle };
+        let for_all = Decided::idle(Outcome::NothingToTrade(why), ReasonCode::InBand);
+        let idle =
+            Candidate { allocation: Allocation { objective: best.allocation.objective, ..idle.allocation }, ..idle };
+        return (for_all.outcome, idle, for_all.idle);
     }
-    let outcome = if rounded.trades.is_empty() {
-        Outcome::NothingToTrade("no trade would improve the portfolio within its limits".to_owned())
-    } else {
-        Outcome::Rebalance
-    };
-    Decided { outcome, allocation, rounded, relaxed: Vec::new(), integers: None, idle: None }
+    (Outcome::Rebalance, best, None)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::sample::{dec, id, input, policy};
+    use super::super::survey;
     use super::*;
+    use crate::model::policy::{Limit, Soft};
+    use crate::model::{ListingStatus, Money, Price, Quantity, Weight};
 
-    fn short(rows: [i64; 2], of_wholes: i64) -> Candidate {
-        let millionths = |count| Decimal::new(count, 6);
-        let shortfalls = rows.map(millionths).to_vec();
-        Candidate {
-            allocation: Allocation::default(),
-            rounded: Rounded::default(),
-            breaches: Vec::new(),
-            short: Short { of_rows: shortfalls.iter().sum(), of_wholes: millionths(of_wholes) },
-            shortfalls,
-            value: Decimal::ZERO,
-        }
+    /// What the cap of 40 % is stated to give way, of this much that it was found to need, where so much is sold of the 60 % that
+    /// are held; the other holding has a lot of a fifth, and may be halted.
+    fn stated(needed: &str, sold: &str, halted: bool) -> Vec<(String, Decimal)> {
+        let policy = policy(|policy| {
+            let soft = Some(Soft { priority: 2, hard_bound: None });
+            policy.limits.max_weight = Some(Limit { bound: Weight::parse("0.4").expect("0.4"), soft });
+        });
+        let mut input = input(policy, &["600", "300"], &[("a", "6000"), ("b", "2000")], "2000");
+        let listing = input.assets.get_mut(&id("b")).expect("b").listing.as_mut().expect("listed");
+        listing.lot_size = Quantity::parse("2000").expect("a lot");
+        listing.status = if halted { ListingStatus::Halted } else { ListingStatus::Trading };
+        let survey = survey(&input).expect("a survey");
+        let (portfolio, limits) = (&survey.portfolio, &survey.limits);
+        let program = Program::formulate(&input, portfolio, limits, survey.changes);
+        let part = dec(sold) / Decimal::from(10_000);
+        let trade = Trade {
+            line: portfolio.lines.iter().position(|line| *line.asset == id("a")).expect("a line"),
+            side: Side::Sell,
+            quantity: Quantity::parse(sold).expect(sold),
+            limit_price: Price::parse("1").expect("1"),
+            notional: Money::parse(sold).expect(sold),
+            weight: part,
+            part,
+            cost: Money::ZERO,
+            full_exit: false,
+        };
+        let trades = if part.is_zero() { Vec::new() } else { vec![trade] };
+        let cap = |row: &super::super::constraints::LimitRow| {
+            if row.name == "max_weight(a)" { dec(needed) } else { Decimal::ZERO }
+        };
+        let mut given: Vec<Decimal> = limits.rows.iter().map(cap).collect();
+        state_what_is_used(&input, &program, &trades, &mut given);
+        let relaxed = program.relaxed(&given);
+        relaxed.into_iter().map(|row| (row.name, row.amount.normalize())).collect()
     }
 
     #[test]
-    fn neither_another_row_nor_fewer_holdings_too_many_are_an_excuse_for_a_row() {
-        let best = short([2, 5], 50);
-        assert!(short([2, 5], 40).breaks_nothing_more_than(&best));
-        assert!(!short([3, 5], 40).breaks_nothing_more_than(&best), "though the sum is smaller");
-        assert!(!short([3, 1], 50).breaks_nothing_more_than(&best), "though the rows' sum is smaller");
-        assert!(!short([1, 5], 60).breaks_nothing_more_than(&best));
+    fn a_relaxation_is_stated_by_what_orders_use_where_lots_do_not_explain_the_difference() {
+        let cap = |amount: &str| vec![("max_weight(a)".to_owned(), dec(amount))];
+        assert_eq!(stated("0.2", "0", true), cap("0.2"), "what is not traded uses all of it");
+        assert_eq!(stated("0.2", "10", true), cap("0.2"), "least orders of 10 explain a tenth of a percent");
+        assert_eq!(stated("0.2", "1500", true), cap("0.05"));
+        assert_eq!(stated("0.2", "1500", false), cap("0.2"), "a lot that could be traded explains it");
+        assert_eq!(stated("0.2", "2500", true), [], "none of it is used");
+    }
+
+    /// What is there to spare is no use of it.
+    #[test]
+    fn a_relaxation_smaller_than_lots_explain_is_taken_back_where_its_limit_has_room_to_spare() {
+        let small = vec![("max_weight(a)".to_owned(), dec("0.0005"))];
+        assert_eq!(stated("0.0005", "2000", true), small);
+        assert_eq!(stated("0.0005", "2100", true), []);
+        assert_eq!(stated("0.000000001", "2000", true), [], "a solver's noise is none");
     }
 }

@@ -10,6 +10,7 @@ pub mod verification;
 
 mod allocation;
 mod assembly;
+mod candidate;
 pub(crate) mod closes;
 mod conflict;
 mod constraints;

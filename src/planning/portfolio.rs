@@ -110,6 +110,11 @@ impl Line<'_> {
         (self.weight - self.exit_weight(net_asset_value)).max(Decimal::ZERO)
     }
 
+    /// Whether this run may trade any of it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.buy_box > Decimal::ZERO || self.sell_box > Decimal::ZERO
+    }
+
     /// What rounding to lots may move its weight by.
     pub(crate) fn rounding(&self) -> Decimal {
         if self.whole_lots { Decimal::ZERO } else { self.lot }

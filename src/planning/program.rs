@@ -205,8 +205,8 @@ impl<'a> Program<'a> {
 
     /// How far orders in whole lots may pass each limit that gave way: it gave way by no more than parts of lots need.
     pub(super) fn lots_beyond(&self, given: &[Decimal]) -> Vec<Decimal> {
-        let traded = self.portfolio.lines.iter().filter(|line| line.buy_box + line.sell_box > Decimal::ZERO);
-        let lots: Decimal = traded.map(|line| line.lot).sum();
+        let open = self.portfolio.lines.iter().filter(|line| line.is_open());
+        let lots: Decimal = open.map(|line| line.lot).sum();
         let beyond = |(row, given): (&LimitRow, &Decimal)| match row.kind {
             RowKind::Turnover if !given.is_zero() => lots / Decimal::TWO,
             _ => Decimal::ZERO,
@@ -287,7 +287,7 @@ impl<'a> Program<'a> {
     /// The limits that gave way.
     pub(crate) fn relaxed(&self, given: &[Decimal]) -> Vec<RelaxedRow> {
         let rows = self.limits.rows.iter().zip(given);
-        rows.filter(|(_, amount)| !amount.is_zero())
+        rows.filter(|(_, amount)| **amount > RELAXATION_NOISE)
             .filter_map(|(row, amount)| {
                 Some(RelaxedRow {
                     name: row.name.clone(),
@@ -301,22 +301,21 @@ impl<'a> Program<'a> {
 
     /// By how much trades break each row beyond what it is given.
     pub(crate) fn shortfalls(&self, trades: &[Trade], given: &[Decimal]) -> Vec<Decimal> {
-        let trades: Vec<(Column, Decimal)> = trades.iter().map(Self::as_column).collect();
-        let risk = self.risk_after(trades.iter().map(|(column, weight)| (column.line, column.side, *weight)));
-        let rows = self.limits.rows.iter().zip(given);
-        rows.map(|(row, given)| {
-            let used: Decimal = match (&row.kind, risk, &self.limits.risk) {
-                (RowKind::Risk, Some(after), Some(risk)) => after - risk.before,
-                _ => trades.iter().map(|(column, weight)| row.kind.coefficient(self.portfolio, column) * *weight).sum(),
-            };
-            (used - row.room - given).max(Decimal::ZERO)
-        })
-        .collect()
+        let used = self.used_beyond(trades).into_iter().zip(given);
+        used.map(|(used, given)| (used - given).max(Decimal::ZERO)).collect()
     }
 
-    /// By how much trades pass each row's own bound: what they use of what it may give way.
+    /// By how much trades pass each row's own bound; below zero where they stay within it.
     pub(super) fn used_beyond(&self, trades: &[Trade]) -> Vec<Decimal> {
-        self.shortfalls(trades, &self.nothing_given())
+        let trades: Vec<(Column, Decimal)> = trades.iter().map(Self::as_column).collect();
+        let risk = self.risk_after(trades.iter().map(|(column, weight)| (column.line, column.side, *weight)));
+        let used = |row: &LimitRow| -> Decimal {
+            match (&row.kind, risk, &self.limits.risk) {
+                (RowKind::Risk, Some(after), Some(risk)) => after - risk.before,
+                _ => trades.iter().map(|(column, weight)| row.kind.coefficient(self.portfolio, column) * *weight).sum(),
+            }
+        };
+        self.limits.rows.iter().map(|row| used(row) - row.room).collect()
     }
 
     /// Whether trading this side would bring a row nearer that is short.

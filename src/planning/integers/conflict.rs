@@ -5,8 +5,8 @@ use crate::model::{Decimal, PlanningInput};
 use super::super::constraints::{LimitRow, Limits, RowKind, families};
 use super::super::error::{Conflict, PlanError, Repair};
 use super::super::portfolio::Portfolio;
-use super::super::program::{Allocation, Program};
-use super::model::Model;
+use super::super::program::{Allocation, Program, RELAXATION_NOISE};
+use super::model::{GIVEN_WORTH, Model};
 use super::search::{Search, Verdict};
 use super::whole_limits::{MAX_HOLDINGS, WholeLimits};
 
@@ -17,11 +17,15 @@ const NODES: u32 = 500;
 /// As good as no bound.
 const FREE: Decimal = Decimal::TEN;
 
-/// How closely the least that a limit must give way is sought: a hundredth of a basis point.
-const CLOSE: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
+/// What the orders of a solution use of each row beyond its bound; nothing where they break limits on wholes, or a row by more
+/// than it is given.
+pub(crate) type Used<'a> = dyn Fn(Allocation, &WholeLimits) -> Option<Vec<Decimal>> + 'a;
 
-/// Whether the orders of a solution keep limits on wholes, and every row beyond what it is given.
-pub(crate) type Keeps<'a> = dyn Fn(Allocation, &WholeLimits) -> bool + 'a;
+/// Orders that judgement took.
+struct Orders {
+    allocation: Allocation,
+    used: Vec<Decimal>,
+}
 
 /// Questions whether a selection of limits can be met.
 pub(crate) struct Questions<'a> {
@@ -31,7 +35,7 @@ pub(crate) struct Questions<'a> {
     pub(crate) limits: &'a Limits,
     /// By how much each row gives way in the linear program.
     pub(crate) given: &'a [Decimal],
-    pub(crate) keeps: &'a Keeps<'a>,
+    pub(crate) used: &'a Used<'a>,
 }
 
 impl Questions<'_> {
@@ -41,7 +45,7 @@ impl Questions<'_> {
         let mut judge = |allocation: Allocation| {
             // As good as it gets: one solution is all that is asked for.
             let objective = allocation.objective + FREE;
-            (self.keeps)(allocation, whole).then_some(objective)
+            (self.used)(allocation, whole).map(|_| objective)
         };
         Ok(Search::new(model, given, None, Decimal::ZERO, &mut judge).run(NODES).verdict)
     }
@@ -57,47 +61,61 @@ impl Questions<'_> {
         Ok(matches!(self.ask(given, whole)?, Verdict::Found(_)))
     }
 
-    /// By how much each row gives way at least, the most important family first; absent where all that soft limits may give
-    /// is not enough, or is not shown to be.
-    pub(crate) fn least_given(&self) -> Result<Option<Vec<Decimal>>, PlanError> {
-        let whole = &self.limits.whole;
+    /// Orders that keep the limits on wholes, with every row giving way by what they use of it: family by family, the most
+    /// important first, by the least sum that those before it allow. Absent where all that soft limits may give is not
+    /// enough, or is not shown to be; where a search ends before its proof, by the least that it found.
+    pub(crate) fn least_given(&self, most_nodes: u32, programs: &mut u32) -> Result<Option<Allocation>, PlanError> {
         let most = |(limit, given): (&LimitRow, &Decimal)| limit.most_relaxation().max(*given);
-        // Those that have not been asked yet give all that they may.
+        // Those whose turn has not come yet give all that they may.
         let mut given: Vec<Decimal> = self.limits.rows.iter().zip(self.given).map(most).collect();
         // Where nothing may give way any further, the search before has shown that there is none.
-        if given == self.given || !self.possible(&given, whole)? {
+        if given == self.given {
             return Ok(None);
         }
-        // What the linear program needs is the least there is, until one family gives way further: the later ones may then
-        // need less.
-        let mut least = self.given.to_vec();
-        for rows in families(&self.limits.rows) {
-            let most = given.clone();
-            let reach = rows.iter().filter_map(|row| Some(*most.get(*row)? - *least.get(*row)?)).max();
-            let Some(reach) = reach.filter(|reach| !reach.is_zero()) else { continue };
-            let at = |part: Decimal| {
-                let mut at = most.clone();
-                for row in &rows {
-                    if let (Some(at), Some(least)) = (at.get_mut(*row), least.get(*row)) {
-                        *at = *least + (*at - *least) * part;
-                    }
+        let mut least: Option<Orders> = None;
+        let mut left = most_nodes;
+        for family in families(&self.limits.rows) {
+            let nodes = self.give_least(&family, &given, left.min(NODES), &mut least)?;
+            *programs += nodes;
+            left -= nodes;
+            let Some(orders) = &least else { return Ok(None) };
+            for row in family {
+                if let (Some(given), Some(used)) = (given.get_mut(row), orders.used.get(row)) {
+                    *given = (*used).clamp(Decimal::ZERO, *given);
                 }
-                at
-            };
-            let (mut too_little, mut enough) = (Decimal::ZERO, Decimal::ONE);
-            if self.possible(&at(too_little), whole)? {
-                enough = too_little;
-            }
-            while (enough - too_little) * reach > CLOSE {
-                let middle = (too_little + enough) / Decimal::TWO;
-                if self.possible(&at(middle), whole)? { enough = middle } else { too_little = middle }
-            }
-            given = at(enough);
-            if !enough.is_zero() {
-                least.fill(Decimal::ZERO);
             }
         }
-        Ok(Some(given))
+        Ok(least.map(|orders| Allocation { given, ..orders.allocation }))
+    }
+
+    /// Seeks orders for which these rows together give way by less, the others by no more than they are given. Into how many
+    /// nodes it looked.
+    fn give_least(
+        &self,
+        family: &[usize],
+        given: &[Decimal],
+        most_nodes: u32,
+        least: &mut Option<Orders>,
+    ) -> Result<u32, PlanError> {
+        let worth = |used: &[Decimal]| {
+            let used = family.iter().filter_map(|row| used.get(*row));
+            -used.map(|used| (*used).max(Decimal::ZERO)).sum::<Decimal>() * GIVEN_WORTH
+        };
+        let whole = &self.limits.whole;
+        let standing = least.as_ref().map(|orders| worth(&orders.used));
+        if standing.is_some_and(|worth| worth >= -RELAXATION_NOISE) {
+            return Ok(0);
+        }
+        let model = Model::giving_least(self.input, self.portfolio, self.program, whole, given, family)?;
+        let mut judge = |allocation: Allocation| {
+            let used = (self.used)(allocation.clone(), whole)?;
+            let found = worth(&used);
+            if least.as_ref().is_none_or(|orders| worth(&orders.used) < found) {
+                *least = Some(Orders { allocation, used });
+            }
+            Some(found)
+        };
+        Ok(Search::new(model, given, standing, Decimal::ZERO, &mut judge).run(most_nodes).nodes)
     }
 
     /// Adds to the free ones as many of these as leave the rest impossible: all at once where that will do, else by halves.

@@ -1,5 +1,7 @@
 //! The program of whole quantities: what each line may trade as points, under the limits' rows.
 
+mod elastic;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -14,6 +16,8 @@ use super::super::solver::{
 use super::ranges::{Range, SLIGHT, is_one_trade, nearest_above, nearest_below, pinned, points, ranges};
 use super::tally::{Count, Countable, Tally};
 use super::whole_limits::{Presence, WholeLimits};
+pub(super) use elastic::GIVEN_WORTH;
+use elastic::Giving;
 
 /// The program of one run.
 #[derive(Debug)]
@@ -31,6 +35,8 @@ pub(super) struct Model<'a> {
     tally: Option<usize>,
     /// The two points of each line that gives room.
     elastic: Vec<[usize; 2]>,
+    /// Of those that measure tail risk the second point, and how much of the measure it stands for.
+    measures: Vec<(usize, Decimal)>,
     points: Points,
     /// By point; nothing for those of elastic lines.
     spots: Vec<Option<Spot>>,
@@ -133,7 +139,42 @@ impl<'a> Model<'a> {
         whole: &'a WholeLimits,
         given: &[Decimal],
     ) -> Result<Self, SolverFault> {
-        let (columns, all, rows) = program.whole(given)?;
+        Self::pricing(input, portfolio, program, whole, given, None)
+    }
+
+    /// The same where nothing is worth anything but that these rows are passed by less than they are given.
+    pub(super) fn giving_least(
+        input: &PlanningInput,
+        portfolio: &Portfolio<'_>,
+        program: &'a Program<'a>,
+        whole: &'a WholeLimits,
+        given: &[Decimal],
+        rows: &[usize],
+    ) -> Result<Self, SolverFault> {
+        Self::pricing(input, portfolio, program, whole, given, Some(rows))
+    }
+
+    fn pricing(
+        input: &PlanningInput,
+        portfolio: &Portfolio<'_>,
+        program: &'a Program<'a>,
+        whole: &'a WholeLimits,
+        given: &[Decimal],
+        giving: Option<&[usize]>,
+    ) -> Result<Self, SolverFault> {
+        let (columns, mut all, mut rows) = program.whole(given)?;
+        let giving = giving.map(|giving| Giving::new(giving, given, program, &rows, &all));
+        if let Some(giving) = &giving {
+            for column in &mut all {
+                column.reward = Decimal::ZERO;
+            }
+            for index in giving.rows.keys() {
+                if let (Some(row), Some(given)) = (rows.get_mut(*index), given.get(*index)) {
+                    row.bound -= *given;
+                }
+            }
+        }
+        let yields = |index: usize| giving.as_ref().is_some_and(|giving| giving.rows.contains_key(&index));
         let own = program.limits.rows.len();
         let mut lines: Vec<Course> =
             portfolio.lines.iter().map(|line| Course::new(line.whole_lots, line.lot)).collect();
@@ -148,16 +189,19 @@ impl<'a> Model<'a> {
             all_ranges.push(ranges(input, portfolio, line, (whole, whole.line(index)), most));
         }
         // A limit on one line alone is the end of its trade.
-        for (limit, row) in program.limits.rows.iter().zip(&rows) {
-            if let RowKind::MaxWeight(line) = limit.kind
-                && let Some(ranges) = all_ranges.get_mut(line)
-            {
+        let ends_a_trade = |index: usize, kind: &RowKind| match kind {
+            RowKind::MaxWeight(line) if !yields(index) => Some(*line),
+            _ => None,
+        };
+        for (index, (limit, row)) in program.limits.rows.iter().zip(&rows).enumerate() {
+            if let Some(ranges) = ends_a_trade(index, &limit.kind).and_then(|line| all_ranges.get_mut(line)) {
                 *ranges = std::mem::take(ranges).into_iter().filter_map(|range| range.up_to(row.bound)).collect();
             }
         }
-        let is_own = |index: usize| program.limits.rows.get(index).map(|limit| &limit.kind);
+        let kind = |index: usize| program.limits.rows.get(index).map(|limit| &limit.kind);
         let shared = |(index, row): &(usize, &AtMostRow)| {
-            !matches!(is_own(*index), Some(RowKind::MaxWeight(_) | RowKind::Risk)) && !row.never_binds(&all)
+            let alone = kind(*index).is_some_and(|kind| *kind == RowKind::Risk || ends_a_trade(*index, kind).is_some());
+            !alone && !row.never_binds(&all)
         };
         let (places, shared): (Vec<usize>, Vec<&AtMostRow>) = rows.iter().enumerate().filter(shared).unzip();
         let mut uses = vec![Vec::new(); all.len()];
@@ -176,8 +220,8 @@ impl<'a> Model<'a> {
         let holdings = whole.max_holdings.map(&mut count_up_to);
         let held = whole.most_held().map(&mut count_up_to);
         let gave_way = |index: &usize| {
-            let is_turnover = is_own(*index) == Some(&RowKind::Turnover);
-            is_turnover && given.get(*index).is_some_and(|by| !by.is_zero())
+            let is_turnover = kind(*index) == Some(&RowKind::Turnover);
+            is_turnover && !yields(*index) && given.get(*index).is_some_and(|by| !by.is_zero())
         };
         let turnover = places.iter().position(gave_way);
         let limits = rows.get(..own).unwrap_or_default().to_vec();
@@ -193,9 +237,10 @@ impl<'a> Model<'a> {
             lines,
             tally,
             elastic: Vec::new(),
+            measures: Vec::new(),
             points: Points::new(&bounds, ties),
             spots: Vec::new(),
-            penalty: program.prohibitive(),
+            penalty: if giving.is_some() { Decimal::ZERO } else { program.prohibitive() },
             holdings,
             held,
             turnover,
@@ -207,39 +252,8 @@ impl<'a> Model<'a> {
                 course.open = open;
             }
         }
-        model.add_elastic(portfolio, whole);
+        model.add_elastic(portfolio, whole, giving.as_ref(), &places);
         Ok(model)
-    }
-
-    /// Idle cash, tail risk, and holdings too many, where there are too many now.
-    fn add_elastic(&mut self, portfolio: &Portfolio<'_>, whole: &WholeLimits) {
-        let mut elastic: Vec<(Decimal, Vec<(usize, Decimal)>)> = Vec::new();
-        for (index, column) in self.all.iter().enumerate().skip(self.columns.len()) {
-            let is_risk = self.program.limits.risk.is_some() && index == self.columns.len();
-            let most = if is_risk { self.most_risk(column.upper) } else { column.upper };
-            let gives = |(row, by): &(usize, Decimal)| (*by < Decimal::ZERO).then_some((*row, *by * most));
-            let uses = self.uses.get(index).into_iter().flatten().filter_map(gives).collect();
-            elastic.push((column.reward * most, uses));
-        }
-        if let (Some(most), Some(row)) = (whole.max_holdings, self.holdings) {
-            let weights: Vec<Decimal> = portfolio.lines.iter().map(|line| line.weight).collect();
-            let surplus = Decimal::from(whole.holdings(&weights).saturating_sub(most));
-            if !surplus.is_zero() {
-                elastic.push((-self.penalty * surplus, vec![(row, -surplus)]));
-            }
-        }
-        for (reward, uses) in elastic {
-            let line = self.lines.len() + self.elastic.len();
-            let points = self.points.add_elastic(line, reward, uses.into_iter());
-            self.spots.extend([None, None]);
-            self.elastic.push(points);
-        }
-    }
-
-    /// The limit on tail risk is the upper end of the column that measures it.
-    fn most_risk(&self, upper: Decimal) -> Decimal {
-        let limit = self.program.limits.rows.iter().zip(&self.limits).find(|(limit, _)| limit.kind == RowKind::Risk);
-        limit.map_or(upper, |(_, row)| row.bound.min(upper).max(Decimal::ZERO))
     }
 
     pub(super) fn open<'b>(&'b self, narrowed: &'b Narrowings, line: usize) -> Option<&'b Rc<Narrowed>> {
@@ -444,14 +458,12 @@ impl<'a> Model<'a> {
         let by_column: BTreeMap<usize, Decimal> = row.terms.iter().copied().collect();
         let used = |column: usize, amount: Decimal| by_column.get(&column).map_or(Decimal::ZERO, |by| *by * amount);
         let measure = self.columns.len();
-        let most = self.most_risk(self.all.get(measure).map_or(Decimal::ZERO, |column| column.upper));
-        let full = self.elastic.first().map(|[_, full]| *full);
+        let measured: BTreeMap<usize, Decimal> = self.measures.iter().copied().collect();
         let use_of = |point: usize| match self.spot(point) {
             Some(spot) => self.lines.get(spot.line).map_or(Decimal::ZERO, |course| {
                 self.filled(course, spot.trade).into_iter().map(|(column, amount)| used(column, amount)).sum()
             }),
-            None if Some(point) == full => used(measure, most),
-            None => Decimal::ZERO,
+            None => measured.get(&point).map_or(Decimal::ZERO, |most| used(measure, *most)),
         };
         let all: Vec<Decimal> = (0..self.spots.len()).map(use_of).collect();
         self.points.add_row(row.bound, |point| all.get(point).copied().unwrap_or_default());
@@ -529,11 +541,16 @@ fn tie(lines: &mut Vec<Course>, all_ranges: &mut Vec<Vec<Range>>, whole: &WholeL
 }
 
 impl AtMostRow {
-    /// Whether columns within their boxes keep it whatever they are.
-    fn never_binds(&self, columns: &[BoxedColumn]) -> bool {
+    /// The most that columns within their boxes use.
+    fn most_use(&self, columns: &[BoxedColumn]) -> Decimal {
         let most = |(column, by): &(usize, Decimal)| {
             (*by).max(Decimal::ZERO) * columns.get(*column).map_or(Decimal::ZERO, |column| column.upper)
         };
-        self.terms.iter().map(most).sum::<Decimal>() <= self.bound
+        self.terms.iter().map(most).sum()
+    }
+
+    /// Whether columns within their boxes keep it whatever they are.
+    fn never_binds(&self, columns: &[BoxedColumn]) -> bool {
+        self.most_use(columns) <= self.bound
     }
 }

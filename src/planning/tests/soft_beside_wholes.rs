@@ -1,12 +1,16 @@
 //! Soft limits that whole holdings make give way further than parts of holdings would.
 
-use crate::model::policy::{CategoryLimit, Ranking, Soft};
-use crate::model::{CategoryId, ListingStatus, PlanningInput};
-use crate::planning::plan::Relaxation;
+use crate::model::policy::{CategoryLimit, Ranking, RiskLimit, Soft};
+use crate::model::{CategoryId, Decimal, ListingStatus, PlanningInput, Policy, Rate};
+use crate::planning::integers::{Questions, WholeLimits};
+use crate::planning::plan::{RebalancePlan, Relaxation};
+use crate::planning::program::{Allocation, Program};
+use crate::planning::rounding::round_to_lots;
 use crate::planning::sample::{dec, id, input, policy};
-use crate::planning::{PlanError, plan};
+use crate::planning::{PlanError, plan, survey};
 
-use super::{hard, orders, planned, weight};
+use super::tail_risk::history;
+use super::{hard, orders, planned, soft, weight};
 
 /// A quarter is to be in `defi`, and no asset above 15 %. Half of it all is stuck in `a`, so that of two holdings one is left:
 /// of `c` and `d` only one may be bought, where parts of both would do.
@@ -49,4 +53,156 @@ fn beyond_its_hard_bound_it_gives_way_to_nothing() {
         assert!(conflict.limits.contains(&"category_min(defi)".to_owned()), "{conflict}");
         assert!(conflict.limits.contains(&"max_holdings".to_owned()), "{conflict}");
     }
+}
+
+fn relaxed(plan: &RebalancePlan) -> Vec<(&str, Decimal)> {
+    plan.relaxations.iter().map(|it| (it.limit.as_str(), it.amount.get().round_dp(3))).collect()
+}
+
+/// A quarter is to be in `defi` (`c` and `d`), a tenth in `games` (`e`), and there is one place.
+fn two_categories_and_one_place(defi: u32, games: u32) -> PlanningInput {
+    let category = |name| CategoryId::new(name).expect(name);
+    let least = |name, least, priority| CategoryLimit {
+        category: category(name),
+        min_weight: Some(weight(least)),
+        max_weight: None,
+        soft: Some(Soft { priority, hard_bound: None }),
+    };
+    let policy = policy(|policy| {
+        policy.ranking = Ranking { members: 5, enter_rank: 5, exit_rank: 6, ..policy.ranking.clone() };
+        policy.limits.max_holdings = Some(2);
+        policy.limits.max_weight = Some(hard("0.15"));
+        policy.limits.categories = vec![least("defi", "0.25", defi), least("games", "0.1", games)];
+    });
+    let mut input = input(policy, &["600", "300", "200", "100", "50"], &[("a", "5000")], "5000");
+    input.assets.get_mut(&id("a")).expect("a").listing.as_mut().expect("listed").status = ListingStatus::Halted;
+    for (asset, name) in [("c", "defi"), ("d", "defi"), ("e", "games")] {
+        input.assets.get_mut(&id(asset)).expect(asset).categories = [category(name)].into();
+    }
+    input
+}
+
+/// Whether by name or by priority the other comes first makes no difference.
+#[test]
+fn the_more_important_limit_gives_way_less() {
+    let plan = planned(&two_categories_and_one_place(2, 3));
+    assert_eq!(relaxed(&plan), [("category_min(defi)", dec("0.100")), ("category_min(games)", dec("0.100"))]);
+    let plan = planned(&two_categories_and_one_place(3, 2));
+    assert_eq!(relaxed(&plan), [("category_min(defi)", dec("0.250"))], "the place goes to games");
+}
+
+/// At most so many holdings; these assets are `defi`, of which there is to be so much at least, whatever happens.
+fn with_defi(
+    edit: impl FnOnce(&mut Policy),
+    least: &str,
+    defi: &[&str],
+    holdings: &[(&str, &str)],
+    cash: &str,
+) -> PlanningInput {
+    let category = CategoryId::new("defi").expect("a category");
+    let policy = policy(|policy| {
+        policy.limits.categories = vec![CategoryLimit {
+            category: category.clone(),
+            min_weight: Some(weight(least)),
+            max_weight: None,
+            soft: None,
+        }];
+        edit(policy);
+    });
+    let mut input = input(policy, &["600", "500", "100"], holdings, cash);
+    for asset in defi {
+        input.assets.get_mut(&id(asset)).expect(asset).categories = [category.clone()].into();
+    }
+    input
+}
+
+/// Both holdings are above the cap, but only `a` is needed: `c` has no place, for turnover does not leave enough to sell all of
+/// `b`. Nothing but the cap makes it worth to sell any of it.
+#[test]
+fn of_several_caps_those_give_way_that_whole_holdings_need() {
+    let edit = |policy: &mut Policy| {
+        policy.limits.max_holdings = Some(2);
+        policy.limits.max_weight = Some(soft("0.4", 2));
+        policy.limits.turnover = Some(hard("0.15"));
+        policy.limits.cash_buffer = None;
+        policy.objective.cost_aversion = Rate::parse("100").expect("100");
+    };
+    let plan = planned(&with_defi(edit, "0.5", &["a", "c"], &[("a", "5000"), ("b", "4500")], "500"));
+    assert_eq!(relaxed(&plan), [("max_weight(a)", dec("0.100"))]);
+    let [(_, asset, _)] = orders(&plan).try_into().unwrap_or_else(|orders| panic!("{orders:?}"));
+    assert_eq!(asset, "b");
+}
+
+/// Half of `b` is lost in the tail. `c`, which is flat, might stand in for it: but there is one place, and turnover does not
+/// leave enough to sell all of `b`.
+#[test]
+fn tail_risk_gives_way_by_the_least_that_whole_holdings_need() {
+    let edit = |policy: &mut Policy| {
+        policy.limits.max_holdings = Some(1);
+        policy.limits.turnover = Some(hard("0.2"));
+        policy.limits.risk = Some(RiskLimit {
+            beta: weight("0.9"),
+            horizon_days: 1,
+            window_days: 10,
+            min_days: 5,
+            bound: Some(weight("0.11")),
+            soft: Some(Soft { priority: 2, hard_bound: None }),
+        });
+    };
+    let mut input = with_defi(edit, "0.3", &["b", "c"], &[("b", "4000")], "6000");
+    let steady = ["100", "95", "100", "95", "100", "95", "100", "95", "100", "95", "100"];
+    let crash = ["10", "10", "10", "10", "5", "5", "5", "5", "5", "5", "5"];
+    history(&mut input, &[("a", &steady), ("b", &crash), ("c", &["1"; 11])]);
+    let plan = planned(&input);
+    assert_eq!(relaxed(&plan), [("risk", dec("0.040"))], "0.5 · 0.3 − 0.11");
+}
+
+/// To have room for `c` all of `b` must go, and that takes more of turnover than the policy leaves.
+#[test]
+fn turnover_gives_way_by_the_least_that_whole_holdings_need_for_what_outranks_it() {
+    let edit = |policy: &mut Policy| {
+        policy.limits.max_holdings = Some(1);
+        policy.limits.turnover = Some(soft("0.15", 3));
+    };
+    let plan = planned(&with_defi(edit, "0.25", &["c"], &[("b", "2000")], "8000"));
+    assert_eq!(relaxed(&plan), [("turnover", dec("0.075"))], "{:?}", orders(&plan));
+    assert_eq!(orders(&plan).len(), 2);
+}
+
+/// How far each limit gives way, where so many nodes may be looked at and these solutions are taken; and how many were.
+fn least_given(input: &PlanningInput, nodes: u32, takes: fn(&Allocation) -> bool) -> (Option<Vec<Decimal>>, u32) {
+    let survey = survey(input).expect("a survey");
+    let (portfolio, limits) = (&survey.portfolio, &survey.limits);
+    let program = Program::formulate(input, portfolio, limits, survey.changes);
+    let given = program.solve().expect("a solution").given;
+    let used = |allocation: Allocation, _: &WholeLimits| {
+        takes(&allocation).then(|| program.used_beyond(&round_to_lots(input, portfolio, &allocation).trades))
+    };
+    let questions = Questions { input, portfolio, program: &program, limits, given: &given, used: &used };
+    let mut looked_at = 0;
+    let found = questions.least_given(nodes, &mut looked_at).expect("no fault");
+    (found.map(|found| found.given), looked_at)
+}
+
+#[test]
+fn all_families_together_look_at_no_more_nodes_than_the_policy_allows() {
+    let input = two_categories_and_one_place(2, 3);
+    let (all, enough) = least_given(&input, 20_000, |_| true);
+    let all: Decimal = all.expect("orders").iter().sum();
+    assert!((all - dec("0.2")).abs() < dec("0.001"), "{all}");
+    assert!(enough > 1, "{enough}");
+    assert_eq!(least_given(&input, 0, |_| true), (None, 0), "nothing is known");
+    for most in 1..enough {
+        let (found, looked_at) = least_given(&input, most, |_| true);
+        assert!(looked_at <= most, "{looked_at} of {most}");
+        // Never less than is needed; more where there was no time to find it.
+        assert!(found.is_none_or(|found| found.iter().sum::<Decimal>() > dec("0.199")), "{most}");
+    }
+}
+
+#[test]
+fn where_judgement_takes_no_orders_no_limit_gives_way() {
+    let (found, looked_at) = least_given(&two_categories_and_one_place(2, 3), 20_000, |_| false);
+    assert_eq!(found, None);
+    assert!(looked_at <= 500, "the first family is asked, and there it ends: {looked_at}");
 }
