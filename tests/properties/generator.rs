@@ -140,6 +140,8 @@ struct AccountDraw {
     same_symbols: usize,
     /// 0: deposit only, 1: withdraw this share of the account in percent, otherwise full.
     flow: (u8, u32),
+    /// The venue takes any quantity of anything: what planning rounds to is what counts then, in a small account above all.
+    without_lots: bool,
 }
 
 fn account() -> impl Strategy<Value = AccountDraw> {
@@ -149,8 +151,10 @@ fn account() -> impl Strategy<Value = AccountDraw> {
     let alike = prop_oneof![2 => Just(0_u8), 1 => Just(1), 20 => Just(2)];
     let flow = (prop_oneof![2 => Just(0_u8), 2 => Just(1), 18 => Just(2)], 1..=60_u32);
     let same_symbols = prop_oneof![4 => Just(0_usize), 1 => 2..=4_usize];
-    (figure(-1..=4), cash, locked, kind, alike, same_symbols, flow).prop_map(
-        |(worth, cash_parts, cash_locked_percent, kind, alike, same_symbols, flow)| AccountDraw {
+    let worth = prop_oneof![9 => figure(-1..=4), 1 => figure(-2..=-1)];
+    let without_lots = prop_oneof![7 => Just(false), 1 => Just(true)];
+    (worth, cash, locked, kind, alike, same_symbols, flow, without_lots).prop_map(
+        |(worth, cash_parts, cash_locked_percent, kind, alike, same_symbols, flow, without_lots)| AccountDraw {
             worth,
             cash_parts,
             cash_locked_percent,
@@ -158,6 +162,7 @@ fn account() -> impl Strategy<Value = AccountDraw> {
             alike,
             same_symbols,
             flow,
+            without_lots,
         },
     )
 }
@@ -377,12 +382,12 @@ fn record(as_of: Timestamp, account: &AccountDraw, index: usize, draw: &AssetDra
             investor: grade.map(|value| Dated { value, at }),
             signal: signal.map(|value| Dated { value, at }),
         },
-        listing: build_listing(index, &draw.listing, draw.price),
+        listing: build_listing(index, &draw.listing, draw.price, account.without_lots),
     };
     (id, record)
 }
 
-fn build_listing(index: usize, draw: &ListingDraw, (_, price_power): Figure) -> Option<Listing> {
+fn build_listing(index: usize, draw: &ListingDraw, (_, price_power): Figure, without_lots: bool) -> Option<Listing> {
     let status = match draw.status {
         0 => return None,
         1 => ListingStatus::Halted,
@@ -390,7 +395,8 @@ fn build_listing(index: usize, draw: &ListingDraw, (_, price_power): Figure) -> 
     };
     // The price has four digits before `price_power`.
     let price_size = price_power + 3;
-    let lot = draw.lot_worth.map_or(Decimal::ZERO, |worth| power_of_ten(worth - price_size));
+    let lot_worth = draw.lot_worth.filter(|_| !without_lots);
+    let lot = lot_worth.map_or(Decimal::ZERO, |worth| power_of_ten(worth - price_size));
     let tick = draw.tick_digits.map_or(Decimal::ZERO, |digits| power_of_ten(price_size + digits));
     let lots = |count: u32| quantity(lot * Decimal::from(count));
     Some(Listing {

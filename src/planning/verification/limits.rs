@@ -21,7 +21,7 @@ const LEAST_LOT: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
 /// What a solver calls met may be missed by this much, as a fraction of net asset value: a limit on the portfolio is met
 /// to nine digits, as a relaxation is.
-const MET: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+const SOLVER_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 
 /// What every check of limits reads.
 #[derive(Clone, Copy)]
@@ -30,6 +30,16 @@ struct Context<'a> {
     plan: &'a RebalancePlan,
     books: &'a Books<'a>,
     risk: Option<&'a Risk<'a>>,
+    /// By how much a limit on the portfolio may be missed and is met all the same: see [`met`].
+    met: Decimal,
+}
+
+/// A solver's noise, and a millionth of a quote unit for each position that the venue trades without lots: in those a planner
+/// counts what it may trade. As a fraction of a small account that is more than the noise.
+fn met(books: &Books<'_>) -> Result<Decimal, OutOfRange> {
+    let is_without_lots = |line: &&Line<'_>| line.tradable().is_some_and(|listing| listing.lot_size.get().is_zero());
+    let without_lots = books.lines.values().filter(is_without_lots).count();
+    add(SOLVER_NOISE, books.weight_of(times(LEAST_LOT, Decimal::from(without_lots))?)?)
 }
 
 pub(super) fn check<'a>(
@@ -39,10 +49,10 @@ pub(super) fn check<'a>(
     risk: Option<&'a Risk<'a>>,
     findings: &mut Findings,
 ) -> Result<Vec<LimitCheck>, OutOfRange> {
-    let context = Context { input, plan, books, risk };
+    let context = Context { input, plan, books, risk, met: met(books)? };
     // Only a relaxation is blurred by lots.
     let blur = if plan.relaxations.is_empty() { Decimal::ZERO } else { all_smallest_orders(context)? };
-    let mut judge = Judge::new(plan, books.weight_of(blur)?, findings);
+    let mut judge = Judge::new(plan, books.weight_of(blur)?, context.met, findings);
     check_budget(context, &mut judge, findings)?;
     check_cash_at_limit_prices(context, &mut judge, findings)?;
     if books.has_value() {
@@ -126,11 +136,12 @@ impl Scope {
 
     fn row(
         self,
-        books: &Books<'_>,
+        context: Context<'_>,
         limit: String,
         (sense, bound): (Sense, Decimal),
         softness: Softness,
     ) -> Result<Row, OutOfRange> {
+        let books = context.books;
         Ok(Row {
             limit,
             sense,
@@ -139,7 +150,7 @@ impl Scope {
             stated: None,
             nature: Nature::State { before: books.weight_of(self.before)? },
             softness,
-            max_allowance: add(books.weight_of(self.smallest_orders)?, MET)?,
+            max_allowance: add(books.weight_of(self.smallest_orders)?, context.met)?,
             spread: true,
             detail: String::new(),
         })
@@ -157,7 +168,7 @@ fn state_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
     if let Some(limit) = &context.input.policy.limits.max_weight {
         rows.extend(max_weights(context, limit)?);
     }
-    rows.extend(wholes::rows(context.input, context.plan, context.books, MET)?);
+    rows.extend(wholes::rows(context.input, context.plan, context.books, context.met)?);
     rows.extend(risk(context)?);
     Ok(rows)
 }
@@ -178,13 +189,13 @@ fn cash_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
         let softness = Softness::of(limit.soft.as_ref());
         let most = reachable(context, books.weight_of(books.cash_before)?, |_| true)?;
         let bound = limit.bound.get().min(most.less_costs);
-        let row = cash.row(books, "cash_buffer".to_owned(), (Sense::AtLeast, bound), softness)?;
+        let row = cash.row(context, "cash_buffer".to_owned(), (Sense::AtLeast, bound), softness)?;
         rows.push(row.stating(limit.bound.get(), most.sold));
     }
     if let Flow::Withdraw(amount) = &input.flow {
         let kept = buffer.map_or(Decimal::ZERO, |limit| limit.bound.get());
         let bound = add(kept, books.weight_of(amount.get())?)?;
-        rows.push(cash.row(books, "withdraw".to_owned(), (Sense::AtLeast, bound), Softness::ALWAYS)?);
+        rows.push(cash.row(context, "withdraw".to_owned(), (Sense::AtLeast, bound), Softness::ALWAYS)?);
     }
     Ok(rows)
 }
@@ -215,7 +226,7 @@ fn stable_share(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
     let share = plan.regime.stable_share.get();
     let most = reachable(context, kept, |line| !line.is_stable_leg)?;
     let bound = share.min(most.less_costs);
-    let row = stable.row(books, "stable_share".to_owned(), (Sense::AtLeast, bound), softness)?;
+    let row = stable.row(context, "stable_share".to_owned(), (Sense::AtLeast, bound), softness)?;
     Ok(Some(row.stating(share, most.sold)))
 }
 
@@ -239,7 +250,7 @@ fn must_exit(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
     if !any {
         return Ok(None);
     }
-    let mut row = exits.row(books, "must_exit".to_owned(), (Sense::AtMost, Decimal::ZERO), Softness::ALWAYS)?;
+    let mut row = exits.row(context, "must_exit".to_owned(), (Sense::AtMost, Decimal::ZERO), Softness::ALWAYS)?;
     row.detail = remaining.iter().map(|asset| asset.as_str()).collect::<Vec<_>>().join(", ");
     Ok(Some(row))
 }
@@ -331,12 +342,17 @@ fn category_rows(context: Context<'_>, limit: &CategoryLimit) -> Result<Vec<Row>
     let softness = Softness::of(limit.soft.as_ref());
     let mut rows = Vec::new();
     if let Some(bound) = limit.min_weight {
-        rows.push(at_least.row(books, format!("category_min({category})"), (Sense::AtLeast, bound.get()), softness)?);
+        rows.push(at_least.row(
+            context,
+            format!("category_min({category})"),
+            (Sense::AtLeast, bound.get()),
+            softness,
+        )?);
     }
     if let Some(bound) = limit.max_weight {
         let (asked, least) = (bound.get(), books.weight_of(stays)?);
         let sides = (Sense::AtMost, asked.max(least));
-        let row = at_most.row(books, format!("category_max({category})"), sides, softness)?;
+        let row = at_most.row(context, format!("category_max({category})"), sides, softness)?;
         rows.push(row.stating(asked, least));
     }
     Ok(rows)
@@ -359,7 +375,7 @@ fn max_weights(context: Context<'_>, limit: &Limit) -> Result<Vec<Row>, OutOfRan
             stated: None,
             nature: Nature::State { before: line.weight_before },
             softness,
-            max_allowance: add(books.weight_of(dropped_sale(input, line)?)?, MET)?,
+            max_allowance: add(books.weight_of(dropped_sale(input, line)?)?, context.met)?,
             spread: false,
             detail: String::new(),
         };
@@ -392,7 +408,7 @@ fn risk(context: Context<'_>) -> Result<Option<Row>, OutOfRange> {
         stated: None,
         nature: Nature::State { before: risk.measure(books, |line| Ok(line.value_before))? },
         softness: Softness::of(risk.rule.soft.as_ref()),
-        max_allowance: add(books.weight_of(lots)?, MET)?,
+        max_allowance: add(books.weight_of(lots)?, context.met)?,
         spread: true,
         detail: String::new(),
     };

@@ -11,9 +11,6 @@ use crate::planning::plan::{LimitCheck, RebalancePlan, Relaxation, Sense};
 /// The priority of `must_exit` and `withdraw`, which give way after everything the policy marks soft.
 const OUTRANKS_POLICY: u32 = 0;
 
-/// A least relaxation is a figure of the solver's, met to 1e-9 and no better.
-const SOLVER_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
-
 /// By how much a least relaxation may pass what is used of it, besides lots: a basis point. Where limits compete
 /// through the difference of two costs, the solver's noise in one may come to that in the other.
 const LEAST_BLUR: Decimal = Decimal::from_parts(1, 0, 0, false, 4);
@@ -137,17 +134,19 @@ pub(super) struct Judge<'a> {
     pressing: Option<u32>,
     /// The smallest orders of all tradable positions: how far lots may blur a least relaxation.
     blur: Decimal,
+    /// By how much a figure of the planner's may be missed and is met all the same.
+    met: Decimal,
     checks: Vec<LimitCheck>,
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(plan: &'a RebalancePlan, blur: Decimal, findings: &mut Findings) -> Self {
+    pub(super) fn new(plan: &'a RebalancePlan, blur: Decimal, met: Decimal, findings: &mut Findings) -> Self {
         let mut relaxations = BTreeMap::new();
         for relaxation in &plan.relaxations {
             let earlier = relaxations.insert(relaxation.limit.as_str(), relaxation);
             findings.require(earlier.is_none(), &relaxation.limit, || "it is relaxed twice in the plan".to_owned());
         }
-        Self { relaxations, pressing: None, blur, checks: Vec::new() }
+        Self { relaxations, pressing: None, blur, met, checks: Vec::new() }
     }
 
     /// Judges one row: holds within bound, relaxation and lot allowance, or is a violation.
@@ -161,7 +160,7 @@ impl<'a> Judge<'a> {
 
         let given = relaxation.map_or(Decimal::ZERO, |relaxation| relaxation.amount.get());
         let beyond = excess.checked_sub(given).ok_or(OutOfRange)?;
-        let noise = if given.is_zero() { Decimal::ZERO } else { SOLVER_NOISE };
+        let noise = if given.is_zero() { Decimal::ZERO } else { self.met };
         let max_allowance = row.max_allowance.checked_add(noise).ok_or(OutOfRange)?;
         findings.require(at_most(beyond, max_allowance), &row.limit, || exceeded(&row, given));
         self.certify(row, given, beyond, findings);
@@ -217,8 +216,7 @@ impl<'a> Judge<'a> {
         findings.require(relaxation.priority == priority, limit, || {
             format!("its relaxation has priority {}, the limit has {priority}", relaxation.priority)
         });
-        // Where a venue has no lots the planner counts what a run may trade in millionths of a quote unit.
-        findings.require(within(relaxation.bound.get(), row.bound, SOLVER_NOISE), limit, || {
+        findings.require(within(relaxation.bound.get(), row.bound, self.met), limit, || {
             format!("its relaxation starts from bound {}, the limit's bound is {}", relaxation.bound, row.bound)
         });
         let relaxed = row.relaxed_by(amount)?;
@@ -253,8 +251,7 @@ impl<'a> Judge<'a> {
                     format!("it is relaxed by {amount}; doing nothing would violate it by {} only", before.normalize())
                 });
                 let lots = if row.spread { row.max_allowance } else { Decimal::ZERO };
-                let most =
-                    before.checked_add(lots).and_then(|most| most.checked_add(SOLVER_NOISE)).ok_or(OutOfRange)?;
+                let most = before.checked_add(lots).and_then(|most| most.checked_add(self.met)).ok_or(OutOfRange)?;
                 findings.require(at_most(excess, most), &row.limit, || {
                     let (before, excess) = (before.normalize(), excess.normalize());
                     format!("it is relaxed, and the orders raise its violation from {before} to {excess}")

@@ -14,8 +14,8 @@ const LEAST_HOLDING: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 /// Distances this close are the same.
 const SAME: Decimal = Decimal::from_parts(1, 0, 0, false, 15);
 
-/// Both, for the constituents: one row each for `min_weight`, one for `max_holdings`. A limit that is met to nine digits is
-/// met; lots are no excuse.
+/// Both, for the constituents: one row each for `min_weight`, one for `max_holdings`. A limit that is missed by no more than
+/// `met` is met; lots are no excuse.
 pub(super) fn rows(
     input: &PlanningInput,
     plan: &RebalancePlan,
