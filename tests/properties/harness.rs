@@ -3,6 +3,8 @@
 //! * `REBALANCE_CASES`: cases for each property (300).
 //! * `REBALANCE_SEED`: the seed, a whole number (fixed, so that a build neither flakes nor drifts).
 //! * `REBALANCE_REPLAY`: a file with one input as JSON, tried instead of drawing any.
+//! * `REBALANCE_PLANNED`: with a replay, a file for what was planned of it first: some properties add to what is drawn, limits
+//!   on tail risk or on whole holdings.
 //! * `REBALANCE_SURVEY`: set, every case is tried whatever fails, and what failed is listed by kind with the smallest
 //!   input of each. For looking around; a survey fails like the property does.
 
@@ -37,6 +39,7 @@ pub(crate) struct Tally {
     unsure: Cell<u32>,
     notes: RefCell<BTreeMap<String, u32>>,
     largest: RefCell<BTreeMap<String, f64>>,
+    kept: Cell<bool>,
 }
 
 impl Tally {
@@ -69,11 +72,20 @@ impl Tally {
         self.discarded.set(self.discarded.get() + 1);
     }
 
+    /// Keeps what is planned of a replayed input, where that is asked for.
+    pub(crate) fn keep(&self, input: &PlanningInput) {
+        if let Some(path) = env::var_os("REBALANCE_PLANNED").filter(|_| !self.kept.replace(true)) {
+            let text = serde_json::to_string_pretty(input).expect("serialises");
+            fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        }
+    }
+
     /// The plan, or a counted discard where hard limits conflict or nothing is eligible; any other error fails.
     ///
     /// # Errors
     /// When planning fails in any other way.
     pub(crate) fn plan(&self, input: &PlanningInput) -> Result<Option<RebalancePlan>, TestCaseError> {
+        self.keep(input);
         match plan(input) {
             Ok(plan) => Ok(Some(plan)),
             Err(PlanError::Conflict(_)) => {

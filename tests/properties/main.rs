@@ -194,6 +194,7 @@ const AGREEMENT: f64 = 1e-7;
 #[test]
 fn limits_give_way_only_where_an_oracle_needs_it_and_by_the_least() {
     check("limits_give_way_only_where_an_oracle_needs_it_and_by_the_least", |input, tally| {
+        tally.keep(input);
         let plan = match plan(input) {
             Ok(plan) => plan,
             Err(PlanError::Conflict(conflict)) => return conflict_is_real(input, &conflict, tally),

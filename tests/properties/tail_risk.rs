@@ -234,6 +234,7 @@ fn risk_gives_way_only_as_far_as_it_must() {
 
 /// The plan; where hard limits conflict, as they often do with one more, that alone is noted.
 fn planned(input: &PlanningInput, tally: &Tally) -> Result<Option<RebalancePlan>, TestCaseError> {
+    tally.keep(input);
     match plan(input) {
         Err(PlanError::Conflict(conflict)) => {
             let with_risk = conflict.limits.iter().any(|limit| limit == "risk");

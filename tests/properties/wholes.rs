@@ -66,6 +66,7 @@ fn most_per_run(books: &Books<'_>, line: &Line<'_>) -> Decimal {
 fn whole_holdings_keep_their_limits_or_say_why_not() {
     check_with_risk("whole_holdings_keep_their_limits_or_say_why_not", |input, tally| {
         let input = &limited(input);
+        tally.keep(input);
         let plan = match plan(input) {
             Err(error @ PlanError::NotProved { nodes, .. }) => {
                 let most = input.policy.whole_quantities().expect("asked for").nodes();
