@@ -22,10 +22,14 @@ use super::{Column, Goal, Program};
 /// A row is broken, or a column beyond its end, by more than this.
 const BROKEN: f64 = 1e-13;
 
-/// What nothing can mend and is no more than this is the arithmetic's own.
+/// What rows ask for beyond all there is, and is no more than this of any of them, is the arithmetic's own.
 pub(super) const BLUR: f64 = 1e-10;
 
-/// No pivot is smaller.
+/// Rows that ask for too much are loosened by so much more.
+const LEAST_LOOSENED: f64 = 1e-12;
+
+/// No pivot is smaller, beside the largest figure that it comes from: what two columns that are all but the same differ by is
+/// none.
 const LEAST_PIVOT: f64 = 1e-9;
 
 /// The inverse is reckoned anew after so many steps.
@@ -133,6 +137,7 @@ impl FewRows {
     /// Searches from where it stands.
     pub fn search(&mut self) -> Ending {
         let mut stale = 0;
+        let mut loosened = 0.0;
         let mut space = Space::default();
         for _ in 0..STEPS * (self.bounds.len() + 1) {
             let Some(leaving) = self.leaving() else {
@@ -148,9 +153,12 @@ impl FewRows {
             };
             match self.step(&leaving, &mut space) {
                 Some(true) => stale += 1,
-                // The one that is broken most: no other is by more.
-                Some(false) if leaving.by <= BLUR => return Ending::Optimal,
-                Some(false) => return Ending::Infeasible,
+                Some(false) => {
+                    loosened += self.loosen();
+                    if loosened > BLUR {
+                        return Ending::Infeasible;
+                    }
+                }
                 None if stale == 0 => return Ending::Unsettled,
                 None => stale = REFRESH,
             }
@@ -188,6 +196,22 @@ impl FewRows {
         let used: f64 = self.form.columns().iter().zip(self.form.taken(&weights)).map(least).sum();
         let room: f64 = self.bounds.iter().zip(&weights).map(|(bound, weight)| bound * weight).sum();
         if heaviest > 0.0 { ((used - room) / heaviest).max(0.0) } else { 0.0 }
+    }
+
+    /// Rows that ask for more than there is ask for less, if it is next to nothing: rows that are all but the same, or leave one
+    /// another no room, do so by their last digits. By how much.
+    fn loosen(&mut self) -> f64 {
+        let by = self.breach() + LEAST_LOOSENED;
+        if by <= BLUR {
+            for ((bound, room), weight) in self.bounds.iter_mut().zip(&mut self.rooms).zip(&self.ray) {
+                if *weight > 0.0 {
+                    *bound += by;
+                    *room += by;
+                }
+            }
+            self.ray.clear();
+        }
+        by
     }
 
     /// Where every column stands, those of the basis within their ends.
@@ -257,10 +281,8 @@ impl FewRows {
         };
         self.find_turns(&along, space);
         let turns = &mut space.turns;
-        // A sum of what just suffices may fall short by its last digit; and what falls short of no more than the arithmetic's
-        // own is met, as nearly as it can be, by all that there is.
-        let passed = pass(turns, leaving.by - BROKEN).or_else(|| pass(turns, leaving.by - BLUR));
-        let Some((last, passed)) = passed else {
+        // A sum of what just suffices may fall short by its last digit.
+        let Some((last, passed)) = pass(turns, leaving.by - BROKEN) else {
             self.ray = along;
             return Some(false);
         };
@@ -278,10 +300,11 @@ impl FewRows {
     /// Every change of sign on the way, in no order.
     fn find_turns(&self, along: &[f64], Space { taken, along: taken_along, turns }: &mut Space) {
         turns.clear();
+        let least_pivot = along.iter().fold(1.0, |largest, by| by.abs().max(largest)) * LEAST_PIVOT;
         self.form.take_into(taken, &self.prices);
         self.form.take_into(taken_along, along);
         let mut consider = |index: usize, reduced: f64, by: f64, full: bool, upper: f64| {
-            let turns_here = if full { by > LEAST_PIVOT } else { by < -LEAST_PIVOT };
+            let turns_here = if full { by > least_pivot } else { by < -least_pivot };
             if turns_here && upper > 0.0 {
                 turns.push(Turn { at: (reduced / by).max(0.0), worth: by.abs() * upper, index });
             }
