@@ -50,7 +50,7 @@ pub(crate) fn reference_weights(
         references.assets.extend(legs.into_iter().map(|leg| (leg.clone(), each)));
     }
     let invested = Decimal::ONE - stable_share;
-    let pinned = within(invested, pinned(input, universe, current));
+    let pinned = within(invested, pinned(input, universe, current), |_| true);
     let pinned_total: Decimal = pinned.values().sum();
     let has_place = |asset: &AssetId| places.is_none_or(|places| places.contains(asset));
     let free = universe.members.iter().filter(|asset| !pinned.contains_key(*asset) && has_place(asset));
@@ -79,7 +79,8 @@ fn cash_target(input: &PlanningInput, net_asset_value: Money) -> Decimal {
 }
 
 /// Constituents without the grade, the market cap or the closes that the method weighs by: they keep the weight they have,
-/// up to their cap.
+/// up to their cap and, together, up to those of their categories. What a limit makes them sell is for the others, now and not
+/// in the run after, which would buy back what this one sells of them.
 fn pinned(
     input: &PlanningInput,
     universe: &Universe,
@@ -96,21 +97,29 @@ fn pinned(
         let weight = current.get(asset).copied().unwrap_or_default();
         input.policy.limits.cap_of(asset).map_or(weight, |cap| weight.min(cap.get()))
     };
-    graded
-        .chain(capless)
-        .chain(sized)
-        .filter(|asset| universe.is_member(asset))
-        .map(|a| (a.clone(), weight(a)))
-        .collect()
+    let all = graded.chain(capless).chain(sized).filter(|asset| universe.is_member(asset));
+    let mut pinned = all.map(|asset| (asset.clone(), weight(asset))).collect();
+    for limit in &input.policy.limits.categories {
+        let is_in =
+            |asset: &AssetId| input.assets.get(asset).is_some_and(|record| record.categories.contains(&limit.category));
+        if let Some(most) = limit.max_weight {
+            pinned = within(most.get(), pinned, is_in);
+        }
+    }
+    pinned
 }
 
-/// Scaled down, all by the same part, where they add up to more than there is to invest.
-fn within(invested: Decimal, mut weights: BTreeMap<AssetId, Decimal>) -> BTreeMap<AssetId, Decimal> {
-    let total: Decimal = weights.values().sum();
-    if total > invested {
-        for weight in weights.values_mut() {
+/// Those that count scaled down, all by the same part, where they add up to more than this.
+fn within(
+    most: Decimal,
+    mut weights: BTreeMap<AssetId, Decimal>,
+    counts: impl Fn(&AssetId) -> bool,
+) -> BTreeMap<AssetId, Decimal> {
+    let total: Decimal = weights.iter().filter(|(asset, _)| counts(asset)).map(|(_, weight)| *weight).sum();
+    if total > most {
+        for (_, weight) in weights.iter_mut().filter(|(asset, _)| counts(asset)) {
             // Cut off, so that they never add up to more by a last digit.
-            let part = *weight * invested / total;
+            let part = *weight * most / total;
             *weight = part.round_dp_with_strategy(WEIGHT_DIGITS, RoundingStrategy::ToZero);
         }
     }

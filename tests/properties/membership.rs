@@ -148,8 +148,12 @@ fn a_member_without_a_grade_is_held_and_named() {
                         || !figures_known(&input.assets[&other.asset], policy)
                         || other.reference_weight.get() <= Decimal::new(1, 17)
                 });
-                // Less only where they would take more than there is to invest, and then nothing is left to others.
-                let is_scaled = nothing_else && aims < keeps.get();
+                // Less only where they would take more than there is to invest, and then nothing is left to others; or more
+                // than a category may weigh.
+                let is_capped = policy.limits.categories.iter().any(|limit| {
+                    limit.max_weight.is_some() && input.assets[asset].categories.contains(&limit.category)
+                });
+                let is_scaled = (nothing_else || is_capped) && aims < keeps.get();
                 prop_assert!(
                     is_scaled || (aims - keeps.get()).abs() <= Decimal::new(1, 17),
                     "{asset} aims at {aims}, not {keeps}"

@@ -1,6 +1,7 @@
 //! Behaviour of the whole planner on inputs small enough to work out by hand.
 
 mod closes;
+mod kept_members;
 mod order_limits;
 mod out_of_reach;
 mod shadow_prices;
