@@ -10,7 +10,7 @@ use super::constraints::Limits;
 use super::drift_band::{Changes, min_turnover};
 use super::error::PlanError;
 use super::explanation::percent;
-use super::integers::{Breach, Judge, Questions, Sighted, Sought, WholeLimits, conflict, seek};
+use super::integers::{Breach, Judge, Least, Questions, Sighted, Sought, WholeLimits, conflict, nothing_found, seek};
 use super::optimality::Prices;
 use super::plan::{IntegerSearch, Outcome, ReasonCode};
 use super::portfolio::{Line, Portfolio, least_order};
@@ -273,14 +273,20 @@ impl<'a> Search<'a> {
         let given = self.first.given.clone();
         let questions = Questions { input, portfolio, program, limits, given: &given, used: &used };
         let mut sighted = self.seek(policy, limits)?;
-        if sighted == Sighted::Impossible
-            && !self.keeps_wholes(limits)
-            && let Some(orders) = questions.least_given(policy.nodes(), &mut self.programs)?
-        {
+        if sighted == Sighted::Impossible && !self.keeps_wholes(limits) {
+            let orders = match questions.least_given(policy.nodes(), &mut self.programs)? {
+                Least::Given(orders) => orders,
+                Least::Impossible => return Err(PlanError::Conflict(conflict(&questions)?)),
+                Least::Open(nodes) => return Err(nothing_found(nodes, policy)),
+            };
             self.first.given.clone_from(&orders.given);
             let orders = Allocation { objective: self.first.objective, ..orders };
             self.best = Candidate::of(input, portfolio, program, orders);
+            self.dropped.extend(self.best.rounded.dropped.iter().cloned());
             sighted = self.seek(policy, limits)?;
+            if let Sighted::Short(unproved) = sighted {
+                return Err(unproved);
+            }
             self.take_back();
         }
         match sighted {

@@ -50,7 +50,7 @@ pub(crate) fn reference_weights(
         references.assets.extend(legs.into_iter().map(|leg| (leg.clone(), each)));
     }
     let invested = Decimal::ONE - stable_share;
-    let pinned = within(invested, pinned(input, universe, current), |_| true);
+    let pinned = within(invested, pinned(input, universe, current));
     let pinned_total: Decimal = pinned.values().sum();
     let has_place = |asset: &AssetId| places.is_none_or(|places| places.contains(asset));
     let free = universe.members.iter().filter(|asset| !pinned.contains_key(*asset) && has_place(asset));
@@ -98,26 +98,26 @@ fn pinned(
         input.policy.limits.cap_of(asset).map_or(weight, |cap| weight.min(cap.get()))
     };
     let all = graded.chain(capless).chain(sized).filter(|asset| universe.is_member(asset));
-    let mut pinned = all.map(|asset| (asset.clone(), weight(asset))).collect();
+    let pinned: BTreeMap<AssetId, Decimal> = all.map(|asset| (asset.clone(), weight(asset))).collect();
+    // Each by its tightest category, from what they weigh now: the order of the limits must not matter.
+    let mut least = pinned.clone();
     for limit in &input.policy.limits.categories {
+        let Some(most) = limit.max_weight else { continue };
         let is_in =
             |asset: &AssetId| input.assets.get(asset).is_some_and(|record| record.categories.contains(&limit.category));
-        if let Some(most) = limit.max_weight {
-            pinned = within(most.get(), pinned, is_in);
+        let members = pinned.iter().filter(|(asset, _)| is_in(asset)).map(|(asset, weight)| (asset.clone(), *weight));
+        for (asset, scaled) in within(most.get(), members.collect()) {
+            least.entry(asset).and_modify(|weight| *weight = scaled.min(*weight));
         }
     }
-    pinned
+    least
 }
 
-/// Those that count scaled down, all by the same part, where they add up to more than this.
-fn within(
-    most: Decimal,
-    mut weights: BTreeMap<AssetId, Decimal>,
-    counts: impl Fn(&AssetId) -> bool,
-) -> BTreeMap<AssetId, Decimal> {
-    let total: Decimal = weights.iter().filter(|(asset, _)| counts(asset)).map(|(_, weight)| *weight).sum();
+/// Scaled down, all by the same part, where they add up to more than this.
+fn within(most: Decimal, mut weights: BTreeMap<AssetId, Decimal>) -> BTreeMap<AssetId, Decimal> {
+    let total: Decimal = weights.values().sum();
     if total > most {
-        for (_, weight) in weights.iter_mut().filter(|(asset, _)| counts(asset)) {
+        for weight in weights.values_mut() {
             // Cut off, so that they never add up to more by a last digit.
             let part = *weight * most / total;
             *weight = part.round_dp_with_strategy(WEIGHT_DIGITS, RoundingStrategy::ToZero);

@@ -25,8 +25,9 @@ const BROKEN: f64 = 1e-13;
 /// What rows ask for beyond all there is, and is no more than this of any of them, is the arithmetic's own.
 pub(super) const BLUR: f64 = 1e-10;
 
-/// Rows that ask for too much are loosened by so much more.
+/// Rows that ask for too much are loosened by so much more, and none of them by more than this in all.
 const LEAST_LOOSENED: f64 = 1e-12;
+const MOST_LOOSENED: f64 = 2.0 * BLUR;
 
 /// No pivot is smaller, beside the largest figure that it comes from: what two columns that are all but the same differ by is
 /// none.
@@ -54,6 +55,8 @@ pub struct FewRows {
     /// What no search changes: searches from one another share it.
     form: Arc<Form>,
     bounds: Vec<f64>,
+    /// By how much each of them is above the program's own.
+    loosened: Vec<f64>,
     /// By column, whether it stands at its upper end; without meaning while it is in the basis.
     full: Vec<bool>,
     /// By column and then by row's slack.
@@ -66,7 +69,7 @@ pub struct FewRows {
     prices: Vec<f64>,
     /// By row: the bound less what full columns use.
     rooms: Vec<f64>,
-    /// Weights of rows that together ask for more than there is, where the search ended so.
+    /// Weights of rows that together ask for more than there is, where the search last came upon such.
     ray: Vec<f64>,
 }
 
@@ -110,6 +113,7 @@ impl FewRows {
         let (columns, rows) = (program.columns.len(), program.rows.len());
         let mut search = Self {
             bounds: program.rows.iter().map(|row| row.upper).collect(),
+            loosened: vec![0.0; rows],
             full: program.columns.iter().map(|column| column.objective > 0.0).collect(),
             in_basis: (0..columns + rows).map(|index| index >= columns).collect(),
             basis: (columns..columns + rows).collect(),
@@ -137,7 +141,6 @@ impl FewRows {
     /// Searches from where it stands.
     pub fn search(&mut self) -> Ending {
         let mut stale = 0;
-        let mut loosened = 0.0;
         let mut space = Space::default();
         for _ in 0..STEPS * (self.bounds.len() + 1) {
             let Some(leaving) = self.leaving() else {
@@ -154,9 +157,12 @@ impl FewRows {
             match self.step(&leaving, &mut space) {
                 Some(true) => stale += 1,
                 Some(false) => {
-                    loosened += self.loosen();
-                    if loosened > BLUR {
+                    let breach = self.breach();
+                    if breach > BLUR {
                         return Ending::Infeasible;
+                    }
+                    if !self.loosen(breach + LEAST_LOOSENED) {
+                        return Ending::Unsettled;
                     }
                 }
                 None if stale == 0 => return Ending::Unsettled,
@@ -178,7 +184,7 @@ impl FewRows {
         &self.prices
     }
 
-    /// What no solution is worth more than, by these multipliers.
+    /// What no solution is worth more than, by these multipliers; rows that were loosened count as they are now.
     pub(super) fn bound(&self) -> f64 {
         // A price below zero by a last digit would bound nothing.
         let prices: Vec<f64> = self.prices.iter().map(|price| price.max(0.0)).collect();
@@ -198,20 +204,19 @@ impl FewRows {
         if heaviest > 0.0 { ((used - room) / heaviest).max(0.0) } else { 0.0 }
     }
 
-    /// Rows that ask for more than there is ask for less, if it is next to nothing: rows that are all but the same, or leave one
-    /// another no room, do so by their last digits. By how much.
-    fn loosen(&mut self) -> f64 {
-        let by = self.breach() + LEAST_LOOSENED;
-        if by <= BLUR {
-            for ((bound, room), weight) in self.bounds.iter_mut().zip(&mut self.rooms).zip(&self.ray) {
-                if *weight > 0.0 {
-                    *bound += by;
-                    *room += by;
-                }
+    /// Rows that together ask for next to nothing more than there is ask for so much less: rows that are all but the same, or
+    /// leave one another no room, do so by their last digits. Whether that is still next to nothing.
+    fn loosen(&mut self, by: f64) -> bool {
+        let heaviest = self.ray.iter().copied().fold(0.0, f64::max);
+        let rows = self.bounds.iter_mut().zip(&mut self.rooms).zip(&mut self.loosened);
+        for (((bound, room), loosened), weight) in rows.zip(&self.ray) {
+            if *weight > heaviest * LEAST_PIVOT {
+                *bound += by;
+                *room += by;
+                *loosened += by;
             }
-            self.ray.clear();
         }
-        by
+        self.loosened.iter().all(|loosened| *loosened <= MOST_LOOSENED)
     }
 
     /// Where every column stands, those of the basis within their ends.

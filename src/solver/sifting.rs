@@ -286,6 +286,40 @@ mod tests {
     }
 
     /// The planner keeps a last digit free in every row: a row that asks for all there is asks for that much more.
+    /// Pairs of rows over columns of their own, each of which asks for so much more than there is; and one more row that only
+    /// leaves room where they are met.
+    fn at_odds(pairs: usize, by: f64) -> Arc<Program> {
+        let column = |objective| Column { lower: 0.0, upper: 1.0, objective, integer: false };
+        let row = |upper, terms| Row { lower: f64::NEG_INFINITY, upper, terms };
+        let mut rows = Vec::new();
+        for pair in 0..pairs {
+            rows.push(row(-0.5 - by, vec![(pair, -1.0)]));
+            rows.push(row(0.5, vec![(pair, 1.0)]));
+        }
+        rows.push(row(-0.5, (0..pairs).map(|pair| (pair, 1.0)).chain([(pairs, -2.0)]).collect()));
+        let columns = (0..pairs).map(|_| column(1.0)).chain([column(-1.0)]).collect();
+        Arc::new(Program { goal: Goal::Maximise, constant: 0.0, columns, rows })
+    }
+
+    #[test]
+    fn rows_that_leave_one_another_no_room_by_next_to_nothing_are_met_each_by_as_little() {
+        for (pairs, by) in [(1, 0.0), (1, 9e-11), (2, 6e-11), (1, 1e-12), (1, -1e-11)] {
+            let program = at_odds(pairs, by);
+            let mut search = FewRows::of(&program).expect("of this form");
+            assert_eq!(search.search(), Ending::Optimal, "{pairs} by {by}");
+            let values = search.values();
+            for row in &program.rows {
+                let used: f64 = row.terms.iter().map(|(column, by)| by * values.get(*column).expect("a value")).sum();
+                assert!(used <= row.upper + 1e-10 + 1e-12, "{pairs} by {by}: {used} of {}", row.upper);
+            }
+            let objective = program.objective(&values);
+            assert!((search.bound() - objective).abs() <= 1e-9, "{pairs} by {by}: {} and {objective}", search.bound());
+        }
+        let mut apart = FewRows::of(&at_odds(2, 2e-10)).expect("of this form");
+        assert_eq!(apart.search(), Ending::Infeasible);
+        assert!(apart.breach() > 1e-10, "{}", apart.breach());
+    }
+
     #[test]
     fn a_row_out_of_reach_by_next_to_nothing_is_met_by_all_that_there_is() {
         let column = |upper: f64| Column { lower: 0.0, upper, objective: -1.0, integer: false };

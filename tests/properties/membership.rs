@@ -150,8 +150,16 @@ fn a_member_without_a_grade_is_held_and_named() {
                 });
                 // Less only where they would take more than there is to invest, and then nothing is left to others; or more
                 // than a category may weigh.
+                let weighs = |other: &&Position| {
+                    let record = &input.assets[&other.asset];
+                    let unknown = grade_of(record, policy).is_none() || !figures_known(record, policy);
+                    other.role == Role::Constituent && unknown
+                };
                 let is_capped = policy.limits.categories.iter().any(|limit| {
-                    limit.max_weight.is_some() && input.assets[asset].categories.contains(&limit.category)
+                    let is_in = |asset: &AssetId| input.assets[asset].categories.contains(&limit.category);
+                    let others = plan.positions.iter().filter(weighs).filter(|other| is_in(&other.asset));
+                    let total: Decimal = others.map(|other| other.weight_before.get()).sum();
+                    is_in(asset) && limit.max_weight.is_some_and(|most| total > most.get())
                 });
                 let is_scaled = (nothing_else || is_capped) && aims < keeps.get();
                 prop_assert!(

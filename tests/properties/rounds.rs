@@ -187,7 +187,7 @@ fn rounds_explained(input: &PlanningInput, first: &RebalancePlan) -> u32 {
 }
 
 /// How often a part of the value, and a part of that again, is still worth an order; and how many orders it takes to spend what
-/// is left on the asset of which one run may buy least.
+/// is left on the asset of which one run may buy least, of those that are to be more.
 fn remainders(books: &Books<'_>, part: Decimal) -> u32 {
     let orders = books.lines.iter().map(|line| books.smallest_order(line).max(Books::lot(line)));
     let least = orders.min().unwrap_or(Decimal::ONE);
@@ -197,10 +197,13 @@ fn remainders(books: &Books<'_>, part: Decimal) -> u32 {
         left *= part;
         times += 1;
     }
-    let least = books.lines.iter().filter(|line| books.buyable(line)).filter_map(|line| {
-        let most = books.most_units(line)? * line.price();
-        Some(most).filter(|most| *most >= books.smallest_order(line).max(Books::lot(line)))
-    });
+    let least =
+        books.lines.iter().filter(|line| books.buyable(line) && books.weight_before(line) < line.reference).filter_map(
+            |line| {
+                let most = books.most_units(line)? * line.price();
+                Some(most).filter(|most| *most >= books.smallest_order(line).max(Books::lot(line)))
+            },
+        );
     let spent = least.min().map_or(Decimal::ZERO, |least| (books.cash_after() / least.max(Decimal::new(1, 9))).ceil());
     times + spent.to_u32().unwrap_or(u32::MAX / 4)
 }

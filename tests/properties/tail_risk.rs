@@ -218,7 +218,9 @@ fn risk_gives_way_only_as_far_as_it_must() {
         match plan_of(&tighter)? {
             None => tally.note("nothing else could give way"),
             // The tighter limit is missed by orders that are too small to be made, and excused.
-            Some(other) if lots_explain(&other) => tally.note("lots explain the difference"),
+            Some(other) if lots_explain(&other, relaxed.amount.get() - amount) => {
+                tally.note("lots explain the difference")
+            }
             Some(other) => {
                 let outranks = |one: &&index_rebalancer::planning::plan::Relaxation| one.priority <= relaxed.priority;
                 let dearer = other
@@ -234,10 +236,10 @@ fn risk_gives_way_only_as_far_as_it_must() {
     });
 }
 
-/// Whether the limit on risk holds but for lots.
-fn lots_explain(plan: &RebalancePlan) -> bool {
+/// Whether the limit on risk is missed by as much as it was tightened, but for lots.
+fn lots_explain(plan: &RebalancePlan, tightened: Decimal) -> bool {
     let risk = plan.certificate.checks.iter().find(|check| check.limit == "risk");
-    risk.is_some_and(|check| check.lot_allowance.get() > Decimal::new(1, 9))
+    risk.is_some_and(|check| check.lot_allowance.get() >= tightened - Decimal::new(1, 8))
 }
 
 /// The plan; where hard limits conflict, as they often do with one more, that alone is noted.

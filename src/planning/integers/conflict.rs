@@ -7,7 +7,7 @@ use super::super::error::{Conflict, PlanError, Repair};
 use super::super::portfolio::Portfolio;
 use super::super::program::{Allocation, Program, RELAXATION_NOISE};
 use super::model::{GIVEN_WORTH, Model};
-use super::search::{Search, Verdict};
+use super::search::{Ended, Search, Verdict};
 use super::whole_limits::{MAX_HOLDINGS, WholeLimits};
 
 /// Nodes of each question. What is not answered within them counts as a limit that is needed for the conflict, and as a change
@@ -20,6 +20,17 @@ const FREE: Decimal = Decimal::TEN;
 /// What the orders of a solution use of each row beyond its bound; nothing where they break limits on wholes, or a row by more
 /// than it is given.
 pub(crate) type Used<'a> = dyn Fn(Allocation, &WholeLimits) -> Option<Vec<Decimal>> + 'a;
+
+/// What came of the search for how far soft limits must give way.
+#[derive(Debug)]
+pub(crate) enum Least {
+    /// Orders, and by how much each row is to give way.
+    Given(Allocation),
+    /// All that soft limits may give is not enough.
+    Impossible,
+    /// It ended after so many nodes, before anything was known.
+    Open(u32),
+}
 
 /// Orders that judgement took.
 struct Orders {
@@ -62,41 +73,43 @@ impl Questions<'_> {
     }
 
     /// Orders that keep the limits on wholes, with every row giving way by what they use of it: family by family, the most
-    /// important first, by the least sum that those before it allow. Absent where all that soft limits may give is not
-    /// enough, or is not shown to be; where a search ends before its proof, by the least that it found.
-    pub(crate) fn least_given(&self, most_nodes: u32, programs: &mut u32) -> Result<Option<Allocation>, PlanError> {
+    /// important first, by the least sum that is found with the rows of those before it at what the orders found for them use.
+    /// Each family has an equal part of the nodes.
+    pub(crate) fn least_given(&self, most_nodes: u32, programs: &mut u32) -> Result<Least, PlanError> {
         let most = |(limit, given): (&LimitRow, &Decimal)| limit.most_relaxation().max(*given);
         // Those whose turn has not come yet give all that they may.
         let mut given: Vec<Decimal> = self.limits.rows.iter().zip(self.given).map(most).collect();
         // Where nothing may give way any further, the search before has shown that there is none.
         if given == self.given {
-            return Ok(None);
+            return Ok(Least::Impossible);
         }
         let mut least: Option<Orders> = None;
-        let mut left = most_nodes;
-        for family in families(&self.limits.rows) {
-            let nodes = self.give_least(&family, &given, left.min(NODES), &mut least)?;
-            *programs += nodes;
-            left -= nodes;
-            let Some(orders) = &least else { return Ok(None) };
+        let families = families(&self.limits.rows);
+        let part = most_nodes / u32::try_from(families.len()).unwrap_or(u32::MAX).max(1);
+        for family in families {
+            let ended = self.give_least(&family, &given, part, &mut least)?;
+            *programs += ended.nodes;
+            let Some(orders) = &least else {
+                let is_proved = ended.verdict == Verdict::Impossible;
+                return Ok(if is_proved { Least::Impossible } else { Least::Open(ended.nodes) });
+            };
             for row in family {
                 if let (Some(given), Some(used)) = (given.get_mut(row), orders.used.get(row)) {
                     *given = (*used).clamp(Decimal::ZERO, *given);
                 }
             }
         }
-        Ok(least.map(|orders| Allocation { given, ..orders.allocation }))
+        Ok(least.map_or(Least::Impossible, |orders| Least::Given(Allocation { given, ..orders.allocation })))
     }
 
-    /// Seeks orders for which these rows together give way by less, the others by no more than they are given. Into how many
-    /// nodes it looked.
+    /// Seeks orders for which these rows together give way by less, the others by no more than they are given.
     fn give_least(
         &self,
         family: &[usize],
         given: &[Decimal],
         most_nodes: u32,
         least: &mut Option<Orders>,
-    ) -> Result<u32, PlanError> {
+    ) -> Result<Ended, PlanError> {
         let worth = |used: &[Decimal]| {
             let used = family.iter().filter_map(|row| used.get(*row));
             -used.map(|used| (*used).max(Decimal::ZERO)).sum::<Decimal>() * GIVEN_WORTH
@@ -104,7 +117,7 @@ impl Questions<'_> {
         let whole = &self.limits.whole;
         let standing = least.as_ref().map(|orders| worth(&orders.used));
         if standing.is_some_and(|worth| worth >= -RELAXATION_NOISE) {
-            return Ok(0);
+            return Ok(Ended { nodes: 0, verdict: Verdict::Open });
         }
         let model = Model::giving_least(self.input, self.portfolio, self.program, whole, given, family)?;
         let mut judge = |allocation: Allocation| {
@@ -115,7 +128,7 @@ impl Questions<'_> {
             }
             Some(found)
         };
-        Ok(Search::new(model, given, standing, Decimal::ZERO, &mut judge).run(most_nodes).nodes)
+        Ok(Search::new(model, given, standing, Decimal::ZERO, &mut judge).run(most_nodes))
     }
 
     /// Adds to the free ones as many of these as leave the rest impossible: all at once where that will do, else by halves.

@@ -25,7 +25,7 @@ mod tally;
 mod tests;
 mod whole_limits;
 
-pub(crate) use conflict::{Questions, conflict};
+pub(crate) use conflict::{Least, Questions, conflict};
 pub(crate) use ranges::range_of;
-pub(crate) use seek::{Judge, Sighted, Sought, seek};
+pub(crate) use seek::{Judge, Sighted, Sought, nothing_found, seek};
 pub(crate) use whole_limits::{Breach, MAX_HOLDINGS, MIN_WEIGHT, WholeLimits, is_holding};

@@ -117,6 +117,11 @@ fn not_proved(ended: Ended, policy: IntegerPolicy) -> PlanError {
     PlanError::NotProved { nodes: ended.nodes, most_nodes: policy.nodes(), best, most: policy.gap() }
 }
 
+/// A search that ended after so many nodes and found no orders.
+pub(crate) fn nothing_found(nodes: u32, policy: IntegerPolicy) -> PlanError {
+    not_proved(Ended { nodes, verdict: Verdict::Open }, policy)
+}
+
 fn record(sought: &Sought<'_>, nodes: u32, Found { best, complete, .. }: Found, gap: Decimal) -> IntegerSearch {
     let origin = sought.program.origin();
     let whole_lots = sought.portfolio.lines.iter().filter(|line| line.whole_lots).count();

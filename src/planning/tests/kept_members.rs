@@ -55,6 +55,20 @@ fn together_they_aim_at_no_more_than_their_category_may_weigh() {
     assert_eq!(references(&plan).first(), Some(&("a", dec("0.4"))), "others of the category do not take from them");
 }
 
+/// `a` is of both categories, and aims at what the tighter one leaves it, in whatever order they are written.
+#[test]
+fn of_two_categories_the_tighter_counts() {
+    let mut input = kept(Some("0.3"), &["a", "b"]);
+    let games = CategoryId::new("games").expect("a category");
+    input.assets.get_mut(&id("a")).expect("a").categories.insert(games.clone());
+    let limit = CategoryLimit { category: games, min_weight: None, max_weight: Some(weight("0.1")), soft: None };
+    input.policy.limits.categories.push(limit);
+    let wanted = [("a", dec("0.1")), ("b", dec("0.1")), ("c", dec("0.585")), ("d", dec("0.195"))];
+    assert_eq!(references(&planned(&input)), wanted);
+    input.policy.limits.categories.reverse();
+    assert_eq!(references(&planned(&input)), wanted);
+}
+
 /// Else `c` and `d` would be sold for what `a` and `b` weigh now, and bought back once the limit has made those go.
 #[test]
 fn what_a_limit_makes_them_sell_is_bought_of_the_others_at_once() {

@@ -21,7 +21,7 @@ const LEAST_LOT: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
 /// What a solver calls met may be missed by this much, as a fraction of net asset value: a limit on the portfolio is met
 /// to nine digits, as a relaxation is.
-const SOLVER_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
+pub(super) const SOLVER_NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 9);
 
 /// What every check of limits reads.
 #[derive(Clone, Copy)]
@@ -30,15 +30,15 @@ struct Context<'a> {
     plan: &'a RebalancePlan,
     books: &'a Books<'a>,
     risk: Option<&'a Risk<'a>>,
-    /// By how much a limit on the portfolio may be missed and is met all the same: see [`met`].
+    /// By how much a limit on all of the portfolio may be missed and is met all the same: see [`met`].
     met: Decimal,
 }
 
-/// A solver's noise, and a millionth of a quote unit for each position that the venue trades without lots: in those a planner
-/// counts what it may trade. As a fraction of a small account that is more than the noise.
-fn met(books: &Books<'_>) -> Result<Decimal, OutOfRange> {
+/// A solver's noise, and a millionth of a quote unit for each of these positions that the venue trades without lots: in those a
+/// planner counts what it may trade. As a fraction of a small account that is more than the noise.
+pub(super) fn met<'a>(books: &Books<'a>, lines: impl Iterator<Item = &'a Line<'a>>) -> Result<Decimal, OutOfRange> {
     let is_without_lots = |line: &&Line<'_>| line.tradable().is_some_and(|listing| listing.lot_size.get().is_zero());
-    let without_lots = books.lines.values().filter(is_without_lots).count();
+    let without_lots = lines.filter(is_without_lots).count();
     add(SOLVER_NOISE, books.weight_of(times(LEAST_LOT, Decimal::from(without_lots))?)?)
 }
 
@@ -49,7 +49,7 @@ pub(super) fn check<'a>(
     risk: Option<&'a Risk<'a>>,
     findings: &mut Findings,
 ) -> Result<Vec<LimitCheck>, OutOfRange> {
-    let context = Context { input, plan, books, risk, met: met(books)? };
+    let context = Context { input, plan, books, risk, met: met(books, books.lines.values())? };
     // Only a relaxation is blurred by lots.
     let blur = if plan.relaxations.is_empty() { Decimal::ZERO } else { all_smallest_orders(context)? };
     let mut judge = Judge::new(plan, books.weight_of(blur)?, context.met, findings);
@@ -168,7 +168,7 @@ fn state_rows(context: Context<'_>) -> Result<Vec<Row>, OutOfRange> {
     if let Some(limit) = &context.input.policy.limits.max_weight {
         rows.extend(max_weights(context, limit)?);
     }
-    rows.extend(wholes::rows(context.input, context.plan, context.books, context.met)?);
+    rows.extend(wholes::rows(context.input, context.plan, context.books)?);
     rows.extend(risk(context)?);
     Ok(rows)
 }
@@ -375,7 +375,7 @@ fn max_weights(context: Context<'_>, limit: &Limit) -> Result<Vec<Row>, OutOfRan
             stated: None,
             nature: Nature::State { before: line.weight_before },
             softness,
-            max_allowance: add(books.weight_of(dropped_sale(input, line)?)?, context.met)?,
+            max_allowance: add(books.weight_of(dropped_sale(input, line)?)?, met(books, std::iter::once(line))?)?,
             spread: false,
             detail: String::new(),
         };
@@ -429,7 +429,7 @@ fn turnover(context: Context<'_>, limit: &Limit) -> Result<Row, OutOfRange> {
         stated: None,
         nature: Nature::Flow,
         softness: Softness::of(limit.soft.as_ref()),
-        max_allowance: books.weight_of(fraction(smallest_orders, Decimal::TWO)?)?,
+        max_allowance: add(books.weight_of(fraction(smallest_orders, Decimal::TWO)?)?, SOLVER_NOISE)?,
         spread: false,
         detail: String::new(),
     })

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::arithmetic::{OutOfRange, at_most, within};
 use super::findings::Findings;
+use super::limits::SOLVER_NOISE;
 use crate::model::policy::Soft;
 use crate::model::{Decimal, InvalidNumber, Weight};
 use crate::planning::plan::{LimitCheck, RebalancePlan, Relaxation, Sense};
@@ -160,7 +161,7 @@ impl<'a> Judge<'a> {
 
         let given = relaxation.map_or(Decimal::ZERO, |relaxation| relaxation.amount.get());
         let beyond = excess.checked_sub(given).ok_or(OutOfRange)?;
-        let noise = if given.is_zero() { Decimal::ZERO } else { self.met };
+        let noise = if given.is_zero() { Decimal::ZERO } else { SOLVER_NOISE };
         let max_allowance = row.max_allowance.checked_add(noise).ok_or(OutOfRange)?;
         findings.require(at_most(beyond, max_allowance), &row.limit, || exceeded(&row, given));
         self.certify(row, given, beyond, findings);
@@ -220,8 +221,8 @@ impl<'a> Judge<'a> {
             format!("its relaxation starts from bound {}, the limit's bound is {}", relaxation.bound, row.bound)
         });
         let relaxed = row.relaxed_by(amount)?;
-        let within = row.may_give(hard_bound, amount)?;
-        findings.require(within, limit, || {
+        let may_give = row.may_give(hard_bound, amount)?;
+        findings.require(may_give, limit, || {
             format!("it is relaxed to {relaxed}, beyond its hard bound {}", hard_bound.unwrap_or_default())
         });
         let blur = self.blur.checked_add(LEAST_BLUR).ok_or(OutOfRange)?;

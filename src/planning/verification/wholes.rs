@@ -2,7 +2,7 @@
 
 use super::arithmetic::OutOfRange;
 use super::books::{Books, Line};
-use super::limits::immovable;
+use super::limits::{immovable, met};
 use super::reach::{most_bought, most_sold};
 use super::relaxation::{Nature, Row, Softness};
 use crate::model::{Decimal, PlanningInput};
@@ -15,13 +15,8 @@ const LEAST_HOLDING: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 const SAME: Decimal = Decimal::from_parts(1, 0, 0, false, 15);
 
 /// Both, for the constituents: one row each for `min_weight`, one for `max_holdings`. A limit that is missed by no more than
-/// `met` is met; lots are no excuse.
-pub(super) fn rows(
-    input: &PlanningInput,
-    plan: &RebalancePlan,
-    books: &Books<'_>,
-    met: Decimal,
-) -> Result<Vec<Row>, OutOfRange> {
+/// [`met`] is met; lots are no excuse.
+pub(super) fn rows(input: &PlanningInput, plan: &RebalancePlan, books: &Books<'_>) -> Result<Vec<Row>, OutOfRange> {
     let limits = &input.policy.limits;
     if limits.min_weight.is_none() && limits.max_holdings.is_none() {
         return Ok(Vec::new());
@@ -33,6 +28,7 @@ pub(super) fn rows(
         let reach = Reach::of(input, plan, books, line)?;
         if let Some(least) = limits.min_weight {
             let (sense, bound, before) = reach.min_weight(line, least.get())?;
+            let met = met(books, std::iter::once(line))?;
             rows.push(state_row(format!("min_weight({asset})"), (sense, line.weight_after, bound), before, met));
         }
         counted.before += u32::from(reach.was_held);
