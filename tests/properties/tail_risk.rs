@@ -219,7 +219,7 @@ fn risk_gives_way_only_as_far_as_it_must() {
             None => tally.note("nothing else could give way"),
             // The tighter limit is missed by orders that are too small to be made, and excused.
             Some(other) if lots_explain(&other, relaxed.amount.get() - amount) => {
-                tally.note("lots explain the difference")
+                tally.note("lots explain the difference");
             }
             Some(other) => {
                 let outranks = |one: &&index_rebalancer::planning::plan::Relaxation| one.priority <= relaxed.priority;
