@@ -392,7 +392,16 @@ fn input_order_is_irrelevant() {
         };
         prop_assert_eq!(&other.orders, &first.orders);
         prop_assert_eq!(positions(&other), positions(&first));
-        prop_assert_eq!(relaxed(&other), relaxed(&first));
+        // Rows in another order add up to the same but for a last digit of the solver's.
+        let (ours, others) = (relaxed(&first), relaxed(&other));
+        prop_assert_eq!(ours.keys().collect::<Vec<_>>(), others.keys().collect::<Vec<_>>());
+        for (limit, amount) in &ours {
+            prop_assert!(
+                (*amount - others[limit]).abs() <= Decimal::new(1, 12),
+                "{limit}: {amount}, {}",
+                others[limit]
+            );
+        }
         Ok(())
     });
 }
