@@ -101,7 +101,7 @@ const BOUNDED: &[Bounded] = &[
         limit: "turnover",
         set: |s, bound| s.input.policy.limits.turnover.as_mut().unwrap().bound = weight(bound),
         left: "0.085",
-        allowance: "0.000475", // half of 50 + 10 + 10 + 10 + 15
+        allowance: "0.000475001", // half of 50 + 10 + 10 + 10 + 15
         at_least: false,
     },
     Bounded {
