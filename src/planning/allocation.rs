@@ -379,10 +379,9 @@ fn decide(
     // A deposit is to be invested and a withdrawal to be paid, however small: only a full run has a band.
     if optional && input.flow == Flow::Full && !changes.any() && turnover < least {
         let why = format!("a turnover of {} is below the least worth a run, {}", percent(turnover), percent(least));
-        let for_all = Decided::idle(Outcome::NothingToTrade(why), ReasonCode::InBand);
         let idle =
             Candidate { allocation: Allocation { objective: best.allocation.objective, ..idle.allocation }, ..idle };
-        return (for_all.outcome, idle, for_all.idle);
+        return (Outcome::NothingToTrade(why.clone()), idle, Some((ReasonCode::InBand, why)));
     }
     (Outcome::Rebalance, best, None)
 }

@@ -23,7 +23,7 @@ use super::{Column, Goal, Program};
 const BROKEN: f64 = 1e-13;
 
 /// What rows ask for beyond all there is, and is no more than this of any of them, is the arithmetic's own.
-pub(super) const BLUR: f64 = 1e-10;
+const BLUR: f64 = 1e-10;
 
 /// Rows that ask for too much are loosened by so much more, and none of them by more than this in all.
 const LEAST_LOOSENED: f64 = 1e-12;
@@ -43,7 +43,7 @@ const STEPS: usize = 40;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     Optimal,
-    /// The rows ask for more than all columns together can give.
+    /// The rows ask for more than all columns together can give, by more than the arithmetic's own.
     Infeasible,
     /// Too many steps, or a basis that cannot be told from a singular one.
     Unsettled,

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use super::few_rows::{BLUR, Ending, FewRows};
+use super::few_rows::{Ending, FewRows};
 use super::verdict::Said;
 use super::{Backend, Column, Optimum, Program, ProgramError, Row, Settings, Verdict, check, solve};
 
@@ -94,14 +94,14 @@ fn by_part(
 /// The proposal itself, where the backend has no answer: checked like any answer, and proved. Rows that are out of reach by
 /// next to nothing may be met within the tolerance of the check; where they are not, the proof that they are stands.
 fn proposed(program: &Program, settings: &Settings, search: &FewRows, ending: Ending) -> Option<Verdict> {
-    let out_of_reach = |by: f64| ending == Ending::Infeasible && search.breach() > by;
-    if out_of_reach(CLEARLY) {
+    let is_infeasible = ending == Ending::Infeasible;
+    if is_infeasible && search.breach() > CLEARLY {
         return Some(Verdict::Infeasible);
     }
     let said = Said::Optimal { values: search.values(), bound: Some(search.bound()) };
     match check::verdict(program, settings, said) {
         Verdict::Optimal(it) if it.bound - it.objective <= PROVED => Some(Verdict::Optimal(it)),
-        _ => out_of_reach(BLUR).then_some(Verdict::Infeasible),
+        _ => is_infeasible.then_some(Verdict::Infeasible),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::planning::rounding::round_to_lots;
 use crate::planning::sample::{dec, id, input, policy};
 use crate::planning::{PlanError, plan, survey};
 
-use super::tail_risk::history;
+use super::tail_risk::{FLAT, ONE_CRASH, STEADY, history, rule};
 use super::{hard, orders, planned, soft, weight};
 
 /// A quarter is to be in `defi`, and no asset above 15 %. Half of it all is stuck in `a`, so that of two holdings one is left:
@@ -141,19 +141,11 @@ fn tail_risk_gives_way_by_the_least_that_whole_holdings_need() {
     let edit = |policy: &mut Policy| {
         policy.limits.max_holdings = Some(1);
         policy.limits.turnover = Some(hard("0.2"));
-        policy.limits.risk = Some(RiskLimit {
-            beta: weight("0.9"),
-            horizon_days: 1,
-            window_days: 10,
-            min_days: 5,
-            bound: Some(weight("0.11")),
-            soft: Some(Soft { priority: 2, hard_bound: None }),
-        });
+        let soft = Some(Soft { priority: 2, hard_bound: None });
+        policy.limits.risk = Some(RiskLimit { soft, ..rule("0.9", Some("0.11")) });
     };
     let mut input = with_defi(edit, "0.3", &["b", "c"], &[("b", "4000")], "6000");
-    let steady = ["100", "95", "100", "95", "100", "95", "100", "95", "100", "95", "100"];
-    let crash = ["10", "10", "10", "10", "5", "5", "5", "5", "5", "5", "5"];
-    history(&mut input, &[("a", &steady), ("b", &crash), ("c", &["1"; 11])]);
+    history(&mut input, &[("a", &STEADY), ("b", &ONE_CRASH), ("c", &FLAT)]);
     let plan = planned(&input);
     assert_eq!(relaxed(&plan), [("risk", dec("0.040"))], "0.5 · 0.3 − 0.11");
 }

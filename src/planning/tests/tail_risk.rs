@@ -16,7 +16,7 @@ fn weight(text: &str) -> Weight {
     Weight::parse(text).expect(text)
 }
 
-fn rule(beta: &str, bound: Option<&str>) -> RiskLimit {
+pub(super) fn rule(beta: &str, bound: Option<&str>) -> RiskLimit {
     RiskLimit {
         beta: weight(beta),
         horizon_days: 1,
@@ -41,9 +41,9 @@ pub(super) fn history(input: &mut PlanningInput, closes: &[(&str, &[&str])]) {
 }
 
 /// Ten scenarios: `a` loses half of a tenth and gains it back in turn, `b` loses half once, `c` nothing ever.
-const STEADY: [&str; 11] = ["100", "95", "100", "95", "100", "95", "100", "95", "100", "95", "100"];
-const ONE_CRASH: [&str; 11] = ["10", "10", "10", "10", "5", "5", "5", "5", "5", "5", "5"];
-const FLAT: [&str; 11] = ["1"; 11];
+pub(super) const STEADY: [&str; 11] = ["100", "95", "100", "95", "100", "95", "100", "95", "100", "95", "100"];
+pub(super) const ONE_CRASH: [&str; 11] = ["10", "10", "10", "10", "5", "5", "5", "5", "5", "5", "5"];
+pub(super) const FLAT: [&str; 11] = ["1"; 11];
 
 fn input(edit: impl FnOnce(&mut Policy), holdings: &[(&str, &str)], cash: &str) -> PlanningInput {
     let policy = sample::policy(|policy| {
